@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The fast stack walk: the same frames as Boost.Stacktrace's, some fifty times cheaper, for the hooks.
+//
+// lib/ calls it from inside malloc and free, in any thread, in signal handlers, in forked children. It never
+// allocates, takes no lock of the program's, holds no descriptor, leaves errno alone and needs less than 1 KiB of
+// stack while it meets only return addresses that it has met before.
+//
+// How it works. The unwind tables say for each return address where the caller's frame begins and where rbp was saved.
+// That answer is read once per address and kept (fast_walk_rule.hh, fast_walk_cfi.hh). Beside that, each thread keeps
+// its previous walk; where the stack still holds what it held, the rest of the previous walk is the rest of this one.
+// What may be read is known for each stack (fast_walk_reach.hh).
+//
+// What it asks of the caller:
+//  - no use of one FastWalkState from two walks at a time: a hook that a signal interrupts must not walk again with it;
+//  - no call before the unwind tables are registered (the object's constructor has run) and primed: in a plain
+//    static program the first search of the tables calls malloc;
+//  - fast_walk_tables_gone() before they are deregistered (exit), fast_walk_forget() when code was unmapped.
+
+#pragma once
+
+#include <cstdint>
+
+namespace leakdir {
+
+inline constexpr unsigned kFastWalkMaxFrames = 128;
+
+// The walk declines: capture this stack with Boost.
+inline constexpr int kCannot = -1;
+
+// One frame: the stack pointer and rbp as they are in it, once its callee has returned to pc. `bp_slot` is where
+// its caller's rbp was saved.
+struct WalkFrame {
+  std::uintptr_t sp;
+  std::uintptr_t pc;
+  std::uintptr_t bp;
+  std::uintptr_t bp_slot;
+};
+
+// The part of the thread's own stack that is known to be readable for as long as the thread lives; see
+// fast_walk_reach.hh.
+struct StackReach {
+  std::uintptr_t lo;
+  std::uintptr_t hi;
+  std::uintptr_t foreign;
+};
+
+// What a walk read beside the return address and rbp: the place that holds the beginning of the frame at `sp`,
+// in functions that align their stack by more than the ABI does.
+struct CfaSlot {
+  std::uintptr_t sp;
+  std::uintptr_t slot;
+  std::uintptr_t cfa;
+};
+inline constexpr unsigned kMaxCfaSlots = 4;
+
+// Of one thread; all zero at first, plain data, of use to no other thread. The previous walk is
+// frames[kFastWalkMaxFrames - count .. kFastWalkMaxFrames), innermost first.
+struct FastWalkState {
+  WalkFrame frames[kFastWalkMaxFrames];
+  WalkFrame fresh[kFastWalkMaxFrames];
+  StackReach reach;
+  std::uintptr_t generation;
+  CfaSlot cfa_slots[kMaxCfaSlots];
+  CfaSlot fresh_cfa_slots[kMaxCfaSlots];
+  std::uint32_t cfa_slot_count;
+  std::uint32_t count;
+  bool complete;  // the last frame is the outermost of the stack, by its table
+};
+
+// Where the walk starts, the frame that called the hook: the hook's return address, the stack pointer as it will
+// be after the return, and rbp as it will be then.
+struct WalkStart {
+  std::uintptr_t pc;
+  std::uintptr_t sp;
+  std::uintptr_t bp;
+};
+
+// The start for a walk from the function that this is used in. It makes that function keep a frame pointer, which
+// is all that it relies on.
+[[gnu::always_inline]] inline WalkStart walk_start_here() noexcept {
+  const auto* frame = static_cast<const std::uintptr_t*>(__builtin_frame_address(0));
+  return {frame[1], reinterpret_cast<std::uintptr_t>(frame + 2), frame[0]};
+}
+
+// Fills out[0 .. result) with the return addresses, innermost first: out[0] is start.pc. At most `max` of them, and
+// never more than kFastWalkMaxFrames.
+// *reused: that many of the outermost ones are, frame for frame up to the outermost, what the last call with this state
+// that did not decline returned; so a chain of ids given from the outermost frame inwards holds for them. *truncated:
+// the stack goes on beyond the last frame given, or cannot be read there. Returns kCannot where the tables say
+// something that a rule cannot hold, and on processors without a walk; nothing is known of out, *reused and *truncated
+// then, and the previous walk is kept.
+[[nodiscard]] int fast_walk(FastWalkState& state, const WalkStart& start, std::uintptr_t* out, unsigned max,
+                            unsigned* reused, bool* truncated) noexcept;
+
+// Code in [start, end) was unmapped or changed: what was learned about it, and every thread's previous walk, no longer
+// holds. Costs some microseconds. Safe against walks in other threads.
+void fast_walk_forget(std::uintptr_t start, std::uintptr_t end) noexcept;
+
+// From now on the unwind tables are not searched any more: walks over return addresses not met before decline.
+void fast_walk_tables_gone() noexcept;
+
+}  // namespace leakdir

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The fast walk for processors that have none: it declines every stack, and Boost captures it.
+
+#include "fast_walk.hh"
+
+namespace leakdir {
+
+int fast_walk(FastWalkState&, const WalkStart&, std::uintptr_t*, unsigned, unsigned*, bool*) noexcept {
+  return kCannot;
+}
+
+}  // namespace leakdir

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// See bytes.hh.
+
+#include "bytes.hh"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "error.hh"
+
+namespace leakdir::tool {
+
+std::size_t MemoryBytes::read(std::uint64_t offset, void* to, std::size_t count) const {
+  if (offset >= bytes_.size() || count == 0) return 0;
+  count = std::min<std::uint64_t>(count, bytes_.size() - offset);
+  std::memcpy(to, bytes_.data() + offset, count);
+  return count;
+}
+
+FileBytes::FileBytes(const std::string& path)
+    // O_NONBLOCK: a pipe that somebody put there must not hang us.
+    : descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+  if (descriptor_ < 0) throw Error(fmt::format("cannot open {}: {}", path, std::strerror(errno)));
+  struct stat status;
+  if (fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
+    close(descriptor_);
+    throw Error(fmt::format("{} is not a regular file", path));
+  }
+}
+
+FileBytes::~FileBytes() { close(descriptor_); }
+
+std::uint64_t FileBytes::size() const {
+  struct stat status;
+  return fstat(descriptor_, &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+}
+
+std::size_t FileBytes::read(std::uint64_t offset, void* to, std::size_t count) const {
+  std::size_t done = 0;
+  while (done < count) {
+    ssize_t got = pread(descriptor_, static_cast<char*>(to) + done, count - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;  // the end; or a bad disk, which the caller sees as a file cut short
+    done += static_cast<std::size_t>(got);
+  }
+  return done;
+}
+
+std::uint64_t FileBytes::next_data(std::uint64_t offset) const {
+  off_t at = lseek(descriptor_, static_cast<off_t>(offset), SEEK_DATA);
+  if (at >= 0) return static_cast<std::uint64_t>(at);
+  return errno == ENXIO ? std::max(offset, size()) : offset;  // ENXIO: nothing but holes from here on
+}
+
+}  // namespace leakdir::tool

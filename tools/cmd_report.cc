@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// leakdir report: the live blocks of a process by stack, largest first.
+
+#include <algorithm>
+#include <map>
+
+#include "command.hh"
+#include "common_options.hh"
+#include "emit.hh"
+#include "load.hh"
+#include "output.hh"
+
+namespace leakdir::tool {
+
+namespace {
+
+class ReportCommand : public Command {
+ public:
+  void describe(CLI::App& app) override {
+    add_directory(app, directory_);
+    app.add_option("--top", top_, "Show this many stacks (all)")->type_name("N")->check(CLI::PositiveNumber);
+    app.add_option("--min-age", min_age_, "Leave out blocks that are younger than this")
+        ->type_name("SECONDS")
+        ->check(CLI::Range(0.0, 1e9));
+    app.add_option("--sort", sort_, "Largest first by: bytes, blocks, age")
+        ->type_name("KEY")
+        ->check(CLI::IsMember({"bytes", "blocks", "age"}))
+        ->capture_default_str();
+    app.add_flag("--libc", lists_libc_, "List libc's and the C++ runtime's own blocks too");
+    app.add_option("--format", format_, "text or json")
+        ->type_name("FORMAT")
+        ->check(CLI::IsMember({"text", "json"}))
+        ->capture_default_str();
+    app.add_option("-o,--output", output_, "Write to a file")->type_name("FILE");
+    app.add_option("--color", color_, "auto, always or never")
+        ->type_name("WHEN")
+        ->check(CLI::IsMember({"auto", "always", "never"}))
+        ->capture_default_str();
+    app.add_option("--error-exitcode", error_exitcode_, "Exit status when live blocks or bad frees are listed")
+        ->type_name("N")
+        ->check(CLI::Range(0, 255));
+    add_symbol_options(app, symbol_options_);
+    app.footer("Exit status: 0 done; 1 could not; 2 usage; that of --error-exitcode.");
+  }
+
+  int run() override {
+    const Snapshot snapshot = load(directory_);
+    GroupOptions options;
+    options.lists_libc = lists_libc_ || snapshot.lists_libc;
+    options.min_age_ns = static_cast<std::int64_t>(min_age_ * 1e9);
+    options.sort =
+        std::map<std::string, Sort>{{"bytes", Sort::kBytes}, {"blocks", Sort::kBlocks}, {"age", Sort::kAge}}.at(sort_);
+    const Grouped grouped = group(snapshot, options);
+
+    const std::size_t shown = top_ == 0 ? grouped.groups.size() : std::min(top_, grouped.groups.size());
+    const auto symbols = make_dwfl_symbols(symbol_options_, snapshot.start_ns);
+    const FrameLines lines = symbolise(snapshot, shown_stacks(snapshot, grouped, shown), *symbols);
+
+    Report report{snapshot, grouped, lines, shown, options.min_age_ns > 0, snapshot.warnings};
+    for (auto& warning : symbols->warnings()) report.warnings.push_back(std::move(warning));
+    write_output(output_, format_ == "json" ? emit_json(report) : emit_text(report, wants_colour(color_, output_)));
+    return grouped.blocks != 0 || snapshot.bad_frees_seen != 0 ? error_exitcode_ : 0;
+  }
+
+ private:
+  std::string directory_;
+  std::size_t top_ = 0;
+  double min_age_ = 0;
+  std::string sort_ = "bytes", format_ = "text", output_, color_ = "auto";
+  bool lists_libc_ = false;
+  int error_exitcode_ = 0;
+  SymbolOptions symbol_options_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_report() { return std::make_unique<ReportCommand>(); }
+
+}  // namespace leakdir::tool

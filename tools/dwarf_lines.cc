@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// See dwarf_lines.hh.
+
+#include "dwarf_lines.hh"
+
+#include <cxxabi.h>
+#include <dwarf.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+namespace leakdir::tool {
+
+namespace {
+
+constexpr int kMaxNesting = 64;
+
+void add_ranges(Dwarf_Die* die, std::vector<Dwarf_Die>& dies, std::vector<std::pair<Dwarf_Addr, Dwarf_Addr>>& ranges) {
+  Dwarf_Addr base = 0, low = 0, high = 0;
+  for (ptrdiff_t at = 0; (at = dwarf_ranges(die, at, &base, &low, &high)) > 0;) {
+    if (low == high) continue;
+    dies.push_back(*die);
+    ranges.emplace_back(low, high);
+  }
+}
+
+template <class Range>
+void sort_ranges(std::vector<Range>& ranges) {
+  std::stable_sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) { return a.low < b.low; });
+}
+
+// The range that holds the address, of those that begin last before it. Ranges of one list do not overlap in sound
+// files.
+template <class Range>
+Range* find_range(std::vector<Range>& ranges, Dwarf_Addr address) {
+  auto after = std::upper_bound(ranges.begin(), ranges.end(), address,
+                                [](Dwarf_Addr wanted, const Range& range) { return wanted < range.low; });
+  if (after == ranges.begin()) return nullptr;
+  --after;
+  return address < after->high ? &*after : nullptr;
+}
+
+// Functions with code, also those inside namespaces and classes, but not those inside functions: those are found by
+// going down from the outer one.
+void collect_functions(Dwarf_Die* parent, int nesting, std::vector<Dwarf_Die>& dies,
+                       std::vector<std::pair<Dwarf_Addr, Dwarf_Addr>>& ranges) {
+  Dwarf_Die child;
+  if (nesting > kMaxNesting || dwarf_child(parent, &child) != 0) return;
+  do {
+    switch (dwarf_tag(&child)) {
+      case DW_TAG_subprogram:
+        add_ranges(&child, dies, ranges);
+        break;
+      case DW_TAG_namespace:
+      case DW_TAG_module:
+      case DW_TAG_class_type:
+      case DW_TAG_structure_type:
+      case DW_TAG_union_type:
+        collect_functions(&child, nesting + 1, dies, ranges);
+        break;
+      default:
+        break;
+    }
+  } while (dwarf_siblingof(&child, &child) == 0);
+}
+
+// Below `die`, the functions whose code, put inline or nested, holds the address: outermost first.
+void descend(Dwarf_Die* die, Dwarf_Addr address, int nesting, std::vector<Dwarf_Die>& chain) {
+  Dwarf_Die child;
+  if (nesting > kMaxNesting || dwarf_child(die, &child) != 0) return;
+  do {
+    const int tag = dwarf_tag(&child);
+    const bool is_function = tag == DW_TAG_inlined_subroutine || tag == DW_TAG_subprogram;
+    const bool is_scope = is_function || tag == DW_TAG_lexical_block || tag == DW_TAG_try_block ||
+                          tag == DW_TAG_catch_block || tag == DW_TAG_with_stmt;
+    if (!is_scope || dwarf_haspc(&child, address) <= 0) continue;
+    // A nested function is called, not put inline: what is around it is not on the stack.
+    if (tag == DW_TAG_subprogram) chain.clear();
+    if (is_function) chain.push_back(child);
+    return descend(&child, address, nesting + 1, chain);
+  } while (dwarf_siblingof(&child, &child) == 0);
+}
+
+const char* linkage_name(Dwarf_Die* die) {
+  Dwarf_Attribute attribute;
+  if (dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute) == nullptr &&
+      dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attribute) == nullptr)
+    return nullptr;
+  return dwarf_formstring(&attribute);
+}
+
+unsigned number_of(Dwarf_Die* die, unsigned name) {
+  Dwarf_Attribute attribute;
+  Dwarf_Word value = 0;
+  if (dwarf_attr(die, name, &attribute) == nullptr || dwarf_formudata(&attribute, &value) != 0) return 0;
+  return static_cast<unsigned>(value);
+}
+
+// A path as a reader would write it: absolute if the unit says where it was compiled, and without "build/../".
+std::string readable_path(const char* path, Dwarf_Die* unit) {
+  if (path == nullptr) return {};
+  std::filesystem::path whole = path;
+  Dwarf_Attribute attribute;
+  if (whole.is_relative() && dwarf_attr(unit, DW_AT_comp_dir, &attribute) != nullptr) {
+    const char* directory = dwarf_formstring(&attribute);
+    if (directory != nullptr) whole = std::filesystem::path(directory) / whole;
+  }
+  return whole.lexically_normal().string();
+}
+
+}  // namespace
+
+std::string demangled(const char* name) {
+  // Other names, "i" for one, would be taken for mangled types.
+  if (std::strncmp(name, "_Z", 2) != 0) return name;
+  int status = 0;
+  char* readable = abi::__cxa_demangle(name, nullptr, nullptr, &status);
+  std::string text = status == 0 && readable != nullptr ? readable : name;
+  std::free(readable);
+  return text;
+}
+
+std::vector<SourceLine> DwarfLines::lookup(std::uint64_t address) {
+  GElf_Addr elf_bias = 0;
+  if (dwfl_module_getelf(module_, &elf_bias) == nullptr) return {};
+  const Dwarf_Addr here = address + elf_bias;
+  SourceLine inner;
+  Dwarf_Addr bias = 0;
+  Dwarf_Die* unit = find_unit(here, bias);
+  if (unit == nullptr) {
+    inner.function = symbol_at(here);
+    return inner.function.empty() ? std::vector<SourceLine>() : std::vector<SourceLine>{inner};
+  }
+  const Dwarf_Addr in_unit = here - bias;
+  if (Dwarf_Line* line = dwarf_getsrc_die(unit, in_unit)) {
+    int number = 0;
+    dwarf_lineno(line, &number);
+    inner.line = static_cast<unsigned>(number);
+    inner.file = readable_path(dwarf_linesrc(line, nullptr, nullptr), unit);
+  }
+
+  // With split DWARF (-gsplit-dwarf) the functions are in another file, that the unit names.
+  Dwarf_Die split;
+  std::uint8_t unit_type = 0;
+  Dwarf_Die* with_functions = unit;
+  if (dwarf_cu_info(unit->cu, nullptr, &unit_type, nullptr, &split, nullptr, nullptr, nullptr) == 0 &&
+      unit_type == DW_UT_skeleton && split.addr != nullptr)
+    with_functions = &split;
+
+  std::vector<Dwarf_Die> chain;
+  if (Range* function = find_range(functions_of(with_functions), in_unit)) {
+    Dwarf_Die outermost = function->die;
+    descend(&outermost, in_unit, 0, chain);
+    if (chain.empty() || dwarf_tag(&chain.front()) != DW_TAG_subprogram) chain.insert(chain.begin(), outermost);
+  }
+  if (chain.empty()) {
+    inner.function = symbol_at(here);
+    return inner.function.empty() && inner.file.empty() ? std::vector<SourceLine>() : std::vector<SourceLine>{inner};
+  }
+
+  // From the inside out: each function stands where the one inside it was put inline.
+  std::vector<SourceLine> lines;
+  SourceLine line = inner;
+  for (auto die = chain.rbegin(); die != chain.rend(); ++die) {
+    const bool is_outermost = std::next(die) == chain.rend();
+    const char* name = linkage_name(&*die);
+    const char* plain = dwarf_diename(&*die);
+    // Only functions that other units can see have a linkage name; that of the others is in the symbol table, if at
+    // all.
+    if (name != nullptr)
+      line.function = demangled(name);
+    else if (is_outermost)
+      line.function = symbol_at(here);
+    if (line.function.empty() && plain != nullptr) line.function = plain;
+    line.inlined = !is_outermost;
+    lines.push_back(line);
+
+    line = SourceLine();
+    line.line = number_of(&*die, DW_AT_call_line);
+    Dwarf_Files* files = nullptr;
+    std::size_t count = 0;
+    const unsigned file = number_of(&*die, DW_AT_call_file);
+    if (!is_outermost && dwarf_getsrcfiles(with_functions, &files, &count) == 0 && file < count)
+      line.file = readable_path(dwarf_filesrc(files, file, nullptr, nullptr), unit);
+  }
+  return lines;
+}
+
+Dwarf_Die* DwarfLines::find_unit(Dwarf_Addr address, Dwarf_Addr& bias) {
+  if (Dwarf_Die* unit = dwfl_module_addrdie(module_, address, &bias)) return unit;
+  // That needs .debug_aranges, which clang does not write: look at the units themselves.
+  if (dwfl_module_getdwarf(module_, &bias) == nullptr) return nullptr;
+  list_units();
+  Range* range = find_range(units_, address - bias);
+  return range == nullptr ? nullptr : &range->die;
+}
+
+void DwarfLines::list_units() {
+  if (has_listed_units_) return;
+  has_listed_units_ = true;
+  std::vector<Dwarf_Die> dies;
+  std::vector<std::pair<Dwarf_Addr, Dwarf_Addr>> ranges;
+  Dwarf_Addr bias = 0;
+  for (Dwarf_Die* unit = nullptr; (unit = dwfl_module_nextcu(module_, unit, &bias)) != nullptr;)
+    add_ranges(unit, dies, ranges);
+  for (std::size_t i = 0; i < dies.size(); ++i) units_.push_back({ranges[i].first, ranges[i].second, dies[i]});
+  sort_ranges(units_);
+}
+
+std::vector<DwarfLines::Range>& DwarfLines::functions_of(Dwarf_Die* unit) {
+  // A split unit has its offset in a file of its own, so an offset alone may name two units; where the unit's bytes lie
+  // in memory does not.
+  auto [known, is_new] = functions_.try_emplace(reinterpret_cast<std::uintptr_t>(unit->addr));
+  if (is_new) {
+    std::vector<Dwarf_Die> dies;
+    std::vector<std::pair<Dwarf_Addr, Dwarf_Addr>> ranges;
+    collect_functions(unit, 0, dies, ranges);
+    for (std::size_t i = 0; i < dies.size(); ++i) known->second.push_back({ranges[i].first, ranges[i].second, dies[i]});
+    sort_ranges(known->second);
+  }
+  return known->second;
+}
+
+std::string DwarfLines::symbol_at(Dwarf_Addr address) const {
+  GElf_Off offset = 0;
+  GElf_Sym symbol;
+  const char* name = dwfl_module_addrinfo(module_, address, &offset, &symbol, nullptr, nullptr, nullptr);
+  return name == nullptr ? std::string() : demangled(name);
+}
+
+}  // namespace leakdir::tool

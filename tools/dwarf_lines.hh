@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Functions, inlined functions and lines of one ELF file, from its DWARF and, without that, its symbol table.
+// symbols_dwfl.cc finds the right file and owns the libdwfl session; this reads it.
+//
+// libdw's own dwarf_getscopes walks the whole compilation unit for each address. Here a unit's functions are listed
+// once, sorted by address, which is what makes ten thousand stacks a matter of a second.
+
+#pragma once
+
+#include <elfutils/libdw.h>
+#include <elfutils/libdwfl.h>
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "symbols.hh"
+
+namespace leakdir::tool {
+
+class DwarfLines {
+ public:
+  // `module` is the one module of its session, and outlives this.
+  explicit DwarfLines(Dwfl_Module* module) : module_(module) {}
+
+  // `address` is a link-time address.
+  std::vector<SourceLine> lookup(std::uint64_t address);
+
+ private:
+  struct Range {
+    Dwarf_Addr low, high;
+    Dwarf_Die die;
+  };
+
+  Dwarf_Die* find_unit(Dwarf_Addr address, Dwarf_Addr& bias);
+  void list_units();
+  std::vector<Range>& functions_of(Dwarf_Die* unit);
+  std::string symbol_at(Dwarf_Addr address) const;
+
+  Dwfl_Module* module_;
+  bool has_listed_units_ = false;
+  std::vector<Range> units_;
+  std::unordered_map<std::uintptr_t, std::vector<Range>> functions_;  // by where the unit lies
+};
+
+// The readable form of a linker's name; the name itself if it is none of C++.
+std::string demangled(const char* name);
+
+}  // namespace leakdir::tool

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The report for reading. Colour marks what the eye looks for first, sizes and functions; it never carries meaning.
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+#include "emit.hh"
+#include "words.hh"
+
+namespace leakdir::tool {
+
+namespace {
+
+class TextReport {
+ public:
+  TextReport(const Report& report, bool is_coloured)
+      : report_(report), snapshot_(report.snapshot), grouped_(report.grouped), is_coloured_(is_coloured) {}
+
+  std::string make() {
+    put_process();
+    put_totals();
+    for (std::size_t i = 0; i < report_.shown; ++i) put_group(grouped_.groups[i]);
+    put_rest();
+    for (const auto& bad_free : snapshot_.bad_frees) put_bad_free(bad_free);
+    if (snapshot_.bad_frees_seen > snapshot_.bad_frees.size())
+      put("\n{} more, of which the ledger kept no details\n",
+          count_of(snapshot_.bad_frees_seen - snapshot_.bad_frees.size(), "bad free"));
+    put_remarks();
+    return std::move(out_);
+  }
+
+ private:
+  template <class... Arguments>
+  void put(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+    fmt::format_to(std::back_inserter(out_), format, std::forward<Arguments>(arguments)...);
+  }
+
+  std::string bold(const std::string& text) const { return is_coloured_ ? "\x1b[1m" + text + "\x1b[0m" : text; }
+  std::string red(const std::string& text) const { return is_coloured_ ? "\x1b[1;31m" + text + "\x1b[0m" : text; }
+  std::string dim(const std::string& text) const { return is_coloured_ ? "\x1b[2m" + text + "\x1b[0m" : text; }
+
+  void put_process() {
+    put("{}", snapshot_.program.empty() ? "unknown program" : printable(snapshot_.program));
+    if (snapshot_.from_records) {
+      put(", from its record files\n");
+      return;
+    }
+    put(", pid {}", snapshot_.pid);
+    if (snapshot_.parent_pid != 0) put(" (forked by {})", snapshot_.parent_pid);
+    switch (snapshot_.state) {
+      case State::kRunning:
+        put(", running since {}\n", utc_of(snapshot_.start_ns));
+        break;
+      case State::kExited:
+        put(", exited {}\n", utc_of(snapshot_.end_ns));
+        break;
+      case State::kKilled:
+        put(", killed (it did not leave through exit); its last record is of {}\n", utc_of(snapshot_.end_ns));
+        break;
+    }
+  }
+
+  void put_totals() {
+    const std::string which = report_.is_filtered ? " of that age" : "";
+    if (grouped_.blocks == 0) {
+      put("{}", bold(fmt::format("no live blocks{}", which)));
+    } else {
+      put("{}, {} in {}", bold(count_of(grouped_.blocks, "live block") + which), bold(bytes_of(grouped_.bytes)),
+          count_of(grouped_.groups.size(), "stack"));
+    }
+    if (snapshot_.bad_frees_seen != 0) put(", {}", red(count_of(snapshot_.bad_frees_seen, "bad free")));
+    put("\n");
+    if (!snapshot_.from_records) {
+      if (snapshot_.allocations == 0 && snapshot_.frees == 0)
+        put("leakdir was there, but saw no call: the hooks did not run\n");
+      else
+        put("leakdir looked: it saw {} and {}\n", count_of(snapshot_.allocations, "allocation"),
+            count_of(snapshot_.frees, "free"));
+    }
+    if (grouped_.young_blocks != 0) put("not listed: {} younger than that\n", count_of(grouped_.young_blocks, "block"));
+    if (grouped_.libc_blocks != 0)
+      put("not listed: {}, {}, of libc's and the C++ runtime's own (--libc lists them)\n",
+          count_of(grouped_.libc_blocks, "block"), bytes_of(grouped_.libc_bytes));
+    if (grouped_.ignored_blocks != 0)
+      put("not listed: {} under leakdir_ignore()\n", count_of(grouped_.ignored_blocks, "block"));
+    if (snapshot_.unrecorded != 0)
+      put("not recorded: {} below min_size\n", count_of(snapshot_.unrecorded, "allocation"));
+  }
+
+  void put_group(const Group& group) {
+    put("\n{}", bold(fmt::format("{} in {}", bytes_of(group.bytes), count_of(group.blocks.size(), "block"))));
+    if (grouped_.bytes != 0)
+      put(", {:.1f} %", 100.0 * static_cast<double>(group.bytes) / static_cast<double>(grouped_.bytes));
+    put(", {}", ledger::kCallNames[group.call]);
+    if (snapshot_.from_records)
+      put(", oldest of {}", utc_of(group.oldest_ns));
+    else
+      put(", oldest {}", age_of(snapshot_.end_ns - group.oldest_ns));
+    if (group.inherited != 0) put(", {} inherited from the parent", group.inherited);
+    put("\n");
+    put_stack(group.stack);
+    if (group.is_early) put("    (from before start-up: the caller is all that is known)\n");
+    if (group.is_truncated) put("    (deeper frames were not kept)\n");
+  }
+
+  void put_rest() {
+    if (report_.shown == grouped_.groups.size()) return;
+    std::uint64_t blocks = 0, bytes = 0;
+    for (std::size_t i = report_.shown; i < grouped_.groups.size(); ++i) {
+      blocks += grouped_.groups[i].blocks.size();
+      bytes += grouped_.groups[i].bytes;
+    }
+    put("\n{} in {}, from {} not shown\n", bytes_of(bytes), count_of(blocks, "block"),
+        count_of(grouped_.groups.size() - report_.shown, "more stack"));
+  }
+
+  void put_stack(std::uint32_t stack) {
+    if (stack == kNone) put("    (no stack)\n");
+    unsigned number = 0;
+    for (std::uint32_t index : frames_of(snapshot_, stack)) {
+      const Frame& frame = snapshot_.frames[index];
+      if (frame.is_place) {
+        put("    at {}:{}\n", printable(snapshot_.places[frame.module]), frame.pc);
+        continue;
+      }
+      if (report_.lines[index].empty()) put("    #{} {}\n", number++, where(frame));
+      for (const auto& line : report_.lines[index]) {
+        put("    #{} {}", number++, line.function.empty() ? "??" : bold(printable(line.function)));
+        if (line.file.empty())
+          put(" {}", dim(where(frame)));
+        else
+          put(" {}:{}", printable(line.file), line.line);
+        put("{}\n", line.inlined ? " (inlined)" : "");
+      }
+    }
+  }
+
+  // For addr2line, where no line is known.
+  std::string where(const Frame& frame) const {
+    if (frame.module == kNone) return hex_of(frame.pc);
+    return fmt::format("{}+{}", printable(snapshot_.modules[frame.module].path), hex_of(offset_of(snapshot_, frame)));
+  }
+
+  void put_bad_free(const BadFree& bad_free) {
+    put("\n{} at {}", red(fmt::format("bad free: {}", ledger::kBadFreeNames[bad_free.kind])), hex_of(bad_free.address));
+    if (bad_free.block != 0) put(", block {} of {}", hex_of(bad_free.block), bytes_of(bad_free.block_bytes));
+    const Thread& thread = snapshot_.threads[bad_free.thread];
+    if (thread.tid != 0) put(", thread {} {}", thread.tid, printable(thread.name));
+    put(", {}\n", utc_of(bad_free.time_ns));
+    put("  freed here\n");
+    put_stack(bad_free.free_stack);
+    if (bad_free.first_free_stack != kNone) {
+      put("  freed before here\n");
+      put_stack(bad_free.first_free_stack);
+    }
+    if (bad_free.allocation_stack != kNone) {
+      put("  allocated here\n");
+      put_stack(bad_free.allocation_stack);
+    }
+  }
+
+  void put_remarks() {
+    if (!snapshot_.notices.empty() || !report_.warnings.empty()) put("\n");
+    for (const auto& notice : snapshot_.notices) put("note: {}\n", printable(notice));
+    for (const auto& warning : report_.warnings) put("{} {}\n", red("warning:"), printable(warning));
+  }
+
+  const Report& report_;
+  const Snapshot& snapshot_;
+  const Grouped& grouped_;
+  bool is_coloured_;
+  std::string out_;
+};
+
+}  // namespace
+
+std::string emit_text(const Report& report, bool is_coloured) { return TextReport(report, is_coloured).make(); }
+
+}  // namespace leakdir::tool

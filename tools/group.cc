@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// See group.hh.
+
+#include "group.hh"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <unordered_map>
+
+namespace leakdir::tool {
+
+namespace {
+
+// For each node, the first node with the same content. Parents come before their children in Snapshot::nodes, so one
+// pass is enough: a stack's content is its innermost frame and the content of the rest.
+std::vector<std::uint32_t> equal_nodes(const Snapshot& snapshot) {
+  // Modules that are the same file, loaded twice, count as one; so do frames at the same place of it.
+  std::map<std::tuple<std::string, std::string>, std::uint32_t> module_of;
+  std::vector<std::uint32_t> same_module;
+  for (const auto& module : snapshot.modules) {
+    auto index = static_cast<std::uint32_t>(same_module.size());
+    same_module.push_back(module_of.try_emplace({module.path, module.build_id}, index).first->second);
+  }
+  std::map<std::tuple<std::uint64_t, std::uint32_t, bool>, std::uint32_t> frame_of;
+  std::vector<std::uint32_t> same_frame;
+  for (const auto& frame : snapshot.frames) {
+    auto index = static_cast<std::uint32_t>(same_frame.size());
+    std::uint32_t module = frame.is_place || frame.module == kNone ? frame.module : same_module[frame.module];
+    same_frame.push_back(
+        frame_of.try_emplace({offset_of(snapshot, frame), module, frame.is_place}, index).first->second);
+  }
+  std::unordered_map<std::uint64_t, std::uint32_t> node_of;
+  node_of.reserve(snapshot.nodes.size());
+  std::vector<std::uint32_t> same_node;
+  same_node.reserve(snapshot.nodes.size());
+  for (const auto& node : snapshot.nodes) {
+    auto index = static_cast<std::uint32_t>(same_node.size());
+    std::uint32_t parent = node.parent == kNone ? kNone : same_node[node.parent];
+    std::uint64_t content = std::uint64_t{same_frame[node.frame]} << 32 | parent;
+    same_node.push_back(node_of.try_emplace(content, index).first->second);
+  }
+  return same_node;
+}
+
+// Ties are broken by what else tells groups apart, so that the same ledger always gives the same report.
+auto rank(const Group& group, Sort sort) {
+  const std::uint64_t bytes = ~group.bytes, blocks = ~std::uint64_t{group.blocks.size()};
+  const auto oldest = static_cast<std::uint64_t>(group.oldest_ns);
+  switch (sort) {
+    case Sort::kBlocks:
+      return std::make_tuple(blocks, bytes, oldest);
+    case Sort::kAge:
+      return std::make_tuple(oldest, bytes, blocks);
+    default:
+      return std::make_tuple(bytes, blocks, oldest);
+  }
+}
+
+}  // namespace
+
+Grouped group(const Snapshot& snapshot, const GroupOptions& options) {
+  const auto same_node = equal_nodes(snapshot);
+  Grouped grouped;
+  std::unordered_map<std::uint64_t, std::size_t> group_of;
+  for (std::uint32_t i = 0; i < snapshot.blocks.size(); ++i) {
+    const Block& block = snapshot.blocks[i];
+    if (block.flags & ledger::kFlagIgnored) {
+      ++grouped.ignored_blocks;
+      continue;
+    }
+    if ((block.flags & ledger::kFlagLibc) && !options.lists_libc) {
+      ++grouped.libc_blocks;
+      grouped.libc_bytes += block.size;
+      continue;
+    }
+    if (options.min_age_ns > 0 && snapshot.end_ns - block.time_ns < options.min_age_ns) {
+      ++grouped.young_blocks;
+      continue;
+    }
+    const std::uint32_t content = block.stack == kNone ? kNone : same_node[block.stack];
+    auto [at, is_new] = group_of.try_emplace(std::uint64_t{content} << 8 | block.call, grouped.groups.size());
+    if (is_new) grouped.groups.emplace_back();
+    Group& group = grouped.groups[at->second];
+    group.call = block.call;
+    group.is_truncated |= (block.flags & ledger::kFlagTruncated) != 0;
+    group.is_early |= (block.flags & ledger::kFlagEarly) != 0;
+    group.inherited += (block.flags & ledger::kFlagInherited) != 0;
+    group.bytes += block.size;
+    group.blocks.push_back(i);
+    ++grouped.blocks;
+    grouped.bytes += block.size;
+  }
+  for (auto& group : grouped.groups) {
+    auto before = [&](std::uint32_t a, std::uint32_t b) {
+      const Block &left = snapshot.blocks[a], &right = snapshot.blocks[b];
+      return std::tie(left.sequence, left.address) < std::tie(right.sequence, right.address);
+    };
+    std::sort(group.blocks.begin(), group.blocks.end(), before);
+    const Block* oldest = &snapshot.blocks[group.blocks.front()];
+    for (std::uint32_t i : group.blocks)
+      if (snapshot.blocks[i].time_ns < oldest->time_ns) oldest = &snapshot.blocks[i];
+    group.stack = oldest->stack;
+    group.oldest_ns = oldest->time_ns;
+  }
+  // Groups were made in the order of the blocks in the file; a stable order for equal ranks is that of their addresses.
+  auto first_address = [&](const Group& group) { return snapshot.blocks[group.blocks.front()].address; };
+  std::sort(grouped.groups.begin(), grouped.groups.end(), [&](const Group& a, const Group& b) {
+    auto left = rank(a, options.sort), right = rank(b, options.sort);
+    return left != right ? left < right : first_address(a) < first_address(b);
+  });
+  return grouped;
+}
+
+}  // namespace leakdir::tool

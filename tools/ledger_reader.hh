@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Access to the records of a ledger that may be damaged, cut short, hostile or still changing. load_ledger.cc uses it.
+// Every offset, count and index is checked here against the file's true length, and nowhere else.
+
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "bytes.hh"
+#include "ledger.hh"
+
+namespace leakdir::tool {
+
+class LedgerReader {
+ public:
+  // Throws Error with one sentence when this is no ledger that this tool can read. `name` is for messages.
+  LedgerReader(const Bytes& bytes, std::string name);
+
+  const ledger::Header& header() const { return header_; }
+
+  // Reads header and extent directory again: a running process may have grown its ledger.
+  void refresh();
+
+  // Calls `visit` with each run of records of `kind`: index of the first, the records, how many. Runs of zeros that are
+  // holes in the file are passed over.
+  using Visit = std::function<void(std::uint32_t first, const char* records, std::size_t count)>;
+  void for_each_run(ledger::Kind kind, const Visit& visit) const;
+
+  // One record; false if the file does not hold it.
+  template <class Record>
+  bool read(ledger::Kind kind, std::uint32_t index, Record& to) const {
+    return read_bytes(kind, index, &to, sizeof to);
+  }
+
+  // The same for nodes, of which many lie close together and never change: through a cache of pages.
+  bool read_node(std::uint32_t index, ledger::Node& to);
+
+  // A zero-terminated text; what there is of it when it is cut short or longer than `limit`. 0: empty.
+  std::string text(std::uint32_t offset, std::size_t limit = 4096) const;
+
+  std::vector<std::string> warnings;
+
+ private:
+  struct Run {
+    std::uint64_t file_offset;
+    std::uint32_t first, count;
+  };
+
+  void read_header();
+  void read_directory();
+  const Run* find(ledger::Kind kind, std::uint32_t index) const;
+  bool read_bytes(ledger::Kind kind, std::uint32_t index, void* to, std::size_t bytes) const;
+  void warn(std::string text);
+
+  const Bytes& bytes_;
+  std::string name_;
+  ledger::Header header_{};
+  std::array<std::vector<Run>, ledger::kKinds> runs_;  // sorted by `first`, without overlaps
+  std::unordered_map<std::uint32_t, std::vector<ledger::Node>> node_pages_;
+};
+
+}  // namespace leakdir::tool

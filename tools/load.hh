@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What every command that looks at a directory does first: DIR into a Snapshot, from the ledger if there is one, else
+// from the record files. Throws Error with one sentence when there is nothing to load.
+
+#pragma once
+
+#include <string>
+
+#include "snapshot.hh"
+
+namespace leakdir::tool {
+
+Snapshot load(const std::string& directory);
+
+}  // namespace leakdir::tool

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// A ledger, of a process that is running, has ended or was killed, into a Snapshot. It never trusts the file: what is
+// damaged is passed over with a warning, and a file that is no ledger of this version is an Error with one sentence.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "bytes.hh"
+#include "ledger.hh"
+#include "snapshot.hh"
+
+namespace leakdir::tool {
+
+// What the loader asks of the world outside the file.
+struct LedgerSurroundings {
+  std::function<bool(const ledger::Header&)> is_running;
+  std::int64_t now_ns = 0;
+};
+
+Snapshot load_ledger(const Bytes& bytes, const std::string& name, const LedgerSurroundings& surroundings);
+
+// The file at `path`, of this machine.
+Snapshot load_ledger_file(const std::string& path);
+
+}  // namespace leakdir::tool

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The tool: finds the command on the command line and runs it. What a command does is in its cmd_<name>.cc.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "command.hh"
+#include "words.hh"
+
+namespace {
+
+using leakdir::tool::Command;
+
+constexpr int kCouldNot = 1;
+constexpr int kUsage = 2;
+
+struct Entry {
+  const char* name;
+  const char* summary;
+  std::unique_ptr<Command> (*make)();
+};
+
+constexpr Entry kCommands[] = {
+    {"report", "List the live blocks by stack, largest first", leakdir::tool::make_report},
+    {"recover", "Write the record files of a killed process", leakdir::tool::make_recover},
+};
+
+int fail(int status, const std::string& text) {
+  fmt::print(stderr, "leakdir: {}\n", leakdir::tool::printable(text));
+  return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  CLI::App app("leakdir: every live heap block of a program is a file in a directory; this reads that directory.",
+               "leakdir");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "leakdir " LEAKDIR_VERSION);
+  app.footer("leakdir COMMAND --help tells the options of a command.");
+
+  std::vector<std::unique_ptr<Command>> commands;
+  std::vector<CLI::App*> parts;
+  for (const auto& entry : kCommands) {
+    commands.push_back(entry.make());
+    parts.push_back(app.add_subcommand(entry.name, entry.summary));
+    commands.back()->describe(*parts.back());
+  }
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);
+    return fail(kUsage, std::string(error.what()) + "; see leakdir --help");
+  }
+  for (std::size_t i = 0; i < commands.size(); ++i)
+    if (parts[i]->parsed()) return commands[i]->run();
+  return kUsage;
+} catch (const std::bad_alloc&) {
+  return fail(kCouldNot, "out of memory");
+} catch (const std::exception& error) {
+  return fail(kCouldNot, error.what());
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// See report_model.hh.
+
+#include "report_model.hh"
+
+namespace leakdir::tool {
+
+std::vector<std::uint32_t> shown_stacks(const Snapshot& snapshot, const Grouped& grouped, std::size_t shown) {
+  std::vector<std::uint32_t> stacks;
+  for (std::size_t i = 0; i < shown; ++i) stacks.push_back(grouped.groups[i].stack);
+  for (const auto& bad_free : snapshot.bad_frees)
+    stacks.insert(stacks.end(), {bad_free.free_stack, bad_free.first_free_stack, bad_free.allocation_stack});
+  return stacks;
+}
+
+}  // namespace leakdir::tool

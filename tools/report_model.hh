@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// A report, ready to print: what emit_text.cc, emit_json.cc and later formats take. It only refers to the snapshot and
+// to the rest; nothing is worked out twice, so that all formats agree.
+
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "group.hh"
+#include "snapshot.hh"
+#include "symbols.hh"
+
+namespace leakdir::tool {
+
+struct Report {
+  const Snapshot& snapshot;
+  const Grouped& grouped;
+  const FrameLines& lines;
+  std::size_t shown;  // of grouped.groups; the totals are of all of them
+  bool is_filtered;   // by age: "nothing" does not mean that nothing is live
+  std::vector<std::string> warnings;
+};
+
+// The stacks that the report shows: those that are worth looking up.
+std::vector<std::uint32_t> shown_stacks(const Snapshot& snapshot, const Grouped& grouped, std::size_t shown);
+
+}  // namespace leakdir::tool

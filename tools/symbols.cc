@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// See symbols.hh.
+
+#include "symbols.hh"
+
+namespace leakdir::tool {
+
+FrameLines symbolise(const Snapshot& snapshot, const std::vector<std::uint32_t>& stacks, Symbols& symbols) {
+  FrameLines lines(snapshot.frames.size());
+  std::vector<bool> is_done(snapshot.nodes.size());
+  for (std::uint32_t stack : stacks) {
+    // Above a node that is done, all are.
+    for (std::uint32_t at = stack; at != kNone && !is_done[at]; at = snapshot.nodes[at].parent) {
+      is_done[at] = true;
+      const std::uint32_t index = snapshot.nodes[at].frame;
+      const Frame& frame = snapshot.frames[index];
+      if (frame.is_place || frame.module == kNone || !lines[index].empty()) continue;
+      lines[index] = symbols.lookup(snapshot.modules[frame.module], offset_of(snapshot, frame) - 1);
+    }
+  }
+  return lines;
+}
+
+}  // namespace leakdir::tool

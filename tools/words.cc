@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// See words.hh.
+
+#include "words.hh"
+
+#include <fmt/format.h>
+
+#include "text.hh"
+
+namespace leakdir::tool {
+
+std::string count_of(std::uint64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+std::string bytes_of(std::uint64_t bytes) {
+  std::string text = count_of(bytes, "byte");
+  if (bytes < 10240) return text;
+  static constexpr const char* kUnits[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  double amount = static_cast<double>(bytes) / 1024;
+  std::size_t unit = 0;
+  for (; amount >= 1023.95 && unit + 1 < std::size(kUnits); ++unit) amount /= 1024;
+  return fmt::format("{} ({:.1f} {})", text, amount, kUnits[unit]);
+}
+
+std::string age_of(std::int64_t ns) {
+  if (ns < 0) ns = 0;  // the clock was set back
+  const std::int64_t milliseconds = ns / 1000000, seconds = milliseconds / 1000;
+  if (seconds < 1) return fmt::format("{} ms", milliseconds);
+  if (seconds < 60) return fmt::format("{}.{} s", seconds, milliseconds % 1000 / 100);
+  if (seconds < 3600) return fmt::format("{} min {} s", seconds / 60, seconds % 60);
+  if (seconds < 86400) return fmt::format("{} h {} min", seconds / 3600, seconds % 3600 / 60);
+  return fmt::format("{} d {} h", seconds / 86400, seconds % 86400 / 3600);
+}
+
+std::string utc_of(std::int64_t ns) {
+  char buffer[64];
+  Text text(buffer, sizeof buffer);
+  text.utc(ns < 0 ? 0 : static_cast<std::uint64_t>(ns));
+  return {text.data(), text.size()};
+}
+
+std::string hex_of(std::uint64_t number) { return fmt::format("{:#x}", number); }
+
+std::string_view name_of(State state) {
+  switch (state) {
+    case State::kRunning:
+      return "running";
+    case State::kKilled:
+      return "killed";
+    default:
+      return "exited";
+  }
+}
+
+std::string printable(std::string_view text) {
+  std::string safe;
+  for (char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f)
+      safe += fmt::format("\\x{:02x}", byte);
+    else
+      safe += c;
+  }
+  return safe;
+}
+
+}  // namespace leakdir::tool

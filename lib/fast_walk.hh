@@ -54,19 +54,25 @@ struct CfaSlot {
 };
 inline constexpr unsigned kMaxCfaSlots = 4;
 
-// Of one thread; all zero at first, plain data, of use to no other thread. The previous walk is
-// frames[kFastWalkMaxFrames - count .. kFastWalkMaxFrames), innermost first.
+// Of one thread; all zero at first, plain data, of use to no other thread. The previous walk is frames[current][begin
+// .. end), innermost first. New frames are put before it, or, when there is no room or nothing of it holds, into the
+// other array.
+inline constexpr unsigned kFastWalkRoom = 32;
 struct FastWalkState {
-  WalkFrame frames[kFastWalkMaxFrames];
-  WalkFrame fresh[kFastWalkMaxFrames];
-  StackReach reach;
-  std::uintptr_t generation;
+  WalkFrame frames[2][kFastWalkRoom + kFastWalkMaxFrames];
   CfaSlot cfa_slots[kMaxCfaSlots];
   CfaSlot fresh_cfa_slots[kMaxCfaSlots];
   std::uint32_t cfa_slot_count;
-  std::uint32_t count;
+  std::uint32_t current;
+  std::uint32_t begin;
+  std::uint32_t end;
   bool complete;  // the last frame is the outermost of the stack, by its table
+  StackReach reach;
+  std::uintptr_t generation;
 };
+
+// The next walk with this state takes over nothing of the previous one.
+inline void fast_walk_forget_previous(FastWalkState& state) noexcept { state.end = state.begin; }
 
 // Where the walk starts, the frame that called the hook: the hook's return address, the stack pointer as it will
 // be after the return, and rbp as it will be then.

@@ -125,6 +125,12 @@ inline Readable readable_from(FastWalkState& state, std::uintptr_t sp) {
   return {can_ask() ? readable_end_at(sp) : 0, false};
 }
 
+struct Registers {
+  std::uintptr_t sp;
+  std::uintptr_t pc;
+  std::uintptr_t bp;
+};
+
 enum class Step { kNext, kEnd, kUnreadable, kCannot };
 
 // The caller's frame is said to begin at `cfa`, where nothing is known to be readable.
@@ -134,43 +140,47 @@ enum class Step { kNext, kEnd, kUnreadable, kCannot };
   return can_read(cfa - kWord) && can_read(cfa - 1) ? Step::kCannot : Step::kUnreadable;
 }
 
-// The place that holds the beginning of the frame, for RuleKind::kThroughBp; false where it cannot be followed.
-[[gnu::noinline, gnu::cold]] bool cfa_through_bp(FastWalkState& state, unsigned* slots, const Readable& readable,
-                                                 const WalkFrame& frame, Rule rule, std::uintptr_t* cfa) {
-  const std::uintptr_t slot = frame.bp - rule.offset();
-  if (slot % kWord != 0 || slot < frame.sp || frame.bp < slot || frame.bp >= readable.end) return false;
-  *cfa = word_at(slot);
-  if (*cfa <= frame.bp + kWord || *slots == kMaxCfaSlots) return false;
-  state.fresh_cfa_slots[(*slots)++] = CfaSlot{frame.sp, slot, *cfa};
-  return true;
+// The beginning of the frame, for RuleKind::kThroughBp; 0 where that cannot be followed.
+[[gnu::noinline, gnu::cold]] std::uintptr_t cfa_through_bp(FastWalkState& state, unsigned* slots,
+                                                           std::uintptr_t readable_end, std::uintptr_t sp,
+                                                           std::uintptr_t bp, Rule rule) {
+  const std::uintptr_t slot = bp - rule.offset();
+  if (slot % kWord != 0 || slot < sp || bp < slot || bp >= readable_end) return 0;
+  const std::uintptr_t cfa = word_at(slot);
+  if (cfa <= bp + kWord || *slots == kMaxCfaSlots) return 0;
+  state.fresh_cfa_slots[(*slots)++] = CfaSlot{sp, slot, cfa};
+  return cfa;
 }
 
-// From `frame` to its caller's frame. Sets frame.bp_slot: where bp is unchanged, to the frame's own copy of it, so
-// that whoever checks the slot later need not tell the cases apart.
-inline Step follow(FastWalkState& state, unsigned* slots, Readable& readable, WalkFrame& frame, WalkFrame* next) {
-  const Rule rule = rule_for(frame.pc);
-  std::uintptr_t cfa = (rule.kind() == RuleKind::kFromSp ? frame.sp : frame.bp) + rule.offset();
+// From the frame of these registers to its caller's. Sets *bp_slot: where bp is unchanged, to `bp_copy`, so that
+// whoever checks the slot later need not tell the cases apart.
+inline Step follow(FastWalkState& state, unsigned* slots, Readable& readable, Registers* registers,
+                   std::uintptr_t* bp_copy, std::uintptr_t* bp_slot) {
+  const Registers at = *registers;
+  const Rule rule = rule_for(at.pc);
+  std::uintptr_t cfa = (rule.kind() == RuleKind::kFromSp ? at.sp : at.bp) + rule.offset();
   std::uintptr_t bp_offset = rule.bp_offset();
   if (__builtin_expect(rule.kind() > RuleKind::kFromBp, 0)) {
     if (rule.kind() == RuleKind::kEnd) return Step::kEnd;
     if (rule.kind() == RuleKind::kCannot) return Step::kCannot;
-    if (!cfa_through_bp(state, slots, readable, frame, rule, &cfa)) return Step::kCannot;
-    bp_offset = cfa - frame.bp;
+    cfa = cfa_through_bp(state, slots, readable.end, at.sp, at.bp, rule);
+    if (cfa == 0) return Step::kCannot;
+    bp_offset = cfa - at.bp;
   }
-  if (__builtin_expect(cfa <= frame.sp || cfa > readable.end || cfa % kWord != 0, 0)) {
-    const Step step = follow_beyond(readable, frame.sp, cfa);
+  if (__builtin_expect(cfa <= at.sp || cfa > readable.end || cfa % kWord != 0, 0)) {
+    const Step step = follow_beyond(readable, at.sp, cfa);
     if (step != Step::kNext) return step;
   }
   if (bp_offset == 0) {
-    frame.bp_slot = reinterpret_cast<std::uintptr_t>(&frame.bp);
+    *bp_slot = reinterpret_cast<std::uintptr_t>(bp_copy);
   } else {
-    frame.bp_slot = cfa - bp_offset;
-    if (__builtin_expect(frame.bp_slot < frame.sp, 0)) return Step::kCannot;
+    *bp_slot = cfa - bp_offset;
+    if (__builtin_expect(cfa - bp_offset < at.sp, 0)) return Step::kCannot;
+    registers->bp = word_at(cfa - bp_offset);
   }
-  next->sp = cfa;
-  next->pc = word_at(cfa - kWord);
-  next->bp = word_at(frame.bp_slot);
-  return next->pc != 0 ? Step::kNext : Step::kEnd;
+  registers->sp = cfa;
+  registers->pc = word_at(cfa - kWord);
+  return registers->pc != 0 ? Step::kNext : Step::kEnd;
 }
 
 // ---- The previous walk ------------------------------------------------------------------------------------------
@@ -185,7 +195,7 @@ inline void place(WalkFrame& to, const WalkFrame& from) {
 
 // Whether the two are the same frame. bp need not be equal where the table does not use it: such a function saved
 // it first and holds anything in it now.
-inline bool is_same_frame(WalkFrame& previous, const WalkFrame& frame) {
+inline bool is_same_frame(WalkFrame& previous, const Registers& frame) {
   if (previous.sp != frame.sp || previous.pc != frame.pc) return false;
   if (previous.bp == frame.bp) return true;
   const Rule rule = rule_for(frame.pc);
@@ -194,9 +204,26 @@ inline bool is_same_frame(WalkFrame& previous, const WalkFrame& frame) {
   return true;
 }
 
+// Whether the places that hold a frame's beginning are as they were, for the frames from first_sp to before last_sp.
+[[gnu::noinline, gnu::cold]] bool cfa_slots_unchanged(const FastWalkState& state, std::uintptr_t first_sp,
+                                                      std::uintptr_t last_sp) {
+  for (unsigned i = 0; i < state.cfa_slot_count; ++i) {
+    const CfaSlot& slot = state.cfa_slots[i];
+    if (slot.sp >= first_sp && slot.sp < last_sp && word_at(slot.slot) != slot.cfa) return false;
+  }
+  return true;
+}
+
 // Of the `count` frames from `frames` on, the first of which is known to be a frame of this stack: how many are, as
-// everything that the previous walk read to get there is as it was. Their return addresses go to out.
-inline unsigned unchanged_frames(const WalkFrame* frames, unsigned count, std::uintptr_t* out) {
+// everything that the previous walk read to get there is as it was. Their return addresses go to out. 0: cannot tell.
+inline unsigned unchanged_frames(const FastWalkState& state, Readable& readable, const WalkFrame* frames,
+                                 unsigned count, std::uintptr_t* out) {
+  // All that is read lies below the last frame.
+  const std::uintptr_t last_sp = frames[count - 1].sp;
+  if (__builtin_expect(last_sp > readable.end, 0) &&
+      (readable.is_own_stack || !extend_readable(&readable.end, last_sp))) {
+    return 0;
+  }
   out[0] = frames[0].pc;
   unsigned i = 1;
   for (; i < count; ++i) {
@@ -205,17 +232,8 @@ inline unsigned unchanged_frames(const WalkFrame* frames, unsigned count, std::u
     if (changed != 0) break;
     out[i] = frames[i].pc;
   }
+  if (__builtin_expect(state.cfa_slot_count != 0, 0) && !cfa_slots_unchanged(state, frames[0].sp, last_sp)) return 0;
   return i;
-}
-
-// The same for the places that hold a frame's beginning.
-[[gnu::noinline, gnu::cold]] bool cfa_slots_unchanged(const FastWalkState& state, std::uintptr_t first_sp,
-                                                      std::uintptr_t last_sp) {
-  for (unsigned i = 0; i < state.cfa_slot_count; ++i) {
-    const CfaSlot& slot = state.cfa_slots[i];
-    if (slot.sp >= first_sp && slot.sp < last_sp && word_at(slot.slot) != slot.cfa) return false;
-  }
-  return true;
 }
 
 // Keeps of the previous walk's slots those of the frames from first_sp to last_sp, and adds the new ones. False: too
@@ -237,26 +255,34 @@ inline unsigned unchanged_frames(const WalkFrame* frames, unsigned count, std::u
 
 // Makes this walk the previous one: `fresh` new frames, then `tail` frames of the previous walk from index `at` on.
 inline void remember(FastWalkState& state, unsigned fresh, unsigned at, unsigned tail, unsigned fresh_slots) {
+  WalkFrame* const old_frames = state.frames[state.current];
+  WalkFrame* const new_frames = state.frames[state.current ^ 1] + kFastWalkRoom;
+  unsigned begin = at - fresh;
+  unsigned end = at + tail;
   // A signal handler may leave by longjmp and never come back: half a walk must count as none.
-  state.count = 0;
+  state.end = state.begin;
   std::atomic_signal_fence(std::memory_order_release);
-  unsigned count = fresh + tail;
   if (__builtin_expect((state.cfa_slot_count | fresh_slots) != 0, 0)) {
-    const std::uintptr_t first_sp = tail != 0 ? state.frames[at].sp : ~std::uintptr_t{0};
-    const std::uintptr_t last_sp = tail != 0 ? state.frames[at + tail - 1].sp : 0;
+    const std::uintptr_t first_sp = tail != 0 ? old_frames[at].sp : ~std::uintptr_t{0};
+    const std::uintptr_t last_sp = tail != 0 ? old_frames[at + tail - 1].sp : 0;
     if (!keep_cfa_slots(state, first_sp, last_sp, fresh_slots)) {
       state.cfa_slot_count = 0;
-      count = 0;
+      return;
     }
   }
-  const unsigned gap = kFastWalkMaxFrames - (at + tail);
-  if (gap != 0 && tail != 0) {
-    for (unsigned i = tail; i-- > 0;) place(state.frames[at + gap + i], state.frames[at + i]);
+  if (tail != 0 && fresh <= at) {
+    for (unsigned i = 0; i < fresh; ++i) place(old_frames[begin + i], new_frames[i]);
+  } else {
+    // Too few unused places before the old frames: the rest moves behind the new ones, which leaves room for the next
+    // time.
+    for (unsigned i = 0; i < tail; ++i) place(new_frames[fresh + i], old_frames[at + i]);
+    state.current ^= 1;
+    begin = kFastWalkRoom;
+    end = begin + fresh + tail;
   }
-  at += gap;
-  for (unsigned i = 0; i < fresh; ++i) place(state.frames[at - fresh + i], state.fresh[i]);
+  state.begin = begin;
   std::atomic_signal_fence(std::memory_order_release);
-  state.count = count;
+  state.end = end;
 }
 
 }  // namespace
@@ -265,64 +291,66 @@ inline void remember(FastWalkState& state, unsigned fresh, unsigned at, unsigned
 
 int fast_walk(FastWalkState& state, const WalkStart& start, std::uintptr_t* out, unsigned max, unsigned* reused,
               bool* truncated) noexcept {
-  constexpr unsigned kEnd = kFastWalkMaxFrames;
   *reused = 0;
   *truncated = false;
-  if (max > kEnd) max = kEnd;
+  if (max > kFastWalkMaxFrames) max = kFastWalkMaxFrames;
   if (max == 0) return 0;
 
   const std::uintptr_t generation = g_walk_generation.load(std::memory_order_acquire);
   if (__builtin_expect(state.generation != generation, 0)) {
-    state.count = 0;
+    state.end = state.begin;
     state.generation = generation;
   }
   Readable readable = readable_from(state, start.sp);
   if (__builtin_expect(readable.end == 0 || start.sp % kWord != 0, 0)) return kCannot;
 
-  unsigned previous = kEnd - state.count;  // the first frame of the previous walk that is not below this one
-  unsigned count = 0;                      // frames found
-  unsigned slots = 0;                      // fresh_cfa_slots found
-  unsigned whole = 0, whole_at = 0;        // frames of the previous walk up to its last, and `count` behind them
-  bool complete = false;
-  WalkFrame frame{start.sp, start.pc, start.bp, 0};
+  WalkFrame* const old_frames = state.frames[state.current];
+  WalkFrame* const new_frames = state.frames[state.current ^ 1] + kFastWalkRoom;
+  const unsigned end = state.end;
+  unsigned previous = state.begin;  // the first frame of the previous walk that is not below this one
+  unsigned count = 0;               // frames found
+  unsigned slots = 0;               // of state.fresh_cfa_slots, used
+  unsigned whole = 0;               // frames taken over from the previous walk up to its last, and `count` behind them
+  unsigned whole_at = 0;
+  Registers frame{start.sp, start.pc, start.bp};
   for (;;) {
-    while (previous < kEnd && state.frames[previous].sp < frame.sp) ++previous;
+    while (previous < end && old_frames[previous].sp < frame.sp) ++previous;
     unsigned run = 0;
-    if (previous < kEnd && is_same_frame(state.frames[previous], frame)) {
-      const unsigned left = kEnd - previous < max - count ? kEnd - previous : max - count;
-      const std::uintptr_t last_sp = state.frames[previous + left - 1].sp;
-      if (last_sp <= readable.end || (!readable.is_own_stack && extend_readable(&readable.end, last_sp))) {
-        run = unchanged_frames(&state.frames[previous], left, out + count);
-        if (__builtin_expect(state.cfa_slot_count != 0, 0) &&
-            (run != left || !cfa_slots_unchanged(state, frame.sp, last_sp))) {
-          run = 0;
-        }
-        const bool is_rest = previous + run == kEnd;
-        if (run != 0 && (count + run == max || (is_rest && state.complete))) {
-          *reused = is_rest ? run : 0;
-          *truncated = !is_rest || !state.complete;
-          state.complete = is_rest && state.complete;
-          if (count != 0 || !is_rest) remember(state, count, previous, run, slots);
-          return static_cast<int>(count + run);
-        }
-        if (state.cfa_slot_count != 0) run = 0;
+    if (previous < end && is_same_frame(old_frames[previous], frame)) {
+      const unsigned left = end - previous < max - count ? end - previous : max - count;
+      run = unchanged_frames(state, readable, &old_frames[previous], left, out + count);
+      const bool is_rest = previous + run == end;
+      if (run != 0 && (count + run == max || (is_rest && state.complete))) {
+        *reused = is_rest ? run : 0;
+        *truncated = !is_rest || !state.complete;
+        state.complete = is_rest && state.complete;
+        if (count != 0 || !is_rest) remember(state, count, previous, run, slots);
+        return static_cast<int>(count + run);
       }
+      // What holds a frame's beginning is noted where the frame is followed, so such walks are not taken over in part.
+      if (state.cfa_slot_count != 0) run = 0;
     }
     if (run != 0) {
       // The frames up to the first change hold; the walk goes on from the last of them.
-      for (unsigned i = 0; i < run; ++i) place(state.fresh[count + i], state.frames[previous + i]);
+      for (unsigned i = 0; i < run; ++i) place(new_frames[count + i], old_frames[previous + i]);
       count += run;
       previous += run;
-      if (previous == kEnd) {
+      if (previous == end) {
         whole = run;
         whole_at = count;
       }
+      const WalkFrame& last = new_frames[count - 1];
+      frame = {last.sp, last.pc, last.bp};
     } else {
-      state.fresh[count] = frame;
+      WalkFrame& last = new_frames[count];
+      last.sp = frame.sp;
+      last.pc = frame.pc;
+      last.bp = frame.bp;
       out[count] = frame.pc;
       ++count;
     }
-    const Step step = follow(state, &slots, readable, state.fresh[count - 1], &frame);
+    WalkFrame& last = new_frames[count - 1];
+    const Step step = follow(state, &slots, readable, &frame, &last.bp, &last.bp_slot);
     if (count == max || step != Step::kNext) {
       if (count != max && step == Step::kCannot) return kCannot;
       *truncated = step != Step::kEnd;
@@ -330,10 +358,9 @@ int fast_walk(FastWalkState& state, const WalkStart& start, std::uintptr_t* out,
     }
   }
   // Only an end that a kept rule says will be one the next time.
-  complete = !*truncated && g_rules.find(out[count - 1]).kind() == RuleKind::kEnd;
-  state.complete = complete;
+  state.complete = !*truncated && g_rules.find(out[count - 1]).kind() == RuleKind::kEnd;
   if (whole_at == count) *reused = whole;
-  remember(state, count, kEnd, 0, slots);
+  remember(state, count, 0, 0, slots);
   return static_cast<int>(count);
 }
 

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// In sync mode a record is there before malloc returns and gone before free returns: the program itself looks.
+
+#define _GNU_SOURCE
+#include <malloc.h>
+#include <stdlib.h>
+
+#include "expect.h"
+
+static int has_record(const void* block) {
+  char name[60];
+  snprintf(name, sizeof name, "mem/%p.mem", block);
+  return access(name, F_OK) == 0;
+}
+
+static void frees_record(void* block) {
+  MUST(has_record(block));
+  free(block);
+  MUST(!has_record(block));
+}
+
+int main(void) {
+  for (int i = 0; i < 50; ++i) {
+    frees_record(hidden(malloc(100)));
+    frees_record(hidden(calloc(2, 50)));
+    frees_record(hidden(memalign(64, 100)));
+    frees_record(hidden(aligned_alloc(64, 128)));
+    frees_record(hidden(valloc(100)));
+    frees_record(hidden(realloc(NULL, 100)));
+    void* before = hidden(malloc(100));
+    void* barrier = hidden(malloc(100));
+    void* after = realloc(before, 100000);
+    MUST(after != before && !has_record(before) && has_record(after));
+    frees_record(after);
+    frees_record(barrier);
+  }
+  LEAK(malloc, 2201, malloc(2201));
+  MUST(has_record(sink));
+  return 0;
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Runs one program to its end and keeps all that it said. A program that takes too long is killed with its whole
+// process group, so that a deadlock fails a test and does not hang it.
+
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace leakdir_test {
+
+struct Command {
+  std::vector<std::string> argv;
+  std::string cwd;                         // empty: the test's own
+  std::map<std::string, std::string> env;  // on top of the test's own, LEAKDIR_* being taken out of that first
+  std::string input;                       // of stdin; empty: /dev/null
+  int timeout_seconds = 60;
+};
+
+struct Outcome {
+  int status = 0;  // as waitpid gives it
+  bool timed_out = false;
+  std::string out, err;
+
+  bool exited_with(int code) const;
+  bool killed_by(int signal) const;
+  std::string describe() const;  // for a failing assertion
+};
+
+// A program under way; its output goes to files without a name, so that children that outlive it hold nothing up.
+class Process {
+ public:
+  explicit Process(const Command& command);
+  ~Process();  // kills what is still running
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  pid_t pid() const { return pid_; }
+  void kill(int signal) const;
+  std::string output_so_far() const;
+  Outcome wait();  // for as long as the command's timeout allows
+
+ private:
+  pid_t pid_ = -1;
+  int out_ = -1, err_ = -1;
+  int timeout_seconds_;
+  bool ended_ = false;
+};
+
+Outcome run(const Command& command);
+
+// The lines of a text, without their ends.
+std::vector<std::string> lines_of(const std::string& text);
+
+}  // namespace leakdir_test

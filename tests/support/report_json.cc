@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "report_json.hh"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "paths.hh"
+
+namespace leakdir_test {
+
+Outcome run_tool(const std::vector<std::string>& arguments, const std::string& cwd) {
+  Command command = {{kTool}, cwd, {}, "", 120};
+  command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
+  return run(command);
+}
+
+nlohmann::json report(const std::string& dir, const std::vector<std::string>& more_arguments) {
+  std::vector<std::string> arguments = {"report", "--format", "json"};
+  arguments.insert(arguments.end(), more_arguments.begin(), more_arguments.end());
+  arguments.push_back(dir);
+  const Outcome outcome = run_tool(arguments);
+  if (!outcome.exited_with(0) || !outcome.err.empty())
+    throw std::runtime_error("leakdir report: " + outcome.describe());
+  nlohmann::json json = nlohmann::json::parse(outcome.out);
+  if (json.at("version") != 1) throw std::runtime_error("leakdir report: not version 1");
+  ReportedBlocks sum;
+  for (const auto& stack : json.at("stacks")) {
+    sum.blocks += stack.at("blocks").get<std::uint64_t>();
+    sum.bytes += stack.at("bytes").get<std::uint64_t>();
+  }
+  const ReportedBlocks totals = totals_of(json);
+  if (sum.blocks != totals.blocks || sum.bytes != totals.bytes ||
+      json.at("totals").at("stacks") != json.at("stacks").size()) {
+    throw std::runtime_error("leakdir report: the stacks do not add up to the totals: " + outcome.out.substr(0, 2000));
+  }
+  return json;
+}
+
+ReportedBlocks totals_of(const nlohmann::json& report) {
+  return {report.at("totals").at("blocks").get<std::uint64_t>(), report.at("totals").at("bytes").get<std::uint64_t>()};
+}
+
+std::vector<std::uint64_t> addresses_in(const nlohmann::json& report) {
+  std::vector<std::uint64_t> result;
+  for (const auto& stack : report.at("stacks")) {
+    for (const auto& address : stack.at("addresses")) {
+      result.push_back(std::stoull(address.get<std::string>(), nullptr, 16));
+    }
+  }
+  std::sort(result.begin(), result.end());
+  return result;
+}
+
+nlohmann::json stack_through(const nlohmann::json& report, const std::string& function, int line) {
+  for (const auto& stack : report.at("stacks")) {
+    for (const auto& frame : stack.at("frames")) {
+      if (frame.value("function", "") == function && frame.value("line", 0) == line) return stack;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace leakdir_test

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// `leakdir report --format json` on a directory, parsed, with the few questions that tests ask of it.
+
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "process.hh"
+
+namespace leakdir_test {
+
+// Throws unless the command ends with 0, says nothing on stderr and prints JSON of version 1 whose totals add up.
+nlohmann::json report(const std::string& dir, const std::vector<std::string>& more_arguments = {});
+
+Outcome run_tool(const std::vector<std::string>& arguments, const std::string& cwd = "");
+
+struct ReportedBlocks {
+  std::uint64_t blocks = 0, bytes = 0;
+};
+ReportedBlocks totals_of(const nlohmann::json& report);
+std::vector<std::uint64_t> addresses_in(const nlohmann::json& report);  // sorted
+
+// The stack that has `function` in a frame at `line`; null JSON when there is none.
+nlohmann::json stack_through(const nlohmann::json& report, const std::string& function, int line);
+
+}  // namespace leakdir_test

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "scratch.hh"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <stdexcept>
+
+namespace leakdir_test {
+
+Scratch::Scratch() {
+  const char* base = std::getenv("TMPDIR");
+  std::string pattern = std::string(base != nullptr ? base : "/tmp") + "/leakdir-test-XXXXXX";
+  if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("cannot make " + pattern);
+  path_ = std::filesystem::canonical(pattern);
+}
+
+Scratch::~Scratch() {
+  if (testing::Test::HasFailure()) {
+    std::cout << "left for inspection: " << path_ << "\n";
+    return;
+  }
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+void write_file(const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  if (!file.flush()) throw std::runtime_error("cannot write " + path);
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw std::runtime_error("cannot read " + path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+bool exists(const std::string& path) {
+  struct stat info;
+  return lstat(path.c_str(), &info) == 0;
+}
+
+std::vector<std::string> names_in(const std::string& dir) { return names_in(dir, ""); }
+
+std::vector<std::string> names_in(const std::string& dir, const std::string& suffix) {
+  std::vector<std::string> result;
+  if (!exists(dir)) return result;
+  for (const auto& entry : std::filesystem::directory_iterator(dir)) {
+    const std::string name = entry.path().filename();
+    const bool fits =
+        name.size() >= suffix.size() && name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0;
+    if (fits) result.push_back(name);
+  }
+  std::sort(result.begin(), result.end());
+  return result;
+}
+
+unsigned mode_of(const std::string& path) {
+  struct stat info;
+  if (lstat(path.c_str(), &info) != 0) throw std::runtime_error("cannot stat " + path);
+  return info.st_mode & 07777;
+}
+
+}  // namespace leakdir_test

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// A directory of its own for each test, removed with the test unless it failed.
+
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace leakdir_test {
+
+class Scratch {
+ public:
+  Scratch();
+  ~Scratch();
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+
+  const std::string& path() const { return path_; }
+  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
+// Small doings with files; they throw when they cannot.
+void write_file(const std::string& path, const std::string& text);
+std::string read_file(const std::string& path);
+bool exists(const std::string& path);                       // a dangling symbolic link exists too
+std::vector<std::string> names_in(const std::string& dir);  // sorted; empty for a directory that is not there
+std::vector<std::string> names_in(const std::string& dir, const std::string& suffix);
+unsigned mode_of(const std::string& path);  // permission bits
+
+}  // namespace leakdir_test

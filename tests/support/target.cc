@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "target.hh"
+
+#include <gtest/gtest.h>
+
+#include <regex>
+
+#include "paths.hh"
+#include "symbols.hh"
+
+namespace leakdir_test {
+
+std::string target(const std::string& name, const std::string& kind) {
+  return std::string(kTargets) + "/" + name + "." + kind;
+}
+
+Command command_for(const Scratch& scratch, const std::string& program, const RunOptions& options) {
+  Command command = {{program}, scratch.path(), options.env, "", options.timeout_seconds};
+  command.argv.insert(command.argv.end(), options.arguments.begin(), options.arguments.end());
+  if (!options.leakdir.empty()) command.env["LEAKDIR_OPTIONS"] = options.leakdir;
+  return command;
+}
+
+Outcome run_in(const Scratch& scratch, const std::string& program, const RunOptions& options) {
+  return run(command_for(scratch, program, options));
+}
+
+std::vector<Expected> expected_by(const std::string& output) {
+  static const std::regex pattern("expect size=(\\d+) function=(\\S+) line=(\\d+) call=(.+)");
+  std::vector<Expected> result;
+  for (const std::string& line : lines_of(output)) {
+    std::smatch m;
+    if (std::regex_match(line, m, pattern)) result.push_back({std::stoull(m[1]), m[2], m[4], std::stoi(m[3])});
+  }
+  return result;
+}
+
+std::string said(const std::string& output, const std::string& word, const std::string& name) {
+  const std::regex pattern(word + " (?:.* )?" + name + "=(\\S+).*");
+  for (const std::string& line : lines_of(output)) {
+    std::smatch m;
+    if (std::regex_match(line, m, pattern)) return m[1];
+  }
+  return "";
+}
+
+namespace {
+
+// A block that libc allocated on the program's behalf (strdup) has libc's function as its caller: the program's own is
+// the first frame that is not libc's.
+bool leads_to(const Record& record, const Expected& expected) {
+  const Place caller = addr2line(record.program, record.caller);
+  if (caller.function == expected.function && caller.line == expected.line) return true;
+  if (expected.call.rfind("libc ", 0) != 0) return false;
+  for (const Place& place : places_by_own_commands(record.stack)) {
+    if (place.function == expected.function && place.line == expected.line) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void expect_exactly(const std::vector<Expected>& expected, const std::vector<Record>& records) {
+  for (const Expected& block : expected) {
+    SCOPED_TRACE("expected: " + block.function + ":" + std::to_string(block.line) + ", " + std::to_string(block.size) +
+                 " bytes, " + block.call);
+    const Record* found = nullptr;
+    for (const Record& record : records) {
+      if (record.size != block.size) continue;
+      EXPECT_EQ(found, nullptr) << "a second record: " << record.file;
+      found = &record;
+    }
+    if (found == nullptr) {
+      ADD_FAILURE() << "no record";
+      continue;
+    }
+    if (block.call.rfind("libc ", 0) != 0) {
+      EXPECT_EQ(found->call, block.call);
+    }
+    EXPECT_TRUE(leads_to(*found, block)) << "caller: " << addr2line(found->program, found->caller).function << ":"
+                                         << addr2line(found->program, found->caller).line << "\n"
+                                         << read_file(found->file);
+  }
+  std::string all;
+  if (records.size() != expected.size()) {
+    for (const Record& record : records) all += read_file(record.file);
+  }
+  EXPECT_EQ(records.size(), expected.size()) << all;
+}
+
+void expect_clean(const std::string& dir) {
+  for (const char* suffix : {".mem", ".badfree"}) {
+    for (const std::string& name : names_in(dir, suffix)) ADD_FAILURE() << name << ":\n" << read_file(dir + "/" + name);
+  }
+  EXPECT_TRUE(exists(dir + "/.ledger")) << "nothing shows that leakdir looked";
+}
+
+}  // namespace leakdir_test

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// A program that frees all of its own leaves no record, whatever libc and the C++ runtime keep for themselves.
+
+#include <gtest/gtest.h>
+
+#include "report_json.hh"
+#include "target.hh"
+
+namespace leakdir_test {
+namespace {
+
+std::vector<std::string> every_linking() {
+  std::vector<std::string> result;
+  for (const std::string& kind : kEveryKind) {
+    result.push_back(kind);
+    result.push_back(kind + ".clang");
+  }
+  return result;
+}
+
+std::string test_name(const testing::TestParamInfo<std::string>& info) {
+  std::string name = info.param;
+  for (char& c : name) c = c == '-' || c == '.' ? '_' : c;
+  return name;
+}
+
+class CleanProgram : public testing::TestWithParam<std::string> {
+ protected:
+  void leaves_nothing(const std::string& name, const std::string& options) {
+    const Outcome outcome = run_in(scratch_, target(name, GetParam()), {options, {}, {}, 60});
+    ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    EXPECT_EQ(outcome.err, "");
+    expect_clean(scratch_ / "mem");
+    EXPECT_EQ(totals_of(report(scratch_ / "mem")).blocks, 0u);
+  }
+  Scratch scratch_;
+};
+
+TEST_P(CleanProgram, InCLeavesNoRecord) { leaves_nothing("clean_c", ""); }
+TEST_P(CleanProgram, InCxxLeavesNoRecord) { leaves_nothing("clean_cxx", ""); }
+TEST_P(CleanProgram, InCLeavesNoRecordInSyncMode) { leaves_nothing("clean_c", "write=sync"); }
+TEST_P(CleanProgram, InCxxLeavesNoRecordInSyncMode) { leaves_nothing("clean_cxx", "write=sync"); }
+TEST_P(CleanProgram, InCxxLeavesNoRecordInExitMode) { leaves_nothing("clean_cxx", "write=exit"); }
+TEST_P(CleanProgram, InCxxLeavesNoRecordWithTheCallerOnly) { leaves_nothing("clean_cxx", "unwind=caller"); }
+
+INSTANTIATE_TEST_SUITE_P(Linked, CleanProgram, testing::ValuesIn(every_linking()), test_name);
+
+class EmptyProgram : public testing::TestWithParam<std::string> {};
+
+TEST_P(EmptyProgram, LeavesNoRecord) {
+  const Scratch scratch;
+  const Outcome outcome = run_in(scratch, target("empty", GetParam()));
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(outcome.out + outcome.err, "");
+  expect_clean(scratch / "mem");
+}
+
+// Every static program of glibc 2.36 holds five blocks from its start-up (_dl_get_origin, _dl_new_object,
+// _dl_init_paths twice, _dl_find_object_init), a dynamic one none.
+TEST_P(EmptyProgram, ShowsLibcsOwnBlocksWhenAsked) {
+  const Scratch scratch;
+  ASSERT_TRUE(run_in(scratch, target("empty", GetParam()), {"libc=1", {}, {}, 60}).exited_with(0));
+  const std::vector<Record> records = records_in(scratch / "mem");
+  if (GetParam().rfind("static", 0) == 0) {
+    EXPECT_EQ(records.size(), 5u);
+  } else {
+    EXPECT_EQ(records.size(), 0u);
+  }
+  EXPECT_EQ(totals_of(report(scratch / "mem")).blocks, records.size());
+}
+
+INSTANTIATE_TEST_SUITE_P(Linked, EmptyProgram, testing::ValuesIn(kEveryKind), test_name);
+
+}  // namespace
+}  // namespace leakdir_test

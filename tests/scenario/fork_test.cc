@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Forked children: no deadlock, the parent's records untouched, the child's own in DIR/<pid>/; and children that only
+// exec leave nothing.
+
+#include <gtest/gtest.h>
+
+#include <regex>
+
+#include "report_json.hh"
+#include "target.hh"
+
+namespace leakdir_test {
+namespace {
+
+// The child ended well, holds what it inherited (with the blocks that the parent's threads had in hand) but for the
+// block that it freed, and one block of its own.
+void expect_child(const std::string& dir) {
+  SCOPED_TRACE(dir);
+  size_t own = 0, of_parent = 0;
+  for (const Record& record : records_in(dir)) {
+    EXPECT_NE(record.size, 4013u) << "freed by the child";
+    if (!record.inherited) {
+      ++own;
+      EXPECT_EQ(record.size, 5003u);
+    } else {
+      of_parent += record.size == 4001 || record.size == 4003 || record.size == 4007;
+    }
+  }
+  EXPECT_EQ(own, 1u);
+  EXPECT_EQ(of_parent, 3u);
+  EXPECT_TRUE(names_in(dir, ".badfree").empty());
+}
+
+class Fork : public testing::TestWithParam<std::tuple<std::string, std::string>> {};
+
+TEST_P(Fork, With300ChildrenOfAThreadedProgramKeepsAllRecordsApart) {
+  const auto& [kind, write] = GetParam();
+  const Scratch scratch;
+  const Outcome outcome = run_in(scratch, target("fork_with_threads", kind), {"write=" + write, {"300"}, {}, 120});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  expect_exactly(expected_by(outcome.out), records_in(scratch / "mem"));
+  EXPECT_TRUE(names_in(scratch / "mem", ".badfree").empty());
+  int children = 0;
+  for (const std::string& line : lines_of(outcome.out)) {
+    std::smatch m;
+    if (line.rfind("child ", 0) != 0) continue;
+    ASSERT_TRUE(std::regex_match(line, m, std::regex("child (\\d+) (exit|_exit)"))) << line;
+    ++children;
+    const std::string dir = scratch / "mem/" + m[1].str();
+    ASSERT_TRUE(exists(dir + "/.ledger")) << dir;
+    EXPECT_EQ(mode_of(dir), 0700u);
+    if (m[2] == "_exit") {
+      if (children % 20 != 1) continue;  // one tool run each: some of them are enough
+      EXPECT_EQ(report(dir).at("state"), "killed");
+      ASSERT_TRUE(run_tool({"recover", dir}).exited_with(0));
+    }
+    expect_child(dir);
+    if (HasFailure()) break;
+  }
+  EXPECT_EQ(children, 300);
+}
+
+INSTANTIATE_TEST_SUITE_P(Linked, Fork,
+                         testing::Values(std::make_tuple("static", "behind"), std::make_tuple("pie", "behind"),
+                                         std::make_tuple("static", "exit"), std::make_tuple("pie", "sync")),
+                         [](const testing::TestParamInfo<Fork::ParamType>& info) {
+                           return std::get<0>(info.param) + "_" + std::get<1>(info.param);
+                         });
+
+class Spawn : public testing::TestWithParam<std::tuple<std::string, std::string>> {};
+
+TEST_P(Spawn, OfChildrenThatOnlyExecLeavesNothing) {
+  const auto& [kind, write] = GetParam();
+  const Scratch scratch;
+  const Outcome outcome = run_in(scratch, target("spawns", kind), {"write=" + write, {}, {}, 60});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  expect_exactly(expected_by(outcome.out), records_in(scratch / "mem"));
+  const std::vector<std::string> names = names_in(scratch / "mem");
+  EXPECT_EQ(names.size(), 2u) << testing::PrintToString(names);  // .ledger and the record
+}
+
+INSTANTIATE_TEST_SUITE_P(Linked, Spawn,
+                         testing::Combine(testing::Values("static", "pie"), testing::Values("behind", "sync", "exit")),
+                         [](const testing::TestParamInfo<Spawn::ParamType>& info) {
+                           return std::get<0>(info.param) + "_" + std::get<1>(info.param);
+                         });
+
+}  // namespace
+}  // namespace leakdir_test

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Every toolchain in every way: gcc and clang; bfd, gold, lld and mold; static, static-pie, PIE and non-PIE; -O0 to
+// -O3, -flto and --gc-sections. Each program is linked with one object and no other flag for it, run, and its records
+// read.
+//
+// Left out, since these do not link without leakdir either: static-pie with gold (it lacks --no-dynamic-linker), and
+// gcc's -flto with lld (it does not read gcc's intermediate code).
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "paths.hh"
+#include "target.hh"
+
+namespace leakdir_test {
+namespace {
+
+struct Toolchain {
+  std::string compiler, linker, kind;
+};
+
+void PrintTo(const Toolchain& chain, std::ostream* out) {
+  *out << chain.compiler << " " << chain.linker << " " << chain.kind;
+}
+
+std::vector<Toolchain> every_toolchain() {
+  std::vector<Toolchain> result;
+  for (const char* compiler : {"gcc", "clang"}) {
+    for (const char* linker : {"bfd", "gold", "lld", "mold"}) {
+      for (const std::string& kind : kEveryKind) {
+        if (std::string(linker) == "gold" && kind == "static-pie") continue;
+        result.push_back({compiler, linker, kind});
+      }
+    }
+  }
+  return result;
+}
+
+using Flags = std::vector<std::string>;
+
+const std::map<std::string, Flags> kFlagsOf = {{"static", {"-static", "-fno-pie"}},
+                                               {"static-pie", {"-static-pie", "-fPIE"}},
+                                               {"pie", {"-pie", "-fPIE"}},
+                                               {"nopie", {"-no-pie", "-fno-pie"}}};
+
+std::string object_for(const std::string& kind) { return kind.rfind("static", 0) == 0 ? kStaticObject : kObject; }
+
+std::string source(const std::string& name) { return std::string(kSourceRoot) + "/tests/targets/" + name; }
+
+// An object file of the C++ source for a compiler, made once: it takes a second.
+std::string compiled_cxx(const std::string& compiler, bool pie) {
+  static const Scratch objects;
+  const std::string object = objects / compiler + (pie ? "-pie.o" : ".o");
+  if (!exists(object)) {
+    const Outcome outcome = run({{compiler, "-std=c++17", "-g", "-O2", pie ? "-fPIE" : "-fno-pie", "-pthread", "-c",
+                                  source("linked_cxx.cc"), "-o", object},
+                                 "",
+                                 {},
+                                 "",
+                                 120});
+    if (!outcome.exited_with(0)) throw std::runtime_error(outcome.describe());
+  }
+  return object;
+}
+
+class Link : public testing::TestWithParam<Toolchain> {
+ protected:
+  // The link as a user would type it. Silent: no warning about leakdir's object.
+  Outcome link(const Scratch& scratch, const std::string& driver, const std::string& input, const Flags& flags) {
+    const Toolchain& chain = GetParam();
+    Command command = {{driver, input, object_for(chain.kind), "-g", "-pthread", "-fuse-ld=" + chain.linker, "-o",
+                        scratch / "program"},
+                       "",
+                       {},
+                       "",
+                       120};
+    command.argv.insert(command.argv.end(), kFlagsOf.at(chain.kind).begin(), kFlagsOf.at(chain.kind).end());
+    command.argv.insert(command.argv.end(), flags.begin(), flags.end());
+    return run(command);
+  }
+
+  void works(const std::string& driver, const std::string& input, const Flags& flags) {
+    SCOPED_TRACE(testing::PrintToString(flags));
+    const Scratch scratch;
+    const Outcome linked = link(scratch, driver, input, flags);
+    ASSERT_TRUE(linked.exited_with(0)) << linked.describe();
+    EXPECT_EQ(linked.out + linked.err, "");
+    const Outcome outcome = run_in(scratch, scratch / "program");
+    ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    ASSERT_FALSE(expected_by(outcome.out).empty());
+    expect_exactly(expected_by(outcome.out), records_in(scratch / "mem"));
+  }
+};
+
+TEST_P(Link, OfCAtEachOptimisationRecords) {
+  for (const char* level : {"-O0", "-O1", "-O2", "-O3"}) works(GetParam().compiler, source("linked.c"), {level});
+}
+
+TEST_P(Link, OfCWithoutUnusedSectionsRecords) {
+  works(GetParam().compiler, source("linked.c"),
+        {"-O2", "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections"});
+}
+
+TEST_P(Link, OfCWithLinkTimeOptimisationRecords) {
+  if (GetParam().compiler == "gcc" && GetParam().linker == "lld") GTEST_SKIP() << "lld does not read gcc's code";
+  works(GetParam().compiler, source("linked.c"), {"-O2", "-flto"});
+}
+
+TEST_P(Link, OfCxxRecords) {
+  const std::string driver = GetParam().compiler == "gcc" ? "g++" : "clang++";
+  const bool pie = GetParam().kind == "pie" || GetParam().kind == "static-pie";
+  works(driver, compiled_cxx(driver, pie), {});
+}
+
+INSTANTIATE_TEST_SUITE_P(With, Link, testing::ValuesIn(every_toolchain()),
+                         [](const testing::TestParamInfo<Toolchain>& info) {
+                           std::string name = info.param.compiler + "_" + info.param.linker + "_" + info.param.kind;
+                           for (char& c : name) c = c == '-' ? '_' : c;
+                           return name;
+                         });
+
+// The plain object in a static program, with the flag that lets the first definition win.
+class LinkWithMuldefs : public testing::TestWithParam<std::string> {};
+
+TEST_P(LinkWithMuldefs, OfThePlainObjectIsStatic) {
+  const Scratch scratch;
+  const Outcome linked = run({{"gcc", source("linked.c"), kObject, "-g", "-O2", "-static", "-Wl,-z,muldefs",
+                               "-fuse-ld=" + GetParam(), "-o", scratch / "program"},
+                              "",
+                              {},
+                              "",
+                              60});
+  ASSERT_TRUE(linked.exited_with(0)) << linked.describe();
+  const Outcome outcome = run_in(scratch, scratch / "program");
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  expect_exactly(expected_by(outcome.out), records_in(scratch / "mem"));
+}
+
+INSTANTIATE_TEST_SUITE_P(With, LinkWithMuldefs, testing::Values("bfd", "gold", "lld", "mold"));
+
+// A stripped program still records; its callers are addresses of a file that has the symbols.
+TEST(LinkStripped, RecordsCallersOfTheUnstrippedProgram) {
+  const Scratch scratch;
+  const std::string full = target("linked", "static"), stripped = scratch / "linked.static";
+  ASSERT_TRUE(run({{"strip", "-o", stripped, full}, "", {}, "", 60}).exited_with(0));
+  const Outcome outcome = run_in(scratch, stripped);
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  std::vector<Record> records = records_in(scratch / "mem");
+  for (Record& record : records) {
+    EXPECT_EQ(record.program, stripped);
+    record.program = full;
+    for (std::string& command : record.stack.addr2line) {
+      const size_t at = command.find(stripped);
+      if (at != std::string::npos) command.replace(at, stripped.size(), full);
+    }
+  }
+  expect_exactly(expected_by(outcome.out), records);
+}
+
+}  // namespace
+}  // namespace leakdir_test

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What the objects define and need, against the reviewed lists in tests/golden/: a symbol more, and a user's link may
+// break; an undefined one more, and a heavy part has crept in.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "paths.hh"
+#include "process.hh"
+#include "scratch.hh"
+
+namespace leakdir_test {
+namespace {
+
+// "T malloc", sorted by name; weak undefined ones as "w name".
+std::string symbols_of(const std::string& object, const char* which) {
+  const Outcome outcome = run({{"nm", "--extern-only", "--format=posix", which, object}, "", {}, "", 60});
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  std::set<std::string> names;
+  for (const std::string& line : lines_of(outcome.out)) {
+    const size_t space = line.find(' ');
+    names.insert(line.substr(0, space) + " " + line.substr(space + 1, 1));
+  }
+  std::string text;
+  for (const std::string& name : names) text += name + "\n";
+  return text;
+}
+
+std::string golden(const std::string& name) { return read_file(std::string(kSourceRoot) + "/tests/golden/" + name); }
+
+TEST(Symbols, DefinedByTheObjectAreTheReviewedOnes) {
+  EXPECT_EQ(symbols_of(kObject, "--defined-only"), golden("leakdir.o.defined"));
+}
+TEST(Symbols, NeededByTheObjectAreTheReviewedOnes) {
+  EXPECT_EQ(symbols_of(kObject, "--undefined-only"), golden("leakdir.o.undefined"));
+}
+TEST(Symbols, DefinedByTheStaticObjectAreTheReviewedOnes) {
+  EXPECT_EQ(symbols_of(kStaticObject, "--defined-only"), golden("leakdir-static.o.defined"));
+}
+TEST(Symbols, NeededByTheStaticObjectAreTheReviewedOnes) {
+  EXPECT_EQ(symbols_of(kStaticObject, "--undefined-only"), golden("leakdir-static.o.undefined"));
+}
+
+TEST(Symbols, OfTheObjectAreTheMallocFamilyAndLeakdirsOwn) {
+  const std::set<std::string> family = {
+      "malloc",        "calloc", "realloc", "reallocarray",       "free",       "memalign",          "posix_memalign",
+      "aligned_alloc", "valloc", "pvalloc", "malloc_usable_size", "free_sized", "free_aligned_sized"};
+  for (const std::string& line : lines_of(symbols_of(kObject, "--defined-only"))) {
+    const std::string name = line.substr(0, line.find(' '));
+    EXPECT_TRUE(family.count(name) != 0 || name.rfind("leakdir_", 0) == 0) << name;
+  }
+}
+
+TEST(Symbols, NeededComeFromLibcAndTheUnwinderOnly) {
+  for (const char* object : {kObject, kStaticObject}) {
+    for (const std::string& line : lines_of(symbols_of(object, "--undefined-only"))) {
+      const bool is_strong_cxx = line.rfind("_Z", 0) == 0 && line.back() == 'U';
+      EXPECT_FALSE(is_strong_cxx) << line << " would need libstdc++";
+      EXPECT_NE(line.rfind("__cxa", 0), 0u) << line;
+      EXPECT_NE(line.rfind("__gxx", 0), 0u) << line;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace leakdir_test

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Eight threads that free each other's blocks: exactly the survivors have records, in each write mode.
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <regex>
+
+#include "report_json.hh"
+#include "target.hh"
+
+namespace leakdir_test {
+namespace {
+
+std::map<std::uint64_t, std::uint64_t> survivors_in(const std::string& output) {
+  std::map<std::uint64_t, std::uint64_t> result;
+  static const std::regex pattern("live (0x[0-9a-f]+) (\\d+)");
+  for (const std::string& line : lines_of(output)) {
+    std::smatch m;
+    if (std::regex_match(line, m, pattern)) result[std::stoull(m[1], nullptr, 16)] = std::stoull(m[2]);
+  }
+  return result;
+}
+
+struct Mode {
+  const char* write;
+  const char* operations;  // of each thread
+};
+
+class Threads : public testing::TestWithParam<std::tuple<std::string, Mode>> {};
+
+TEST_P(Threads, LeaveExactlyTheSurvivors) {
+  const auto& [kind, mode] = GetParam();
+  const Scratch scratch;
+  const Outcome outcome =
+      run_in(scratch, target("exchange", kind), {std::string("write=") + mode.write, {"8", mode.operations}, {}, 240});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  const std::map<std::uint64_t, std::uint64_t> survivors = survivors_in(outcome.out);
+  EXPECT_EQ(survivors.size(), 61u);
+  std::map<std::uint64_t, std::uint64_t> recorded;
+  for (const Record& record : records_in(scratch / "mem")) recorded[record.address] = record.size;
+  EXPECT_EQ(recorded, survivors);
+  EXPECT_TRUE(names_in(scratch / "mem", ".badfree").empty());
+  EXPECT_EQ(totals_of(report(scratch / "mem")).blocks, survivors.size());
+}
+
+// In sync mode each pair costs the four system calls of a file made and removed: a tenth of the operations.
+INSTANTIATE_TEST_SUITE_P(Linked, Threads,
+                         testing::Combine(testing::Values("static", "pie"),
+                                          testing::Values(Mode{"behind", "500000"}, Mode{"exit", "500000"},
+                                                          Mode{"sync", "50000"})),
+                         [](const testing::TestParamInfo<Threads::ParamType>& info) {
+                           return std::get<0>(info.param) + "_" + std::get<1>(info.param).write;
+                         });
+
+}  // namespace
+}  // namespace leakdir_test

@@ -1,0 +1,32 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSL-1.0
+#
+# Installs what building and testing leakdir needs on Debian 12, as root or by sudo. Does nothing, and needs no network,
+# when all of it is there.
+set -euo pipefail
+
+packages=(
+  # to build the objects and the tool
+  gcc g++ libc6-dev binutils meson ninja-build libboost-stacktrace-dev libdw-dev libelf-dev libcli11-dev libfmt-dev
+  nlohmann-json3-dev
+  # to test: GoogleTest, every compiler and linker of the matrix, an oracle
+  libgtest-dev libgmock-dev clang llvm-14-linker-tools lld mold valgrind libc6-dbg
+  # real programs are linked with these
+  libsqlite3-dev liblua5.4-dev libexpat1-dev libjansson-dev libxml2-dev libicu-dev liblzma-dev zlib1g-dev
+)
+
+missing=()
+for package in "${packages[@]}"; do
+  state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
+  [ "$state" = installed ] || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  command -v sudo >/dev/null || { echo "setup.sh: root or sudo is needed to install: ${missing[*]}" >&2; exit 1; }
+  as_root=(sudo)
+fi
+echo "setup.sh: installing ${missing[*]}"
+"${as_root[@]}" apt-get update -q
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"

@@ -7,6 +7,9 @@
 
 #include "modes.h"
 
+// libxml2 seeds its hash tables with this, and entries that collide are allocated: the same blocks in every run, please.
+int rand_r(unsigned* seed) { return (int)(*seed = 4); }
+
 static char* make_document(void) {
   enum { kRoom = 200000 };
   char* text = malloc(kRoom);

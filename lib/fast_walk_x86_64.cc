@@ -147,8 +147,9 @@ enum class Step { kNext, kEnd, kUnreadable, kCannot };
   const std::uintptr_t slot = bp - rule.offset();
   if (slot % kWord != 0 || slot < sp || bp < slot || bp >= readable_end) return 0;
   const std::uintptr_t cfa = word_at(slot);
-  if (cfa <= bp + kWord || *slots == kMaxCfaSlots) return 0;
-  state.fresh_cfa_slots[(*slots)++] = CfaSlot{sp, slot, cfa};
+  if (cfa <= bp + kWord) return 0;
+  if (*slots < kMaxCfaSlots) state.fresh_cfa_slots[*slots] = CfaSlot{sp, slot, cfa};
+  ++*slots;  // with more than there is room for, this walk is not remembered
   return cfa;
 }
 
@@ -241,6 +242,7 @@ inline unsigned unchanged_frames(const FastWalkState& state, Readable& readable,
 [[gnu::noinline, gnu::cold]] bool keep_cfa_slots(FastWalkState& state, std::uintptr_t first_sp, std::uintptr_t last_sp,
                                                  unsigned fresh) {
   unsigned kept = 0;
+  if (fresh > kMaxCfaSlots) return false;
   for (unsigned i = 0; i < state.cfa_slot_count; ++i) {
     const CfaSlot slot = state.cfa_slots[i];
     if (slot.sp >= first_sp && slot.sp <= last_sp) state.cfa_slots[kept++] = slot;

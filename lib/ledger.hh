@@ -158,7 +158,7 @@ enum class BlockState : std::uint8_t {
   kEmpty = 0,     // never used
   kReserved = 1,  // being filled: not live yet
   kLive = 2,
-  kFreed = 3,     // all fields but `time` still describe the block that was freed
+  kFreed = 3,     // waits to be used again; its time means nothing
 };
 
 // Flags of a block.
@@ -179,7 +179,7 @@ struct Block {
   // word 0: address (48) | state (2) | call (4) | flags (10)
   // word 1: size in bytes, as the program asked for it (48) | index of the thread (16)
   // word 2: sequence number (48) | stack node, bits 0 to 15 (16)
-  // word 3: time in ticks (48); of a freed block: the return address of its free | stack node, bits 16 to 31 (16)
+  // word 3: time in ticks (48) | stack node, bits 16 to 31 (16)
   std::uint64_t word[4];
 };
 static_assert(sizeof(Block) == 32);
@@ -213,10 +213,11 @@ constexpr std::uint32_t block_stack(std::uint64_t word2, std::uint64_t word3) {
 struct Node {
   std::uint64_t pc_module;  // return address (48) | index of the module it lies in, 0: none (16)
   std::uint32_t parent;
-  std::uint32_t line;
+  std::uint32_t line;  // of a place node; of a frame: kNodeLibc or 0
 };
 static_assert(sizeof(Node) == 16);
 inline constexpr unsigned kPlaceModule = 0xffff;
+inline constexpr std::uint32_t kNodeLibc = 1;  // what is allocated in this frame is libc's own, as far as can be told
 
 // ---- Threads, modules, bad frees ----------------------------------------------------------------------------------
 
@@ -238,8 +239,9 @@ struct Module {
   std::uint32_t path;        // into kText
   std::uint32_t build_id_bytes;
   std::uint8_t build_id[40];
+  std::uint64_t reserved[6];
 };
-static_assert(sizeof(Module) == 80);
+static_assert(sizeof(Module) == 128);
 
 enum class BadFreeKind : std::uint32_t {
   kDoubleFree = 1,

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// leakdir/leakdir.h: what the program asks of us.
+
+#include "base.hh"
+#include "config_watch.hh"
+#include "ledger_file.hh"
+#include "live_table.hh"
+#include "process.hh"
+#include "record_dir.hh"
+#include "tracker.hh"
+#include "writer.hh"
+
+namespace {
+
+// Whether there is a ledger of this process to speak of.
+bool has_ledger() {
+  const leakdir::Phase now = leakdir::phase();
+  return now == leakdir::Phase::kRecording || now == leakdir::Phase::kPaused;
+}
+
+}  // namespace
+
+LEAKDIR_EXPORT void leakdir_start(void) { leakdir::set_recording(true); }
+
+LEAKDIR_EXPORT void leakdir_stop(void) { leakdir::set_recording(false); }
+
+LEAKDIR_EXPORT void leakdir_flush(void) {
+  if (has_ledger()) leakdir::write_all_records();
+}
+
+LEAKDIR_EXPORT unsigned long leakdir_mark(void) { return has_ledger() ? leakdir::mark_sequence() : 0; }
+
+LEAKDIR_EXPORT void leakdir_live_since(unsigned long mark, std::size_t* blocks, std::size_t* bytes) {
+  const leakdir::LiveTotals totals = has_ledger() ? leakdir::count_live(mark) : leakdir::LiveTotals{};
+  if (blocks != nullptr) *blocks = totals.blocks;
+  if (bytes != nullptr) *bytes = totals.bytes;
+}
+
+LEAKDIR_EXPORT void leakdir_ignore(const void* block) {
+  if (!has_ledger()) return;
+  const std::uint32_t index = leakdir::find_live_block(reinterpret_cast<std::uintptr_t>(block));
+  if (index == 0) return;
+  const std::uint64_t word0 = __atomic_load_n(&leakdir::ledger_file.block(index)->word[0], __ATOMIC_ACQUIRE);
+  if (!leakdir::set_block_flags(index, word0, leakdir::ledger::kFlagIgnored, 0)) return;
+  if ((leakdir::ledger::block_flags(word0) & leakdir::ledger::kFlagFiled) != 0) leakdir::write_all_records();
+}
+
+LEAKDIR_EXPORT const char* leakdir_dir(void) { return has_ledger() ? leakdir::record_dir() : ""; }

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "bad_free.hh"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+
+#include <atomic>
+
+#include "base.hh"
+#include "history.hh"
+#include "ledger_file.hh"
+#include "live_table.hh"
+#include "process.hh"
+#include "record.hh"
+#include "record_dir.hh"
+#include "render.hh"
+#include "report.hh"
+#include "stack.hh"
+#include "stack_table.hh"
+#include "sys.hh"
+#include "writer.hh"
+
+namespace leakdir {
+namespace {
+
+using ledger::BadFree;
+using ledger::BadFreeKind;
+
+std::atomic<bool> unknown_blocks{false};
+bool abort_on_bad = false;
+
+// The words before a pointer, read by the kernel: the pointer may be anything.
+bool read_words(std::uint64_t address, std::uint64_t* into, unsigned words) {
+  const iovec local = {into, words * sizeof *into};
+  const iovec remote = {reinterpret_cast<void*>(address), words * sizeof *into};
+  const long got = sys::call(SYS_process_vm_readv, sys::pid(), reinterpret_cast<long>(&local), 1,
+                             reinterpret_cast<long>(&remote), 1, 0);
+  return got == static_cast<long>(words * sizeof *into);
+}
+
+constexpr std::uint64_t kAlignment = 2 * sizeof(void*);
+constexpr std::uint64_t kPreviousInUse = 1;
+constexpr std::uint64_t kOwnMapping = 2;
+constexpr std::uint64_t kSizeFlags = 7;
+
+bool is_plausible_size(std::uint64_t field) {
+  const std::uint64_t bytes = field & ~kSizeFlags;
+  return bytes >= 2 * kAlignment && bytes % kAlignment == 0 && bytes < (std::uint64_t{1} << 46);
+}
+
+// What glibc itself would look at: could this be a block of its allocator that we have never seen? (64-bit layout; where
+// pointers are narrower, or the kernel does not let us look, the answer is yes.)
+bool may_be_a_glibc_block(std::uint64_t address) {
+  if (sizeof(void*) != 8) return true;
+  std::uint64_t header[2];
+  if (!read_words(address - sizeof header, header, 2)) return false;
+  if (!is_plausible_size(header[1])) return false;
+  const std::uint64_t bytes = header[1] & ~kSizeFlags;
+  if ((header[1] & kOwnMapping) != 0) return ((address - sizeof header - header[0]) & 4095) == 0;
+  std::uint64_t next[2];
+  if (!read_words(address - sizeof header + bytes, next, 2)) return false;
+  return (next[1] & kPreviousInUse) != 0 && (next[1] & ~kSizeFlags) != 0;
+}
+
+bool is_in_a_module(std::uint64_t address) {
+  const std::uint32_t modules = ledger_file.used(ledger::Kind::kModules);
+  for (std::uint32_t i = 1; i < modules; ++i) {
+    const ledger::Module& module = *ledger_file.module(i);
+    if (module.unload_sequence == 0 && address >= module.start && address < module.end) return true;
+  }
+  return false;
+}
+
+// What is known of the bad pointer. kind 0: it is not bad, as far as can be told.
+struct Verdict {
+  std::uint32_t kind;
+  std::uint64_t block;
+  std::uint64_t block_bytes;
+  std::uint32_t allocation_stack;
+  std::uint64_t freed_by;
+};
+
+Verdict judge(std::uint64_t address, bool is_realloc) {
+  Verdict verdict = {};
+  const auto kind = [&](BadFreeKind free, BadFreeKind realloc) {
+    verdict.kind = static_cast<std::uint32_t>(is_realloc ? realloc : free);
+  };
+  FreedBlock freed;
+  // While paused, an address that was freed before may have been handed out again unseen.
+  if (phase() != Phase::kPaused && was_freed(address, &freed)) {
+    kind(BadFreeKind::kDoubleFree, BadFreeKind::kReallocFreed);
+    verdict.block = address;
+    verdict.allocation_stack = freed.stack;
+    verdict.freed_by = freed.freed_by;
+    return verdict;
+  }
+  const bool misaligned = address % kAlignment != 0;
+  if (!misaligned && !all_blocks_are_known()) return verdict;
+  const std::uint32_t around = find_block_around(address);
+  if (around != 0) {
+    const ledger::Block& block = *ledger_file.block(around);
+    kind(BadFreeKind::kInsideBlock, BadFreeKind::kReallocInsideBlock);
+    verdict.block = ledger::block_address(block.word[0]);
+    verdict.block_bytes = ledger::low48(block.word[1]);
+    verdict.allocation_stack = ledger::block_stack(block.word[2], block.word[3]);
+    return verdict;
+  }
+  if (misaligned || is_in_a_module(address) || !may_be_a_glibc_block(address)) {
+    kind(BadFreeKind::kNeverReturned, BadFreeKind::kReallocNeverReturned);
+  }
+  return verdict;
+}
+
+void write_bad_free(const BadFree& bad, ThreadState& thread) {
+  char small[1024];  // without scratch memory: the beginning of the record
+  Text text(thread.scratch != nullptr ? thread.scratch->record : small,
+            thread.scratch != nullptr ? sizeof thread.scratch->record : sizeof small);
+  render_bad_free(text, bad);
+  const int error = create_record({}, bad.address, kBadFreeSuffix, text.data(), text.size());
+  if (error != 0) report::cannot_write_record(record_dir_shown(), error);
+}
+
+void record(const Verdict& verdict, std::uint64_t address, std::uintptr_t caller, ThreadState& thread,
+            const ReentryGuard& guard) {
+  BadFree bad = {};
+  bad.address = address;
+  bad.time = now_ticks();
+  bad.block = verdict.block;
+  bad.block_bytes = verdict.block_bytes;
+  bad.thread = thread.index;
+  bad.free_stack = capture_stack(thread, caller, ledger::Call::kMalloc, guard).stack;
+  if (verdict.freed_by != 0) bad.first_free_stack = bare_stack_node(0, verdict.freed_by);
+  bad.allocation_stack = verdict.allocation_stack;
+  const std::uint32_t index = ledger_file.take(ledger::Kind::kBadFrees, 1);
+  if (index != 0) {
+    BadFree& kept = *ledger_file.bad_free(index);
+    kept = bad;
+    __atomic_store_n(&kept.kind, verdict.kind, __ATOMIC_RELEASE);
+  }
+  bad.kind = verdict.kind;
+  __atomic_fetch_add(&ledger_file.header()->bad_frees, 1, __ATOMIC_RELAXED);
+  write_bad_free(bad, thread);
+  report::bad_free(ledger::kBadFreeNames[verdict.kind], address, record_dir_shown());
+}
+
+}  // namespace
+
+void some_blocks_are_unknown() {
+  if (!unknown_blocks.load(std::memory_order_relaxed)) unknown_blocks.store(true, std::memory_order_relaxed);
+}
+
+bool all_blocks_are_known() { return !unknown_blocks.load(std::memory_order_relaxed); }
+
+LEAKDIR_SLOW bool is_bad_free(std::uint64_t address, bool is_realloc, std::uintptr_t caller, ThreadState& thread,
+                              const ReentryGuard& guard) {
+  const Verdict verdict = judge(address, is_realloc);
+  if (verdict.kind == 0) return false;
+  record(verdict, address, caller, thread, guard);
+  if (abort_on_bad) ::abort();
+  return true;
+}
+
+void configure_bad_free(bool abort_on_bad_free) { abort_on_bad = abort_on_bad_free; }
+
+}  // namespace leakdir

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What a forked child does at its first allocation. Until then it has cost nothing and touched nothing: its hooks read
+// Phase::kForked in the page that the kernel wiped, and frees only take the address out of the index, which is private
+// memory and shows what was live at the fork. The ledger is still the parent's, shared, and going on.
+//
+// So the child copies what it needs out of the parent's ledger, lets go of it, claims DIR/<pid>/ and fills a ledger of
+// its own. A block that the parent freed and whose record it used again meanwhile cannot be described any more; it stays
+// unrecorded, and to free it is no error.
+
+#include <sys/mman.h>
+
+#include <atomic>
+
+#include "bad_free.hh"
+#include "base.hh"
+#include "guard.hh"
+#include "helper.hh"
+#include "ledger_file.hh"
+#include "lifecycle.hh"
+#include "live_table.hh"
+#include "modules.hh"
+#include "process.hh"
+#include "record_dir.hh"
+#include "stack_table.hh"
+#include "sys.hh"
+#include "threads.hh"
+#include "tracker.hh"
+#include "writer.hh"
+
+namespace leakdir {
+namespace {
+
+using ledger::Block;
+using ledger::Kind;
+
+// The arrays that never change once written: copied whole, so that every index in them stays right.
+constexpr Kind kCopied[] = {Kind::kNodes, Kind::kThreads, Kind::kModules, Kind::kText};
+constexpr unsigned kCopies = sizeof kCopied / sizeof *kCopied;
+
+struct Copy {
+  char* bytes;
+  std::uint32_t records;
+};
+
+struct Inheritance {
+  Copy copies[kCopies];
+  ledger::Header header;
+  Block* blocks;
+  std::uint64_t block_count, block_room;
+  bool some_are_lost;
+};
+
+std::uint64_t bytes_of(const Copy& copy, Kind kind) {
+  return std::uint64_t{copy.records} * ledger::kRecordBytes[static_cast<std::uint32_t>(kind)];
+}
+
+char* array_start(Kind kind) {
+  switch (kind) {
+    case Kind::kNodes:
+      return reinterpret_cast<char*>(ledger_file.node(0));
+    case Kind::kThreads:
+      return reinterpret_cast<char*>(ledger_file.thread(0));
+    case Kind::kModules:
+      return reinterpret_cast<char*>(ledger_file.module(0));
+    default:
+      return const_cast<char*>(ledger_file.text(0));
+  }
+}
+
+void copy_bytes(char* to, const char* from, std::uint64_t bytes) {
+  for (std::uint64_t i = 0; i < bytes; ++i) to[i] = from[i];
+}
+
+void count_block(std::uint64_t, std::uint32_t, void* context) { ++static_cast<Inheritance*>(context)->block_room; }
+
+void keep_block(std::uint64_t low_bits, std::uint32_t index, void* context) {
+  Inheritance& kept = *static_cast<Inheritance*>(context);
+  if (kept.block_count == kept.block_room) return;
+  Block& copy = kept.blocks[kept.block_count];
+  for (unsigned i = 0; i < 4; ++i) copy.word[i] = __atomic_load_n(&ledger_file.block(index)->word[i], __ATOMIC_ACQUIRE);
+  const bool is_the_same = (ledger::block_address(copy.word[0]) >> 3 & 0xffffffff) == low_bits &&
+                           __atomic_load_n(&ledger_file.block(index)->word[0], __ATOMIC_ACQUIRE) == copy.word[0] &&
+                           ledger::block_state(copy.word[0]) != ledger::BlockState::kReserved;
+  if (is_the_same) {
+    ++kept.block_count;
+  } else {
+    kept.some_are_lost = true;
+  }
+}
+
+bool take_inheritance(Inheritance& kept) {
+  kept.header = *ledger_file.header();
+  for (unsigned i = 0; i < kCopies; ++i) {
+    Copy& copy = kept.copies[i];
+    copy.records = ledger_file.used(kCopied[i]);
+    copy.bytes = static_cast<char*>(sys::map_private(bytes_of(copy, kCopied[i]) + 1));
+    if (copy.bytes == nullptr) return false;
+    copy_bytes(copy.bytes, array_start(kCopied[i]), bytes_of(copy, kCopied[i]));
+  }
+  for_each_indexed(count_block, &kept);
+  kept.blocks = static_cast<Block*>(sys::map_private((kept.block_room + 1) * sizeof(Block)));
+  if (kept.blocks == nullptr) return false;
+  for_each_indexed(keep_block, &kept);
+  return true;
+}
+
+bool settle(const Inheritance& kept) {
+  for (unsigned i = 0; i < kCopies; ++i) {
+    const Copy& copy = kept.copies[i];
+    if (copy.records == 0) continue;
+    const std::uint32_t rest = copy.records - 1;  // record 0 is never taken
+    if (rest != 0 && ledger_file.take(kCopied[i], rest) != 1) return false;
+    copy_bytes(array_start(kCopied[i]), copy.bytes, bytes_of(copy, kCopied[i]));
+  }
+  return true;
+}
+
+void let_go(const Inheritance& kept) {
+  for (unsigned i = 0; i < kCopies; ++i) {
+    if (kept.copies[i].bytes != nullptr) sys::unmap(kept.copies[i].bytes, bytes_of(kept.copies[i], kCopied[i]) + 1);
+  }
+  if (kept.blocks != nullptr) sys::unmap(kept.blocks, (kept.block_room + 1) * sizeof(Block));
+}
+
+bool move_in(Inheritance& kept, ThreadState& thread) {
+  if (!take_inheritance(kept)) return false;
+  ledger_file.leave();
+  clear_live_table();
+  if (!claim_child_dir() || !settle(kept)) return false;
+  describe_child(kept.header);
+  process_generation = static_cast<std::uint32_t>(sys::pid());
+  forget_threads();
+  const ReentryGuard guard(thread);
+  ensure_thread(thread, guard);
+  for (std::uint64_t i = 0; i < kept.block_count; ++i) inherit_block(kept.blocks[i]);
+  if (kept.some_are_lost) some_blocks_are_unknown();
+  return true;
+}
+
+}  // namespace
+
+LEAKDIR_SLOW bool start_in_child() {
+  auto expected = static_cast<std::uint32_t>(Phase::kForked);
+  if (!process->phase.compare_exchange_strong(expected, static_cast<std::uint32_t>(Phase::kSwitching))) {
+    return expected == static_cast<std::uint32_t>(Phase::kRecording);
+  }
+  ThreadState& thread = thread_state;
+  thread.busy = 0;  // whatever the forking thread was in the middle of, it is not any more
+  thread.own_allocations = false;
+  Inheritance kept = {};
+  const bool recording = ledger_file.header()->recording != 0;
+  if (!move_in(kept, thread)) {
+    let_go(kept);
+    ledger_file.leave();
+    set_phase(Phase::kOff);
+    return false;
+  }
+  let_go(kept);
+  ready_to_record(recording);
+  return recording;
+}
+
+}  // namespace leakdir

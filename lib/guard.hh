@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The state of one thread, and the guard that tells a call of the program from a call that leakdir itself caused
+// (the unwinder's first call allocates, so does dlsym) or that a signal handler made in the middle of a hook.
+//
+// Plain zero-initialised data: no constructor, no destructor, because frees go on after both. Only its own thread
+// touches it, handlers of that thread included.
+
+#pragma once
+
+#include <cstdint>
+
+#include "base.hh"
+
+namespace leakdir {
+
+struct ThreadScratch;  // stack.hh
+
+struct ThreadState {
+  std::uint32_t busy;        // depth of hooks and guarded calls that this thread is in
+  std::uint32_t generation;  // of the process (process.hh) that the rest belongs to: differs after fork
+  std::uint16_t index;       // of its Thread in the ledger; 0: none to be had
+  std::uint16_t pool;        // where it takes free blocks from
+  bool own_allocations;      // guarded: what is allocated now is leakdir's or libc's own
+  bool dry_run;              // frees are noted, not done: see libc_own.hh
+  std::uint64_t next_sequence, end_sequence;  // its batch of sequence numbers
+  std::uint32_t sequence_epoch;
+  ThreadScratch* scratch;    // null: none to be had, the caller is all that is kept
+};
+
+extern __thread ThreadState thread_state;
+
+// Everything allocated or freed by this thread meanwhile is leakdir's own doing. Nests.
+class GuardedScope {
+ public:
+  GuardedScope() : before_(thread_state.own_allocations) {
+    ++thread_state.busy;
+    thread_state.own_allocations = true;
+    signal_fence();
+  }
+  ~GuardedScope() {
+    signal_fence();
+    thread_state.own_allocations = before_;
+    --thread_state.busy;
+  }
+  GuardedScope(const GuardedScope&) = delete;
+  GuardedScope& operator=(const GuardedScope&) = delete;
+
+ private:
+  bool before_;
+};
+
+// Holds the thread's place in a hook, so that what unwinds or touches per-thread data is not entered twice. Anything
+// that does so takes `const ReentryGuard&`, though it never reads it.
+class ReentryGuard {
+ public:
+  explicit ReentryGuard(ThreadState& thread) : thread_(thread) {
+    ++thread_.busy;
+    signal_fence();
+  }
+  ~ReentryGuard() {
+    signal_fence();
+    --thread_.busy;
+  }
+  ReentryGuard(const ReentryGuard&) = delete;
+  ReentryGuard& operator=(const ReentryGuard&) = delete;
+
+ private:
+  ThreadState& thread_;
+};
+
+}  // namespace leakdir

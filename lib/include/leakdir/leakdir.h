@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSL-1.0
+ *
+ * leakdir: what a program may ask of the object that it is linked with. C89 and C++98 or later.
+ *
+ * Every function does nothing in a program that was linked without leakdir: they are weak references, and the macros of
+ * the same names ask whether the function is there.
+ * All are safe in any thread. Those marked "signal-safe" may be called in a signal handler. None changes errno.
+ */
+#ifndef LEAKDIR_LEAKDIR_H
+#define LEAKDIR_LEAKDIR_H
+
+#include <stddef.h>
+
+#if defined(__GNUC__)
+#define LEAKDIR_WEAK __attribute__((weak))
+#else
+#error "leakdir needs gcc or clang"
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A program may define this to set options without an environment: "key=value:key=value". Called once, before main and
+ * before any constructor; it must not allocate. */
+const char *leakdir_default_options(void);
+
+/* Starts or resumes recording. Signal-safe. */
+void leakdir_start(void) LEAKDIR_WEAK;
+#define leakdir_start() (leakdir_start ? leakdir_start() : (void)0)
+
+/* Pauses recording: what is allocated from now on is not recorded; to free a recorded block still removes its record.
+ * Signal-safe. */
+void leakdir_stop(void) LEAKDIR_WEAK;
+#define leakdir_stop() (leakdir_stop ? leakdir_stop() : (void)0)
+
+/* Makes the record files be what is live now, whatever the write mode. Takes as long as writing them does. */
+void leakdir_flush(void) LEAKDIR_WEAK;
+#define leakdir_flush() (leakdir_flush ? leakdir_flush() : (void)0)
+
+/* A sequence number: blocks allocated later have higher ones. 0 without leakdir. Signal-safe. */
+unsigned long leakdir_mark(void) LEAKDIR_WEAK;
+#define leakdir_mark() (leakdir_mark ? leakdir_mark() : 0ul)
+
+/* How many blocks allocated after `mark` are live, and their bytes as they were asked for. Either pointer may be null.
+ * libc's own and ignored blocks do not count. Walks over all records.
+ * Without leakdir nothing is stored: set them to 0 first. */
+void leakdir_live_since(unsigned long mark, size_t *blocks, size_t *bytes) LEAKDIR_WEAK;
+#define leakdir_live_since(mark, blocks, bytes) \
+  (leakdir_live_since ? leakdir_live_since(mark, blocks, bytes) : (void)0)
+
+/* The block (null or the start of a live block) is meant to stay: it has no record file and counts nowhere. */
+void leakdir_ignore(const void *block) LEAKDIR_WEAK;
+#define leakdir_ignore(block) (leakdir_ignore ? leakdir_ignore(block) : (void)0)
+
+/* The record directory as an absolute path; "" without leakdir or when nothing is recorded. Signal-safe. */
+const char *leakdir_dir(void) LEAKDIR_WEAK;
+#define leakdir_dir() (leakdir_dir ? leakdir_dir() : "")
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

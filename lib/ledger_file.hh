@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The ledger as the object writes it: DIR/.ledger mapped, one array of records for each kind, each growing by extents
+// at the end of the file. Where shared mappings cannot be had it lies in private memory, and says so.
+//
+// Never moves: a record's address is base + index for the life of the process. Address space for the largest ledger is
+// reserved at start; file space is allocated before it is touched, so that a full disk is an error of the growth and
+// never SIGBUS. Holds no descriptor. Threads may take records at once; growth is behind a lock that is only tried, so
+// that a signal handler that interrupts it cannot hang.
+
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "ledger.hh"
+
+namespace leakdir {
+
+class LedgerFile {
+ public:
+  // Makes a new ledger under a temporary name in `directory` (an absolute path) and maps it. Returns 0 or a negative
+  // errno; then nothing was made. `shared` comes out false where the ledger is in private memory only.
+  int create(const char* directory, const char* name, bool& shared);
+
+  // In private memory from the start.
+  int create_private();
+
+  // Gives up the mapping, not the file: for a forked child, whose parent goes on with it.
+  void leave();
+
+  ledger::Header* header() const { return header_; }
+  bool is_open() const { return header_ != nullptr; }
+
+
+  ledger::Block* block(std::uint32_t i) const { return reinterpret_cast<ledger::Block*>(base(ledger::Kind::kBlocks)) + i; }
+  ledger::Node* node(std::uint32_t i) const { return reinterpret_cast<ledger::Node*>(base(ledger::Kind::kNodes)) + i; }
+  ledger::Thread* thread(std::uint32_t i) const { return reinterpret_cast<ledger::Thread*>(base(ledger::Kind::kThreads)) + i; }
+  ledger::Module* module(std::uint32_t i) const { return reinterpret_cast<ledger::Module*>(base(ledger::Kind::kModules)) + i; }
+  ledger::BadFree* bad_free(std::uint32_t i) const { return reinterpret_cast<ledger::BadFree*>(base(ledger::Kind::kBadFrees)) + i; }
+  const char* text(std::uint32_t offset) const { return base(ledger::Kind::kText) + offset; }
+
+  // Takes `count` records in a row and returns the index of the first; 0 when there is no room. They are zero.
+  std::uint32_t take(ledger::Kind kind, std::uint32_t count);
+
+  // One past the last record that was taken.
+  std::uint32_t used(ledger::Kind kind) const;
+
+  // Copies a zero-terminated text; returns its offset, 0 when there is no room.
+  std::uint32_t add_text(const char* text);
+
+  // The file, opened anew; negative errno if it is not to be reached any more. The caller closes it.
+  int open_again() const;
+
+  // Gives the space of pages that were never used back to the file system.
+  void trim();
+
+  // Where growth stops for want of a file system that can be reached: the ledger stays as it is.
+  void set_path(const char* path) { path_ = path; }
+
+ private:
+  struct Array {
+    char* base;
+    std::uint32_t capacity;            // records that fit the reserved address space
+    std::atomic<std::uint32_t> mapped; // records that may be used
+    std::atomic<std::uint32_t> used;
+  };
+
+  char* base(ledger::Kind kind) const { return arrays_[static_cast<std::uint32_t>(kind)].base; }
+  Array& array(ledger::Kind kind) { return arrays_[static_cast<std::uint32_t>(kind)]; }
+  Array& array_of(const ledger::Extent& extent) { return arrays_[extent.kind]; }
+
+  bool reserve();
+  bool grow(ledger::Kind kind, std::uint32_t until);
+  int map_extent(Array& array, ledger::Kind kind, std::uint64_t bytes);
+
+  ledger::Header* header_ = nullptr;
+  const char* path_ = nullptr;  // absolute; null: private memory
+  std::uint64_t device_ = 0, inode_ = 0;
+  char* reserved_ = nullptr;
+  std::uint64_t reserved_bytes_ = 0;
+  Array arrays_[ledger::kKinds] = {};
+};
+
+extern LedgerFile ledger_file;
+
+}  // namespace leakdir

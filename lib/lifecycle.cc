@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Start is a function in .preinit_array: before any constructor, with the environment in its arguments. What was
+// allocated before (by libc's own start) waits in the tracker's early table.
+//
+// Exit must come after everything that frees. A dynamic program: the first function that is registered with
+// __cxa_atexit is the last that runs, after the destructors of every library. A static one: libc registers its run
+// through .fini_array before ours could be, so ours is the first entry of .fini_array, which is the last that runs.
+// What is freed later still has its file removed at once (write_at_once).
+
+#include "lifecycle.hh"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "bad_free.hh"
+#include "base.hh"
+#include "config_watch.hh"
+#include "guard.hh"
+#include "helper.hh"
+#include "history.hh"
+#include "ledger_file.hh"
+#include "libc_own.hh"
+#include "modules.hh"
+#include "options.hh"
+#include "owner.hh"
+#include "process.hh"
+#include "record_dir.hh"
+#include "report.hh"
+#include "stack.hh"
+#include "sys.hh"
+#include "text.hh"
+#include "threads.hh"
+#include "tracker.hh"
+#include "writer.hh"
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+
+extern "C" {
+// The program's own defaults, for devices without an environment.
+__attribute__((weak)) const char* leakdir_default_options(void);
+__attribute__((weak)) const char* __lsan_default_suppressions(void);
+__attribute__((weak)) int __register_atfork(void (*)(), void (*)(), void (*)(), void*);
+int __cxa_atexit(void (*)(void*), void*, void*);
+}
+// To flush stdio before an exit status of our own: whichever the program has. Every static program has the second.
+#pragma weak fflush
+extern "C" __attribute__((weak)) int _IO_cleanup(void);
+
+namespace leakdir {
+namespace {
+
+Options options;
+char program_path[4096];
+char config_path[4096];
+bool at_exit_done = false;
+
+constexpr char kDefaultConfig[] = "./leakdir.conf";
+
+// The page that a forked child finds wiped.
+Process* make_process_page() {
+  constexpr std::size_t kBytes = 4096;
+  void* page = sys::map(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == nullptr) return nullptr;
+  if (sys::advise(page, kBytes, MADV_WIPEONFORK) != 0) {
+    // Before Linux 4.14: a child that fork() made is told by libc.
+    if (__register_atfork != nullptr) {
+      __register_atfork(nullptr, nullptr, [] { set_phase(Phase::kForked); }, nullptr);
+    }
+  }
+  return static_cast<Process*>(page);
+}
+
+const char* environment_value(char** environment, const char* name) {
+  for (; environment != nullptr && *environment != nullptr; ++environment) {
+    const char* entry = *environment;
+    std::size_t i = 0;
+    while (name[i] != '\0' && name[i] == entry[i]) ++i;
+    if (name[i] == '\0' && entry[i] == '=') return entry + i + 1;
+  }
+  return nullptr;
+}
+
+// A relative path of the config file must stay where it is when the program changes its directory.
+void keep_config_path(const char* path) {
+  Text text(config_path, sizeof config_path);
+  if (path[0] != '/') {
+    if (sys::call(SYS_getcwd, reinterpret_cast<long>(config_path), sizeof config_path) < 0) return;
+    std::size_t bytes = 0;
+    while (config_path[bytes] != '\0') ++bytes;
+    text = Text(config_path + bytes, sizeof config_path - bytes);
+    text.put('/');
+  }
+  text.put(path).c_str();
+}
+
+void read_config_file(const char* named) {
+  const char* path = named != nullptr ? named : kDefaultConfig;
+  char text[4096];
+  const long got = sys::read_file(path, text, sizeof text);
+  if (got >= 0) {
+    parse_option_file(text, path, options, report::option_error);
+  } else if (named != nullptr) {
+    report::config_unreadable(path, static_cast<int>(got));
+  }
+  if (named != nullptr || got >= 0) keep_config_path(path);
+}
+
+void read_options(char** environment) {
+  // A program that runs with rights that its caller has not does not listen to its caller.
+  const bool is_trusted = ::getauxval(AT_SECURE) == 0;
+  if (leakdir_default_options != nullptr) {
+    const char* text = leakdir_default_options();
+    if (text != nullptr) parse_option_list(text, "leakdir_default_options()", options, report::option_error);
+  }
+  if (!is_trusted) return;
+  read_config_file(environment_value(environment, "LEAKDIR_CONFIG"));
+  const char* text = environment_value(environment, "LEAKDIR_OPTIONS");
+  if (text != nullptr) parse_option_list(text, "LEAKDIR_OPTIONS", options, report::option_error);
+}
+
+std::uint32_t elf_machine() {
+#if defined(__x86_64__)
+  return 62;
+#elif defined(__aarch64__)
+  return 183;
+#elif defined(__arm__)
+  return 40;
+#elif defined(__i386__)
+  return 3;
+#elif defined(__riscv)
+  return 243;
+#else
+  return 0;
+#endif
+}
+
+// The header but for the magic: a reader that comes meanwhile finds no ledger yet.
+void describe_process(ledger::Header& header) {
+  header.version = ledger::kVersion;
+  header.byte_order = ledger::kByteOrder;
+  header.header_bytes = ledger::kHeaderBytes;
+  header.pointer_bytes = sizeof(void*);
+  header.machine = elf_machine();
+  header.state = static_cast<std::uint32_t>(ledger::ProcessState::kRunning);
+  set_owner(header);
+  header.option_libc = options.libc ? 1 : 0;
+  header.option_depth = options.depth;
+  header.option_write = static_cast<std::uint32_t>(options.write);
+  header.option_delay_ms = options.delay_ms;
+  header.option_min_size = options.min_size;
+  header.option_max_files = options.max_files;
+  start_clock();
+  header.start_realtime_ns = sys::realtime_ns();
+  header.tick_ns_q32 = std::uint64_t{1000} << 32;
+}
+
+void sign(ledger::Header& header) {
+  for (unsigned i = 1; i < sizeof header.magic; ++i) header.magic[i] = ledger::kMagic[i];
+  __atomic_store_n(&header.magic[0], ledger::kMagic[0], __ATOMIC_RELEASE);
+}
+
+void configure_all() {
+  configure_tracker(options);
+  configure_capture(options.unwind, options.depth);
+  configure_bad_free(options.on_bad_free == OnBadFree::kAbort);
+  configure_writer(options);
+  if (options.min_size != 0) some_blocks_are_unknown();
+}
+
+unsigned thread_count() {
+  struct stat status;
+  if (sys::stat_at(AT_FDCWD, "/proc/self/task", &status, 0) != 0) return 2;  // not known: be careful
+  return static_cast<unsigned>(status.st_nlink) - 2;
+}
+
+void flush_stdio() {
+  if (fflush != nullptr) {
+    ::fflush(nullptr);
+  } else if (_IO_cleanup != nullptr) {
+    ::_IO_cleanup();
+  }
+}
+
+void end_ledger(const LiveTotals& totals) {
+  ledger::Header& header = *ledger_file.header();
+  header.files_over_limit = totals.blocks > header.option_max_files ? totals.without_file : 0;
+  header.exit_realtime_ns = sys::realtime_ns();
+  __atomic_store_n(&header.state, static_cast<std::uint32_t>(ledger::ProcessState::kExited), __ATOMIC_RELEASE);
+  ledger_file.trim();
+}
+
+void at_exit(void*) {
+  const Phase now = phase();
+  // A child that never allocated has nothing of its own; a vfork child must not end its parent's records.
+  if (at_exit_done || (now != Phase::kRecording && now != Phase::kPaused)) return;
+  if (static_cast<std::uint32_t>(sys::pid()) != process_generation) return;
+  at_exit_done = true;
+  const int saved = errno;
+  capture_is_ending();
+  const int folder = open_record_dir();
+  if (folder >= 0) sys::close(folder);
+  if (folder >= 0) stop_helper(false);
+  if (!options.libc && thread_count() == 1) mark_blocks_of_libc();
+  bool done = folder >= 0 ? write_all_records() : stop_helper(true);
+  write_at_once();
+  const LiveTotals totals = count_live(0);
+  if (!done && totals.blocks != 0) report::cannot_write_record(record_dir_shown(), folder);
+  const std::uint64_t bad_frees = ledger_file.header()->bad_frees;
+  if (options.summary && (totals.blocks != 0 || bad_frees != 0)) {
+    report::summary(totals.blocks, totals.bytes, bad_frees, record_dir_shown());
+  }
+  end_ledger(totals);
+  errno = saved;
+  if (options.exitcode != 0 && totals.blocks != 0) {
+    flush_stdio();
+    sys::exit_process(static_cast<int>(options.exitcode));
+  }
+}
+
+void at_exit_of_static_program() { at_exit(nullptr); }
+
+bool is_static_program() { return ::getauxval(AT_BASE) == 0; }
+
+void start(int, char**, char** environment) {
+  const int saved = errno;
+  const GuardedScope guarded;
+  read_options(environment);
+  if (options.help) print_option_help(report::help_line);
+  sys::read_link_at(AT_FDCWD, "/proc/self/exe", program_path, sizeof program_path);
+  if (!options.enabled) {
+    set_phase(Phase::kOff);
+    return;
+  }
+  Process* page = make_process_page();
+  if (page == nullptr || !claim_record_dir(options, program_path)) {
+    set_phase(Phase::kOff);
+    return;
+  }
+  page->phase.store(static_cast<std::uint32_t>(Phase::kEarly));
+  process = page;
+  process_generation = static_cast<std::uint32_t>(sys::pid());
+  ledger::Header& header = *ledger_file.header();
+  describe_process(header);
+  header.program = ledger_file.add_text(program_path);
+  header.directory = ledger_file.add_text(record_dir());
+  if (__lsan_default_suppressions != nullptr && __lsan_default_suppressions() != nullptr) {
+    header.suppressions = ledger_file.add_text(__lsan_default_suppressions());
+  }
+  configure_all();
+  open_history();
+  const ReentryGuard guard(thread_state);
+  refresh_modules(guard);
+  import_early_blocks();
+  if (program_has_table_header()) prime_unwinder(guard);
+  if (!is_static_program()) __cxa_atexit(at_exit, nullptr, nullptr);
+  ready_to_record(options.recording);
+  errno = saved;
+}
+
+__attribute__((section(".preinit_array"), used)) void (*const preinit)(int, char**, char**) = start;
+__attribute__((section(".fini_array.00000"), used)) void (*const fini)() = at_exit_of_static_program;
+
+}  // namespace
+
+void describe_child(const ledger::Header& parent) {
+  ledger::Header& header = *ledger_file.header();
+  describe_process(header);
+  header.program = parent.program;
+  header.program_module = parent.program_module;
+  header.suppressions = parent.suppressions;
+  header.directory = ledger_file.add_text(record_dir());
+  header.parent_pid = parent.pid;
+}
+
+void ready_to_record(bool recording) {
+  ledger::Header& header = *ledger_file.header();
+  header.recording = recording ? 1 : 0;
+  header.pauses = recording ? 0 : 1;
+  sign(header);
+  configure_writer(options);
+  configure_helper(options.delay_ms, config_path);
+  if (!recording) some_blocks_are_unknown();
+  set_phase(recording ? Phase::kRecording : Phase::kPaused);
+  // Somebody must see the config file change, and a tool's wish.
+  if (config_path[0] != '\0' || !recording) helper_is_needed();
+}
+
+}  // namespace leakdir

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "modules.hh"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+
+#include "base.hh"
+#include "ledger_file.hh"
+#include "process.hh"
+#include "sys.hh"
+#include "text.hh"
+
+namespace leakdir {
+namespace {
+
+constexpr unsigned kLockTries = 2000;
+constexpr std::size_t kPathBytes = 1024;
+
+struct LoaderCounts {
+  unsigned long long added;
+  unsigned long long removed;
+};
+LoaderCounts seen_counts = {};
+std::uint32_t program_index = 0;
+bool table_header = true;
+
+struct Refresh {
+  std::uint64_t still_there[64];  // a bit for each module of the ledger
+  bool is_program;                // the first entry of the list
+};
+
+void mark(Refresh& refresh, std::uint32_t module) {
+  if (module / 64 < 64) refresh.still_there[module / 64] |= std::uint64_t{1} << module % 64;
+}
+
+bool is_marked(const Refresh& refresh, std::uint32_t module) {
+  return module / 64 >= 64 || (refresh.still_there[module / 64] >> module % 64 & 1) != 0;
+}
+
+std::uint32_t modules_used() {
+  const std::uint32_t used = ledger_file.used(ledger::Kind::kModules);
+  return used == 0 ? 1 : used;
+}
+
+void read_build_id(const dl_phdr_info& info, const ElfW(Phdr) & header, ledger::Module& into) {
+  const char* at = reinterpret_cast<const char*>(info.dlpi_addr + header.p_vaddr);
+  const char* end = at + header.p_memsz;
+  while (end - at >= static_cast<std::ptrdiff_t>(sizeof(ElfW(Nhdr)))) {
+    const auto* note = reinterpret_cast<const ElfW(Nhdr)*>(at);
+    const char* name = at + sizeof *note;
+    const char* data = name + ((note->n_namesz + 3) & ~3u);
+    const char* next = data + ((note->n_descsz + 3) & ~3u);
+    if (next > end || next <= at) return;
+    if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && name[0] == 'G' && name[1] == 'N' && name[2] == 'U' &&
+        note->n_descsz <= sizeof into.build_id) {
+      into.build_id_bytes = note->n_descsz;
+      for (std::uint32_t i = 0; i < note->n_descsz; ++i) into.build_id[i] = static_cast<std::uint8_t>(data[i]);
+      return;
+    }
+    at = next;
+  }
+}
+
+std::uint32_t module_path(const dl_phdr_info& info, bool is_program) {
+  if (is_program) return ledger_file.header()->program;
+  const char* name = info.dlpi_name;
+  if (name == nullptr || name[0] == '\0') return 0;
+  if (name[0] == '/') return ledger_file.add_text(name);
+  bool has_slash = false;
+  for (const char* c = name; *c != '\0'; ++c) has_slash = has_slash || *c == '/';
+  if (!has_slash) {  // the vDSO: a name and no file
+    char bracketed[64];
+    return ledger_file.add_text(Text(bracketed, sizeof bracketed).put('[').put(name).put(']').c_str());
+  }
+  char path[kPathBytes];
+  Text text(path, sizeof path);
+  char folder[kPathBytes / 2];
+  if (sys::read_link_at(AT_FDCWD, "/proc/self/cwd", folder, sizeof folder) > 0) text.put(folder).put('/');
+  return ledger_file.add_text(text.put(name).c_str());
+}
+
+void add_module(const dl_phdr_info& info, std::uintptr_t start, std::uintptr_t end, Refresh& refresh) {
+  const std::uint32_t index = ledger_file.take(ledger::Kind::kModules, 1);
+  if (index == 0) return;
+  ledger::Module& module = *ledger_file.module(index);
+  module.start = start;
+  module.end = end;
+  module.bias = info.dlpi_addr;
+  for (unsigned i = 0; i < info.dlpi_phnum; ++i) {
+    if (info.dlpi_phdr[i].p_type == PT_NOTE && module.build_id_bytes == 0) {
+      read_build_id(info, info.dlpi_phdr[i], module);
+    }
+  }
+  module.path = module_path(info, refresh.is_program);
+  mark(refresh, index);
+  if (refresh.is_program) {
+    program_index = index;
+    ledger_file.header()->program_module = index;
+  }
+}
+
+int see_module(dl_phdr_info* info, std::size_t bytes, void* context) {
+  Refresh& refresh = *static_cast<Refresh*>(context);
+  std::uintptr_t start = UINTPTR_MAX;
+  std::uintptr_t end = 0;
+  bool has_header = false;
+  for (unsigned i = 0; i < info->dlpi_phnum; ++i) {
+    const ElfW(Phdr)& header = info->dlpi_phdr[i];
+    if (header.p_type == PT_GNU_EH_FRAME) has_header = true;
+    if (header.p_type != PT_LOAD) continue;
+    const std::uintptr_t from = info->dlpi_addr + header.p_vaddr;
+    if (from < start) start = from;
+    if (from + header.p_memsz > end) end = from + header.p_memsz;
+  }
+  if (bytes >= offsetof(dl_phdr_info, dlpi_subs) + sizeof info->dlpi_subs) {
+    seen_counts = {info->dlpi_adds, info->dlpi_subs};
+  }
+  if (refresh.is_program) table_header = has_header;
+  if (start < end) {
+    bool known = false;
+    for (std::uint32_t i = 1; i < modules_used(); ++i) {
+      const ledger::Module& module = *ledger_file.module(i);
+      if (module.unload_sequence == 0 && module.start == start && module.end == end && module.bias == info->dlpi_addr) {
+        mark(refresh, i);
+        known = true;
+      }
+    }
+    if (!known) add_module(*info, start, end, refresh);
+  }
+  refresh.is_program = false;
+  return 0;
+}
+
+int see_counts(dl_phdr_info* info, std::size_t bytes, void* context) {
+  LoaderCounts& counts = *static_cast<LoaderCounts*>(context);
+  if (bytes >= offsetof(dl_phdr_info, dlpi_subs) + sizeof info->dlpi_subs) {
+    counts = {info->dlpi_adds, info->dlpi_subs};
+  }
+  return 1;
+}
+
+std::uint32_t find_module(std::uintptr_t pc) {
+  // Backwards: where an address was used twice, the later module is the one that is there.
+  for (std::uint32_t i = modules_used() - 1; i > 0; --i) {
+    const ledger::Module& module = *ledger_file.module(i);
+    if (module.unload_sequence == 0 && pc >= module.start && pc < module.end) return i;
+  }
+  return 0;
+}
+
+}  // namespace
+
+bool modules_were_unloaded(const ReentryGuard&) {
+  LoaderCounts counts = seen_counts;
+  dl_iterate_phdr(see_counts, &counts);
+  return counts.removed != seen_counts.removed;
+}
+
+bool refresh_modules(const ReentryGuard&) {
+  const TryLock lock(process->modules_lock, kLockTries);
+  if (!lock.taken()) return false;
+  Refresh refresh = {};
+  refresh.is_program = true;
+  dl_iterate_phdr(see_module, &refresh);
+  bool gone = false;
+  for (std::uint32_t i = 1; i < modules_used(); ++i) {
+    ledger::Module& module = *ledger_file.module(i);
+    if (module.unload_sequence != 0 || is_marked(refresh, i)) continue;
+    module.unload_sequence = ledger_file.header()->sequence + 1;
+    gone = true;
+  }
+  return gone;
+}
+
+std::uint32_t module_of(std::uintptr_t pc, const ReentryGuard& guard) {
+  const std::uint32_t known = find_module(pc);
+  if (LEAKDIR_LIKELY(known != 0)) return known;
+  // Code outside every module (a JIT's) asks here each time it is in a new stack; so only when the list has changed.
+  LoaderCounts counts = {};
+  dl_iterate_phdr(see_counts, &counts);
+  if (counts.added == seen_counts.added && counts.removed == seen_counts.removed) return 0;
+  refresh_modules(guard);
+  return find_module(pc);
+}
+
+std::uint32_t program_module() { return program_index; }
+
+bool program_has_table_header() { return table_header; }
+
+void forget_modules() {
+  seen_counts = {};
+  program_index = 0;
+}
+
+}  // namespace leakdir

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Which executable or shared library an address lies in, kept in the ledger so that a reader far away can symbolise it.
+//
+// Asked only when a stack frame is new. Goes to dl_iterate_phdr, which takes the loader's lock: never while another of
+// our locks is held. Does not allocate.
+
+#pragma once
+
+#include <cstdint>
+
+#include "guard.hh"
+
+namespace leakdir {
+
+// Index of the module in the ledger, 0: none known.
+std::uint32_t module_of(std::uintptr_t pc, const ReentryGuard&);
+
+// Reads the loader's list. Returns true when a module was found to be gone: what was known of its addresses is not true
+// any more.
+bool refresh_modules(const ReentryGuard&);
+
+// True when the loader unloaded something since the last refresh.
+bool modules_were_unloaded(const ReentryGuard&);
+
+// The executable itself: index of its module, and whether its unwind tables are found through its program headers
+// (false: a plain -static program, see functions.hh).
+std::uint32_t program_module();
+bool program_has_table_header();
+
+// For a forked child: its new ledger has no modules yet.
+void forget_modules();
+
+}  // namespace leakdir

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "owner.hh"
+
+#include <errno.h>
+#include <sys/auxv.h>
+
+#include "sys.hh"
+#include "text.hh"
+
+namespace leakdir {
+namespace {
+
+struct ProcessStat {
+  char state;
+  std::uint64_t start_time;
+};
+
+bool read_process_stat(std::uint32_t pid, ProcessStat* into) {
+  char path[32];
+  char text[512];
+  if (sys::read_file(Text(path, sizeof path).put("/proc/").dec(pid).put("/stat").c_str(), text, sizeof text) <= 0) {
+    return false;
+  }
+  // The name in parentheses may hold anything: fields are counted from the last ')'.
+  const char* at = nullptr;
+  for (const char* c = text; *c != '\0'; ++c) {
+    if (*c == ')') at = c;
+  }
+  if (at == nullptr || at[1] != ' ') return false;
+  into->state = at[2];
+  at += 2;
+  for (unsigned field = 3; field < 22; ++field) {
+    while (*at != ' ' && *at != '\0') ++at;
+    if (*at == '\0') return false;
+    ++at;
+  }
+  into->start_time = 0;
+  for (; *at >= '0' && *at <= '9'; ++at) into->start_time = into->start_time * 10 + static_cast<unsigned>(*at - '0');
+  return true;
+}
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return -1;
+}
+
+void read_boot_id(std::uint8_t into[16]) {
+  char text[64];
+  if (sys::read_file("/proc/sys/kernel/random/boot_id", text, sizeof text) <= 0) return;
+  unsigned digits = 0;
+  for (const char* c = text; *c != '\0' && digits < 32; ++c) {
+    const int value = hex_value(*c);
+    if (value < 0) continue;
+    into[digits / 2] = static_cast<std::uint8_t>(into[digits / 2] << 4 | value);
+    ++digits;
+  }
+}
+
+}  // namespace
+
+void set_owner(ledger::Header& header) {
+  header.pid = static_cast<std::uint32_t>(sys::pid());
+  ProcessStat stat = {};
+  if (read_process_stat(header.pid, &stat)) header.start_time = stat.start_time;
+  read_boot_id(header.boot_id);
+  const auto* random = reinterpret_cast<const std::uint8_t*>(::getauxval(AT_RANDOM));
+  for (unsigned i = 0; random != nullptr && i < 16; ++i) header.image_id[i] = random[i];
+}
+
+bool owner_is_alive(const ledger::Header& header) {
+  if (header.state != static_cast<std::uint32_t>(ledger::ProcessState::kRunning)) return false;
+  ledger::Header own = {};
+  set_owner(own);
+  for (unsigned i = 0; i < 16; ++i) {
+    if (own.boot_id[i] != header.boot_id[i]) return false;
+  }
+  if (header.pid == own.pid) return false;  // we are just starting: what this pid was before has gone by exec
+  if (sys::signal_process(static_cast<int>(header.pid), 0) == -ESRCH) return false;
+  ProcessStat stat = {};
+  if (!read_process_stat(header.pid, &stat)) return true;  // no /proc: the pid is all there is
+  return stat.state != 'Z' && stat.state != 'X' && stat.start_time == header.start_time;
+}
+
+}  // namespace leakdir

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Whose ledger it is: a process is named by its pid, its start time and the boot it lives in, for pids are reused; and
+// after exec it is another program that must not be taken for the one before.
+
+#pragma once
+
+#include "ledger.hh"
+
+namespace leakdir {
+
+// Fills in pid, start_time, boot_id and image_id of the calling process.
+void set_owner(ledger::Header& header);
+
+// True when the process that wrote `header` still runs that program. False for a process that exited, that is a zombie,
+// or that has replaced itself by exec.
+bool owner_is_alive(const ledger::Header& header);
+
+}  // namespace leakdir

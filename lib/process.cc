@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "process.hh"
+
+#include "guard.hh"
+#include "sys.hh"
+
+namespace leakdir {
+
+Process early_process = {{static_cast<std::uint32_t>(Phase::kEarly)}, {0}, {0}, {0}, {0}, 0, 0, {0}};
+Process* process = &early_process;
+std::uint32_t process_generation = 0;
+__thread ThreadState thread_state;
+
+TryLock::TryLock(std::atomic<std::uint32_t>& word, unsigned tries) : word_(word), taken_(false) {
+  for (unsigned i = 0; i < tries; ++i) {
+    std::uint32_t free = 0;
+    if (word_.compare_exchange_strong(free, 1, std::memory_order_acquire)) {
+      taken_ = true;
+      return;
+    }
+    sys::yield();
+  }
+}
+
+}  // namespace leakdir

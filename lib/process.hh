@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The state of this process that a forked child must not inherit: the phase that every hook asks for, the locks, the
+// helper thread. It lies in a page that the kernel wipes in a child (MADV_WIPEONFORK), so a child, however it was made,
+// reads phase kForked and free locks; a vfork child shares our memory and goes on as the parent, which is right. Where
+// the kernel cannot wipe (before Linux 4.14), lifecycle.cc registers a fork handler that does the same.
+//
+// Before start-up `process` points to a constant, so that the hot path asks no extra question.
+
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace leakdir {
+
+enum class Phase : std::uint32_t {
+  kForked = 0,     // a child that has not allocated yet: the ledger is still the parent's
+  kEarly = 1,      // before start-up: blocks are noted in a small table
+  kOff = 2,        // enabled=0, or nothing can be recorded: forward, do nothing
+  kPaused = 3,     // allocations are not recorded, frees of recorded blocks are
+  kRecording = 4,
+  kSwitching = 5,  // a forked child that is making its own ledger
+};
+
+struct Process {
+  std::atomic<std::uint32_t> phase;  // Phase
+  std::atomic<std::uint32_t> growth_lock;
+  std::atomic<std::uint32_t> modules_lock;
+  std::atomic<std::uint32_t> pass_lock;
+
+  // The helper thread; see writer.cc.
+  std::atomic<std::uint32_t> helper_state;
+  std::uint32_t helper_alive;           // the kernel clears it when the thread is gone
+  std::uint32_t helper_wake;            // it sleeps on this word
+  std::atomic<std::uint32_t> helper_idle;
+};
+
+extern Process early_process;
+extern Process* process;
+
+inline Phase phase() { return static_cast<Phase>(process->phase.load(std::memory_order_relaxed)); }
+inline void set_phase(Phase phase) {
+  process->phase.store(static_cast<std::uint32_t>(phase), std::memory_order_release);
+}
+
+// Which process the per-thread state belongs to: its pid, set at start and again in a forked child.
+extern std::uint32_t process_generation;
+
+// A lock that a nested call may find taken by its own thread: so it is only ever tried, a bounded number of times.
+class TryLock {
+ public:
+  TryLock(std::atomic<std::uint32_t>& word, unsigned tries);
+  ~TryLock() {
+    if (taken_) word_.store(0, std::memory_order_release);
+  }
+  TryLock(const TryLock&) = delete;
+  TryLock& operator=(const TryLock&) = delete;
+  bool taken() const { return taken_; }
+
+ private:
+  std::atomic<std::uint32_t>& word_;
+  bool taken_;
+};
+
+}  // namespace leakdir

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "render.hh"
+
+#include "ledger_file.hh"
+#include "record.hh"
+
+namespace leakdir {
+namespace {
+
+std::uint32_t frame_of(const void*, std::uint32_t index, FrameView* out) {
+  const ledger::Node& node = *ledger_file.node(index);
+  const std::uint32_t module_index = ledger::high16(node.pc_module);
+  out->return_address = ledger::low48(node.pc_module);
+  out->path = nullptr;
+  out->module = module_index;
+  if (module_index != 0) {
+    const ledger::Module& module = *ledger_file.module(module_index);
+    out->offset = out->return_address - module.bias;
+    if (module.path != 0) out->path = ledger_file.text(module.path);
+  }
+  return node.parent;
+}
+
+RecordOrigin origin_of(std::uint32_t thread_index, std::uint64_t ticks) {
+  const ledger::Header& header = *ledger_file.header();
+  const ledger::Module* program = header.program_module != 0 ? ledger_file.module(header.program_module) : nullptr;
+  const ledger::Thread* thread = thread_index != 0 ? ledger_file.thread(thread_index) : nullptr;
+  return {thread != nullptr ? thread->tid : 0,
+          thread != nullptr ? thread->name : "?",
+          header.start_realtime_ns + ticks * (header.tick_ns_q32 >> 32),
+          ledger_file.text(header.program),
+          program != nullptr ? program->build_id : nullptr,
+          program != nullptr ? program->build_id_bytes : 0};
+}
+
+constexpr FrameChain kChain = {frame_of, nullptr};
+
+}  // namespace
+
+bool is_listed(unsigned flags) {
+  if ((flags & ledger::kFlagIgnored) != 0) return false;
+  return (flags & ledger::kFlagLibc) == 0 || ledger_file.header()->option_libc != 0;
+}
+
+void render_block(Text& out, const ledger::Block& block) {
+  const unsigned flags = ledger::block_flags(block.word[0]);
+  const RecordView view = {origin_of(ledger::high16(block.word[1]), ledger::low48(block.word[3])),
+                           ledger::block_address(block.word[0]),
+                           ledger::low48(block.word[1]),
+                           ledger::kCallNames[ledger::block_call(block.word[0])],
+                           ledger::low48(block.word[2]),
+                           ledger::block_stack(block.word[2], block.word[3]),
+                           nullptr,
+                           0,
+                           (flags & ledger::kFlagEarly) != 0,
+                           (flags & ledger::kFlagInherited) != 0,
+                           (flags & ledger::kFlagTruncated) != 0};
+  put_record(out, view, kChain);
+}
+
+void render_bad_free(Text& out, const ledger::BadFree& bad) {
+  const BadFreeView view = {origin_of(bad.thread, bad.time),
+                            bad.address,
+                            ledger::kBadFreeNames[bad.kind],
+                            bad.block,
+                            bad.block_bytes,
+                            bad.free_stack,
+                            bad.first_free_stack,
+                            bad.allocation_stack};
+  put_bad_free(out, view, kChain);
+}
+
+}  // namespace leakdir

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "report.hh"
+
+#include <atomic>
+#include <cstddef>
+
+#include "sys.hh"
+#include "text.hh"
+
+namespace leakdir::report {
+namespace {
+
+// A line made of pieces and written at once. Paths are not copied: a message needs little stack.
+class Line {
+ public:
+  Line() { add("leakdir: "); }
+  Line& add(const char* text) {
+    std::size_t bytes = 0;
+    while (text[bytes] != '\0') ++bytes;
+    return add(text, bytes);
+  }
+  Line& add(const char* text, std::size_t bytes) {
+    if (count_ < kPieces) pieces_[count_++] = {const_cast<char*>(text), bytes};
+    return *this;
+  }
+  Line& dec(std::uint64_t number) {
+    const std::size_t from = numbers_.size();
+    numbers_.dec(number);
+    return add(buffer_ + from, numbers_.size() - from);
+  }
+  Line& hex(std::uint64_t number) {
+    const std::size_t from = numbers_.size();
+    numbers_.hex(number);
+    return add(buffer_ + from, numbers_.size() - from);
+  }
+  Line& plural(std::uint64_t count, const char* one, const char* many) {
+    return dec(count).add(count == 1 ? one : many);
+  }
+  void say() {
+    add("\n");
+    sys::write_pieces(2, pieces_, count_);
+  }
+
+ private:
+  static constexpr int kPieces = 14;
+  iovec pieces_[kPieces];
+  int count_ = 0;
+  char buffer_[72];
+  Text numbers_{buffer_, sizeof buffer_};
+};
+
+// True the first time.
+bool once(std::atomic<bool>& said) { return !said.exchange(true, std::memory_order_relaxed); }
+
+std::atomic<bool> said_ledger_full{false};
+std::atomic<bool> said_cannot_write{false};
+std::atomic<unsigned> bad_frees_said{0};
+constexpr unsigned kBadFreesToSay = 10;
+
+void fault(const char* what, const char* path, int error, const char* so) {
+  Line().add(what).add(path).add(" (error ").dec(static_cast<std::uint64_t>(-error)).add("): ").add(so).say();
+}
+
+}  // namespace
+
+void cannot_make_directory(const char* path, int error) {
+  fault("cannot make the directory ", path, error, "nothing is recorded");
+}
+
+void cannot_use_directory(const char* path, int error) {
+  fault("cannot use the directory ", path, error, "nothing is recorded");
+}
+
+void cannot_make_ledger(const char* path, int error) {
+  fault("cannot make the ledger in ", path, error, "nothing is recorded");
+}
+
+void ledger_not_shared(const char* path, int error) {
+  fault("no shared mapping in ", path, error, "what is live is lost if the program is killed");
+}
+
+void ledger_full(int error) {
+  if (!once(said_ledger_full)) return;
+  Line()
+      .add("the ledger cannot grow (error ")
+      .dec(static_cast<std::uint64_t>(-error))
+      .add("): further live blocks are counted, not recorded")
+      .say();
+}
+
+void cannot_write_record(const char* path, int error) {
+  if (!once(said_cannot_write)) return;
+  fault("cannot write record files in ", path, error, "the ledger has the live blocks: leakdir report, leakdir recover");
+}
+
+void directory_in_use(const char* path, int pid, const char* instead) {
+  Line()
+      .add(path)
+      .add(" belongs to the running process ")
+      .dec(static_cast<std::uint64_t>(pid))
+      .add(": recording into ")
+      .add(instead)
+      .say();
+}
+
+void libc_differs(const char* built_with, const char* running_with) {
+  Line()
+      .add("leakdir-static.o was made from glibc ")
+      .add(built_with)
+      .add(", this program has glibc ")
+      .add(running_with)
+      .add(": make it again from this one's libc.a")
+      .say();
+}
+
+void option_error(const OptionError& error) {
+  Line line;
+  line.add(error.source);
+  if (error.line != 0) line.add(":").dec(error.line);
+  if (error.unknown_key) {
+    line.add(": unknown option '").add(error.key, error.key_bytes).add("': ignored (help=1 lists them)");
+  } else {
+    line.add(": bad value '").add(error.value, error.value_bytes).add("' for ").add(error.key, error.key_bytes);
+    line.add(": the default holds");
+  }
+  line.say();
+}
+
+void config_unreadable(const char* path, int error) { fault("cannot read ", path, error, "it is ignored"); }
+
+void help_line(const char* text) {
+  std::size_t bytes = 0;
+  while (text[bytes] != '\0') ++bytes;
+  sys::write_all(2, text, bytes);
+}
+
+void bad_free(const char* kind, std::uint64_t address, const char* directory) {
+  const unsigned said = bad_frees_said.fetch_add(1, std::memory_order_relaxed);
+  if (said > kBadFreesToSay) return;
+  if (said == kBadFreesToSay) {
+    Line().add("more bad frees: see ").add(directory).say();
+    return;
+  }
+  Line().add(kind).add(": ").hex(address).add(", see ").add(directory).add("/").hex(address).add(".badfree").say();
+}
+
+void summary(std::uint64_t blocks, std::uint64_t bytes, std::uint64_t bad_frees, const char* directory) {
+  Line line;
+  line.plural(blocks, " live block, ", " live blocks, ").plural(bytes, " byte", " bytes");
+  if (bad_frees != 0) line.add(", ").plural(bad_frees, " bad free", " bad frees");
+  line.add(" at exit: ").add(directory).say();
+}
+
+}  // namespace leakdir::report

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Everything that the object can say. Each message has its own function; this list is the full list.
+//
+// One write to descriptor 2 each, prefixed "leakdir: ", no stdio, no allocation, errno untouched. Messages of a kind
+// that could repeat are said once, bad frees ten times.
+
+#pragma once
+
+#include <cstdint>
+
+#include "options.hh"
+
+namespace leakdir::report {
+
+// Faults. `error` is a negative errno.
+void cannot_make_directory(const char* path, int error);
+void cannot_use_directory(const char* path, int error);
+void cannot_make_ledger(const char* path, int error);  // nothing is recorded
+void ledger_not_shared(const char* path, int error);   // recorded, but a kill loses it
+void ledger_full(int error);                           // further blocks are counted, not recorded
+void cannot_write_record(const char* path, int error);
+void directory_in_use(const char* path, int pid, const char* instead);
+void libc_differs(const char* built_with, const char* running_with);
+
+// Options.
+void option_error(const OptionError& error);
+void config_unreadable(const char* path, int error);
+void help_line(const char* text);
+
+// Findings.
+void bad_free(const char* kind, std::uint64_t address, const char* directory);
+void summary(std::uint64_t blocks, std::uint64_t bytes, std::uint64_t bad_frees, const char* directory);
+
+}  // namespace leakdir::report

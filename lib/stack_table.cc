@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "stack_table.hh"
+
+#include "functions.hh"
+#include "ledger_file.hh"
+#include "modules.hh"
+#include "probe_table.hh"
+
+namespace leakdir {
+namespace {
+
+// A slot: upper half of the hash << 32 | node.
+ProbeTable<2048, 2, 10> nodes;
+std::atomic<std::uint64_t> salt{0};
+
+std::uint64_t hash_of(std::uint32_t parent, std::uint64_t pc) {
+  return mix(pc ^ (std::uint64_t{parent} << 40) ^ (std::uint64_t{parent} * 0x9e3779b1) ^
+             salt.load(std::memory_order_relaxed));
+}
+
+std::uint32_t find(std::uint64_t hash, std::uint32_t parent, std::uint64_t pc) {
+  std::uint32_t node = 0;
+  nodes.find(hash, [&](std::uint64_t word) {
+    if (word >> 32 != hash >> 32) return false;
+    const ledger::Node& candidate = *ledger_file.node(static_cast<std::uint32_t>(word));
+    if (candidate.parent != parent || ledger::low48(candidate.pc_module) != pc) return false;
+    node = static_cast<std::uint32_t>(word);
+    return true;
+  });
+  return node;
+}
+
+std::uint32_t add(std::uint64_t hash, const ledger::Node& content) {
+  const std::uint32_t node = ledger_file.take(ledger::Kind::kNodes, 1);
+  if (node == 0) return 0;
+  *ledger_file.node(node) = content;
+  nodes.insert(hash, hash >> 32 << 32 | node);  // not in the table: found again never, and still right
+  return node;
+}
+
+LEAKDIR_SLOW std::uint32_t add_frame(std::uint64_t hash, std::uint32_t parent, std::uintptr_t pc,
+                                     const ReentryGuard& guard) {
+  if (modules_were_unloaded(guard) && refresh_modules(guard)) {
+    forget_stacks();
+    forget_function_kinds();
+    return stack_node(parent, pc, guard);
+  }
+  std::uint32_t line = 0;
+  if (parent != 0) line = ledger_file.node(parent)->line & ledger::kNodeLibc;
+  if (function_kind(pc, guard) == FunctionKind::kLibcKeeper) line = ledger::kNodeLibc;
+  return add(hash, {ledger::block_word(pc, module_of(pc, guard)), parent, line});
+}
+
+}  // namespace
+
+std::uint32_t stack_node(std::uint32_t parent, std::uintptr_t return_address, const ReentryGuard& guard) {
+  const std::uint64_t pc = return_address & ledger::kMask48;
+  const std::uint64_t hash = hash_of(parent, pc);
+  const std::uint32_t known = find(hash, parent, pc);
+  return LEAKDIR_LIKELY(known != 0) ? known : add_frame(hash, parent, return_address, guard);
+}
+
+std::uint32_t bare_stack_node(std::uint32_t parent, std::uintptr_t return_address) {
+  const std::uint64_t pc = return_address & ledger::kMask48;
+  const std::uint64_t hash = hash_of(parent, pc);
+  const std::uint32_t known = find(hash, parent, pc);
+  if (known != 0) return known;
+  std::uint32_t module = 0;
+  const std::uint32_t modules = ledger_file.used(ledger::Kind::kModules);
+  for (std::uint32_t i = 1; i < modules; ++i) {
+    const ledger::Module& candidate = *ledger_file.module(i);
+    if (candidate.unload_sequence == 0 && pc >= candidate.start && pc < candidate.end) module = i;
+  }
+  return add(hash, {ledger::block_word(pc, module), parent, 0});
+}
+
+void forget_stacks() { salt.fetch_add(0x9e3779b97f4a7c15, std::memory_order_relaxed); }
+
+void clear_stacks() { nodes.clear(); }
+
+}  // namespace leakdir

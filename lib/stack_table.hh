@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Stacks stored once: each distinct pair of (calling frame, return address) is a node in the ledger, and a stack is the
+// node of its innermost frame. Lock-free; two threads that meet a new frame at the same instant may make it twice, which
+// costs 16 bytes and changes nothing.
+
+#pragma once
+
+#include <cstdint>
+
+#include "guard.hh"
+
+namespace leakdir {
+
+// The node of `return_address` called from `parent` (0: the outermost frame). 0 when the ledger cannot grow.
+std::uint32_t stack_node(std::uint32_t parent, std::uintptr_t return_address, const ReentryGuard&);
+
+// The same without looking at modules and functions: for nested calls and before start-up, where nothing may be asked
+// of the loader or the unwinder.
+std::uint32_t bare_stack_node(std::uint32_t parent, std::uintptr_t return_address);
+
+// What is known of addresses is not true any more (a module was unloaded): equal addresses get new nodes from now on.
+void forget_stacks();
+
+// For a forked child, whose ledger starts empty.
+void clear_stacks();
+
+}  // namespace leakdir

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "sys.hh"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/openat2.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace leakdir::sys {
+
+#if defined(__x86_64__)
+long call(long number, long a, long b, long c, long d, long e, long f) {
+  long result;
+  register long r10 __asm__("r10") = d;
+  register long r8 __asm__("r8") = e;
+  register long r9 __asm__("r9") = f;
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                   : "rcx", "r11", "memory");
+  return result;
+}
+#elif defined(__aarch64__)
+long call(long number, long a, long b, long c, long d, long e, long f) {
+  register long x8 __asm__("x8") = number;
+  register long x0 __asm__("x0") = a;
+  register long x1 __asm__("x1") = b;
+  register long x2 __asm__("x2") = c;
+  register long x3 __asm__("x3") = d;
+  register long x4 __asm__("x4") = e;
+  register long x5 __asm__("x5") = f;
+  __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+  return x0;
+}
+#else
+long call(long number, long a, long b, long c, long d, long e, long f) {
+  const int saved = errno;
+  long result = ::syscall(number, a, b, c, d, e, f);
+  if (result == -1) result = -errno;
+  errno = saved;
+  return result;
+}
+#endif
+
+namespace {
+
+long address(const volatile void* p) { return reinterpret_cast<long>(p); }
+
+}  // namespace
+
+int open_at(int directory, const char* path, int flags, unsigned mode) {
+  return static_cast<int>(call(SYS_openat, directory, address(path), flags | O_CLOEXEC, mode));
+}
+
+int open_no_links(const char* path, int flags, unsigned mode) {
+  open_how how = {};
+  how.flags = static_cast<unsigned>(flags | O_CLOEXEC);
+  how.mode = mode;
+  how.resolve = RESOLVE_NO_SYMLINKS;
+  const int result = static_cast<int>(call(SYS_openat2, AT_FDCWD, address(path), address(&how), sizeof how));
+  // An old kernel, or a filter that does not know the call.
+  if (result == -ENOSYS || result == -EPERM) return open_at(AT_FDCWD, path, flags | O_NOFOLLOW, mode);
+  return result;
+}
+
+// Never retried: after EINTR Linux has closed the descriptor already, and its number may be the program's by now.
+void close(int descriptor) { call(SYS_close, descriptor); }
+
+int write_all(int descriptor, const char* bytes, std::size_t count) {
+  while (count > 0) {
+    const long written = call(SYS_write, descriptor, address(bytes), static_cast<long>(count));
+    if (written == -EINTR) continue;
+    if (written < 0) return static_cast<int>(written);
+    if (written == 0) return -ENOSPC;
+    bytes += written;
+    count -= static_cast<std::size_t>(written);
+  }
+  return 0;
+}
+
+long write_pieces(int descriptor, const iovec* pieces, int count) {
+  return call(SYS_writev, descriptor, address(pieces), count);
+}
+
+long read_at(int descriptor, void* into, std::size_t count, std::int64_t offset) {
+  return call(SYS_pread64, descriptor, address(into), static_cast<long>(count), offset);
+}
+
+long read_file(const char* path, char* into, std::size_t count) {
+  const int file = open_at(AT_FDCWD, path, O_RDONLY | O_NOCTTY);
+  if (file < 0) return file;
+  long total = 0;
+  while (total < static_cast<long>(count) - 1) {
+    const long got = call(SYS_read, file, address(into + total), static_cast<long>(count) - 1 - total);
+    if (got == -EINTR) continue;
+    if (got < 0 && total == 0) total = got;
+    if (got <= 0) break;
+    total += got;
+  }
+  close(file);
+  into[total < 0 ? 0 : total] = '\0';
+  return total;
+}
+
+int unlink_at(int directory, const char* name, int flags) {
+  return static_cast<int>(call(SYS_unlinkat, directory, address(name), flags));
+}
+
+int make_dir_at(int directory, const char* path, unsigned mode) {
+  return static_cast<int>(call(SYS_mkdirat, directory, address(path), mode));
+}
+
+int rename_at(int from_directory, const char* from, int to_directory, const char* to) {
+  return static_cast<int>(call(SYS_renameat2, from_directory, address(from), to_directory, address(to), 0));
+}
+
+int link_at(int directory, const char* from, const char* to) {
+  return static_cast<int>(call(SYS_linkat, directory, address(from), directory, address(to), 0));
+}
+
+int stat_at(int directory, const char* path, struct stat* into, int flags) {
+#if defined(SYS_newfstatat)
+  return static_cast<int>(call(SYS_newfstatat, directory, address(path), address(into), flags));
+#else
+  return static_cast<int>(call(SYS_fstatat64, directory, address(path), address(into), flags));
+#endif
+}
+
+int stat_descriptor(int descriptor, struct stat* into) { return stat_at(descriptor, "", into, AT_EMPTY_PATH); }
+
+int change_mode(int descriptor, unsigned mode) { return static_cast<int>(call(SYS_fchmod, descriptor, mode)); }
+
+long read_link_at(int directory, const char* path, char* into, std::size_t count) {
+  const long length = call(SYS_readlinkat, directory, address(path), address(into), static_cast<long>(count) - 1);
+  into[length < 0 ? 0 : length] = '\0';
+  return length;
+}
+
+int allocate(int descriptor, std::uint64_t offset, std::uint64_t bytes) {
+  return static_cast<int>(call(SYS_fallocate, descriptor, 0, static_cast<long>(offset), static_cast<long>(bytes)));
+}
+
+int punch_hole(int descriptor, std::uint64_t offset, std::uint64_t bytes) {
+  return static_cast<int>(call(SYS_fallocate, descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                               static_cast<long>(offset), static_cast<long>(bytes)));
+}
+
+int truncate(int descriptor, std::uint64_t bytes) {
+  return static_cast<int>(call(SYS_ftruncate, descriptor, static_cast<long>(bytes)));
+}
+
+int lock(int descriptor, int operation) { return static_cast<int>(call(SYS_flock, descriptor, operation)); }
+
+long list(int descriptor, void* into, std::size_t count) {
+  return call(SYS_getdents64, descriptor, address(into), static_cast<long>(count));
+}
+
+unsigned set_umask(unsigned mask) { return static_cast<unsigned>(call(SYS_umask, mask)); }
+
+void* map(void* at, std::size_t bytes, int protection, int flags, int descriptor, std::uint64_t offset) {
+#if defined(SYS_mmap)
+  const long result =
+      call(SYS_mmap, address(at), static_cast<long>(bytes), protection, flags, descriptor, static_cast<long>(offset));
+#else
+  const long result = call(SYS_mmap2, address(at), static_cast<long>(bytes), protection, flags, descriptor,
+                           static_cast<long>(offset / 4096));
+#endif
+  return result < 0 && result > -4096 ? nullptr : reinterpret_cast<void*>(result);
+}
+
+void* map_private(std::size_t bytes) {
+  return map(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+void unmap(void* at, std::size_t bytes) { call(SYS_munmap, address(at), static_cast<long>(bytes)); }
+
+int advise(void* at, std::size_t bytes, int advice) {
+  return static_cast<int>(call(SYS_madvise, address(at), static_cast<long>(bytes), advice));
+}
+
+int pid() { return static_cast<int>(call(SYS_getpid)); }
+
+int tid() { return static_cast<int>(call(SYS_gettid)); }
+
+void thread_name(char name[16]) {
+  if (call(SYS_prctl, PR_GET_NAME, address(name)) != 0) name[0] = '\0';
+}
+
+int signal_process(int pid, int signal) { return static_cast<int>(call(SYS_kill, pid, signal)); }
+
+bool thread_is_alive(int pid, int tid) { return call(SYS_tgkill, pid, tid, 0) != -ESRCH; }
+
+void set_signal_mask(const std::uint64_t* set, std::uint64_t* old) {
+  call(SYS_rt_sigprocmask, SIG_SETMASK, address(set), address(old), sizeof *set);
+}
+
+void yield() { call(SYS_sched_yield); }
+
+int wait_on(const volatile std::uint32_t* word, std::uint32_t while_equal, std::uint64_t timeout_ns) {
+  timespec timeout = {static_cast<time_t>(timeout_ns / 1000000000), static_cast<long>(timeout_ns % 1000000000)};
+  return static_cast<int>(
+      call(SYS_futex, address(word), FUTEX_WAIT, while_equal, timeout_ns == 0 ? 0 : address(&timeout)));
+}
+
+void wake(const volatile std::uint32_t* word) { call(SYS_futex, address(word), FUTEX_WAKE, 1 << 30); }
+
+void exit_process(int status) {
+  for (;;) call(SYS_exit_group, status);
+}
+
+// clock_gettime comes from the kernel's vDSO: no system call, no errno unless the clock does not exist.
+std::uint64_t realtime_ns() {
+  timespec now = {};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1000000000 + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+std::uint64_t monotonic_ns() {
+  timespec now = {};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1000000000 + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+}  // namespace leakdir::sys

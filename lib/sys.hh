@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The one door to the kernel. Everything that the object asks of the system goes through here.
+//
+// Each function is the bare system call: it returns what the kernel returned, a negative errno on failure, and never
+// touches errno (which is the program's; and the helper thread has none of its own). No function here allocates, takes
+// a lock, is a cancellation point or retries, unless it says so. All are safe in signal handlers and after fork.
+
+#pragma once
+
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace leakdir::sys {
+
+// False where this processor has no system call of ours: then `call` goes through libc's syscall() with errno saved,
+// and there is no helper thread (it must not touch errno at all).
+#if defined(__x86_64__) || defined(__aarch64__)
+inline constexpr bool kBareCalls = true;
+#else
+inline constexpr bool kBareCalls = false;
+#endif
+
+long call(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0);
+
+// Files. Paths are relative to `directory` (a descriptor or AT_FDCWD). Every descriptor is opened close-on-exec.
+int open_at(int directory, const char* path, int flags, unsigned mode = 0);
+// The same, and no component of `path` may be a symbolic link, where the kernel can say so (Linux 5.6); else only the
+// last one may not.
+int open_no_links(const char* path, int flags, unsigned mode);
+void close(int descriptor);
+// Writes all or returns a negative errno (-ENOSPC for a short write). Retries EINTR: a record is not the program's
+// output, nobody waits for it to be interrupted.
+int write_all(int descriptor, const char* bytes, std::size_t count);
+long write_pieces(int descriptor, const iovec* pieces, int count);
+long read_at(int descriptor, void* into, std::size_t count, std::int64_t offset);
+// A whole small file (of /proc, say) into `into`, zero-terminated; returns its length or a negative errno.
+long read_file(const char* path, char* into, std::size_t count);
+int unlink_at(int directory, const char* name, int flags = 0);
+int make_dir_at(int directory, const char* path, unsigned mode);
+int rename_at(int from_directory, const char* from, int to_directory, const char* to);
+int link_at(int directory, const char* from, const char* to);
+int stat_at(int directory, const char* path, struct stat* into, int flags);
+int stat_descriptor(int descriptor, struct stat* into);
+int change_mode(int descriptor, unsigned mode);
+long read_link_at(int directory, const char* path, char* into, std::size_t count);  // zero-terminated
+int allocate(int descriptor, std::uint64_t offset, std::uint64_t bytes);  // reserves the space: no SIGBUS later
+int punch_hole(int descriptor, std::uint64_t offset, std::uint64_t bytes);
+int truncate(int descriptor, std::uint64_t bytes);
+int lock(int descriptor, int operation);  // flock
+long list(int descriptor, void* into, std::size_t count);  // getdents64
+unsigned set_umask(unsigned mask);
+
+// Memory. `map` returns null on failure.
+void* map(void* at, std::size_t bytes, int protection, int flags, int descriptor, std::uint64_t offset);
+void* map_private(std::size_t bytes);  // zero-filled, demand-paged, not reserved
+void unmap(void* at, std::size_t bytes);
+int advise(void* at, std::size_t bytes, int advice);
+
+// The process.
+int pid();
+int tid();
+void thread_name(char name[16]);
+int signal_process(int pid, int signal);
+bool thread_is_alive(int pid, int tid);
+void set_signal_mask(const std::uint64_t* set, std::uint64_t* old);
+void yield();
+int wait_on(const volatile std::uint32_t* word, std::uint32_t while_equal, std::uint64_t timeout_ns);  // futex
+void wake(const volatile std::uint32_t* word);
+[[noreturn]] void exit_process(int status);
+std::uint64_t realtime_ns();
+std::uint64_t monotonic_ns();
+
+}  // namespace leakdir::sys

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "threads.hh"
+
+#include <atomic>
+
+#include "ledger_file.hh"
+#include "stack.hh"
+#include "sys.hh"
+
+namespace leakdir {
+namespace {
+
+constexpr std::uint32_t kMostThreads = 16384;  // records; beyond that, records of ended threads are used again
+constexpr std::uint64_t kBatch = 64;
+constexpr unsigned kPools = 64;
+
+std::atomic<std::uint32_t> sequence_epoch{1};
+std::atomic<std::uint32_t> oldest_record{1};
+
+// Scratch memory by owner. A place is free when its owner is 0 or has ended.
+constexpr unsigned kScratchPlaces = 8192;
+constexpr unsigned kPlacesToTry = 4;
+std::atomic<std::uint32_t> scratch_owner[kScratchPlaces];
+ThreadScratch* scratch_memory[kScratchPlaces];
+std::atomic<std::uint32_t> scratch_places{0};  // that have been handed out once
+std::atomic<std::uint32_t> scratch_next{0};    // where to look for ended owners
+
+bool take_place(std::uint32_t place, std::uint32_t tid, int pid) {
+  std::uint32_t owner = scratch_owner[place].load(std::memory_order_relaxed);
+  if (owner == 0 || (owner != tid && sys::thread_is_alive(pid, static_cast<int>(owner)))) return false;
+  return scratch_owner[place].compare_exchange_strong(owner, tid, std::memory_order_acquire);
+}
+
+ThreadScratch* take_scratch(std::uint32_t tid, int pid) {
+  const std::uint32_t places = scratch_places.load(std::memory_order_relaxed);
+  for (unsigned i = 0; i < kPlacesToTry && i < places; ++i) {
+    const std::uint32_t place = scratch_next.fetch_add(1, std::memory_order_relaxed) % places;
+    if (take_place(place, tid, pid)) return scratch_memory[place];
+  }
+  const std::uint32_t place = scratch_places.load(std::memory_order_relaxed) < kScratchPlaces
+                                  ? scratch_places.fetch_add(1, std::memory_order_relaxed)
+                                  : kScratchPlaces;
+  if (place >= kScratchPlaces) return nullptr;
+  if (scratch_memory[place] == nullptr) {
+    scratch_memory[place] = static_cast<ThreadScratch*>(sys::map_private(sizeof(ThreadScratch)));
+  }
+  scratch_owner[place].store(tid, std::memory_order_release);
+  return scratch_memory[place];
+}
+
+std::uint32_t take_thread_record(std::uint32_t tid, int pid) {
+  if (ledger_file.used(ledger::Kind::kThreads) < kMostThreads) return ledger_file.take(ledger::Kind::kThreads, 1);
+  for (unsigned i = 0; i < kPlacesToTry; ++i) {
+    const std::uint32_t index =
+        1 + oldest_record.fetch_add(1, std::memory_order_relaxed) % (ledger_file.used(ledger::Kind::kThreads) - 1);
+    const std::uint32_t owner = ledger_file.thread(index)->tid;
+    if (owner == tid || !sys::thread_is_alive(pid, static_cast<int>(owner))) return index;
+  }
+  return 0;
+}
+
+}  // namespace
+
+LEAKDIR_SLOW void enter_thread(ThreadState& thread, const ReentryGuard&) {
+  const int pid = sys::pid();
+  const auto tid = static_cast<std::uint32_t>(sys::tid());
+  thread.index = static_cast<std::uint16_t>(take_thread_record(tid, pid));
+  thread.pool = static_cast<std::uint16_t>(thread.index % kPools);
+  thread.next_sequence = thread.end_sequence = 0;
+  thread.scratch = take_scratch(tid, pid);
+  if (thread.index != 0) {
+    ledger::Thread& record = *ledger_file.thread(thread.index);
+    record.tid = tid;
+    sys::thread_name(record.name);
+  }
+  thread.generation = process_generation;
+}
+
+std::uint64_t next_sequence(ThreadState& thread) {
+  const std::uint32_t epoch = sequence_epoch.load(std::memory_order_relaxed);
+  if (LEAKDIR_UNLIKELY(thread.next_sequence == thread.end_sequence || thread.sequence_epoch != epoch)) {
+    thread.next_sequence = __atomic_fetch_add(&ledger_file.header()->sequence, kBatch, __ATOMIC_RELAXED);
+    thread.end_sequence = thread.next_sequence + kBatch;
+    thread.sequence_epoch = epoch;
+  }
+  return ++thread.next_sequence;
+}
+
+std::uint64_t single_sequence() {
+  return __atomic_add_fetch(&ledger_file.header()->sequence, 1, __ATOMIC_RELAXED);
+}
+
+std::uint64_t end_sequence_batches() {
+  sequence_epoch.fetch_add(1, std::memory_order_seq_cst);
+  return __atomic_load_n(&ledger_file.header()->sequence, __ATOMIC_SEQ_CST);
+}
+
+void forget_threads() {
+  for (std::atomic<std::uint32_t>& owner : scratch_owner) {
+    if (owner.load(std::memory_order_relaxed) != 0) owner.store(0, std::memory_order_relaxed);
+  }
+  scratch_places.store(0, std::memory_order_relaxed);
+}
+
+}  // namespace leakdir

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "tracker.hh"
+
+#include <atomic>
+
+#include "bad_free.hh"
+#include "guard.hh"
+#include "history.hh"
+#include "ledger_file.hh"
+#include "lifecycle.hh"
+#include "live_table.hh"
+#include "render.hh"
+#include "stack.hh"
+#include "sys.hh"
+#include "threads.hh"
+#include "writer.hh"
+
+namespace leakdir {
+namespace {
+
+using ledger::Call;
+
+std::uint64_t min_size = 0;
+
+std::uint64_t address_of(const void* p) { return reinterpret_cast<std::uintptr_t>(p); }
+std::uintptr_t code(const void* p) { return reinterpret_cast<std::uintptr_t>(p); }
+
+// ---- Before start-up ----
+
+struct EarlyBlock {
+  std::atomic<std::uint64_t> address;
+  std::uint64_t size;
+  std::uintptr_t caller;
+  Call call;
+};
+constexpr unsigned kEarlyBlocks = 128;
+EarlyBlock early_blocks[kEarlyBlocks];
+std::atomic<unsigned> early_count{0};
+
+LEAKDIR_SLOW void note_early(const void* block, std::size_t size, Call call, const void* caller) {
+  const unsigned i = early_count.fetch_add(1, std::memory_order_relaxed);
+  if (i >= kEarlyBlocks) return some_blocks_are_unknown();
+  early_blocks[i].size = size;
+  early_blocks[i].caller = code(caller);
+  early_blocks[i].call = call;
+  early_blocks[i].address.store(address_of(block), std::memory_order_release);
+}
+
+LEAKDIR_SLOW void forget_early(const void* block) {
+  for (EarlyBlock& early : early_blocks) {
+    if (early.address.load(std::memory_order_relaxed) == address_of(block)) early.address.store(0);
+  }
+}
+
+// ---- Live blocks ----
+
+// A block that passes by: to free it is no error.
+void pass_unrecorded(const void* block) {
+  some_blocks_are_unknown();
+  forget_free(address_of(block));
+}
+
+// In the middle of a hook, or of something that leakdir caused: the caller is all that may be asked for.
+LEAKDIR_SLOW void record_nested(const void* block, std::size_t size, Call call, const void* caller,
+                                const ThreadState& thread) {
+  const Captured captured = capture_caller(code(caller), call);
+  const unsigned own = thread.own_allocations ? ledger::kFlagLibc : 0;
+  const NewBlock live = {address_of(block), size,         single_sequence(), now_ticks(), captured.stack,
+                         thread.index,      captured.call, captured.flags | own};
+  if (!add_live_block(live, thread.pool)) pass_unrecorded(block);
+}
+
+void count_allocation(const ThreadState& thread) {
+  if (LEAKDIR_LIKELY(thread.index != 0)) ++ledger_file.thread(thread.index)->allocations;
+}
+
+void count_free(const ThreadState& thread) {
+  if (LEAKDIR_LIKELY(thread.index != 0)) ++ledger_file.thread(thread.index)->frees;
+}
+
+void record(const void* block, std::size_t size, Call call, const void* caller, ThreadState& thread,
+            const ReentryGuard& guard) {
+  ensure_thread(thread, guard);
+  count_allocation(thread);
+  const Captured captured = capture_stack(thread, code(caller), call, guard);
+  if (LEAKDIR_UNLIKELY(captured.stack == 0)) {
+    __atomic_fetch_add(&ledger_file.header()->dropped_stacks, 1, __ATOMIC_RELAXED);
+  }
+  const NewBlock live = {address_of(block), size,          next_sequence(thread), now_ticks(), captured.stack,
+                         thread.index,      captured.call, captured.flags};
+  if (LEAKDIR_UNLIKELY(!add_live_block(live, thread.pool))) return pass_unrecorded(block);
+  if (is_listed(captured.flags)) block_became_live(address_of(block), thread, guard);
+}
+
+// Phases in which allocations are not simply recorded. True: it shall be recorded after all.
+LEAKDIR_SLOW bool allocated_in_other_phase(const void* block, std::size_t size, Call call, const void* caller) {
+  switch (phase()) {
+    case Phase::kEarly:
+      note_early(block, size, call, caller);
+      return false;
+    case Phase::kForked:
+      return start_in_child();
+    case Phase::kPaused:
+      some_blocks_are_unknown();
+      return false;
+    case Phase::kSwitching:
+      pass_unrecorded(block);
+      return false;
+    case Phase::kOff:
+      return false;
+    case Phase::kRecording:
+      return true;
+  }
+  return false;
+}
+
+// libc frees what it keeps, in the dry run: it is marked and stays.
+LEAKDIR_SLOW void mark_own(const void* block) {
+  const std::uint32_t index = find_live_block(address_of(block));
+  if (index == 0) return;
+  const std::uint64_t word0 = __atomic_load_n(&ledger_file.block(index)->word[0], __ATOMIC_ACQUIRE);
+  set_block_flags(index, word0, ledger::kFlagLibc, 0);
+}
+
+// Phases in which the ledger does not take the free as usual. True: hand it on to glibc and do nothing else.
+LEAKDIR_SLOW bool freed_in_other_phase(const void* block) {
+  switch (phase()) {
+    case Phase::kEarly:
+      forget_early(block);
+      return true;
+    case Phase::kForked:
+    case Phase::kSwitching:
+      forget_inherited_block(address_of(block));
+      return true;
+    case Phase::kOff:
+      return true;
+    case Phase::kPaused:
+    case Phase::kRecording:
+      return false;
+  }
+  return true;
+}
+
+bool is_usual(Phase now) { return now == Phase::kRecording; }
+
+}  // namespace
+
+void block_allocated(void* block, std::size_t size, Call call, void* caller) {
+  if (LEAKDIR_UNLIKELY(!is_usual(phase())) && !allocated_in_other_phase(block, size, call, caller)) return;
+  if (LEAKDIR_UNLIKELY(size < min_size)) return pass_unrecorded(block);
+  ThreadState& thread = thread_state;
+  if (LEAKDIR_UNLIKELY(thread.busy != 0)) return record_nested(block, size, call, caller, thread);
+  const ReentryGuard guard(thread);
+  record(block, size, call, caller, thread, guard);
+}
+
+bool block_freed(void* block, void* caller) {
+  if (LEAKDIR_UNLIKELY(!is_usual(phase())) && freed_in_other_phase(block)) return true;
+  ThreadState& thread = thread_state;
+  if (LEAKDIR_UNLIKELY(thread.dry_run)) {
+    mark_own(block);
+    return false;
+  }
+  const std::uint64_t address = address_of(block);
+  const bool nested = thread.busy != 0;
+  const ReentryGuard guard(thread);
+  if (LEAKDIR_LIKELY(!nested)) {
+    ensure_thread(thread, guard);
+    count_free(thread);
+  }
+  const TakenBlock taken = take_live_block(address);
+  if (LEAKDIR_LIKELY(taken.index != 0)) {
+    remember_free(address, {ledger::block_stack(taken.was.word[2], taken.was.word[3]), code(caller)});
+    block_is_gone(taken, thread);
+    return true;
+  }
+  return nested || !is_bad_free(address, false, code(caller), thread, guard);
+}
+
+SetAside begin_resize(void* block, void* caller) {
+  if (LEAKDIR_UNLIKELY(!is_usual(phase())) && freed_in_other_phase(block)) return {};
+  ThreadState& thread = thread_state;
+  const std::uint64_t address = address_of(block);
+  const bool nested = thread.busy != 0;
+  const ReentryGuard guard(thread);
+  if (LEAKDIR_LIKELY(!nested)) ensure_thread(thread, guard);
+  const TakenBlock taken = block_is_set_aside(take_live_block(address));
+  if (LEAKDIR_LIKELY(taken.index != 0)) return {true, false, taken.index, taken.was};
+  return {false, !nested && is_bad_free(address, true, code(caller), thread, guard), 0, {}};
+}
+
+void finish_resize(const SetAside& old, void* block, std::size_t size, Call call, void* caller) {
+  if (old.recorded) {
+    ThreadState& thread = thread_state;
+    const ReentryGuard guard(thread);
+    const std::uint64_t old_address = ledger::block_address(old.was.word[0]);
+    if (old_address != address_of(block)) {
+      remember_free(old_address, {ledger::block_stack(old.was.word[2], old.was.word[3]), code(caller)});
+    }
+    block_is_gone({old.index, old.was}, thread);
+  }
+  if (block != nullptr) block_allocated(block, size, call, caller);
+}
+
+void undo_resize(const SetAside& old) {
+  if (!old.recorded) return;
+  ThreadState& thread = thread_state;
+  const ReentryGuard guard(thread);
+  put_back_live_block({old.index, old.was});
+  if (is_listed(ledger::block_flags(old.was.word[0])) &&
+      (ledger::block_flags(old.was.word[0]) & ledger::kFlagFiled) == 0) {
+    block_became_live(ledger::block_address(old.was.word[0]), thread, guard);
+  }
+}
+
+void configure_tracker(const Options& options) { min_size = options.min_size; }
+
+void import_early_blocks() {
+  ThreadState& thread = thread_state;
+  const ReentryGuard guard(thread);
+  ensure_thread(thread, guard);
+  const unsigned count = early_count.load(std::memory_order_acquire);
+  for (unsigned i = 0; i < count && i < kEarlyBlocks; ++i) {
+    const EarlyBlock& early = early_blocks[i];
+    const std::uint64_t address = early.address.load(std::memory_order_acquire);
+    if (address == 0) continue;
+    count_allocation(thread);
+    const Captured captured = capture_caller(early.caller, early.call);
+    const NewBlock live = {address,      early.size, next_sequence(thread), 0, captured.stack, thread.index, early.call,
+                           captured.flags | ledger::kFlagLibc};
+    if (!add_live_block(live, thread.pool)) some_blocks_are_unknown();
+  }
+}
+
+void inherit_block(const ledger::Block& block) {
+  ThreadState& thread = thread_state;
+  const unsigned flags = (ledger::block_flags(block.word[0]) | ledger::kFlagInherited) & ~ledger::kFlagFiled;
+  const NewBlock live = {ledger::block_address(block.word[0]),
+                         ledger::low48(block.word[1]),
+                         next_sequence(thread),
+                         0,
+                         ledger::block_stack(block.word[2], block.word[3]),
+                         static_cast<std::uint16_t>(ledger::high16(block.word[1])),
+                         static_cast<Call>(ledger::block_call(block.word[0])),
+                         flags};
+  if (!add_live_block(live, thread.pool)) some_blocks_are_unknown();
+}
+
+std::uint64_t mark_sequence() { return end_sequence_batches(); }
+
+}  // namespace leakdir

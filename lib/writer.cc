@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "writer.hh"
+
+#include <errno.h>
+
+#include <atomic>
+
+#include "base.hh"
+#include "helper.hh"
+#include "ledger_file.hh"
+#include "process.hh"
+#include "record.hh"
+#include "record_dir.hh"
+#include "render.hh"
+#include "report.hh"
+#include "stack.hh"
+#include "sys.hh"
+
+namespace leakdir {
+namespace {
+
+using ledger::Block;
+using ledger::BlockState;
+using ledger::WriteMode;
+
+std::atomic<WriteMode> mode{WriteMode::kBehind};
+std::uint64_t most_files = 0;
+std::uint64_t delay_ticks = 0;
+std::atomic<std::uint64_t> files{0};
+std::atomic<std::uint64_t> next_look_ticks{0};  // without a helper: when a hook looks next
+std::uint64_t clock_start_ns = 0;
+
+// Freed records whose file is still there: a chain by word 3, like the free records of live_table.cc.
+std::atomic<std::uint32_t> gone_blocks{0};
+
+// The text of the record that the one look at a time writes.
+constexpr std::size_t kLookBuffer = 64 << 10;
+char* look_buffer = nullptr;
+
+constexpr unsigned kLookTries = 4000;
+
+Block snapshot(std::uint32_t index) {
+  Block copy;
+  for (unsigned i = 0; i < 4; ++i) copy.word[i] = __atomic_load_n(&ledger_file.block(index)->word[i], __ATOMIC_ACQUIRE);
+  return copy;
+}
+
+// The same block still, all four words of it?
+bool is_same(std::uint32_t index, const Block& block) {
+  const Block now = snapshot(index);
+  return ((now.word[0] ^ block.word[0]) & ~ledger::flag_bits(ledger::kFlagFiled)) == 0 &&
+         now.word[1] == block.word[1] && now.word[2] == block.word[2] && now.word[3] == block.word[3];
+}
+
+bool take_file_place() {
+  if (files.fetch_add(1, std::memory_order_relaxed) < most_files) return true;
+  files.fetch_sub(1, std::memory_order_relaxed);
+  return false;
+}
+
+void remove_file(RecordFolder folder, std::uint64_t address) {
+  const int error = remove_record(folder, address, kRecordSuffix);
+  files.fetch_sub(1, std::memory_order_relaxed);
+  if (error == 0) return;
+  __atomic_fetch_add(&ledger_file.header()->write_errors, 1, __ATOMIC_RELAXED);
+  report::cannot_write_record(record_dir_shown(), error);
+}
+
+// Makes the file of a block that was live when `block` was read. False when it could not be made for now.
+bool make_file(RecordFolder folder, std::uint32_t index, const Block& block, char* buffer, std::size_t bytes) {
+  if (!take_file_place()) return false;
+  Text text(buffer, bytes);
+  render_block(text, block);
+  const std::uint64_t address = ledger::block_address(block.word[0]);
+  const int error = create_record(folder, address, kRecordSuffix, text.data(), text.size());
+  if (error != 0) {
+    files.fetch_sub(1, std::memory_order_relaxed);
+    __atomic_fetch_add(&ledger_file.header()->write_errors, 1, __ATOMIC_RELAXED);
+    report::cannot_write_record(record_dir_shown(), error);
+    return true;  // said and counted; not tried again at every look
+  }
+  // Freed meanwhile: nobody else knows of the file. Freed and the same record used again for the same address: the mark
+  // would stick to another block, so the file goes and the next look makes the right one.
+  if (!set_block_flags(index, block.word[0], ledger::kFlagFiled, 0)) {
+    remove_file(folder, address);
+  } else if (!is_same(index, block)) {
+    if (set_block_flags(index, block.word[0] | ledger::flag_bits(ledger::kFlagFiled), 0, ledger::kFlagFiled)) {
+      remove_file(folder, address);
+    }
+    return false;
+  }
+  return true;
+}
+
+void remove_files_of_gone_blocks(RecordFolder folder) {
+  std::uint32_t index = gone_blocks.exchange(0, std::memory_order_acquire);
+  while (index != 0) {
+    const Block block = snapshot(index);
+    const std::uint64_t address = ledger::block_address(block.word[0]);
+    const std::uint32_t next = static_cast<std::uint32_t>(block.word[3]);
+    // The address may be live again, with a file of its own that was made over this one.
+    const std::uint32_t live = find_live_block(address);
+    const bool has_new_file =
+        live != 0 && (ledger::block_flags(snapshot(live).word[0]) & ledger::kFlagFiled) != 0;
+    if (has_new_file) {
+      files.fetch_sub(1, std::memory_order_relaxed);
+    } else {
+      remove_file(folder, address);
+    }
+    reuse_block(index, 0);
+    index = next;
+  }
+}
+
+// Returns whether the block is due later.
+bool look_at(RecordFolder folder, std::uint32_t index, std::uint64_t now, std::uint64_t min_age) {
+  const Block block = snapshot(index);
+  if (ledger::block_state(block.word[0]) != BlockState::kLive) return false;
+  const unsigned flags = ledger::block_flags(block.word[0]);
+  const bool has_file = (flags & ledger::kFlagFiled) != 0;
+  if (!is_listed(flags)) {
+    if (has_file && set_block_flags(index, block.word[0], 0, ledger::kFlagFiled)) {
+      remove_file(folder, ledger::block_address(block.word[0]));
+    }
+    return false;
+  }
+  if (has_file) return false;
+  if (now - ledger::low48(block.word[3]) < min_age && min_age != 0) return true;
+  return !make_file(folder, index, block, look_buffer, kLookBuffer);
+}
+
+}  // namespace
+
+void configure_writer(const Options& options) {
+  mode.store(options.write, std::memory_order_relaxed);
+  most_files = options.max_files;
+  delay_ticks = std::uint64_t{options.delay_ms} * 1000;
+  files.store(0, std::memory_order_relaxed);
+  gone_blocks.store(0, std::memory_order_relaxed);
+  if (look_buffer == nullptr) look_buffer = static_cast<char*>(sys::map_private(kLookBuffer));
+}
+
+void block_became_live(std::uint64_t address, ThreadState& thread, const ReentryGuard&) {
+  switch (mode.load(std::memory_order_relaxed)) {
+    case WriteMode::kExit:
+      return;
+    case WriteMode::kBehind:
+      if (LEAKDIR_LIKELY(helper_is_needed())) return;
+      if (now_ticks() >= next_look_ticks.load(std::memory_order_relaxed)) {
+        next_look_ticks.store(now_ticks() + delay_ticks / 2, std::memory_order_relaxed);
+        look(RecordFolder::kNone, delay_ticks / 2, false);
+      }
+      return;
+    case WriteMode::kSync:
+      break;
+  }
+  const std::uint32_t index = find_live_block(address);
+  if (index == 0 || thread.scratch == nullptr) return;
+  make_file({}, index, snapshot(index), thread.scratch->record, sizeof thread.scratch->record);
+}
+
+void block_is_gone(const TakenBlock& block, ThreadState& thread) {
+  if (LEAKDIR_LIKELY((ledger::block_flags(block.was.word[0]) & ledger::kFlagFiled) == 0)) {
+    reuse_block(block.index, thread.pool);
+    return;
+  }
+  if (mode.load(std::memory_order_relaxed) != WriteMode::kBehind) {
+    remove_file({}, ledger::block_address(block.was.word[0]));
+    reuse_block(block.index, thread.pool);
+    return;
+  }
+  std::uint64_t* link = &ledger_file.block(block.index)->word[3];
+  std::uint32_t first = gone_blocks.load(std::memory_order_relaxed);
+  do {
+    __atomic_store_n(link, first, __ATOMIC_RELAXED);
+  } while (!gone_blocks.compare_exchange_weak(first, block.index));
+  helper_is_needed();
+}
+
+TakenBlock block_is_set_aside(TakenBlock block) {
+  if (mode.load(std::memory_order_relaxed) == WriteMode::kBehind) return block;
+  if ((ledger::block_flags(block.was.word[0]) & ledger::kFlagFiled) == 0) return block;
+  remove_file({}, ledger::block_address(block.was.word[0]));
+  block.was.word[0] &= ~ledger::flag_bits(ledger::kFlagFiled);
+  return block;
+}
+
+bool look(int descriptor, std::uint64_t min_age_ticks, bool everything) {
+  const TryLock lock(process->pass_lock, everything ? kLookTries : 1);
+  if (!lock.taken() || look_buffer == nullptr) return true;
+  const RecordFolder folder = {descriptor};
+  remove_files_of_gone_blocks(folder);
+  bool later = false;
+  const std::uint64_t now = now_ticks();
+  const std::uint32_t records = block_records();
+  for (std::uint32_t page = 0; page * ledger::kBlocksPerPage < records; ++page) {
+    if (!take_page_mark(page) && !everything) continue;
+    bool due_later = false;
+    const std::uint32_t first = page * ledger::kBlocksPerPage;
+    for (std::uint32_t i = first + 1; i < first + ledger::kBlocksPerPage; ++i) {
+      if (look_at(folder, i, now, min_age_ticks)) due_later = true;
+    }
+    if (due_later) set_page_mark(page);
+    later = later || due_later;
+  }
+  return later || gone_blocks.load() != 0;
+}
+
+bool write_all_records() {
+  const int folder = open_record_dir();
+  if (folder < 0) return false;
+  look(folder, 0, true);
+  sys::close(folder);
+  return true;
+}
+
+void write_at_once() { mode.store(WriteMode::kSync, std::memory_order_relaxed); }
+
+LiveTotals count_live(std::uint64_t since_sequence) {
+  LiveTotals totals = {};
+  for (std::uint32_t i = 1; i < block_records(); ++i) {
+    const Block block = snapshot(i);
+    if (ledger::block_state(block.word[0]) != BlockState::kLive) continue;
+    const unsigned flags = ledger::block_flags(block.word[0]);
+    if (!is_listed(flags) || ledger::low48(block.word[2]) <= since_sequence) continue;
+    ++totals.blocks;
+    totals.bytes += ledger::low48(block.word[1]);
+    if ((flags & ledger::kFlagFiled) == 0) ++totals.without_file;
+  }
+  return totals;
+}
+
+void start_clock() { clock_start_ns = sys::monotonic_ns(); }
+
+std::uint64_t now_ticks() { return (sys::monotonic_ns() - clock_start_ns) / 1000; }
+
+}  // namespace leakdir

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What assembly.S defines.
+
+#pragma once
+
+extern "C" {
+void call_without_tables(void (*target)());
+void call_with_wild_rbp(void (*target)());
+void call_with_known_wild_rbp(void (*target)());
+void call_with_wrong_table(void (*target)());
+void call_with_frame_in_rbx(void (*target)());
+void call_with_rbp_in_rbx(void (*target)());
+void call_outermost(void (*target)());
+void call_on_stack(void (*target)(), void* top);
+void start_on_stack(void (*target)(), void* top);
+void return_from_signal();
+}

@@ -1,0 +1,50 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSL-1.0
+#
+# Builds the scenario program with one compiler and one way of linking, at every optimisation level, with and without
+# frame pointers, and runs it.
+#
+#   matrix.sh COMPILER LINK        LINK: pie, no-pie, static, static-pie
+set -eu
+compiler=$1
+link=$2
+here=$(cd "$(dirname "$0")" && pwd)
+lib=$here/../../lib
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+case $link in
+  pie) code=-fPIE; flags=-pie ;;
+  no-pie) code=-fno-pie; flags=-no-pie ;;
+  static) code='-fno-pie -DWITHOUT_DLOPEN'; flags='-static -no-pie' ;;
+  static-pie) code='-fPIE -DWITHOUT_DLOPEN'; flags=-static-pie ;;
+  *) echo "matrix.sh: no such way to link: $link" >&2; exit 2 ;;
+esac
+
+# The walk as the object has it.
+for part in fast_walk fast_walk_cfi fast_walk_reach fast_walk_x86_64; do
+  "$compiler" -O2 -std=c++17 -fno-builtin -fno-exceptions -fno-rtti -fPIC -fvisibility=hidden -ftls-model=initial-exec \
+    -fno-stack-protector -c "$lib/$part.cc" -o "$work/$part.o"
+done
+"$compiler" -O2 -std=c++17 -D_GNU_SOURCE $code -I"$lib" -c "$here/compare.cc" -o "$work/compare.o"
+"$compiler" -c "$here/assembly.S" -o "$work/assembly.o"
+"$compiler" -O1 -fPIC -shared -DROOM=16 "$here/plugin.cc" -o "$work/plugin_a.so"
+"$compiler" -O1 -fPIC -shared -DROOM=112 "$here/plugin.cc" -o "$work/plugin_b.so"
+export PLUGIN_A="$work/plugin_a.so" PLUGIN_B="$work/plugin_b.so"
+
+for options in -O0 -O1 '-O2 -fomit-frame-pointer' '-O2 -fno-omit-frame-pointer' '-O3 -march=x86-64-v3' '-Os'; do
+  case $options in
+    *x86-64-v3*) grep -q avx2 /proc/cpuinfo || continue ;;
+  esac
+  objects=
+  for source in "$here"/scenarios_*.cc "$here/main.cc"; do
+    object=$work/$(basename "$source").o
+    "$compiler" -std=c++17 -D_GNU_SOURCE -w $options $code -I"$lib" -c "$source" -o "$object"
+    objects="$objects $object"
+  done
+  "$compiler" $flags $objects "$work"/compare.o "$work"/assembly.o "$work"/fast_walk*.o -pthread -ldl -o "$work/scenarios"
+  if ! "$work/scenarios"; then
+    echo "matrix.sh: $compiler $link $options" >&2
+    exit 1
+  fi
+done

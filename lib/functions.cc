@@ -34,7 +34,7 @@ __attribute__((weak)) const void* _Unwind_Find_FDE(void* pc, dwarf_eh_bases* bas
   F(_IO_file_doallocate) F(_IO_wfile_doallocate) F(setlocale) F(_nl_find_locale) F(tzset) F(__tz_convert) F(localtime) \
   F(localtime_r) F(mktime) F(strftime) F(strftime_l) F(__tzfile_read) F(tzset_internal) F(setenv) F(putenv)         \
   F(__add_to_environ) F(atexit) F(__cxa_atexit) F(__cxa_thread_atexit_impl) F(on_exit) F(at_quick_exit)             \
-  F(__new_exitfn) F(pthread_create) F(_dl_allocate_tls) F(_dl_allocate_tls_init) F(__tls_get_addr)                  \
+  F(__new_exitfn) F(pthread_create) F(_dl_allocate_tls) F(_dl_allocate_tls_init)                  \
   F(textdomain) F(bindtextdomain) F(dcgettext) F(dcngettext) F(__dcigettext) F(syslog) F(openlog) F(getpwnam)       \
   F(getpwuid) F(getgrnam) F(getgrgid) F(gethostbyname) F(getservbyname) F(getprotobyname) F(__nss_module_load)      \
   F(__register_atfork) F(pthread_atfork) F(pthread_setspecific) F(strerror) F(strsignal) F(__cxa_get_globals)       \

@@ -180,6 +180,17 @@ unsigned thread_count() {
   return static_cast<unsigned>(status.st_nlink) - 2;
 }
 
+// A thread that was joined is counted until the kernel has quite done with it: a moment's patience.
+bool is_only_thread() {
+  constexpr unsigned kTries = 20;
+  for (unsigned i = 0; i < kTries; ++i) {
+    if (thread_count() == 1) return true;
+    const std::uint32_t never = 0;
+    sys::wait_on(&never, 0, 1000000);
+  }
+  return false;
+}
+
 void flush_stdio() {
   if (fflush != nullptr) {
     ::fflush(nullptr);
@@ -207,7 +218,7 @@ void at_exit(void*) {
   const int folder = open_record_dir();
   if (folder >= 0) sys::close(folder);
   if (folder >= 0) stop_helper(false);
-  if (!options.libc && thread_count() == 1) mark_blocks_of_libc();
+  if (!options.libc && is_only_thread()) mark_blocks_of_libc();
   bool done = folder >= 0 ? write_all_records() : stop_helper(true);
   write_at_once();
   const LiveTotals totals = count_live(0);

@@ -159,7 +159,7 @@ class Loader {
   }
 
   void read_threads() {
-    snapshot_.threads.resize(1);
+    snapshot_.threads.assign(1, {0, "?"});
     reader_.for_each_run(Kind::kThreads, [&](std::uint32_t first, const char* records, std::size_t count) {
       for (std::size_t i = 0; i < count && first + i <= 0xffff; ++i) {
         ledger::Thread record;
@@ -169,7 +169,7 @@ class Loader {
         snapshot_.allocations += record.allocations;
         snapshot_.frees += record.frees;
         if (record.tid == 0) continue;
-        if (snapshot_.threads.size() <= index) snapshot_.threads.resize(index + 1);
+        if (snapshot_.threads.size() <= index) snapshot_.threads.resize(index + 1, {0, "?"});
         snapshot_.threads[index] = {record.tid, std::string(record.name, strnlen(record.name, sizeof record.name))};
       }
     });

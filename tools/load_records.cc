@@ -34,7 +34,7 @@ class Collector {
   Snapshot collect(const std::vector<ParsedRecord>& records) {
     snapshot_.from_records = true;
     snapshot_.lists_libc = true;  // what has a file was meant to be listed
-    snapshot_.threads.resize(1);
+    snapshot_.threads.assign(1, {0, "?"});
     for (const auto& record : records) record.is_bad_free ? add_bad_free(record) : add_block(record);
     snapshot_.bad_frees_seen = snapshot_.bad_frees.size();
     return std::move(snapshot_);

@@ -35,7 +35,7 @@ std::uint32_t next_frame(const void* context, std::uint32_t node, FrameView* out
   const auto& snapshot = *static_cast<const Snapshot*>(context);
   const StackNode& at = snapshot.nodes[node - 1];
   const Frame& frame = snapshot.frames[at.frame];
-  const bool has_module = !frame.is_place && frame.module != kNone;
+  const bool has_module = !frame.is_place && frame.module != kNone && !snapshot.modules[frame.module].path.empty();
   out->return_address = frame.pc;
   out->path = has_module ? snapshot.modules[frame.module].path.c_str() : nullptr;
   out->offset = offset_of(snapshot, frame);

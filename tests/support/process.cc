@@ -5,7 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -105,7 +105,7 @@ std::string Process::output_so_far() const { return content_of(out_); }
 
 Outcome Process::wait() {
   Outcome outcome;
-  const int pidfd = pidfd_open(pid_, 0);
+  const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
   pollfd event = {pidfd, POLLIN, 0};
   int ready;
   do {

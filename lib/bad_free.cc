@@ -121,7 +121,7 @@ void write_bad_free(const BadFree& bad, ThreadState& thread) {
   if (error != 0) report::cannot_write_record(record_dir_shown(), error);
 }
 
-void record(const Verdict& verdict, std::uint64_t address, std::uintptr_t caller, ThreadState& thread,
+void record(const Verdict& verdict, std::uint64_t address, Caller caller, ThreadState& thread,
             const ReentryGuard& guard) {
   BadFree bad = {};
   bad.address = address;
@@ -152,7 +152,7 @@ void some_blocks_are_unknown() {
 
 bool all_blocks_are_known() { return !unknown_blocks.load(std::memory_order_relaxed); }
 
-LEAKDIR_SLOW bool is_bad_free(std::uint64_t address, bool is_realloc, std::uintptr_t caller, ThreadState& thread,
+LEAKDIR_SLOW bool is_bad_free(std::uint64_t address, bool is_realloc, Caller caller, ThreadState& thread,
                               const ReentryGuard& guard) {
   const Verdict verdict = judge(address, is_realloc);
   if (verdict.kind == 0) return false;

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 
+#include "base.hh"
 #include "guard.hh"
 #include "ledger.hh"
 
@@ -19,8 +20,8 @@ void some_blocks_are_unknown();
 bool all_blocks_are_known();
 
 // Judges the pointer, and if it is bad records it (ledger, .badfree file, one line on stderr; abort() if so wished).
-// True: bad, do not hand it to glibc. `is_realloc` chooses the words. `caller`: return address of the hook.
-bool is_bad_free(std::uint64_t address, bool is_realloc, std::uintptr_t caller, ThreadState& thread,
+// True: bad, do not hand it to glibc. `is_realloc` chooses the words. 
+bool is_bad_free(std::uint64_t address, bool is_realloc, Caller caller, ThreadState& thread,
                  const ReentryGuard& guard);
 
 void configure_bad_free(bool abort_on_bad_free);

@@ -4,6 +4,8 @@
 
 #pragma once
 
+#include <cstdint>
+
 #define LEAKDIR_LIKELY(x) __builtin_expect(!!(x), 1)
 #define LEAKDIR_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
@@ -14,6 +16,16 @@
 #define LEAKDIR_EXPORT extern "C" __attribute__((visibility("default"), used))
 
 namespace leakdir {
+
+// What a hook knows of the function that called it: where it returns to, and its own frame (null where the fast walk
+// has no use for it).
+struct Caller {
+  std::uintptr_t pc;
+  const void* frame;
+};
+// To be used in the hook itself: it makes it keep a frame pointer.
+#define LEAKDIR_CALLER \
+  (::leakdir::Caller{reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)), __builtin_frame_address(0)})
 
 // Keeps the compiler from moving stores to this thread's state across: a signal handler of the same thread may look.
 inline void signal_fence() { __asm__ volatile("" ::: "memory"); }

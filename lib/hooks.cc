@@ -12,25 +12,24 @@
 #include "glibc.hh"
 #include "tracker.hh"
 
-#define LEAKDIR_CALLER __builtin_return_address(0)
-
+using leakdir::Caller;
 using leakdir::is_watching;
 using leakdir::ledger::Call;
 namespace glibc = leakdir::glibc;
 
 namespace {
 
-inline void* told(void* block, std::size_t size, Call call, void* caller) {
+inline void* told(void* block, std::size_t size, Call call, Caller caller) {
   if (is_watching() && LEAKDIR_LIKELY(block != nullptr)) leakdir::block_allocated(block, size, call, caller);
   return block;
 }
 
-inline void release(void* block, void* caller) {
+inline void release(void* block, Caller caller) {
   if (is_watching() && LEAKDIR_LIKELY(block != nullptr) && LEAKDIR_UNLIKELY(!leakdir::block_freed(block, caller))) return;
   glibc::free(block);
 }
 
-void* resize(void* block, std::size_t size, Call call, void* caller) {
+void* resize(void* block, std::size_t size, Call call, Caller caller) {
   if (!is_watching()) return glibc::realloc(block, size);
   if (block == nullptr) return told(glibc::realloc(nullptr, size), size, call, caller);
   const leakdir::SetAside old = leakdir::begin_resize(block, caller);

@@ -15,7 +15,7 @@
 
 namespace leakdir {
 
-enum class Unwind : std::uint32_t { kFast = 0, kBoost = 1, kCaller = 2 };
+enum class Unwind : std::uint32_t { kFast = 0, kBoost = 1, kCaller = 2, kCompare = 3 };
 enum class OnBadFree : std::uint32_t { kReport = 0, kAbort = 1 };
 
 struct Options {

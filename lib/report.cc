@@ -134,6 +134,18 @@ void help_line(const char* text) {
   sys::write_all(2, text, bytes);
 }
 
+void frames_differ(const std::uintptr_t* fast, unsigned fast_count, const std::uintptr_t* boost, unsigned boost_count) {
+  Line().add("unwind=compare: the two ways to capture differ; fast and boost, innermost first:").say();
+  for (unsigned i = 0; i < fast_count || i < boost_count; ++i) {
+    Line line;
+    line.add("#").dec(i).add(" ");
+    if (i < fast_count) line.hex(fast[i]);
+    line.add(" ");
+    if (i < boost_count) line.hex(boost[i]);
+    line.say();
+  }
+}
+
 void bad_free(const char* kind, std::uint64_t address, const char* directory) {
   const unsigned said = bad_frees_said.fetch_add(1, std::memory_order_relaxed);
   if (said > kBadFreesToSay) return;

@@ -29,6 +29,7 @@ void config_unreadable(const char* path, int error);
 void help_line(const char* text);
 
 // Findings.
+void frames_differ(const std::uintptr_t* fast, unsigned fast_count, const std::uintptr_t* boost, unsigned boost_count);
 void bad_free(const char* kind, std::uint64_t address, const char* directory);
 void summary(std::uint64_t blocks, std::uint64_t bytes, std::uint64_t bad_frees, const char* directory);
 

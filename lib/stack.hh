@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base.hh"
+#include "fast_walk.hh"
 #include "guard.hh"
 #include "ledger.hh"
 #include "options.hh"
@@ -20,6 +22,13 @@ namespace leakdir {
 struct ThreadScratch {
   static constexpr unsigned kFrames = 128 + 16;  // the deepest stack, our own frames and operator new
   std::uintptr_t frames[kFrames];
+  FastWalkState walk;
+  // Nodes of the last stack that the fast walk gave, from the outermost frame inwards: where the walk says that the
+  // outer frames are the same, so are their nodes.
+  std::uint32_t nodes[kFrames];
+  unsigned nodes_known;    // 0: none
+  unsigned nodes_dropped;  // outermost frames that were beyond `depth`: nodes[] begins after them
+  std::uint32_t nodes_epoch;
   char record[24 << 10];  // the text of a record
 };
 
@@ -29,8 +38,8 @@ struct Captured {
   unsigned flags;       // of the block: kFlagEarly, kFlagTruncated, kFlagLibc
 };
 
-// `caller`: the return address of the hook. `thread.scratch` may be null.
-Captured capture_stack(ThreadState& thread, std::uintptr_t caller, ledger::Call call, const ReentryGuard&);
+// `thread.scratch` may be null.
+Captured capture_stack(ThreadState& thread, Caller caller, ledger::Call call, const ReentryGuard&);
 
 // The caller alone, with nothing asked of the unwinder or the loader.
 Captured capture_caller(std::uintptr_t caller, ledger::Call call);

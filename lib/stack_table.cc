@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "stack_table.hh"
 
+#include "fast_walk.hh"
 #include "functions.hh"
 #include "ledger_file.hh"
 #include "modules.hh"
@@ -12,6 +13,7 @@ namespace {
 // A slot: upper half of the hash << 32 | node.
 ProbeTable<2048, 2, 10> nodes;
 std::atomic<std::uint64_t> salt{0};
+std::atomic<std::uint32_t> epoch{1};
 
 std::uint64_t hash_of(std::uint32_t parent, std::uint64_t pc) {
   return mix(pc ^ (std::uint64_t{parent} << 40) ^ (std::uint64_t{parent} * 0x9e3779b1) ^
@@ -43,6 +45,7 @@ LEAKDIR_SLOW std::uint32_t add_frame(std::uint64_t hash, std::uint32_t parent, s
   if (modules_were_unloaded(guard) && refresh_modules(guard)) {
     forget_stacks();
     forget_function_kinds();
+    fast_walk_forget(0, UINTPTR_MAX);
     return stack_node(parent, pc, guard);
   }
   std::uint32_t line = 0;
@@ -74,8 +77,11 @@ std::uint32_t bare_stack_node(std::uint32_t parent, std::uintptr_t return_addres
   return add(hash, {ledger::block_word(pc, module), parent, 0});
 }
 
-void forget_stacks() { salt.fetch_add(0x9e3779b97f4a7c15, std::memory_order_relaxed); }
+void forget_stacks() {
+  salt.fetch_add(0x9e3779b97f4a7c15, std::memory_order_relaxed);
+  epoch.fetch_add(1, std::memory_order_release);
+}
 
-void clear_stacks() { nodes.clear(); }
+std::uint32_t stack_epoch() { return epoch.load(std::memory_order_acquire); }
 
 }  // namespace leakdir

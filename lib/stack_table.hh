@@ -22,7 +22,7 @@ std::uint32_t bare_stack_node(std::uint32_t parent, std::uintptr_t return_addres
 // What is known of addresses is not true any more (a module was unloaded): equal addresses get new nodes from now on.
 void forget_stacks();
 
-// For a forked child, whose ledger starts empty.
-void clear_stacks();
+// Changes with forget_stacks(): nodes that were kept from before are not to be used.
+std::uint32_t stack_epoch();
 
 }  // namespace leakdir

@@ -23,7 +23,6 @@ using ledger::Call;
 std::uint64_t min_size = 0;
 
 std::uint64_t address_of(const void* p) { return reinterpret_cast<std::uintptr_t>(p); }
-std::uintptr_t code(const void* p) { return reinterpret_cast<std::uintptr_t>(p); }
 
 // ---- Before start-up ----
 
@@ -37,11 +36,11 @@ constexpr unsigned kEarlyBlocks = 128;
 EarlyBlock early_blocks[kEarlyBlocks];
 std::atomic<unsigned> early_count{0};
 
-LEAKDIR_SLOW void note_early(const void* block, std::size_t size, Call call, const void* caller) {
+LEAKDIR_SLOW void note_early(const void* block, std::size_t size, Call call, Caller caller) {
   const unsigned i = early_count.fetch_add(1, std::memory_order_relaxed);
   if (i >= kEarlyBlocks) return some_blocks_are_unknown();
   early_blocks[i].size = size;
-  early_blocks[i].caller = code(caller);
+  early_blocks[i].caller = caller.pc;
   early_blocks[i].call = call;
   early_blocks[i].address.store(address_of(block), std::memory_order_release);
 }
@@ -61,9 +60,9 @@ void pass_unrecorded(const void* block) {
 }
 
 // In the middle of a hook, or of something that leakdir caused: the caller is all that may be asked for.
-LEAKDIR_SLOW void record_nested(const void* block, std::size_t size, Call call, const void* caller,
+LEAKDIR_SLOW void record_nested(const void* block, std::size_t size, Call call, Caller caller,
                                 const ThreadState& thread) {
-  const Captured captured = capture_caller(code(caller), call);
+  const Captured captured = capture_caller(caller.pc, call);
   const unsigned own = thread.own_allocations ? ledger::kFlagLibc : 0;
   const NewBlock live = {address_of(block), size,         single_sequence(), now_ticks(), captured.stack,
                          thread.index,      captured.call, captured.flags | own};
@@ -78,11 +77,11 @@ void count_free(const ThreadState& thread) {
   if (LEAKDIR_LIKELY(thread.index != 0)) ++ledger_file.thread(thread.index)->frees;
 }
 
-void record(const void* block, std::size_t size, Call call, const void* caller, ThreadState& thread,
+void record(const void* block, std::size_t size, Call call, Caller caller, ThreadState& thread,
             const ReentryGuard& guard) {
   ensure_thread(thread, guard);
   count_allocation(thread);
-  const Captured captured = capture_stack(thread, code(caller), call, guard);
+  const Captured captured = capture_stack(thread, caller, call, guard);
   if (LEAKDIR_UNLIKELY(captured.stack == 0)) {
     __atomic_fetch_add(&ledger_file.header()->dropped_stacks, 1, __ATOMIC_RELAXED);
   }
@@ -93,7 +92,7 @@ void record(const void* block, std::size_t size, Call call, const void* caller, 
 }
 
 // Phases in which allocations are not simply recorded. True: it shall be recorded after all.
-LEAKDIR_SLOW bool allocated_in_other_phase(const void* block, std::size_t size, Call call, const void* caller) {
+LEAKDIR_SLOW bool allocated_in_other_phase(const void* block, std::size_t size, Call call, Caller caller) {
   switch (phase()) {
     case Phase::kEarly:
       note_early(block, size, call, caller);
@@ -145,7 +144,7 @@ bool is_usual(Phase now) { return now == Phase::kRecording; }
 
 }  // namespace
 
-void block_allocated(void* block, std::size_t size, Call call, void* caller) {
+void block_allocated(void* block, std::size_t size, Call call, Caller caller) {
   if (LEAKDIR_UNLIKELY(!is_usual(phase())) && !allocated_in_other_phase(block, size, call, caller)) return;
   if (LEAKDIR_UNLIKELY(size < min_size)) return pass_unrecorded(block);
   ThreadState& thread = thread_state;
@@ -154,7 +153,7 @@ void block_allocated(void* block, std::size_t size, Call call, void* caller) {
   record(block, size, call, caller, thread, guard);
 }
 
-bool block_freed(void* block, void* caller) {
+bool block_freed(void* block, Caller caller) {
   if (LEAKDIR_UNLIKELY(!is_usual(phase())) && freed_in_other_phase(block)) return true;
   ThreadState& thread = thread_state;
   if (LEAKDIR_UNLIKELY(thread.dry_run)) {
@@ -170,14 +169,14 @@ bool block_freed(void* block, void* caller) {
   }
   const TakenBlock taken = take_live_block(address);
   if (LEAKDIR_LIKELY(taken.index != 0)) {
-    remember_free(address, {ledger::block_stack(taken.was.word[2], taken.was.word[3]), code(caller)});
+    remember_free(address, {ledger::block_stack(taken.was.word[2], taken.was.word[3]), caller.pc});
     block_is_gone(taken, thread);
     return true;
   }
-  return nested || !is_bad_free(address, false, code(caller), thread, guard);
+  return nested || !is_bad_free(address, false, caller, thread, guard);
 }
 
-SetAside begin_resize(void* block, void* caller) {
+SetAside begin_resize(void* block, Caller caller) {
   if (LEAKDIR_UNLIKELY(!is_usual(phase())) && freed_in_other_phase(block)) return {};
   ThreadState& thread = thread_state;
   const std::uint64_t address = address_of(block);
@@ -186,16 +185,16 @@ SetAside begin_resize(void* block, void* caller) {
   if (LEAKDIR_LIKELY(!nested)) ensure_thread(thread, guard);
   const TakenBlock taken = block_is_set_aside(take_live_block(address));
   if (LEAKDIR_LIKELY(taken.index != 0)) return {true, false, taken.index, taken.was};
-  return {false, !nested && is_bad_free(address, true, code(caller), thread, guard), 0, {}};
+  return {false, !nested && is_bad_free(address, true, caller, thread, guard), 0, {}};
 }
 
-void finish_resize(const SetAside& old, void* block, std::size_t size, Call call, void* caller) {
+void finish_resize(const SetAside& old, void* block, std::size_t size, Call call, Caller caller) {
   if (old.recorded) {
     ThreadState& thread = thread_state;
     const ReentryGuard guard(thread);
     const std::uint64_t old_address = ledger::block_address(old.was.word[0]);
     if (old_address != address_of(block)) {
-      remember_free(old_address, {ledger::block_stack(old.was.word[2], old.was.word[3]), code(caller)});
+      remember_free(old_address, {ledger::block_stack(old.was.word[2], old.was.word[3]), caller.pc});
     }
     block_is_gone({old.index, old.was}, thread);
   }

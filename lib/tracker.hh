@@ -24,11 +24,11 @@ struct SetAside {
   ledger::Block was;
 };
 
-void block_allocated(void* block, std::size_t size, ledger::Call call, void* caller);
+void block_allocated(void* block, std::size_t size, ledger::Call call, Caller caller);
 // False: a bad free, do not hand it on.
-bool block_freed(void* block, void* caller);
-SetAside begin_resize(void* block, void* caller);
-void finish_resize(const SetAside& old, void* block, std::size_t size, ledger::Call call, void* caller);
+bool block_freed(void* block, Caller caller);
+SetAside begin_resize(void* block, Caller caller);
+void finish_resize(const SetAside& old, void* block, std::size_t size, ledger::Call call, Caller caller);
 void undo_resize(const SetAside& old);
 
 // Whether there is anything to tell at all.

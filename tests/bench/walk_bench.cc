@@ -5,10 +5,12 @@
 //   repeated    the same stack as last time, from the same call: a loop that allocates
 //   changed     the innermost four frames differ from last time: a loop that calls functions that allocate
 //   new         nothing of the previous walk is used, all rules are known
+//   coroutine   repeated, on a stack that is not the thread's own: each walk asks the kernel what can be read
 //
 // Each figure is the median of several runs. It prints; it asserts nothing but that the frames are right.
 
 #include <time.h>
+#include <ucontext.h>
 
 #include <algorithm>
 #include <boost/stacktrace/safe_dump_to.hpp>
@@ -111,6 +113,30 @@ void measure() {
         boost);
 }
 
+ucontext_t g_main_context;
+alignas(4096) char g_coroutine_stack[64 * 1024];
+
+void coroutine() {
+  const double boost = ns_per_call(kBoostCalls, [] { walk_boost(); });
+  print("coroutine", ns_per_call(kCalls, [] { walk_fast(); }), boost);
+}
+
+template <unsigned kDepth>
+int descend();
+
+void measure_coroutine() {
+  static ucontext_t context;
+  getcontext(&context);
+  context.uc_stack.ss_sp = g_coroutine_stack;
+  context.uc_stack.ss_size = sizeof g_coroutine_stack;
+  context.uc_link = &g_main_context;
+  makecontext(
+      &context, [] { descend<kFrames>(); }, 0);
+  swapcontext(&g_main_context, &context);
+}
+
+bool g_is_coroutine;
+
 // Each frame a function of its own, every third one with a saved rbp.
 template <unsigned kDepth>
 [[gnu::noinline]] int descend() {
@@ -118,7 +144,7 @@ template <unsigned kDepth>
   room[0] = 1;
   if constexpr (kDepth % 3 == 0) asm volatile("" ::: "rbx", "rbp", "r12");
   if constexpr (kDepth == 0) {
-    measure();
+    g_is_coroutine ? coroutine() : measure();
     return room[0];
   } else {
     return descend<kDepth - 1>() + room[0];
@@ -127,4 +153,9 @@ template <unsigned kDepth>
 
 }  // namespace
 
-int main() { return descend<kFrames>() == 0; }
+int main() {
+  const int sum = descend<kFrames>();
+  g_is_coroutine = true;
+  measure_coroutine();
+  return sum == 0;
+}

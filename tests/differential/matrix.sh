@@ -16,7 +16,7 @@ trap 'rm -rf "$work"' EXIT
 case $link in
   pie) code=-fPIE; flags=-pie ;;
   no-pie) code=-fno-pie; flags=-no-pie ;;
-  static) code='-fno-pie -DWITHOUT_DLOPEN'; flags='-static -no-pie' ;;
+  static) code='-fno-pie -DWITHOUT_DLOPEN'; flags=-static ;;
   static-pie) code='-fPIE -DWITHOUT_DLOPEN'; flags=-static-pie ;;
   *) echo "matrix.sh: no such way to link: $link" >&2; exit 2 ;;
 esac

@@ -22,6 +22,12 @@ extern void (*volatile g_compare)();
   asm volatile("" ::: "memory");
 }
 
+// Keeps a call from being made into a jump or a loop.
+inline int kept(int value) {
+  asm volatile("" : "+r"(value));
+  return value;
+}
+
 void recursion();
 void alloca_and_arrays();
 void aligned_locals();

@@ -25,7 +25,7 @@ volatile int g_sink;
 
 [[gnu::noinline]] int down(int depth) {
   if (depth % 3 == 0) compare();
-  const int result = depth == 0 ? 0 : down(depth - 1) + 1;
+  const int result = depth == 0 ? 0 : kept(down(depth - 1)) + 1;
   if (depth % 4 == 0) compare();
   return result;
 }
@@ -35,7 +35,7 @@ volatile int g_sink;
   room[0] = 1;
   use(room);
   compare();
-  return depth == 0 ? 0 : with_alloca(depth - 1) + room[0];
+  return depth == 0 ? 0 : kept(with_alloca(depth - 1)) + room[0];
 }
 
 [[gnu::noinline]] int with_array(int depth, int n) {
@@ -43,7 +43,7 @@ volatile int g_sink;
   room[n] = depth;
   use(room);
   compare();
-  return depth == 0 ? 0 : with_array(depth - 1, (n * 5 + 3) % 61) + room[n];
+  return depth == 0 ? 0 : kept(with_array(depth - 1, (n * 5 + 3) % 61)) + room[n];
 }
 
 [[gnu::noinline]] int aligned(int depth) {
@@ -51,7 +51,7 @@ volatile int g_sink;
   room[0] = 1;
   use(room);
   compare();
-  return depth == 0 ? 0 : aligned(depth - 1) + room[0];
+  return depth == 0 ? 0 : kept(aligned(depth - 1)) + room[0];
 }
 
 // Arguments on the stack, an aligned local and alloca together: gcc keeps the frame's beginning in memory then.
@@ -71,7 +71,7 @@ template <int kBytes>
   volatile char room[kBytes];
   room[0] = room[kBytes - 1] = 1;
   compare();
-  return depth == 0 ? 0 : big<kBytes>(depth - 1) + room[0];
+  return depth == 0 ? 0 : kept(big<kBytes>(depth - 1)) + room[0];
 }
 
 [[gnu::noinline]] int last(int n) {
@@ -114,7 +114,7 @@ extern const Shape kShapes[8];
   }
   return sum;
 }
-[[gnu::noinline]] int shape_plain(int depth) { return visit(depth) + 1; }
+[[gnu::noinline]] int shape_plain(int depth) { return kept(visit(depth)) + 1; }
 [[gnu::noinline]] int shape_room(int depth) {
   volatile char room[24];
   room[0] = 1;
@@ -126,7 +126,7 @@ extern const Shape kShapes[8];
   auto* room = static_cast<volatile char*>(alloca(16 * (next_random() % 4 + 1)));
   room[0] = 1;
   use(room);
-  return visit(depth) + room[0];
+  return kept(visit(depth)) + room[0];
 }
 [[gnu::noinline]] int shape_registers(int depth) {
   int a = depth, b = depth * 3, c = depth * 5, d = depth * 7, e = depth * 11, f = depth * 13;
@@ -145,7 +145,7 @@ extern const Shape kShapes[8];
   alignas(32) volatile char room[32];
   room[0] = 1;
   use(room);
-  return visit(depth) + room[0];
+  return kept(visit(depth)) + room[0];
 }
 [[gnu::noinline]] int shape_twice(int depth) {
   const int first = visit(depth / 3);

@@ -31,7 +31,7 @@ constexpr std::size_t kStackBytes = 128 * 1024;
 
 [[gnu::noinline]] int down(int depth) {
   compare();
-  const int result = depth == 0 ? 0 : down(depth - 1) + 1;
+  const int result = depth == 0 ? 0 : kept(down(depth - 1)) + 1;
   if (depth % 4 == 0) delete new int(depth);
   return result;
 }

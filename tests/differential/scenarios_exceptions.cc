@@ -31,7 +31,7 @@ struct Odd : std::runtime_error {
   if (depth == 0) throw Odd("an exception with a text that has to be allocated");
   if (depth % 7 == 3) {
     try {
-      return throw_at(depth - 1) + 1;
+      return kept(throw_at(depth - 1)) + 1;
     } catch (const Odd& odd) {
       compare();
       throw std::runtime_error(std::string(odd.what()) + " and more");
@@ -39,13 +39,13 @@ struct Odd : std::runtime_error {
   }
   if (depth % 7 == 5) {
     try {
-      return throw_at(depth - 1) + 1;
+      return kept(throw_at(depth - 1)) + 1;
     } catch (...) {
       compare();
       throw;
     }
   }
-  return throw_at(depth - 1) + 1;
+  return kept(throw_at(depth - 1)) + 1;
 }
 
 [[gnu::noinline]] void throw_nested(int depth) {

@@ -21,7 +21,7 @@ namespace {
 
 [[gnu::noinline]] int down(int depth) {
   compare();
-  return depth == 0 ? 0 : down(depth - 1) + 1;
+  return depth == 0 ? 0 : kept(down(depth - 1)) + 1;
 }
 
 void* thread_body(void*) {

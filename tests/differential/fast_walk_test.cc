@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The parts of the fast walk that the comparison with Boost does not show: what it reads, what it leaves alone, what it
+// says it reused, when it declines.
+
+#include "fast_walk.hh"
+
+#include <errno.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <string>
+#include <thread>
+
+#include "assembly.hh"
+#include "fast_walk_reach.hh"
+#include "fast_walk_rule.hh"
+
+namespace leakdir {
+namespace {
+
+constexpr std::size_t kPage = 4096;
+
+// Pages with one that cannot be read behind them.
+class GuardedPages {
+ public:
+  explicit GuardedPages(std::size_t pages)
+      : bytes_((pages + 1) * kPage),
+        base_(static_cast<char*>(mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))) {
+    mprotect(base_ + pages * kPage, kPage, PROT_NONE);
+  }
+  ~GuardedPages() { munmap(base_, bytes_); }
+  GuardedPages(const GuardedPages&) = delete;
+  GuardedPages& operator=(const GuardedPages&) = delete;
+  char* begin() const { return base_; }
+  char* end() const { return base_ + bytes_ - kPage; }
+
+ private:
+  std::size_t bytes_;
+  char* base_;
+};
+
+std::uintptr_t number(const void* p) { return reinterpret_cast<std::uintptr_t>(p); }
+
+// The result of one walk. The tests call through plain function pointers, so it is a global.
+struct Walk {
+  int frames;
+  unsigned reused;
+  bool truncated;
+  int errno_after;
+  std::uintptr_t out[kFastWalkMaxFrames];
+};
+FastWalkState g_state;
+unsigned g_max = kFastWalkMaxFrames;
+Walk g_walk;
+
+[[gnu::noinline]] void walk_here() {
+  errno = 1234;
+  g_walk.frames = fast_walk(g_state, walk_start_here(), g_walk.out, g_max, &g_walk.reused, &g_walk.truncated);
+  g_walk.errno_after = errno;
+}
+
+[[gnu::noinline]] int walk_at(int depth) {
+  if (depth == 0) {
+    walk_here();
+    return 1;
+  }
+  int below = walk_at(depth - 1);
+  asm volatile("" : "+r"(below));  // or the compiler makes a loop of this
+  return below + 1;
+}
+
+class FastWalk : public testing::Test {
+ protected:
+  FastWalk() {
+    g_max = kFastWalkMaxFrames;
+    fast_walk_forget_previous(g_state);
+  }
+};
+
+TEST(RuleCacheTest, FindsWhatWasAdded) {
+  static RuleCache cache;
+  const Rule rule(RuleKind::kFromSp, 77, 3);
+  cache.add(0x5555deadbeef, rule);
+  EXPECT_EQ(cache.find(0x5555deadbeef).bits(), rule.bits());
+  EXPECT_EQ(cache.find(0x5555deadbeee).kind(), RuleKind::kNone);
+  EXPECT_EQ(cache.find(0).kind(), RuleKind::kNone);
+  cache.clear();
+  EXPECT_EQ(cache.find(0x5555deadbeef).kind(), RuleKind::kNone);
+}
+
+TEST(RuleCacheTest, NeverAnswersForAnotherAddressWhenItOverflows) {
+  static RuleCache cache;
+  const auto rule_of = [](std::uint64_t pc) { return Rule(RuleKind::kFromBp, pc % 1000, pc % 7); };
+  unsigned found = 0;
+  for (std::uint64_t i = 0; i < 200000; ++i) cache.add(0x400000 + i * 13, rule_of(0x400000 + i * 13));
+  for (std::uint64_t i = 0; i < 200000 * 13; ++i) {
+    const Rule rule = cache.find(0x400000 + i);
+    if (rule.kind() == RuleKind::kNone) continue;
+    ASSERT_EQ(i % 13, 0u);
+    ASSERT_EQ(rule.bits(), rule_of(0x400000 + i).bits());
+    ++found;
+  }
+  EXPECT_GT(found, 20000u);
+}
+
+TEST(RuleTest, KeepsItsParts) {
+  const Rule rule(RuleKind::kFromBp, Rule::kMaxOffsetWords, Rule::kMaxBpWords);
+  EXPECT_EQ(rule.kind(), RuleKind::kFromBp);
+  EXPECT_EQ(rule.offset(), Rule::kMaxOffsetWords * 8u);
+  EXPECT_EQ(rule.bp_offset(), Rule::kMaxBpWords * 8u);
+  EXPECT_LT(rule.bits(), 1u << Rule::kBits);
+}
+
+TEST(ReachTest, TellsWhatCanBeRead) {
+  const GuardedPages pages(1);
+  errno = 1234;
+  EXPECT_TRUE(can_ask());
+  EXPECT_TRUE(can_read(number(pages.begin())));
+  EXPECT_TRUE(can_read(number(pages.end() - 1)));
+  EXPECT_FALSE(can_read(number(pages.end())));
+  EXPECT_FALSE(can_read(8));
+  EXPECT_FALSE(can_read(~std::uintptr_t{0} - 7));
+  EXPECT_EQ(errno, 1234);
+}
+
+TEST(ReachTest, ExtendsUpToWhatCannotBeRead) {
+  const GuardedPages pages(3);
+  std::uintptr_t end = number(pages.begin()) + kPage;
+  EXPECT_TRUE(extend_readable(&end, number(pages.end()) - 100));
+  EXPECT_EQ(end, number(pages.end()));
+  EXPECT_FALSE(extend_readable(&end, number(pages.end()) + 1));
+  EXPECT_EQ(end, number(pages.end()));
+}
+
+TEST(ReachTest, KnowsTheStackOfEachThread) {
+  const auto check = [] {
+    const int local = 0;
+    std::uintptr_t thread_top;
+    asm("mov %%fs:0, %0" : "=r"(thread_top));
+    StackReach reach = {};
+    EXPECT_TRUE(is_own_stack(reach, number(&local), thread_top));
+    EXPECT_LE(reach.lo, number(&local));
+    EXPECT_GT(reach.hi, number(&local));
+    const GuardedPages pages(2);
+    EXPECT_FALSE(is_own_stack(reach, number(pages.begin()) + 64, thread_top));
+    EXPECT_TRUE(is_own_stack(reach, number(&local), thread_top));
+  };
+  check();
+  std::thread(check).join();
+}
+
+std::string stack_size_line() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.rfind("VmStk", 0) == 0) return line;
+  }
+  return "";
+}
+
+TEST_F(FastWalk, OnACoroutineLeavesTheSizeOfTheMainStackAlone) {
+  const GuardedPages pages(16);
+  const std::string before = stack_size_line();
+  start_on_stack([] { walk_at(3); }, pages.end());
+  EXPECT_GE(g_walk.frames, 5);
+  EXPECT_FALSE(g_walk.truncated);
+  EXPECT_EQ(stack_size_line(), before);
+}
+
+TEST_F(FastWalk, KeepsErrno) {
+  fast_walk_forget(1, 2);
+  walk_at(3);
+  EXPECT_EQ(g_walk.errno_after, 1234);
+  const GuardedPages pages(4);
+  start_on_stack([] { walk_at(3); }, pages.end());
+  EXPECT_EQ(g_walk.errno_after, 1234);
+}
+
+TEST_F(FastWalk, ReusesTheWholeOfAnUnchangedStack) {
+  Walk walks[2];
+  for (volatile int i = 0; i < 2; i = i + 1) {  // volatile: one call, not two
+    walk_at(5);
+    walks[i] = g_walk;
+  }
+  const Walk& first = walks[0];
+  EXPECT_GT(first.frames, 6);
+  EXPECT_EQ(first.reused, 0u);
+  EXPECT_EQ(g_walk.frames, first.frames);
+  EXPECT_EQ(g_walk.reused, static_cast<unsigned>(g_walk.frames));
+}
+
+TEST_F(FastWalk, ReusesTheOuterPartWhenTheInnerOneChanges) {
+  for (int depth : {5, 9, 2}) walk_at(depth);
+  EXPECT_GT(g_walk.reused, 3u);
+  EXPECT_LT(g_walk.reused, static_cast<unsigned>(g_walk.frames));
+}
+
+TEST_F(FastWalk, ReusesNothingAfterForget) {
+  for (int i = 0; i < 2; ++i) {
+    walk_at(5);
+    fast_walk_forget(0, ~std::uintptr_t{0});
+  }
+  EXPECT_GT(g_walk.frames, 6);
+  EXPECT_EQ(g_walk.reused, 0u);
+}
+
+TEST_F(FastWalk, StopsAtTheLimit) {
+  for (unsigned max : {1u, 3u, 128u, 1000u}) {
+    g_max = max;
+    walk_at(200);
+    EXPECT_EQ(g_walk.frames, static_cast<int>(max < kFastWalkMaxFrames ? max : kFastWalkMaxFrames));
+    EXPECT_TRUE(g_walk.truncated);
+  }
+  g_max = 0;
+  walk_at(1);
+  EXPECT_EQ(g_walk.frames, 0);
+}
+
+TEST_F(FastWalk, EndsWhereATableLeadsToMemoryThatCannotBeRead) {
+  // Boost would crash.
+  call_with_wrong_table(walk_here);
+  EXPECT_EQ(g_walk.frames, 1);
+  EXPECT_TRUE(g_walk.truncated);
+}
+
+TEST_F(FastWalk, EndsAtTheTopOfAStackThatHasNoOutermostFrame) {
+  // The first frame is made to return, by the look of it, into this program, beyond the last page.
+  const GuardedPages pages(2);
+  static std::uintptr_t into_this_program;
+  into_this_program = 0;
+  walk_here();
+  into_this_program = g_walk.out[0];
+  static std::uintptr_t* return_slot;
+  return_slot = reinterpret_cast<std::uintptr_t*>(pages.end() - 24);
+  start_on_stack(
+      [] {
+        *return_slot = into_this_program;
+        walk_here();
+        *return_slot = 0;
+      },
+      pages.end());
+  EXPECT_TRUE(g_walk.truncated || g_walk.frames == kCannot);
+}
+
+TEST_F(FastWalk, DeclinesWhatARuleCannotHold) {
+  call_with_frame_in_rbx(walk_here);
+  EXPECT_EQ(g_walk.frames, kCannot);
+  call_with_rbp_in_rbx(walk_here);
+  EXPECT_EQ(g_walk.frames, kCannot);
+  walk_here();
+  EXPECT_GT(g_walk.frames, 1);
+}
+
+TEST_F(FastWalk, DeclinesNewAddressesOnceTheTablesAreGone) {
+  walk_at(3);
+  EXPECT_GT(g_walk.frames, 3);
+  EXPECT_EXIT(
+      {
+        fast_walk_tables_gone();
+        fast_walk_forget(1, 2);
+        walk_at(3);
+        _exit(g_walk.frames == kCannot ? 7 : 1);
+      },
+      testing::ExitedWithCode(7), "");
+}
+
+TEST_F(FastWalk, NeedsLittleStack) {
+  // On a painted stack, what is not painted any more was used: by the walk, and by a few words of the functions around
+  // it.
+  const GuardedPages pages(16);
+  const auto used = [&pages] {
+    memset(pages.begin(), 0x5a, kPage * 16);
+    start_on_stack(walk_here, pages.end());
+    const char* lowest = pages.begin();
+    while (*lowest == 0x5a) ++lowest;
+    return pages.end() - lowest;
+  };
+  fast_walk_forget(1, 2);
+  const auto cold = used();
+  const auto hot = used();
+  EXPECT_LT(hot, 1024);
+  EXPECT_LT(cold, 2048);
+  RecordProperty("cold_bytes", static_cast<int>(cold));
+  RecordProperty("hot_bytes", static_cast<int>(hot));
+  printf("stack used: %ld bytes with nothing to learn, %ld with tables to search\n", static_cast<long>(hot),
+         static_cast<long>(cold));
+}
+
+}  // namespace
+}  // namespace leakdir

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The tool as a user runs it: exit status, messages, options. Argument: the tool.
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "ledger_builder.hh"
+#include "temporary_directory.hh"
+
+namespace leakdir::tool {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+std::string the_tool;
+
+class CommandLine : public testing::Test {
+ protected:
+  CommandLine() {
+    ledger.program("/not/here/app", 0x400000);
+    ledger.thread(4711, "app", 17, 14);
+    std::filesystem::create_directory(directory.file("mem"));
+  }
+
+  // Runs the tool in the directory; keeps what it said.
+  int run(const std::string& arguments, const std::string& before = "env -u NO_COLOR TERM=xterm") {
+    if (has_ledger) ledger.write(directory.file("mem/.ledger"));
+    const std::string command = "cd " + directory.path() + " && " + before + " " + the_tool + " " + arguments + " >" +
+                                directory.file("out") + " 2>" + directory.file("err");
+    int status = std::system(command.c_str());
+    out = directory.read("out");
+    err = directory.read("err");
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+
+  void expect_one_line_of_error() const {
+    EXPECT_THAT(err, StartsWith("leakdir: "));
+    EXPECT_EQ(err.find('\n'), err.size() - 1) << err;
+    EXPECT_EQ(out, "");
+  }
+
+  void add_blocks() {
+    ledger.block({0x733270, 20, ledger.stack({0x401000})});
+    ledger.block({0x733280, 30, ledger.stack({0x402000}), ledger::Call::kMalloc, 0, 1});
+    ledger.block({0x733290, 72704, ledger.stack({0x403000}), ledger::Call::kMalloc, ledger::kFlagLibc});
+  }
+
+  TemporaryDirectory directory;
+  LedgerBuilder ledger;
+  bool has_ledger = true;
+  std::string out, err;
+};
+
+TEST_F(CommandLine, ReportTakesMemAsItsDirectory) {
+  add_blocks();
+  EXPECT_EQ(run("report"), 0);
+  EXPECT_THAT(out, HasSubstr("2 live blocks, 50 bytes in 2 stacks\n"));
+  EXPECT_THAT(out, HasSubstr("    #0 /not/here/app+0x2000\n"));
+  EXPECT_THAT(out, HasSubstr("warning: /not/here/app is not here; its frames are shown as module+offset\n"));
+  EXPECT_EQ(err, "");
+  EXPECT_EQ(run("report " + directory.file("mem")), 0);
+}
+
+TEST_F(CommandLine, HelpAndVersionAreNoErrors) {
+  EXPECT_EQ(run("--help"), 0);
+  EXPECT_THAT(out, HasSubstr("report"));
+  EXPECT_THAT(out, HasSubstr("recover"));
+  EXPECT_EQ(run("report --help"), 0);
+  for (const char* option : {"--top", "--min-age", "--sort", "--format", "--output", "--error-exitcode", "--color",
+                             "--program", "--sysroot", "--debug-path", "--libc"})
+    EXPECT_THAT(out, HasSubstr(option));
+  EXPECT_EQ(run("--version"), 0);
+  EXPECT_THAT(out, StartsWith("leakdir "));
+}
+
+TEST_F(CommandLine, WrongUsageIsStatusTwoAndOneLine) {
+  for (const char* arguments :
+       {"", "nonsense", "report --nonsense", "report --top x", "report --top 0", "report --sort size",
+        "report --format xml", "report --color sometimes", "report --min-age -1", "report --error-exitcode 256",
+        "report mem mem2", "recover --top 3"}) {
+    EXPECT_EQ(run(arguments), 2) << arguments;
+    expect_one_line_of_error();
+  }
+}
+
+TEST_F(CommandLine, WhatCannotBeReadIsStatusOneAndOneLine) {
+  has_ledger = false;
+  for (const char* command : {"report", "recover"}) {
+    EXPECT_EQ(run(command), 1);
+    expect_one_line_of_error();
+    EXPECT_THAT(err, HasSubstr("has neither a ledger nor record files"));
+    EXPECT_EQ(run(std::string(command) + " none"), 1);
+    expect_one_line_of_error();
+    EXPECT_THAT(err, HasSubstr("none: no such directory"));
+  }
+  directory.write("mem/.ledger", "leakdir\n but cut");
+  EXPECT_EQ(run("report"), 1);
+  expect_one_line_of_error();
+}
+
+TEST_F(CommandLine, ErrorExitcodeIsForLiveBlocksAndBadFrees) {
+  EXPECT_EQ(run("report --error-exitcode 23"), 0);
+  ledger.block({0x733290, 72704, 0, ledger::Call::kMalloc, ledger::kFlagLibc});
+  EXPECT_EQ(run("report --error-exitcode 23"), 0) << "libc's own";
+  EXPECT_EQ(run("report --error-exitcode 23 --libc"), 23);
+  ledger.header.bad_frees = 1;
+  EXPECT_EQ(run("report --error-exitcode 23"), 23);
+  ledger.header.bad_frees = 0;
+  add_blocks();
+  EXPECT_EQ(run("report --error-exitcode 23"), 23);
+  EXPECT_EQ(run("report --error-exitcode 23 --format json"), 23);
+  EXPECT_EQ(run("report --error-exitcode 23 --min-age 1000"), 0);
+}
+
+TEST_F(CommandLine, JsonGoesToAFile) {
+  add_blocks();
+  EXPECT_EQ(run("report --format json -o report.json --top 1"), 0);
+  EXPECT_EQ(out, "");
+  auto report = nlohmann::json::parse(directory.read("report.json"));
+  EXPECT_EQ(report["totals"]["bytes"], 50);
+  EXPECT_EQ(report["stacks"].size(), 1u);
+  EXPECT_EQ(report["stacks"][0]["bytes"], 30);
+}
+
+TEST_F(CommandLine, OutputThatCannotBeWrittenIsAnError) {
+  EXPECT_EQ(run("report -o none/report"), 1);
+  expect_one_line_of_error();
+  if (access("/dev/full", W_OK) == 0) {
+    EXPECT_EQ(run("report -o /dev/full"), 1);
+    expect_one_line_of_error();
+    EXPECT_THAT(err, HasSubstr("No space left on device"));
+  }
+}
+
+TEST_F(CommandLine, ColourIsForTerminalsUnlessAskedFor) {
+  add_blocks();
+  run("report");
+  EXPECT_THAT(out, Not(HasSubstr("\x1b[")));
+  run("report --color always");
+  EXPECT_THAT(out, HasSubstr("\x1b["));
+  run("report --color always", "env NO_COLOR=1");
+  EXPECT_THAT(out, HasSubstr("\x1b[")) << "what is asked for on the command line counts more";
+}
+
+TEST_F(CommandLine, SortAndLibcReachTheReport) {
+  add_blocks();
+  run("report --libc");
+  EXPECT_THAT(out, HasSubstr("\n\n72704 bytes (71.0 KiB) in 1 block"));
+  run("report --sort age");
+  EXPECT_LT(out.find("20 bytes in 1 block"), out.find("30 bytes in 1 block"));
+}
+
+TEST_F(CommandLine, RecoverWritesTheFilesAndSaysHowMany) {
+  add_blocks();
+  ledger.header.state = static_cast<std::uint32_t>(ledger::ProcessState::kRunning);
+  ledger.header.start_time = 1;  // no process has that pid since then
+  EXPECT_EQ(run("recover"), 0);
+  EXPECT_EQ(out, "2 record files written, 0 already there, 0 removed: ./mem\n");
+  EXPECT_TRUE(directory.has("mem/0x733270.mem"));
+  EXPECT_FALSE(directory.has("mem/0x733290.mem"));
+  EXPECT_EQ(run("recover"), 0);
+  EXPECT_EQ(out, "0 record files written, 2 already there, 0 removed: ./mem\n");
+  EXPECT_EQ(run("report"), 0);
+  EXPECT_THAT(out, HasSubstr("killed"));
+}
+
+TEST_F(CommandLine, RecoverHonoursMaxFiles) {
+  add_blocks();
+  ledger.header.option_max_files = 1;
+  EXPECT_EQ(run("recover"), 0);
+  EXPECT_THAT(out, HasSubstr("1 record file written"));
+  EXPECT_THAT(out, HasSubstr("1 live block without a file, over the limit of max_files"));
+  EXPECT_EQ(run("recover --max-files 10"), 0);
+  EXPECT_THAT(out, HasSubstr("1 record file written, 1 already there"));
+}
+
+TEST_F(CommandLine, RecoverLeavesARunningProcessAlone) {
+  add_blocks();
+  // This test itself, as far as the tool can tell: no start time and boot given, and its ledger mapped.
+  ledger.header.state = static_cast<std::uint32_t>(ledger::ProcessState::kRunning);
+  ledger.header.pid = static_cast<std::uint32_t>(getpid());
+  ledger.write(directory.file("mem/.ledger"));
+  int file = open(directory.file("mem/.ledger").c_str(), O_RDONLY | O_CLOEXEC);
+  ASSERT_GE(file, 0);
+  has_ledger = false;  // it must not be written anew, or the mapping would be of another file
+  void* mapping = mmap(nullptr, 4096, PROT_READ, MAP_SHARED, file, 0);
+  close(file);
+  ASSERT_NE(mapping, MAP_FAILED);
+  EXPECT_EQ(run("recover"), 1);
+  expect_one_line_of_error();
+  EXPECT_THAT(err, HasSubstr("is running"));
+  EXPECT_FALSE(directory.has("mem/0x733270.mem"));
+  EXPECT_EQ(run("report"), 0);
+  EXPECT_THAT(out, HasSubstr("running since"));
+  munmap(mapping, 4096);
+  EXPECT_EQ(run("recover"), 0) << "an exec has unmapped the ledger";
+}
+
+TEST_F(CommandLine, RecoverNeedsALedger) {
+  has_ledger = false;
+  directory.write("mem/0x10.mem", "[+0x1] --> addr:0x10, size:20\n");
+  EXPECT_EQ(run("recover"), 1);
+  expect_one_line_of_error();
+  EXPECT_THAT(err, HasSubstr("has no ledger to recover from"));
+  EXPECT_EQ(run("report"), 0);
+  EXPECT_THAT(out, HasSubstr("1 live block, 20 bytes in 1 stack\n"));
+}
+
+}  // namespace
+}  // namespace leakdir::tool
+
+int main(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  if (argc != 2) return 2;
+  leakdir::tool::the_tool = std::filesystem::absolute(argv[1]);
+  return RUN_ALL_TESTS();
+}

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The report as text and as JSON, with symbols made up by the test.
+
+#include "emit.hh"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "load_from_memory.hh"
+
+namespace leakdir::tool {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+// Knows a few addresses, and counts how often it was asked.
+class FakeSymbols : public Symbols {
+ public:
+  std::vector<SourceLine> lookup(const Module&, std::uint64_t offset) override {
+    ++asked;
+    auto known = lines.find(offset);
+    return known == lines.end() ? std::vector<SourceLine>() : known->second;
+  }
+
+  std::map<std::uint64_t, std::vector<SourceLine>> lines = {
+      {0x9f6, {{"make_buffer", "/home/you/app.c", 69, true}, {"build", "/home/you/app.c", 80, false}}},
+      {0x1b29, {{"main", "/home/you/app.c", 101, false}}},
+      {0x1ff, {{"no_debug_info", "", 0, false}}},
+  };
+  unsigned asked = 0;
+};
+
+class Emit : public testing::Test {
+ protected:
+  Emit() {
+    ledger.program("/home/you/app", 0x400000);
+    ledger.thread(4711, "app", 17, 14);
+  }
+
+  void two_stacks() {
+    auto first = ledger.stack({0x4009f7, 0x401b2a});
+    ledger.block({0x733270, 20, first, ledger::Call::kMalloc, 0, 88'000'000'000});
+    ledger.block({0x733290, 40, first, ledger::Call::kMalloc, 0, 90'000'000'000});
+    ledger.block({0x7332d0, 20, ledger.node(0x999, 0, ledger.stack({0x400200})), ledger::Call::kNewArray});
+  }
+
+  void one_bad_free() {
+    ledger::BadFree bad_free{};
+    bad_free.address = 0x733300;
+    bad_free.time = 1'000'000'000;
+    bad_free.block = 0x733300;
+    bad_free.block_bytes = 30;
+    bad_free.kind = static_cast<std::uint32_t>(ledger::BadFreeKind::kDoubleFree);
+    bad_free.thread = 1;
+    bad_free.free_stack = ledger.stack({0x401b2a});
+    bad_free.first_free_stack = ledger.stack({0x400200});
+    ledger.bad_frees.push_back(bad_free);
+    ledger.header.bad_frees = 1;
+  }
+
+  template <class Print>
+  std::string emit(Print print, std::size_t top = ~std::size_t{0}, const GroupOptions& options = {}) {
+    const Snapshot snapshot = load_built(ledger, ledger.header.state == 1);
+    const Grouped grouped = group(snapshot, options);
+    const std::size_t shown = std::min(top, grouped.groups.size());
+    const FrameLines lines = symbolise(snapshot, shown_stacks(snapshot, grouped, shown), symbols);
+    return print(Report{snapshot, grouped, lines, shown, options.min_age_ns > 0, snapshot.warnings});
+  }
+
+  std::string text(std::size_t top = ~std::size_t{0}, const GroupOptions& options = {}) {
+    return emit([](const Report& report) { return emit_text(report, false); }, top, options);
+  }
+
+  nlohmann::json json(std::size_t top = ~std::size_t{0}) { return nlohmann::json::parse(emit(emit_json, top)); }
+
+  LedgerBuilder ledger;
+  FakeSymbols symbols;
+};
+
+TEST_F(Emit, TextShowsTotalsThenStacksWithTheirLines) {
+  two_stacks();
+  EXPECT_EQ(text(),
+            "/home/you/app, pid 4711, exited 2026-11-23T09:16:06.000000Z\n"
+            "3 live blocks, 80 bytes in 2 stacks\n"
+            "leakdir looked: it saw 17 allocations and 14 frees\n"
+            "\n"
+            "60 bytes in 2 blocks, 75.0 %, malloc, oldest 12.0 s\n"
+            "    #0 make_buffer /home/you/app.c:69 (inlined)\n"
+            "    #1 build /home/you/app.c:80\n"
+            "    #2 main /home/you/app.c:101\n"
+            "\n"
+            "20 bytes in 1 block, 25.0 %, operator new[], oldest 1 min 40 s\n"
+            "    #0 0x999\n"
+            "    #1 no_debug_info /home/you/app+0x200\n");
+}
+
+TEST_F(Emit, TextShowsBadFreesWithTheirStacks) {
+  one_bad_free();
+  EXPECT_EQ(text(),
+            "/home/you/app, pid 4711, exited 2026-11-23T09:16:06.000000Z\n"
+            "no live blocks, 1 bad free\n"
+            "leakdir looked: it saw 17 allocations and 14 frees\n"
+            "\n"
+            "bad free: double free at 0x733300, block 0x733300 of 30 bytes, thread 4711 app, "
+            "2026-11-23T09:14:27.000000Z\n"
+            "  freed here\n"
+            "    #0 main /home/you/app.c:101\n"
+            "  freed before here\n"
+            "    #0 no_debug_info /home/you/app+0x200\n");
+}
+
+TEST_F(Emit, NothingLiveIsSaidTogetherWithTheProofThatLeakdirLooked) {
+  EXPECT_EQ(text(),
+            "/home/you/app, pid 4711, exited 2026-11-23T09:16:06.000000Z\n"
+            "no live blocks\n"
+            "leakdir looked: it saw 17 allocations and 14 frees\n");
+}
+
+TEST_F(Emit, NoLiveBlocksAndNoCallsIsNoProof) {
+  ledger.threads.resize(1);
+  EXPECT_THAT(text(), HasSubstr("no live blocks\nleakdir was there, but saw no call: the hooks did not run\n"));
+}
+
+TEST_F(Emit, EachStateOfTheProcessIsNamed) {
+  ledger.header.state = static_cast<std::uint32_t>(ledger::ProcessState::kRunning);
+  EXPECT_THAT(text(), HasSubstr("pid 4711, running since 2026-11-23T09:14:26.000000Z\n"));
+  EXPECT_EQ(json()["state"], "running");
+  ledger.header.state = 0;
+  EXPECT_THAT(text(), HasSubstr("pid 4711, killed"));
+  EXPECT_EQ(json()["state"], "killed");
+}
+
+TEST_F(Emit, WhatIsNotListedIsCounted) {
+  ledger.block({0x1000, 72704, 0, ledger::Call::kMalloc, ledger::kFlagLibc});
+  ledger.block({0x2000, 5, 0, ledger::Call::kMalloc, ledger::kFlagIgnored});
+  ledger.block({0x3000, 5, 0, ledger::Call::kMalloc, 0, 99'000'000'000});
+  ledger.header.unrecorded = 3;
+  GroupOptions options;
+  options.min_age_ns = 10'000'000'000;
+  EXPECT_THAT(
+      text(~std::size_t{0}, options),
+      HasSubstr("no live blocks of that age\n"
+                "leakdir looked: it saw 17 allocations and 14 frees\n"
+                "not listed: 1 block younger than that\n"
+                "not listed: 1 block, 72704 bytes (71.0 KiB), of libc's and the C++ runtime's own (--libc lists "
+                "them)\n"
+                "not listed: 1 block under leakdir_ignore()\n"
+                "not recorded: 3 allocations below min_size\n"));
+}
+
+TEST_F(Emit, WithTopTheRestIsOneLineAndOnlyShownStacksAreLookedUp) {
+  two_stacks();
+  std::string report = text(1);
+  EXPECT_THAT(report, HasSubstr("3 live blocks, 80 bytes in 2 stacks\n"));
+  EXPECT_THAT(report, HasSubstr("\n20 bytes in 1 block, from 1 more stack not shown\n"));
+  EXPECT_THAT(report, Not(HasSubstr("no_debug_info")));
+  EXPECT_EQ(symbols.asked, 2u);
+}
+
+TEST_F(Emit, EachFrameIsLookedUpOnceHoweverManyStacksItIsIn) {
+  for (unsigned i = 0; i < 100; ++i)
+    ledger.block({0x1000 + 16 * i, 1, ledger.stack({0x400300 + i, 0x4009f7, 0x401b2a})});
+  text();
+  EXPECT_EQ(symbols.asked, 102u);
+}
+
+TEST_F(Emit, WarningsAndNotesComeLast) {
+  ledger.header.dropped_blocks = 5;
+  EXPECT_THAT(text(), testing::EndsWith("\nwarning: blocks that could not be recorded, because the ledger could not "
+                                        "grow: 5\n"));
+}
+
+TEST_F(Emit, FlagsOfTheStackAreTold) {
+  auto place = ledger.node(ledger.text("app.c"), ledger::kPlaceModule, ledger.stack({0x401b2a}), 69);
+  ledger.block({0x1000, 1, place, ledger::Call::kMalloc,
+                ledger::kFlagPlace | ledger::kFlagEarly | ledger::kFlagTruncated | ledger::kFlagInherited});
+  ledger.header.parent_pid = 4700;
+  std::string report = text();
+  EXPECT_THAT(report, HasSubstr("pid 4711 (forked by 4700)"));
+  EXPECT_THAT(report, HasSubstr(", 1 inherited from the parent\n"
+                                "    at app.c:69\n"
+                                "    #0 main /home/you/app.c:101\n"
+                                "    (from before start-up: the caller is all that is known)\n"
+                                "    (deeper frames were not kept)\n"));
+  auto stack = json()["stacks"][0];
+  EXPECT_EQ(stack["location"], "app.c:69");
+  EXPECT_EQ(stack["truncated"], true);
+  EXPECT_EQ(stack["inherited"], 1);
+  EXPECT_EQ(stack["frames"].size(), 1u);
+}
+
+TEST_F(Emit, NamesCannotReachTheTerminalAsCommands) {
+  ledger.header.program = ledger.text("/tmp/\x1b]0;owned\x07");
+  symbols.lines[0x9f6] = {{"evil\x1b[2J", "a\nb", 1, false}};
+  two_stacks();
+  std::string report = text();
+  EXPECT_EQ(report.find('\x1b'), std::string::npos);
+  EXPECT_THAT(report, HasSubstr("/tmp/\\x1b]0;owned\\x07, pid"));
+  EXPECT_THAT(report, HasSubstr("#0 evil\\x1b[2J a\\x0ab:1\n"));
+}
+
+TEST_F(Emit, ColourOnlyAddsToTheText) {
+  two_stacks();
+  one_bad_free();
+  std::string coloured = emit([](const Report& report) { return emit_text(report, true); });
+  EXPECT_THAT(coloured, HasSubstr("\x1b[1m"));
+  std::string plain;
+  for (std::size_t i = 0; i < coloured.size(); ++i) {
+    if (coloured[i] == '\x1b')
+      i = coloured.find('m', i);
+    else
+      plain += coloured[i];
+  }
+  EXPECT_EQ(plain, text());
+}
+
+TEST_F(Emit, JsonHasTheKeysOfTheContract) {
+  two_stacks();
+  one_bad_free();
+  auto report = json();
+  EXPECT_EQ(report["version"], 1);
+  EXPECT_EQ(report["program"], "/home/you/app");
+  EXPECT_EQ(report["pid"], 4711);
+  EXPECT_EQ(report["state"], "exited");
+  EXPECT_EQ(report["totals"], (nlohmann::json{{"blocks", 3}, {"bytes", 80}, {"stacks", 2}}));
+  EXPECT_EQ(report["seen"], (nlohmann::json{{"allocations", 17}, {"frees", 14}, {"bad_frees", 1}}));
+
+  ASSERT_EQ(report["stacks"].size(), 2u);
+  auto stack = report["stacks"][0];
+  EXPECT_EQ(stack["blocks"], 2);
+  EXPECT_EQ(stack["bytes"], 60);
+  EXPECT_EQ(stack["call"], "malloc");
+  EXPECT_EQ(stack["oldest"], "2026-11-23T09:15:54.000000Z");
+  EXPECT_EQ(stack["addresses"], (nlohmann::json{"0x733270", "0x733290"}));
+  EXPECT_EQ(stack["thread"], (nlohmann::json{{"tid", 4711}, {"name", "app"}}));
+  ASSERT_EQ(stack["frames"].size(), 3u);
+  EXPECT_EQ(stack["frames"][0], (nlohmann::json{{"address", "0x4009f7"},
+                                                {"module", "/home/you/app"},
+                                                {"offset", "0x9f7"},
+                                                {"function", "make_buffer"},
+                                                {"file", "/home/you/app.c"},
+                                                {"line", 69},
+                                                {"inlined", true}}));
+  EXPECT_EQ(stack["frames"][1]["function"], "build");
+  EXPECT_EQ(stack["frames"][1]["address"], "0x4009f7");
+  EXPECT_EQ(stack["frames"][1]["inlined"], false);
+  EXPECT_EQ(report["stacks"][1]["frames"][0], (nlohmann::json{{"address", "0x999"},
+                                                              {"module", ""},
+                                                              {"offset", "0x999"},
+                                                              {"function", ""},
+                                                              {"file", ""},
+                                                              {"line", 0},
+                                                              {"inlined", false}}));
+
+  ASSERT_EQ(report["bad_frees"].size(), 1u);
+  auto bad_free = report["bad_frees"][0];
+  EXPECT_EQ(bad_free["kind"], "double free");
+  EXPECT_EQ(bad_free["address"], "0x733300");
+  EXPECT_EQ(bad_free["stacks"]["free"][0]["function"], "main");
+  EXPECT_EQ(bad_free["stacks"]["first_free"][0]["function"], "no_debug_info");
+  EXPECT_EQ(bad_free["stacks"]["allocation"], nlohmann::json::array());
+}
+
+TEST_F(Emit, JsonOfNothingHasEmptyLists) {
+  auto report = json();
+  EXPECT_EQ(report["stacks"], nlohmann::json::array());
+  EXPECT_EQ(report["bad_frees"], nlohmann::json::array());
+  EXPECT_EQ(report["totals"]["blocks"], 0);
+}
+
+TEST_F(Emit, JsonIsValidUtf8WhateverThePathsAre) {
+  ledger.header.program = ledger.text("/home/\xff\xfe\"\\\n");
+  EXPECT_EQ(json()["program"], "/home/\xef\xbf\xbd\xef\xbf\xbd\"\\\n");
+}
+
+TEST_F(Emit, JsonTotalsAreOfAllStacksAlsoWithTop) {
+  two_stacks();
+  auto report = json(1);
+  EXPECT_EQ(report["stacks"].size(), 1u);
+  EXPECT_EQ(report["totals"]["stacks"], 2);
+  EXPECT_EQ(report["totals"]["bytes"], 80);
+}
+
+}  // namespace
+}  // namespace leakdir::tool

@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Ledgers whole, foreign, cut short, damaged and hostile.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "group.hh"
+#include "load_from_memory.hh"
+
+namespace leakdir::tool {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+// Two blocks in two stacks, one of them freed since.
+LedgerBuilder small_ledger() {
+  LedgerBuilder ledger;
+  ledger.program("/home/you/app", 0x400000, "\x3f\x01");
+  ledger.thread(4711, "app", 17, 14);
+  ledger.block({0x733270, 20, ledger.stack({0x4009f7, 0x401b2a}), ledger::Call::kCalloc, 0, 123'456'000});
+  LedgerBuilder::BlockFields freed{0x733300, 30, ledger.stack({0x400a00})};
+  freed.state = ledger::BlockState::kFreed;
+  ledger.block(freed);
+  return ledger;
+}
+
+template <class Change>
+std::string changed(std::string file, Change change) {
+  ledger::Header header;
+  std::memcpy(&header, file.data(), sizeof header);
+  change(header);
+  std::memcpy(file.data(), &header, sizeof header);
+  return file;
+}
+
+TEST(LoadLedger, GivesEachLiveBlockWithAllThatIsKnownOfIt) {
+  Snapshot snapshot = load_built(small_ledger());
+  EXPECT_THAT(snapshot.warnings, IsEmpty());
+  ASSERT_EQ(snapshot.blocks.size(), 1u);
+  const Block& block = snapshot.blocks[0];
+  EXPECT_EQ(block.address, 0x733270u);
+  EXPECT_EQ(block.size, 20u);
+  EXPECT_EQ(block.sequence, 1u);
+  EXPECT_EQ(block.time_ns, static_cast<std::int64_t>(LedgerBuilder::kStart) + 123'456'000);
+  EXPECT_STREQ(ledger::kCallNames[block.call], "calloc");
+  EXPECT_EQ(snapshot.threads[block.thread].tid, 4711u);
+  EXPECT_EQ(snapshot.threads[block.thread].name, "app");
+  auto frames = frames_of(snapshot, block.stack);
+  ASSERT_EQ(frames.size(), 2u);
+  EXPECT_EQ(snapshot.frames[frames[0]].pc, 0x4009f7u);
+  EXPECT_EQ(offset_of(snapshot, snapshot.frames[frames[0]]), 0x9f7u);
+  EXPECT_EQ(snapshot.frames[frames[1]].pc, 0x401b2au);
+  EXPECT_EQ(snapshot.program, "/home/you/app");
+  EXPECT_EQ(snapshot.program_build_id, "\x3f\x01");
+  EXPECT_EQ(snapshot.pid, 4711u);
+  EXPECT_EQ(snapshot.allocations, 17u);
+  EXPECT_EQ(snapshot.frees, 14u);
+}
+
+TEST(LoadLedger, ReadsArraysThatAreCutIntoManyExtents) {
+  LedgerBuilder ledger = small_ledger();
+  for (unsigned i = 0; i < 500; ++i)
+    ledger.block({0x800000 + 16 * i, i, ledger.stack({0x401000 + i, 0x402000 + i, 0x403000})});
+  Snapshot snapshot = load_bytes(ledger.build(3));
+  EXPECT_THAT(snapshot.warnings, IsEmpty());
+  ASSERT_EQ(snapshot.blocks.size(), 501u);
+  for (unsigned i = 0; i < 500; ++i) {
+    const Block& block = snapshot.blocks[i + 1];
+    EXPECT_EQ(block.size, i);
+    auto frames = frames_of(snapshot, block.stack);
+    ASSERT_EQ(frames.size(), 3u);
+    EXPECT_EQ(snapshot.frames[frames[0]].pc, 0x401000u + i);
+    EXPECT_EQ(snapshot.frames[frames[1]].pc, 0x402000u + i);
+  }
+}
+
+TEST(LoadLedger, MarksOfPagesAreNotBlocks) {
+  LedgerBuilder ledger = small_ledger();
+  ledger.blocks.resize(ledger::kBlocksPerPage);
+  ledger.blocks.push_back(ledger.blocks[1]);
+  EXPECT_EQ(load_built(ledger).blocks.size(), 1u);
+}
+
+TEST(LoadLedger, StateIsExitedRunningOrKilled) {
+  LedgerBuilder ledger = small_ledger();
+  EXPECT_EQ(load_built(ledger).state, State::kExited);
+  ledger.header.state = static_cast<std::uint32_t>(ledger::ProcessState::kRunning);
+  EXPECT_EQ(load_built(ledger, true).state, State::kRunning);
+  EXPECT_EQ(load_built(ledger, false).state, State::kKilled);
+}
+
+TEST(LoadLedger, AgesOfAKilledProcessCountToTheLastThatItRecorded) {
+  LedgerBuilder ledger = small_ledger();
+  ledger.header.state = static_cast<std::uint32_t>(ledger::ProcessState::kRunning);
+  ledger.block({0x900000, 1, 0, ledger::Call::kMalloc, 0, 7'000'000'000});
+  EXPECT_EQ(load_built(ledger).end_ns, static_cast<std::int64_t>(LedgerBuilder::kStart) + 7'000'000'000);
+}
+
+TEST(LoadLedger, ATickMayBeAFractionOfANanosecondOrMany) {
+  LedgerBuilder ledger = small_ledger();
+  ledger.header.tick_ns_q32 = (std::uint64_t{1000} << 32) + (std::uint64_t{1} << 31);
+  EXPECT_EQ(load_built(ledger).blocks[0].time_ns,
+            static_cast<std::int64_t>(LedgerBuilder::kStart + 123'456'000ull * 1000 + 123'456'000 / 2));
+}
+
+TEST(LoadLedger, WhatWasNotRecordedIsSaid) {
+  LedgerBuilder ledger = small_ledger();
+  ledger.header.dropped_blocks = 3;
+  ledger.header.dropped_stacks = 4;
+  ledger.header.pauses = 2;
+  auto warnings = load_built(ledger).warnings;
+  ASSERT_EQ(warnings.size(), 3u);
+  EXPECT_THAT(warnings[0], HasSubstr("could not grow: 3"));
+  EXPECT_THAT(warnings[1], HasSubstr("caller alone, because the ledger could not grow: 4"));
+  EXPECT_THAT(warnings[2], HasSubstr("recording was paused (2x)"));
+  ledger.header.state = static_cast<std::uint32_t>(ledger::ProcessState::kRunning);
+  ledger.header.recording = 0;
+  EXPECT_THAT(load_built(ledger, true).warnings, Contains(HasSubstr("recording is paused")));
+}
+
+TEST(LoadLedger, ForeignFilesAreRefusedWithASentence) {
+  const std::string good = small_ledger().build();
+  EXPECT_EQ(refusal_of(good), "");
+  EXPECT_THAT(refusal_of(""), HasSubstr("is empty"));
+  EXPECT_THAT(refusal_of("\x7f"
+                         "ELF, and more than eight bytes"),
+              HasSubstr("is not a leakdir ledger"));
+  EXPECT_THAT(refusal_of("leak"), HasSubstr("is not a leakdir ledger"));
+  EXPECT_THAT(refusal_of(std::string(70000, '\0')), HasSubstr("has no header yet"));
+  EXPECT_THAT(refusal_of(changed(good, [](auto& header) { header.byte_order = 0x04030201; })), HasSubstr("big-endian"));
+  EXPECT_THAT(refusal_of(changed(good, [](auto& header) { header.byte_order = 7; })), HasSubstr("damaged"));
+  EXPECT_THAT(refusal_of(changed(good, [](auto& header) { header.version = 9; })),
+              HasSubstr("has layout version 9, and this leakdir reads version 1 only"));
+  EXPECT_THAT(refusal_of(changed(good, [](auto& header) { header.header_bytes = 4096; })), HasSubstr("damaged"));
+}
+
+TEST(LoadLedger, EveryRefusalIsOneLine) {
+  const std::string good = small_ledger().build();
+  for (const auto& bad :
+       {std::string(), good.substr(0, 100), changed(good, [](auto& header) { header.version = 2; })}) {
+    std::string sentence = refusal_of(bad);
+    EXPECT_FALSE(sentence.empty());
+    EXPECT_EQ(sentence.find('\n'), std::string::npos);
+    EXPECT_THAT(sentence, HasSubstr("mem/.ledger"));
+  }
+}
+
+TEST(LoadLedger, CutAtAnyLengthItIsRefusedOrGivesASubset) {
+  LedgerBuilder ledger = small_ledger();
+  for (unsigned i = 0; i < 20; ++i) ledger.block({0x800000 + 16 * i, 1, ledger.stack({0x401000 + i})});
+  const std::string whole = ledger.build(4);
+  const std::size_t all = load_bytes(whole).blocks.size();
+  ASSERT_EQ(all, 21u);
+  std::vector<std::size_t> lengths;
+  for (std::size_t length = 0; length < 600; ++length) lengths.push_back(length);
+  for (std::size_t length = ledger::kDirectoryOffset - 50; length < ledger::kDirectoryOffset + 2000; ++length)
+    lengths.push_back(length);
+  for (std::size_t length = ledger::kHeaderBytes - 50; length < whole.size(); ++length) lengths.push_back(length);
+  std::size_t blocks_before = 0;
+  for (std::size_t length : lengths) {
+    const std::string cut = whole.substr(0, length);
+    if (!refusal_of(cut).empty()) {
+      EXPECT_LT(length, sizeof(ledger::Header));
+      continue;
+    }
+    Snapshot snapshot = load_bytes(cut);
+    EXPECT_THAT(snapshot.warnings, Contains(HasSubstr("cut short"))) << "at " << length;
+    EXPECT_GE(snapshot.blocks.size(), blocks_before) << "at " << length;
+    EXPECT_LE(snapshot.blocks.size(), all);
+    blocks_before = snapshot.blocks.size();
+  }
+  EXPECT_EQ(blocks_before, all);
+}
+
+TEST(LoadLedger, EveryFlippedBitOfHeaderAndDirectoryIsRefusedOrSurvived) {
+  const std::string good = small_ledger().build();
+  std::size_t refused = 0, read = 0;
+  auto flip = [&](std::size_t from, std::size_t bytes) {
+    for (std::size_t bit = 0; bit < bytes * 8; ++bit) {
+      std::string bad = good;
+      bad[from + bit / 8] = static_cast<char>(bad[from + bit / 8] ^ 1 << bit % 8);
+      if (refusal_of(bad).empty())
+        ++read;
+      else
+        ++refused;
+    }
+  };
+  flip(0, sizeof(ledger::Header));
+  EXPECT_EQ(refused, 8u * (8 + 4 + 4 + 4)) << "magic, version, byte order and header size, and nothing else";
+  flip(ledger::kDirectoryOffset, 6 * sizeof(ledger::Extent));
+  EXPECT_EQ(refused, 8u * 20);
+  EXPECT_EQ(read, 8u * (sizeof(ledger::Header) - 20 + 6 * sizeof(ledger::Extent)));
+}
+
+TEST(LoadLedger, ACircleOfNodesIsCut) {
+  LedgerBuilder ledger = small_ledger();
+  auto first = ledger.node(0x401000, 1, 0);
+  auto second = ledger.node(0x402000, 1, first);
+  auto third = ledger.node(0x403000, 1, second);
+  ledger.nodes[first].parent = third;
+  ledger.block({0x800000, 1, third});
+  ledger.block({0x800010, 1, first});
+  auto own_parent = ledger.node(0x404000, 1, 0);
+  ledger.nodes[own_parent].parent = own_parent;
+  ledger.block({0x800020, 1, own_parent});
+  Snapshot snapshot = load_built(ledger);
+  EXPECT_THAT(snapshot.warnings, Contains(HasSubstr("goes round in a circle")));
+  EXPECT_EQ(frames_of(snapshot, snapshot.blocks[1].stack).size(), 3u);
+  EXPECT_EQ(frames_of(snapshot, snapshot.blocks[3].stack).size(), 1u);
+  EXPECT_EQ(group(snapshot, {}).blocks, 4u);
+}
+
+TEST(LoadLedger, AStackDeeperThanAnyIsCut) {
+  LedgerBuilder ledger = small_ledger();
+  std::uint32_t node = 0;
+  for (unsigned i = 0; i < 5000; ++i) node = ledger.node(0x401000 + i, 1, node);
+  ledger.block({0x800000, 1, node});
+  Snapshot snapshot = load_built(ledger);
+  EXPECT_THAT(snapshot.warnings, Contains(HasSubstr("deeper than any")));
+  EXPECT_LE(frames_of(snapshot, snapshot.blocks[1].stack).size(), kMaxDepth);
+}
+
+TEST(LoadLedger, TheDeepestStackThatLeakdirKeepsIsWhole) {
+  LedgerBuilder ledger = small_ledger();
+  std::uint32_t node = 0;
+  for (unsigned i = 0; i < 128; ++i) node = ledger.node(0x401000 + i, 1, node);
+  node = ledger.node(ledger.text("app.c"), ledger::kPlaceModule, node, 69);
+  ledger.block({0x800000, 1, node});
+  Snapshot snapshot = load_built(ledger);
+  EXPECT_THAT(snapshot.warnings, IsEmpty());
+  EXPECT_EQ(frames_of(snapshot, snapshot.blocks[1].stack).size(), 129u);
+}
+
+TEST(LoadLedger, NodesThatAreNotThereEndTheStack) {
+  LedgerBuilder ledger = small_ledger();
+  ledger.block({0x800000, 1, 999999});
+  ledger.block({0x800010, 1, ledger.node(0x401000, 1, 888888)});
+  Snapshot snapshot = load_built(ledger);
+  EXPECT_EQ(snapshot.blocks[1].stack, kNone);
+  EXPECT_EQ(frames_of(snapshot, snapshot.blocks[2].stack).size(), 1u);
+  EXPECT_THAT(snapshot.warnings, Contains(HasSubstr("frames are missing")));
+}
+
+TEST(LoadLedger, APlaceInTheMiddleOfAStackIsPassedOver) {
+  LedgerBuilder ledger = small_ledger();
+  auto place = ledger.node(ledger.text("app.c"), ledger::kPlaceModule, ledger.stack({0x401000}), 69);
+  ledger.block({0x800000, 1, place});
+  ledger.block({0x800010, 1, ledger.node(0x402000, 1, place)});
+  ledger.block({0x800020, 1, ledger.node(0x403000, 1, ledger.node(1, ledger::kPlaceModule, 0, 1))});
+  Snapshot snapshot = load_built(ledger);
+  for (std::size_t i : {2, 3})
+    for (auto frame : frames_of(snapshot, snapshot.blocks[i].stack)) EXPECT_FALSE(snapshot.frames[frame].is_place);
+  EXPECT_TRUE(snapshot.frames[frames_of(snapshot, snapshot.blocks[1].stack)[0]].is_place);
+}
+
+TEST(LoadLedger, IndicesOfModulesThreadsAndTextsBeyondTheEndMeanNotKnown) {
+  LedgerBuilder ledger = small_ledger();
+  ledger.header.program = 0xfffffff0;
+  LedgerBuilder::BlockFields fields{0x800000, 1, ledger.node(0x401000, 4000, 0)};
+  fields.thread = 0xffff;
+  ledger.block(fields);
+  ledger.modules[1].path = 123456;
+  ledger.modules[1].build_id_bytes = 41;
+  Snapshot snapshot = load_built(ledger);
+  EXPECT_EQ(snapshot.program, "");
+  EXPECT_EQ(snapshot.modules.at(0).path, "");
+  EXPECT_EQ(snapshot.modules.at(0).build_id, "");
+  EXPECT_EQ(snapshot.blocks[1].thread, 0);
+  EXPECT_EQ(snapshot.frames[snapshot.nodes[snapshot.blocks[1].stack].frame].module, kNone);
+}
+
+TEST(LoadLedger, AnUnknownCallIsShownAsMalloc) {
+  LedgerBuilder ledger = small_ledger();
+  ledger.block({0x800000, 1, 0, static_cast<ledger::Call>(15)});
+  Snapshot snapshot = load_built(ledger);
+  EXPECT_EQ(snapshot.blocks[1].call, 0);
+  EXPECT_THAT(snapshot.warnings, Contains(HasSubstr("unknown function")));
+}
+
+TEST(LoadLedger, ATextWithoutItsZeroEndsWithTheFile) {
+  LedgerBuilder ledger = small_ledger();
+  ledger.header.program = ledger.text("/unfinished");
+  std::string file = ledger.build();
+  const std::size_t at = file.find("/unfinished");
+  ASSERT_NE(at, std::string::npos);
+  // Its extent is the last but for others behind it: let it end inside the text.
+  ledger::Extent extent;
+  for (std::size_t i = 0;; ++i) {
+    std::memcpy(&extent, file.data() + ledger::kDirectoryOffset + i * sizeof extent, sizeof extent);
+    if (extent.file_offset <= at && at < extent.file_offset + extent.count) {
+      extent.count = static_cast<std::uint32_t>(at + 5 - extent.file_offset);
+      std::memcpy(file.data() + ledger::kDirectoryOffset + i * sizeof extent, &extent, sizeof extent);
+      break;
+    }
+  }
+  EXPECT_EQ(load_bytes(file).program, "/unfi");
+}
+
+TEST(LoadLedger, ATextMayGoOnInTheNextExtentAndIsNotEndless) {
+  LedgerBuilder ledger = small_ledger();
+  const std::string path = "/" + std::string(2000, 'x');
+  ledger.header.program = ledger.text(path);
+  EXPECT_EQ(load_bytes(ledger.build(64)).program, path);
+  ledger.header.program = ledger.text(std::string(100000, 'y'));
+  EXPECT_EQ(load_bytes(ledger.build(4096)).program.size(), 4096u);
+}
+
+TEST(LoadLedger, AThreadsNameNeedNotEndWithAZero) {
+  LedgerBuilder ledger = small_ledger();
+  ledger.thread(5, "sixteen-letters!", 0, 0);
+  EXPECT_EQ(load_built(ledger).threads.at(2).name, "sixteen-letters!");
+}
+
+TEST(LoadLedger, ExtentsBeyondTheFileOrOverEachOtherArePassedOver) {
+  LedgerBuilder ledger = small_ledger();
+  const auto blocks = static_cast<std::uint32_t>(ledger::Kind::kBlocks);
+  const auto nodes = static_cast<std::uint32_t>(ledger::Kind::kNodes);
+  ledger.extra_extents = {{~std::uint64_t{0} - 8, blocks, 128, 100, 0},                  // the end overflows
+                          {std::uint64_t{1} << 60, blocks, 256, 100, 0},                 // behind the file
+                          {ledger::kHeaderBytes, blocks, 512, 100, 0},                   // over another extent
+                          {0, nodes, 1000, 10, 0},                                       // over the header
+                          {ledger::kHeaderBytes + (1 << 20), 99, 1, 1, 0},               // no such kind
+                          {std::uint64_t{1} << 61, blocks, 0xfffffff0, 0xfffffff0, 0}};  // indices overflow
+  Snapshot snapshot = load_built(ledger);
+  EXPECT_EQ(snapshot.blocks.size(), 1u);
+  EXPECT_THAT(snapshot.warnings, Contains(HasSubstr("overlap")));
+  EXPECT_THAT(snapshot.warnings, Contains(HasSubstr("unknown kind")));
+  EXPECT_THAT(snapshot.warnings, Contains(HasSubstr("cut short")));
+}
+
+TEST(LoadLedger, TwoExtentsForTheSameRecordsCountOnce) {
+  LedgerBuilder ledger = small_ledger();
+  std::string file = ledger.build();
+  ledger.extra_extents = {{file.size(), static_cast<std::uint32_t>(ledger::Kind::kBlocks), 0, 64, 0}};
+  file = ledger.build() + std::string(64 * sizeof(ledger::Block), '\x02');
+  Snapshot snapshot = load_bytes(file);
+  EXPECT_EQ(snapshot.blocks.size(), 1u);
+  EXPECT_THAT(snapshot.warnings, Contains(HasSubstr("overlap")));
+}
+
+TEST(LoadLedger, MoreExtentsThanFitAreNotBelieved) {
+  const std::string file = changed(small_ledger().build(), [](auto& header) { header.extent_count = 0xffffffff; });
+  Snapshot snapshot = load_bytes(file);
+  EXPECT_EQ(snapshot.blocks.size(), 1u);
+  EXPECT_THAT(snapshot.warnings, Contains(HasSubstr("more than fit")));
+}
+
+TEST(LoadLedger, BadFreesAreReadWhenTheyAreComplete) {
+  LedgerBuilder ledger = small_ledger();
+  ledger::BadFree bad_free{};
+  bad_free.address = 0x733300;
+  bad_free.time = 5;
+  bad_free.block = 0x733300;
+  bad_free.block_bytes = 30;
+  bad_free.kind = static_cast<std::uint32_t>(ledger::BadFreeKind::kDoubleFree);
+  bad_free.thread = 1;
+  bad_free.free_stack = ledger.stack({0x401234});
+  bad_free.first_free_stack = 777777;
+  ledger.bad_frees.push_back(bad_free);
+  bad_free.kind = 0;
+  ledger.bad_frees.push_back(bad_free);
+  bad_free.kind = 4000;
+  ledger.bad_frees.push_back(bad_free);
+  ledger.header.bad_frees = 12;
+  Snapshot snapshot = load_built(ledger);
+  ASSERT_EQ(snapshot.bad_frees.size(), 2u);
+  EXPECT_STREQ(ledger::kBadFreeNames[snapshot.bad_frees[0].kind], "double free");
+  EXPECT_EQ(frames_of(snapshot, snapshot.bad_frees[0].free_stack).size(), 1u);
+  EXPECT_EQ(snapshot.bad_frees[0].first_free_stack, kNone);
+  EXPECT_EQ(snapshot.bad_frees[0].allocation_stack, kNone);
+  EXPECT_STREQ(ledger::kBadFreeNames[snapshot.bad_frees[1].kind], "unknown");
+  EXPECT_EQ(snapshot.bad_frees_seen, 12u);
+}
+
+// Bytes that change while they are read: each reading of the block sees the next of its states.
+class ChangingBytes : public Bytes {
+ public:
+  ChangingBytes(std::string file, std::size_t at, std::vector<ledger::Block> states)
+      : file_(std::move(file)), at_(at), states_(std::move(states)) {}
+  std::uint64_t size() const override { return file_.size(); }
+  std::size_t read(std::uint64_t offset, void* to, std::size_t count) const override {
+    if (offset <= at_ && at_ < offset + count) {
+      std::memcpy(file_.data() + at_, &states_[std::min(next_, states_.size() - 1)], sizeof(ledger::Block));
+      ++next_;
+    }
+    return MemoryBytes(file_).read(offset, to, count);
+  }
+
+ private:
+  mutable std::string file_;
+  std::size_t at_;
+  std::vector<ledger::Block> states_;
+  mutable std::size_t next_ = 0;
+};
+
+class RunningLedger : public testing::Test {
+ protected:
+  RunningLedger() : ledger(small_ledger()) {
+    ledger.header.state = static_cast<std::uint32_t>(ledger::ProcessState::kRunning);
+    file = ledger.build();
+    at = file.find(std::string(reinterpret_cast<const char*>(&ledger.blocks[1]), sizeof(ledger::Block)));
+  }
+
+  Snapshot load_changing(std::vector<ledger::Block> states) {
+    LedgerSurroundings surroundings;
+    surroundings.is_running = [](const ledger::Header&) { return true; };
+    return load_ledger(ChangingBytes(file, at, std::move(states)), "mem/.ledger", surroundings);
+  }
+
+  ledger::Block with_size(std::uint64_t size) const {
+    ledger::Block block = ledger.blocks[1];
+    block.word[1] = ledger::block_word(size, 1);
+    return block;
+  }
+
+  LedgerBuilder ledger;
+  std::string file;
+  std::size_t at;
+};
+
+TEST_F(RunningLedger, ABlockThatIsWrittenAgainMeanwhileIsReadUntilItIsSteady) {
+  Snapshot snapshot = load_changing({with_size(1), with_size(2), with_size(3), with_size(3)});
+  ASSERT_EQ(snapshot.blocks.size(), 1u);
+  EXPECT_EQ(snapshot.blocks[0].size, 3u);
+}
+
+TEST_F(RunningLedger, ABlockThatIsFreedMeanwhileIsNotLive) {
+  ledger::Block freed = with_size(1);
+  freed.word[0] = ledger::block_word0(0x733270, ledger::BlockState::kFreed, ledger::Call::kMalloc, 0);
+  EXPECT_EQ(load_changing({with_size(1), freed}).blocks.size(), 0u);
+}
+
+TEST_F(RunningLedger, ABlockThatNeverHoldsStillIsLeftOut) {
+  std::vector<ledger::Block> states;
+  for (unsigned i = 0; i < 20; ++i) states.push_back(with_size(i));
+  EXPECT_EQ(load_changing(states).blocks.size(), 0u);
+}
+
+}  // namespace
+}  // namespace leakdir::tool

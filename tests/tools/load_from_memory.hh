@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What most tests of the tool do with a ledger that they made.
+
+#pragma once
+
+#include <string>
+
+#include "bytes.hh"
+#include "error.hh"
+#include "ledger_builder.hh"
+#include "load_ledger.hh"
+
+namespace leakdir::tool {
+
+inline Snapshot load_bytes(const std::string& file, bool is_running = false) {
+  LedgerSurroundings surroundings;
+  surroundings.is_running = [is_running](const ledger::Header&) { return is_running; };
+  surroundings.now_ns = LedgerBuilder::kStart + 1'000'000'000'000;
+  return load_ledger(MemoryBytes(file), "mem/.ledger", surroundings);
+}
+
+inline Snapshot load_built(const LedgerBuilder& ledger, bool is_running = false) {
+  return load_bytes(ledger.build(), is_running);
+}
+
+// The sentence with which a file is refused; empty if it is not.
+inline std::string refusal_of(const std::string& file) {
+  try {
+    load_bytes(file);
+    return {};
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+}  // namespace leakdir::tool

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "process_state.hh"
+
+#include <gtest/gtest.h>
+
+#include "temporary_directory.hh"
+
+namespace leakdir::tool {
+namespace {
+
+// A proc file system with one process, 4711, that has the ledger mapped.
+class ProcessState : public testing::Test {
+ protected:
+  ProcessState() {
+    header.state = static_cast<std::uint32_t>(ledger::ProcessState::kRunning);
+    header.pid = 4711;
+    header.start_time = 123456;
+    for (unsigned i = 0; i < 16; ++i) header.boot_id[i] = static_cast<std::uint8_t>(i * 16 + i);
+    proc.write("sys/kernel/random/boot_id", "00112233-4455-6677-8899-aabbccddeeff\n");
+    write_stat("app", "S", 123456);
+    proc.write("4711/maps",
+               "00400000-00401000 r-xp 00000000 08:01 12 /home/you/app\n"
+               "7f00-7f01 rw-s 00000000 08:01 13 /home/you/mem/.ledger\n");
+  }
+
+  void write_stat(const std::string& name, const std::string& state, unsigned start_time) {
+    std::string text = "4711 (" + name + ") " + state;
+    for (int field = 4; field < 22; ++field) text += " " + std::to_string(field);
+    proc.write("4711/stat", text + " " + std::to_string(start_time) + " 999 888\n");
+  }
+
+  bool running() const { return is_running(header, proc.path()); }
+
+  TemporaryDirectory proc;
+  ledger::Header header{};
+};
+
+TEST_F(ProcessState, AProcessWithItsPidStartTimeAndBootIsRunning) { EXPECT_TRUE(running()); }
+
+TEST_F(ProcessState, AProcessThatSaidItExitedIsNot) {
+  header.state = static_cast<std::uint32_t>(ledger::ProcessState::kExited);
+  EXPECT_FALSE(running());
+}
+
+TEST_F(ProcessState, APidThatIsGoneIsNot) {
+  header.pid = 4712;
+  EXPECT_FALSE(running());
+}
+
+TEST_F(ProcessState, AnotherProcessWithTheSamePidIsNot) {
+  header.start_time = 123457;
+  EXPECT_FALSE(running());
+}
+
+TEST_F(ProcessState, TheSamePidInAnotherBootIsNot) {
+  header.boot_id[15] = 0;
+  EXPECT_FALSE(running());
+}
+
+TEST_F(ProcessState, ADeadProcessThatWasNotWaitedForIsNot) {
+  write_stat("app", "Z", 123456);
+  EXPECT_FALSE(running());
+}
+
+TEST_F(ProcessState, AProcessThatWentOnToAnotherProgramIsNot) {
+  proc.write("4711/maps", "00400000-00401000 r-xp 00000000 08:01 12 /bin/sleep\n");
+  EXPECT_FALSE(running());
+}
+
+TEST_F(ProcessState, AProcessThatWeMayNotLookIntoIsBelieved) {
+  proc.write("4711/maps", "");
+  EXPECT_TRUE(running());
+}
+
+TEST_F(ProcessState, ANameWithSpacesAndParenthesesIsNoObstacle) {
+  write_stat("a) Z 1 (b", "R", 123456);
+  EXPECT_TRUE(running());
+}
+
+TEST_F(ProcessState, WhatTheLedgerDoesNotKnowIsNotCompared) {
+  header.start_time = 0;
+  for (auto& byte : header.boot_id) byte = 0;
+  EXPECT_TRUE(running());
+}
+
+TEST_F(ProcessState, AFileThatIsNoStatIsNot) {
+  for (const char* text :
+       {"", "4711", "4711 (app", "4711 (app) S 1 2 3", "4711 (app) S x x x x x x x x x x x x x x x x x x x"}) {
+    proc.write("4711/stat", text);
+    EXPECT_FALSE(running()) << text;
+  }
+}
+
+}  // namespace
+}  // namespace leakdir::tool

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Directories without a ledger: the record files are all there is.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "group.hh"
+#include "load.hh"
+#include "load_from_memory.hh"
+#include "load_records.hh"
+#include "recover.hh"
+#include "temporary_directory.hh"
+
+namespace leakdir::tool {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr char kRecord[] =
+    "[+0x9f7] --> addr:0x733270, size:20\n"
+    "call: calloc\n"
+    "thread: 4711 my app\n"
+    "time: 2026-11-23T09:14:26.123456Z\n"
+    "sequence: 17\n"
+    "program: /home/you/app\n"
+    "build-id: 3f01\n"
+    "location: app.c:69\n"
+    "inherited: yes\n"
+    "truncated: yes\n"
+    "frames: 3\n"
+    "#0 0x4009f7 /home/you/app+0x9f7\n"
+    "#1 0x401b2a /home/you/c++/lib+x.so+0x2a\n"
+    "#2 0x999 ?\n"
+    "addr2line: addr2line -Cfipe /home/you/app 0x9f6\n";
+
+TEST(ParseRecord, GivesAllThatTheTextSays) {
+  auto record = parse_record(kRecord);
+  ASSERT_TRUE(record);
+  EXPECT_FALSE(record->is_bad_free);
+  EXPECT_EQ(record->address, 0x733270u);
+  EXPECT_EQ(record->size, 20u);
+  EXPECT_EQ(record->call, "calloc");
+  EXPECT_EQ(record->tid, 4711u);
+  EXPECT_EQ(record->thread_name, "my app");
+  EXPECT_EQ(record->time_ns, static_cast<std::int64_t>(LedgerBuilder::kStart) + 123'456'000);
+  EXPECT_EQ(record->sequence, 17u);
+  EXPECT_EQ(record->program, "/home/you/app");
+  EXPECT_EQ(record->build_id, "\x3f\x01");
+  EXPECT_EQ(record->location_file, "app.c");
+  EXPECT_EQ(record->location_line, 69u);
+  EXPECT_TRUE(record->is_inherited);
+  EXPECT_TRUE(record->is_truncated);
+  EXPECT_FALSE(record->is_early);
+  ASSERT_EQ(record->stack.size(), 3u);
+  EXPECT_EQ(record->stack[0].offset, 0x9f7u);
+  EXPECT_EQ(record->stack[1].module, "/home/you/c++/lib+x.so");
+  EXPECT_EQ(record->stack[1].offset, 0x2au);
+  EXPECT_EQ(record->stack[2].pc, 0x999u);
+  EXPECT_EQ(record->stack[2].module, "");
+}
+
+TEST(ParseRecord, OtherFilesAreNotRecords) {
+  for (const char* text :
+       {"", "\n", "hello\n", "[+0x1] --> addr:0x10, size:20", "[+0x1] --> addr:0x10, size:20x\n",
+        "[+0x1] --> addr:0x0, size:20\n", "[+1] --> addr:0x10, size:20\n", "[+0x1] --> bad free:0x10, \n"})
+    EXPECT_FALSE(parse_record(text)) << text;
+}
+
+TEST(ParseRecord, CutAtAnyLengthItIsNoRecordOrGivesASubset) {
+  const std::string whole = kRecord;
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    auto record = parse_record(whole.substr(0, length));
+    EXPECT_EQ(record.has_value(), length > whole.find('\n')) << length;
+    EXPECT_LE(record ? record->stack.size() : 0, 3u);
+  }
+}
+
+TEST(ParseRecord, AnEndlessStackIsCut) {
+  std::string text = "[+0x9f7] --> addr:0x733270, size:20\n";
+  for (int i = 0; i < 5000; ++i) text += "#" + std::to_string(i) + " 0x1 ?\n";
+  EXPECT_EQ(parse_record(text)->stack.size(), kMaxDepth);
+}
+
+// A ledger with all that a record can show.
+LedgerBuilder rich_ledger() {
+  LedgerBuilder ledger;
+  ledger.program("/home/you/app", 0x400000, "\x3f\x01");
+  auto library = ledger.module("/lib/lib x.so", 0x7f0000000000);
+  ledger.thread(4711, "app", 17, 14);
+  auto stack = ledger.node(0x4009f7, 1, ledger.node(0x7f0000001234, library, ledger.node(0x1234, 0, 0)));
+  auto place = ledger.node(ledger.text("app.c"), ledger::kPlaceModule, stack, 69);
+  ledger.block({0x733270, 20, place, ledger::Call::kMalloc, ledger::kFlagPlace, 123'456'000});
+  ledger.block({0x733280, 30, stack, ledger::Call::kNewArray, ledger::kFlagTruncated | ledger::kFlagInherited, 5000});
+  ledger.block({0x733290, 40, ledger.node(0x400100, 1, 0), ledger::Call::kCalloc, ledger::kFlagEarly, 0});
+  ledger::BadFree bad_free{};
+  bad_free.address = 0x733300;
+  bad_free.time = 6000;
+  bad_free.block = 0x733300;
+  bad_free.block_bytes = 50;
+  bad_free.kind = 1;
+  bad_free.thread = 1;
+  bad_free.free_stack = stack;
+  bad_free.first_free_stack = bad_free.allocation_stack = ledger.node(0x400200, 1, 0);
+  ledger.bad_frees.push_back(bad_free);
+  ledger.header.bad_frees = 1;
+  return ledger;
+}
+
+TEST(Records, TellTheSameAsTheLedgerThatTheyCameFrom) {
+  const Snapshot from_ledger = load_built(rich_ledger());
+  std::vector<ParsedRecord> records;
+  for (const auto& block : from_ledger.blocks) records.push_back(*parse_record(record_text(from_ledger, block)));
+  for (const auto& bad_free : from_ledger.bad_frees)
+    records.push_back(*parse_record(bad_free_text(from_ledger, bad_free)));
+  const Snapshot from_records = snapshot_of_records(records);
+
+  ASSERT_EQ(from_records.blocks.size(), from_ledger.blocks.size());
+  for (std::size_t i = 0; i < from_ledger.blocks.size(); ++i)
+    EXPECT_EQ(record_text(from_records, from_records.blocks[i]), record_text(from_ledger, from_ledger.blocks[i]));
+  ASSERT_EQ(from_records.bad_frees.size(), 1u);
+  EXPECT_EQ(bad_free_text(from_records, from_records.bad_frees[0]),
+            bad_free_text(from_ledger, from_ledger.bad_frees[0]));
+}
+
+TEST(RecordNames, AreHexadecimalWithASuffix) {
+  EXPECT_TRUE(is_record_name("0x733270.mem", ".mem"));
+  EXPECT_TRUE(is_record_name("0xffffffffffffffff.mem", ".mem"));
+  for (const char* name : {"0x.mem", "733270.mem", "0x733270", "0x733270.mem~", "0xG.mem", "0x733270.badfree", ".mem",
+                           "0x11111111111111111.mem", "0XAB.mem", "0xAB.mem", "../0x1.mem"})
+    EXPECT_FALSE(is_record_name(name, ".mem")) << name;
+}
+
+TEST(LoadDirectory, WithoutALedgerTheRecordFilesAreLoadedAndThatIsSaid) {
+  TemporaryDirectory directory;
+  directory.write("0x733270.mem", kRecord);
+  directory.write("notes.txt", "mine");
+  Snapshot snapshot = load(directory.path());
+  EXPECT_TRUE(snapshot.from_records);
+  EXPECT_EQ(snapshot.blocks.size(), 1u);
+  EXPECT_EQ(snapshot.program, "/home/you/app");
+  EXPECT_THAT(snapshot.notices, Contains(HasSubstr("has no ledger")));
+  EXPECT_THAT(snapshot.warnings, IsEmpty());
+}
+
+TEST(LoadDirectory, FilesWithARecordsNameThatAreNoneArePassedOverWithAWarning) {
+  TemporaryDirectory directory;
+  directory.write("0x733270.mem", kRecord);
+  directory.write("0x10.mem", "hello\n");
+  directory.write("0x20.mem", "");
+  ASSERT_EQ(mkfifo(directory.file("0x30.mem").c_str(), 0600), 0);
+  std::filesystem::create_symlink(directory.file("0x733270.mem"), directory.file("0x40.mem"));
+  std::filesystem::create_directory(directory.file("0x50.mem"));
+  Snapshot snapshot = load(directory.path());
+  EXPECT_EQ(snapshot.blocks.size(), 1u);
+  EXPECT_THAT(snapshot.warnings, Contains(HasSubstr("passed over: 5")));
+}
+
+TEST(LoadDirectory, TheLedgerIsPreferredToTheFiles) {
+  TemporaryDirectory directory;
+  directory.write("0x999.mem", kRecord);
+  rich_ledger().write(directory.file(".ledger"));
+  Snapshot snapshot = load(directory.path());
+  EXPECT_FALSE(snapshot.from_records);
+  EXPECT_EQ(snapshot.blocks.size(), 3u);
+}
+
+TEST(LoadDirectory, OtherProcessesLedgersAreMentionedAndNotCounted) {
+  TemporaryDirectory directory;
+  rich_ledger().write(directory.file(".ledger"));
+  for (const char* name : {"200", "99", "previous", "123x", "77"})
+    std::filesystem::create_directory(directory.file(name));
+  for (const char* name : {"200/.ledger", "99/.ledger", "previous/.ledger", "123x/.ledger"})
+    rich_ledger().write(directory.file(name));
+  Snapshot snapshot = load(directory.path());
+  EXPECT_EQ(snapshot.blocks.size(), 3u);
+  EXPECT_THAT(snapshot.notices, testing::ElementsAre("other processes have ledgers of their own in 99, 200"));
+}
+
+std::string why_not(const std::string& path) {
+  try {
+    load(path);
+    return {};
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+TEST(LoadDirectory, WhatCannotBeLoadedIsRefusedWithASentence) {
+  TemporaryDirectory directory;
+  EXPECT_THAT(why_not(directory.file("none")), HasSubstr("no such directory"));
+  directory.write("file", "x");
+  EXPECT_THAT(why_not(directory.file("file")), HasSubstr("is not a directory"));
+  EXPECT_THAT(why_not(directory.path()), HasSubstr("has neither a ledger nor record files"));
+  directory.write("42/.ledger", "x");
+  EXPECT_THAT(why_not(directory.path()), HasSubstr("ledgers of their own in 42"));
+  ASSERT_EQ(mkfifo(directory.file(".ledger").c_str(), 0600), 0);
+  EXPECT_THAT(why_not(directory.path()), HasSubstr("is not a regular file"));
+}
+
+TEST(LoadDirectory, ADamagedLedgerIsNotReplacedByTheFilesInSilence) {
+  TemporaryDirectory directory;
+  directory.write("0x733270.mem", kRecord);
+  directory.write(".ledger", "garbage, and more of it");
+  EXPECT_THAT(why_not(directory.path()), HasSubstr("is not a leakdir ledger"));
+}
+
+TEST(LoadDirectory, HolesInALedgerAreReadAsNothing) {
+  TemporaryDirectory directory;
+  LedgerBuilder ledger = rich_ledger();
+  std::string file = ledger.build();
+  // A terabyte of blocks that were never written.
+  ledger.extra_extents = {
+      {std::uint64_t{1} << 32, static_cast<std::uint32_t>(ledger::Kind::kBlocks), 1 << 20, 0x70000000, 0}};
+  directory.write(".ledger", ledger.build());
+  std::filesystem::resize_file(directory.file(".ledger"), (std::uint64_t{1} << 32) + 0x70000000ull * 32);
+  Snapshot snapshot = load(directory.path());
+  EXPECT_EQ(snapshot.blocks.size(), 3u);
+  EXPECT_THAT(snapshot.warnings, IsEmpty());
+}
+
+}  // namespace
+}  // namespace leakdir::tool

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "recover.hh"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <csignal>
+
+#include "load_from_memory.hh"
+#include "temporary_directory.hh"
+
+namespace leakdir::tool {
+namespace {
+
+using testing::HasSubstr;
+using testing::SizeIs;
+
+constexpr std::uint64_t kNoLimit = ~std::uint64_t{0};
+
+class Recover : public testing::Test {
+ protected:
+  Recover() {
+    ledger.program("/home/you/app", 0, "\x3f\x01");
+    ledger.thread(4711, "app", 17, 14);
+    ledger.block({0x733270, 20, ledger.stack({0x4009f7, 0x401b2a}), ledger::Call::kMalloc, 0, 123'456'000, 17});
+  }
+
+  Recovered recover(std::uint64_t max_files = kNoLimit) {
+    return recover_records(load_built(ledger), directory.path(), max_files);
+  }
+
+  LedgerBuilder ledger;
+  TemporaryDirectory directory;
+};
+
+constexpr char kText[] =
+    "[+0x4009f7] --> addr:0x733270, size:20\n"
+    "call: malloc\n"
+    "thread: 4711 app\n"
+    "time: 2026-11-23T09:14:26.123456Z\n"
+    "sequence: 17\n"
+    "program: /home/you/app\n"
+    "build-id: 3f01\n"
+    "frames: 2\n"
+    "#0 0x4009f7 /home/you/app+0x4009f7\n"
+    "#1 0x401b2a /home/you/app+0x401b2a\n"
+    "addr2line: addr2line -Cfipe /home/you/app 0x4009f6 0x401b29\n";
+
+TEST_F(Recover, WritesTheRecordOfALiveBlock) {
+  Recovered done = recover();
+  EXPECT_EQ(done.written, 1u);
+  EXPECT_EQ(directory.read("0x733270.mem"), kText);
+  struct stat status;
+  ASSERT_EQ(stat(directory.file("0x733270.mem").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0600u);
+}
+
+TEST_F(Recover, WritesPlaceAndFlags) {
+  auto place = ledger.node(ledger.text("dir/app.c"), ledger::kPlaceModule, ledger.stack({0x401000}), 69);
+  ledger.block({0x800000, 1, place, ledger::Call::kCalloc,
+                ledger::kFlagPlace | ledger::kFlagEarly | ledger::kFlagInherited | ledger::kFlagTruncated});
+  recover();
+  EXPECT_THAT(
+      directory.read("0x800000.mem"),
+      HasSubstr("build-id: 3f01\nlocation: dir/app.c:69\nearly: yes\ninherited: yes\ntruncated: yes\nframes: 1\n"
+                "#0 0x401000 /home/you/app+0x401000\n"));
+}
+
+TEST_F(Recover, DoneTwiceItChangesNothing) {
+  recover();
+  Recovered again = recover();
+  EXPECT_EQ(again.written, 0u);
+  EXPECT_EQ(again.kept, 1u);
+  EXPECT_EQ(again.removed, 0u);
+}
+
+TEST_F(Recover, ARecordThatTheProcessWroteItselfIsKept) {
+  std::string text = kText;
+  text.replace(text.find("4711 app"), 8, "4711 old-name");
+  directory.write("0x733270.mem", text);
+  EXPECT_EQ(recover().kept, 1u);
+  EXPECT_EQ(directory.read("0x733270.mem"), text);
+}
+
+TEST_F(Recover, TheRecordOfAnEarlierBlockAtTheAddressIsReplaced) {
+  std::string text = kText;
+  text.replace(text.find("sequence: 17"), 12, "sequence: 16");
+  directory.write("0x733270.mem", text);
+  Recovered done = recover();
+  EXPECT_EQ(done.written, 1u);
+  EXPECT_EQ(directory.read("0x733270.mem"), kText);
+}
+
+TEST_F(Recover, ARecordThatWasCutShortIsMadeWhole) {
+  for (std::size_t length : {0u, 3u, 10u, 60u, 200u}) {
+    directory.write("0x733270.mem", std::string(kText).substr(0, length));
+    EXPECT_EQ(recover().written, 1u) << length;
+    EXPECT_EQ(directory.read("0x733270.mem"), kText) << length;
+  }
+}
+
+TEST_F(Recover, RecordsOfBlocksThatAreNotLiveAreRemoved) {
+  directory.write("0x733300.mem", "[+0x4009f7] --> addr:0x733300, size:20\ncall: malloc\n");
+  directory.write("0x733310.mem", "");
+  Recovered done = recover();
+  EXPECT_EQ(done.removed, 2u);
+  EXPECT_FALSE(directory.has("0x733300.mem"));
+  EXPECT_FALSE(directory.has("0x733310.mem"));
+}
+
+TEST_F(Recover, FilesThatAreNotLeakdirsStay) {
+  directory.write("0x733300.mem", "my own notes\n");
+  directory.write("0x733310.mem", "[+0x4009f7] --> addr:0x999, size:20\n");  // of another address
+  directory.write("precious.mem", "[+0x4009f7] --> addr:0x1, size:20\n");
+  directory.write("target", "[+0x4009f7] --> addr:0x733320, size:20\n");
+  std::filesystem::create_symlink("target", directory.file("0x733320.mem"));
+  std::filesystem::create_directory(directory.file("0x733330.mem"));
+  ASSERT_EQ(mkfifo(directory.file("0x733340.mem").c_str(), 0600), 0);
+  Recovered done = recover();
+  EXPECT_EQ(done.removed, 0u);
+  EXPECT_THAT(done.warnings, SizeIs(5));
+  for (const char* name :
+       {"0x733300.mem", "0x733310.mem", "precious.mem", "target", "0x733320.mem", "0x733330.mem", "0x733340.mem"})
+    EXPECT_TRUE(directory.has(name)) << name;
+}
+
+TEST_F(Recover, NothingIsWrittenThroughALink) {
+  directory.write("victim", "untouched");
+  std::filesystem::create_symlink("victim", directory.file("0x733270.mem"));
+  Recovered done = recover();
+  EXPECT_EQ(done.written, 0u);
+  EXPECT_THAT(done.warnings, SizeIs(1));
+  EXPECT_EQ(directory.read("victim"), "untouched");
+}
+
+TEST_F(Recover, LibcsOwnAndIgnoredBlocksHaveNoFiles) {
+  ledger.block({0x800000, 1, 0, ledger::Call::kMalloc, ledger::kFlagLibc});
+  ledger.block({0x800010, 1, 0, ledger::Call::kMalloc, ledger::kFlagIgnored});
+  EXPECT_EQ(recover().written, 1u);
+  ledger.header.option_libc = 1;
+  EXPECT_EQ(recover().written, 1u);
+  EXPECT_TRUE(directory.has("0x800000.mem"));
+  EXPECT_FALSE(directory.has("0x800010.mem"));
+}
+
+TEST_F(Recover, WithALimitTheOldestBlocksHaveFiles) {
+  ledger.block({0x800000, 1, 0, ledger::Call::kMalloc, 0, 0, 5});
+  ledger.block({0x800010, 1, 0, ledger::Call::kMalloc, 0, 0, 50});
+  Recovered done = recover(2);
+  EXPECT_EQ(done.written, 2u);
+  EXPECT_EQ(done.over_limit, 1u);
+  EXPECT_TRUE(directory.has("0x800000.mem"));
+  EXPECT_TRUE(directory.has("0x733270.mem"));
+  EXPECT_FALSE(directory.has("0x800010.mem"));
+}
+
+TEST_F(Recover, BadFreesHaveTheirFilesToo) {
+  ledger::BadFree bad_free{};
+  bad_free.address = 0x733300;
+  bad_free.kind = 1;
+  bad_free.thread = 1;
+  bad_free.free_stack = ledger.stack({0x401000});
+  ledger.bad_frees.push_back(bad_free);
+  EXPECT_EQ(recover().written, 2u);
+  EXPECT_THAT(directory.read("0x733300.badfree"), HasSubstr("[+0x401000] --> bad free:0x733300, double free\n"));
+  EXPECT_EQ(recover().kept, 2u);
+}
+
+TEST_F(Recover, ADirectoryThatIsNotThereIsAnError) {
+  EXPECT_THROW(recover_records(load_built(ledger), directory.file("none"), kNoLimit), Error);
+}
+
+TEST_F(Recover, AFullDiskIsAnErrorAndLeavesNoHalfRecord) {
+  // RLIMIT_FSIZE stands for the full disk.
+  for (int i = 0; i < 3; ++i) ledger.block({0x800000u + 16 * static_cast<unsigned>(i), 1, ledger.stack({0x401000})});
+  EXPECT_EXIT(
+      {
+        rlimit limit;
+        limit.rlim_cur = limit.rlim_max = 100;
+        signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &limit);
+        try {
+          recover();
+        } catch (const Error& error) {
+          const bool is_clean = !directory.has("0x733270.mem");
+          _exit(is_clean && std::string(error.what()).find("cannot write") != std::string::npos ? 42 : 43);
+        }
+        _exit(44);
+      },
+      testing::ExitedWithCode(42), "");
+}
+
+}  // namespace
+}  // namespace leakdir::tool

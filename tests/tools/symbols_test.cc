@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Lookups in real programs. Arguments: the programs made from symbols_target.cc, the first of them with another build
+// of itself, ANOTHER, right behind it.
+
+#include "symbols.hh"
+
+#include <elfutils/libdwfl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <sstream>
+
+#include "dwarf_lines.hh"
+#include "temporary_directory.hh"
+
+namespace leakdir::tool {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+std::vector<std::string> programs;
+std::string another_build;
+
+struct Expected {
+  std::string path;
+  std::uint64_t offset = 0;
+  unsigned line = 0;
+  std::vector<std::string> functions;
+};
+
+std::string output_of(const std::string& command) {
+  std::string output;
+  FILE* pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) return output;
+  char piece[512];
+  for (std::size_t got = 0; (got = fread(piece, 1, sizeof piece, pipe)) > 0;) output.append(piece, got);
+  EXPECT_EQ(pclose(pipe), 0) << command;
+  return output;
+}
+
+std::vector<Expected> run(const std::string& program) {
+  std::vector<Expected> all;
+  std::istringstream lines(output_of(program));
+  for (std::string line; std::getline(lines, line);) {
+    Expected expected;
+    std::string functions;
+    std::istringstream fields(line);
+    fields >> expected.path >> std::hex >> expected.offset >> std::dec >> expected.line >> std::ws;
+    std::getline(fields, functions);
+    std::istringstream names(functions);
+    for (std::string name; std::getline(names, name, ',');) expected.functions.push_back(name);
+    all.push_back(std::move(expected));
+  }
+  return all;
+}
+
+std::string build_id_of(const std::string& path) {
+  std::istringstream words(output_of("readelf -n " + path));
+  std::string bytes;
+  for (std::string word; words >> word;) {
+    if (word != "ID:" || !(words >> word)) continue;
+    for (std::size_t i = 0; i + 1 < word.size(); i += 2)
+      bytes += static_cast<char>(std::stoi(word.substr(i, 2), nullptr, 16));
+  }
+  EXPECT_EQ(bytes.size(), 20u) << path;
+  return bytes;
+}
+
+std::string hex_id(const std::string& id) {
+  std::string digits;
+  char two[3];
+  for (unsigned char byte : id) digits += (std::snprintf(two, sizeof two, "%02x", byte), two);
+  return digits;
+}
+
+Module module_of(const std::string& path) {
+  Module module;
+  module.path = path;
+  module.build_id = build_id_of(path);
+  module.is_program = true;
+  return module;
+}
+
+void expect_found(const Expected& expected, const std::vector<SourceLine>& lines) {
+  ASSERT_EQ(lines.size(), expected.functions.size()) << expected.path << " line " << expected.line;
+  EXPECT_EQ(lines[0].line, expected.line);
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    // Functions that no other unit can see have their bare name from gcc, and all of it from clang.
+    EXPECT_THAT(lines[i].function, HasSubstr(expected.functions[i]));
+    EXPECT_THAT(lines[i].file, testing::EndsWith("/tests/tools/symbols_target.cc"));
+    EXPECT_THAT(lines[i].file, testing::StartsWith("/"));
+    EXPECT_GT(lines[i].line, 0u);
+    EXPECT_EQ(lines[i].inlined, i + 1 < lines.size());
+  }
+}
+
+TEST(Symbols, FindFunctionFileLineAndInlinedFunctionsInEachKindOfProgram) {
+  ASSERT_FALSE(programs.empty());
+  for (const auto& program : programs) {
+    SCOPED_TRACE(program);
+    auto symbols = make_dwfl_symbols({}, 0);
+    auto all = run(program);
+    EXPECT_GE(all.size(), 5u);
+    for (const auto& expected : all)
+      expect_found(expected, symbols->lookup(module_of(expected.path), expected.offset - 1));
+    EXPECT_THAT(symbols->warnings(), IsEmpty());
+  }
+}
+
+TEST(Symbols, AFileWithAnotherBuildIdIsRefusedOnceAndClearly) {
+  Module module = module_of(programs[0]);
+  SymbolOptions options;
+  options.program = another_build;
+  module.path = "/not/here";
+  auto symbols = make_dwfl_symbols(options, 0);
+  auto all = run(programs[0]);
+  for (const auto& expected : all) EXPECT_THAT(symbols->lookup(module, expected.offset - 1), IsEmpty());
+  ASSERT_THAT(symbols->warnings(), SizeIs(1));
+  EXPECT_THAT(symbols->warnings()[0], HasSubstr(another_build + " has build-id " + hex_id(build_id_of(another_build))));
+  EXPECT_THAT(symbols->warnings()[0], HasSubstr("the process ran " + hex_id(module.build_id)));
+  EXPECT_THAT(symbols->warnings()[0], HasSubstr("shown as module+offset"));
+}
+
+TEST(Symbols, TheRightFileIsTakenThoughTheWrongOneIsMet) {
+  Module module = module_of(programs[0]);
+  SymbolOptions options;
+  options.program = another_build;
+  auto symbols = make_dwfl_symbols(options, 0);
+  EXPECT_EQ(symbols->lookup(module, run(programs[0])[0].offset - 1).size(), 3u);
+  EXPECT_THAT(symbols->warnings(), IsEmpty());
+}
+
+TEST(Symbols, AFileThatIsNotThereIsSaid) {
+  Module module = module_of(programs[0]);
+  module.path = "/not/here";
+  auto symbols = make_dwfl_symbols({}, 0);
+  EXPECT_THAT(symbols->lookup(module, 0x1000), IsEmpty());
+  EXPECT_THAT(symbols->warnings(), testing::ElementsAre(HasSubstr("/not/here is not here")));
+}
+
+TEST(Symbols, TheKernelsModuleHasNoFileAndThatIsNoNews) {
+  Module module;
+  module.path = "linux-vdso.so.1";
+  auto symbols = make_dwfl_symbols({}, 0);
+  EXPECT_THAT(symbols->lookup(module, 0x1000), IsEmpty());
+  EXPECT_THAT(symbols->warnings(), IsEmpty());
+}
+
+TEST(Symbols, FilesThatAreNoPrograms) {
+  TemporaryDirectory directory;
+  directory.write("text", "hello");
+  directory.write("cut", std::string("\x7f"
+                                     "ELF\x02\x01\x01",
+                                     7));
+  for (const char* name : {"text", "cut"}) {
+    Module module;
+    module.path = directory.file(name);
+    auto symbols = make_dwfl_symbols({}, 0);
+    EXPECT_THAT(symbols->lookup(module, 0x1000), IsEmpty());
+    EXPECT_THAT(symbols->warnings(), testing::ElementsAre(HasSubstr("is not an ELF file")));
+  }
+}
+
+TEST(Symbols, AFileWithoutBuildIdThatIsNewerThanTheProcessIsWarnedOf) {
+  Module module;
+  module.path = programs[0];
+  auto since_1971 = make_dwfl_symbols({}, 31'536'000'000'000'000);
+  EXPECT_EQ(since_1971->lookup(module, run(programs[0])[0].offset - 1).size(), 3u);
+  EXPECT_THAT(since_1971->warnings(), testing::ElementsAre(HasSubstr("newer than the process")));
+}
+
+// A device has the stripped program; the debug file and the copy of its file system are at home.
+class FarFromTheDevice : public testing::Test {
+ protected:
+  FarFromTheDevice() : module(module_of(programs[0])), expected(run(programs[0])[0]) {
+    const std::string id = hex_id(module.build_id);
+    debug_file = ".build-id/" + id.substr(0, 2) + "/" + id.substr(2) + ".debug";
+    std::filesystem::create_directories(std::filesystem::path(home.file("debug/" + debug_file)).parent_path());
+    std::filesystem::create_directories(home.file("root/opt"));
+    output_of("objcopy --only-keep-debug " + programs[0] + " " + home.file("debug/" + debug_file));
+    output_of("objcopy --strip-all " + programs[0] + " " + home.file("root/opt/app"));
+    module.path = "/opt/app";
+  }
+
+  std::vector<SourceLine> lookup(const SymbolOptions& options) {
+    auto symbols = make_dwfl_symbols(options, 0);
+    auto lines = symbols->lookup(module, expected.offset - 1);
+    warnings = symbols->warnings();
+    return lines;
+  }
+
+  TemporaryDirectory home;
+  Module module;
+  Expected expected;
+  std::string debug_file;
+  std::vector<std::string> warnings;
+};
+
+TEST_F(FarFromTheDevice, SysrootAndDebugPathTogetherFindLines) {
+  SymbolOptions options;
+  options.sysroot = home.file("root");
+  options.debug_paths = {home.file("debug")};
+  expect_found(expected, lookup(options));
+  EXPECT_THAT(warnings, IsEmpty());
+}
+
+TEST_F(FarFromTheDevice, TheDebugFileAloneIsEnough) {
+  SymbolOptions options;
+  options.debug_paths = {"/nowhere", home.file("debug")};
+  expect_found(expected, lookup(options));
+  EXPECT_THAT(warnings, IsEmpty());
+}
+
+TEST_F(FarFromTheDevice, TheSysrootsOwnDebugFilesAreFound) {
+  std::filesystem::create_directories(home.file("root/usr/lib"));
+  std::filesystem::rename(home.file("debug"), home.file("root/usr/lib/debug"));
+  SymbolOptions options;
+  options.sysroot = home.file("root");
+  expect_found(expected, lookup(options));
+}
+
+TEST_F(FarFromTheDevice, ProgramStandsInForTheProgramThatRan) {
+  SymbolOptions options;
+  options.program = programs[0];
+  expect_found(expected, lookup(options));
+  module.is_program = false;
+  EXPECT_THAT(lookup(options), IsEmpty()) << "but not for its libraries";
+}
+
+TEST_F(FarFromTheDevice, AStrippedFileAloneGivesNothingAndThatIsNoError) {
+  SymbolOptions options;
+  options.sysroot = home.file("root");
+  EXPECT_THAT(lookup(options), IsEmpty());
+  EXPECT_THAT(warnings, IsEmpty());
+}
+
+TEST_F(FarFromTheDevice, ASymbolTableAloneGivesFunctions) {
+  output_of("objcopy --strip-debug " + programs[0] + " " + home.file("root/opt/app"));
+  SymbolOptions options;
+  options.sysroot = home.file("root");
+  auto lines = lookup(options);
+  ASSERT_THAT(lines, SizeIs(1));
+  EXPECT_EQ(lines[0].function, "app::Widget::grow(int)");
+  EXPECT_EQ(lines[0].file, "");
+}
+
+TEST(Demangle, OnlyTouchesNamesOfCxx) {
+  EXPECT_EQ(demangled("_ZN3app6Widget4growEi"), "app::Widget::grow(int)");
+  EXPECT_EQ(demangled("main"), "main");
+  EXPECT_EQ(demangled("i"), "i") << "and not int";
+  EXPECT_EQ(demangled("_Znotmangled"), "_Znotmangled");
+}
+
+}  // namespace
+}  // namespace leakdir::tool
+
+int main(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  if (argc < 3) return 2;
+  for (int i = 1; i < argc; ++i) leakdir::tool::programs.push_back(std::filesystem::absolute(argv[i]));
+  leakdir::tool::another_build = leakdir::tool::programs[1];
+  leakdir::tool::programs.erase(leakdir::tool::programs.begin() + 1);
+  return RUN_ALL_TESTS();
+}

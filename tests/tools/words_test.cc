@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "words.hh"
+
+#include <gtest/gtest.h>
+
+namespace leakdir::tool {
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+
+TEST(Words, OneThingIsSingularAndAllElseIsPlural) {
+  EXPECT_EQ(count_of(0, "block"), "0 blocks");
+  EXPECT_EQ(count_of(1, "block"), "1 block");
+  EXPECT_EQ(count_of(2, "live block"), "2 live blocks");
+}
+
+TEST(Words, ALargeSizeIsAlsoGivenInItsUnit) {
+  EXPECT_EQ(bytes_of(1), "1 byte");
+  EXPECT_EQ(bytes_of(10239), "10239 bytes");
+  EXPECT_EQ(bytes_of(10240), "10240 bytes (10.0 KiB)");
+  EXPECT_EQ(bytes_of(104857600), "104857600 bytes (100.0 MiB)");
+  EXPECT_EQ(bytes_of((1 << 20) - 1), "1048575 bytes (1.0 MiB)") << "and not 1024.0 KiB";
+  EXPECT_EQ(bytes_of(~std::uint64_t{0}), "18446744073709551615 bytes (16.0 EiB)");
+}
+
+TEST(Words, AnAgeHasTheTwoUnitsThatMatter) {
+  EXPECT_EQ(age_of(250'000'000), "250 ms");
+  EXPECT_EQ(age_of(12'340'000'000), "12.3 s");
+  EXPECT_EQ(age_of(250 * kSecond), "4 min 10 s");
+  EXPECT_EQ(age_of(3600 * kSecond), "1 h 0 min");
+  EXPECT_EQ(age_of(51 * 3600 * kSecond), "2 d 3 h");
+  EXPECT_EQ(age_of(-5 * kSecond), "0 ms") << "the clock was set back";
+}
+
+TEST(Words, ATimeIsIso8601InUtc) { EXPECT_EQ(utc_of(1795425266123456789), "2026-11-23T09:14:26.123456Z"); }
+
+TEST(Words, ControlCharactersDoNotReachTheTerminal) {
+  EXPECT_EQ(printable("a\x1b[31mb\n\x7f"), "a\\x1b[31mb\\x0a\\x7f");
+  EXPECT_EQ(printable("größe"), "größe");
+}
+
+}  // namespace
+}  // namespace leakdir::tool

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSL-1.0
+// The hash table of both indexes: what goes in is found, through all levels, from several threads at once.
+#include "probe_table.hh"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <set>
+#include <thread>
+#include <vector>
+
+namespace leakdir {
+namespace {
+
+using Table = ProbeTable<64, 1, 14>;
+
+Table::Slot* find(Table& table, std::uint64_t word) {
+  return table.find(mix(word), [&](std::uint64_t w) { return w == word; });
+}
+
+TEST(ProbeTable, FindsWhatWasPutInThroughEveryLevel) {
+  auto table = std::make_unique<Table>();
+  constexpr std::uint64_t kWords = 100000;
+  for (std::uint64_t w = 1; w <= kWords; ++w) ASSERT_TRUE(table->insert(mix(w), w));
+  for (std::uint64_t w = 1; w <= kWords; ++w) ASSERT_NE(find(*table, w), nullptr) << w;
+  EXPECT_EQ(find(*table, kWords + 1), nullptr);
+}
+
+TEST(ProbeTable, AFreedSlotIsUsedAgain) {
+  auto table = std::make_unique<Table>();
+  for (int round = 0; round < 10000; ++round) {
+    const std::uint64_t word = 1 + round % 50;
+    ASSERT_TRUE(table->insert(mix(word), word));
+    find(*table, word)->store(0);
+    ASSERT_EQ(find(*table, word), nullptr);
+  }
+  unsigned used = 0;
+  table->for_each([&](Table::Slot&) { ++used; });
+  EXPECT_EQ(used, 0u);
+}
+
+TEST(ProbeTable, ClearForgetsEverything) {
+  auto table = std::make_unique<Table>();
+  for (std::uint64_t w = 1; w <= 1000; ++w) table->insert(mix(w), w);
+  table->clear();
+  for (std::uint64_t w = 1; w <= 1000; ++w) EXPECT_EQ(find(*table, w), nullptr);
+}
+
+TEST(ProbeTable, RefusesWhenEveryLevelIsFull) {
+  auto table = std::make_unique<ProbeTable<8, 0, 2>>();
+  unsigned in = 0;
+  while (in < 100 && table->insert(0, 1 + in)) ++in;
+  EXPECT_EQ(in, 16u);
+}
+
+TEST(ProbeTable, ThreadsThatInsertAtOnceLoseNothing) {
+  auto table = std::make_unique<Table>();
+  constexpr std::uint64_t kEach = 20000;
+  std::vector<std::thread> threads;
+  for (std::uint64_t t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (std::uint64_t i = 0; i < kEach; ++i) {
+        const std::uint64_t word = 1 + t * kEach + i;
+        table->insert(mix(word), word);
+        if (i % 2 == 1) find(*table, word)->store(0);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::set<std::uint64_t> left;
+  table->for_each([&](Table::Slot& slot) { left.insert(slot.load()); });
+  EXPECT_EQ(left.size(), 4 * kEach / 2);
+  for (const std::uint64_t word : left) EXPECT_EQ((word - 1) % 2, 0u);
+}
+
+}  // namespace
+}  // namespace leakdir

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSL-1.0
+// Text made in the caller's buffer: numbers, times, shell words, and what happens at the buffer's end.
+#include "text.hh"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace leakdir {
+namespace {
+
+template <typename Put>
+std::string made(Put put, std::size_t room = 200) {
+  std::string buffer(room, '#');
+  Text text(buffer.data(), buffer.size());
+  put(text);
+  return text.c_str();
+}
+
+TEST(Text, DecimalHasNoLeadingZerosUnlessAskedFor) {
+  EXPECT_EQ(made([](Text& t) { t.dec(0); }), "0");
+  EXPECT_EQ(made([](Text& t) { t.dec(18446744073709551615u); }), "18446744073709551615");
+  EXPECT_EQ(made([](Text& t) { t.dec(7, 3); }), "007");
+  EXPECT_EQ(made([](Text& t) { t.dec(1234, 3); }), "1234");
+}
+
+TEST(Text, HexIsLowerCaseWithItsPrefix) {
+  EXPECT_EQ(made([](Text& t) { t.hex(0); }), "0x0");
+  EXPECT_EQ(made([](Text& t) { t.hex(0x733270); }), "0x733270");
+  EXPECT_EQ(made([](Text& t) { t.hex(0xffffffffffffffff); }), "0xffffffffffffffff");
+}
+
+TEST(Text, TimesAreUtcWithMicroseconds) {
+  EXPECT_EQ(made([](Text& t) { t.utc(0); }), "1970-01-01T00:00:00.000000Z");
+  EXPECT_EQ(made([](Text& t) { t.utc(951827696u * 1000000000ull + 123456789); }), "2000-02-29T12:34:56.123456Z");
+  EXPECT_EQ(made([](Text& t) { t.utc(1795425266ull * 1000000000ull + 123456000); }), "2026-11-23T09:14:26.123456Z");
+  EXPECT_EQ(made([](Text& t) { t.utc(4107542399ull * 1000000000ull); }), "2100-02-28T23:59:59.000000Z");
+}
+
+TEST(Text, AWordThatTheShellWouldTakeApartIsQuoted) {
+  EXPECT_EQ(made([](Text& t) { t.shell_word("/home/you/app-1.0+b"); }), "/home/you/app-1.0+b");
+  EXPECT_EQ(made([](Text& t) { t.shell_word("/a b"); }), "'/a b'");
+  EXPECT_EQ(made([](Text& t) { t.shell_word("it's"); }), "'it'\\''s'");
+  EXPECT_EQ(made([](Text& t) { t.shell_word(""); }), "''");
+  EXPECT_EQ(made([](Text& t) { t.shell_word("$(rm -r x)"); }), "'$(rm -r x)'");
+}
+
+TEST(Text, ControlBytesDoNotBreakALine) {
+  EXPECT_EQ(made([](Text& t) { t.one_line("a\nb\x1b[31mc"); }), "a?b?[31mc");
+}
+
+TEST(Text, WhatDoesNotFitIsCutAndSaid) {
+  char buffer[6];
+  Text text(buffer, sizeof buffer);
+  text.put("12345");
+  EXPECT_FALSE(text.full());
+  text.put("6");
+  EXPECT_TRUE(text.full());
+  EXPECT_STREQ(text.c_str(), "12345");
+  text.cut_to(2);
+  EXPECT_FALSE(text.full());
+  EXPECT_STREQ(text.c_str(), "12");
+}
+
+}  // namespace
+}  // namespace leakdir

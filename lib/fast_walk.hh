@@ -12,10 +12,14 @@
 // What may be read is known for each stack (fast_walk_reach.hh).
 //
 // What it asks of the caller:
-//  - no use of one FastWalkState from two walks at a time: a hook that a signal interrupts must not walk again with it;
-//  - no call before the unwind tables are registered (the object's constructor has run) and primed: in a plain
-//    static program the first search of the tables calls malloc;
+//  - no use of one FastWalkState by two walks at a time: a hook that a signal interrupts must not walk again with it.
+//    A walk that a handler leaves by longjmp does no harm;
+//  - no call before the unwind tables are registered (the object's constructor has run) and primed by one capture with
+//    Boost: in a plain static program the first search of the tables calls malloc;
 //  - fast_walk_tables_gone() before they are deregistered (exit), fast_walk_forget() when code was unmapped.
+//
+// A search of the tables, for an address not met before, takes the locks that Boost takes for every frame: in a plain
+// static program libgcc's, elsewhere none from glibc 2.35 on.
 
 #pragma once
 
@@ -54,9 +58,9 @@ struct CfaSlot {
 };
 inline constexpr unsigned kMaxCfaSlots = 4;
 
-// Of one thread; all zero at first, plain data, of use to no other thread. The previous walk is frames[current][begin
-// .. end), innermost first. New frames are put before it, or, when there is no room or nothing of it holds, into the
-// other array.
+// Of one thread: all zero at its start (a new thread on an old one's stack needs new zeros), plain data, never copied
+// or moved. The previous walk is frames[current][begin .. end), innermost first. New frames are put before it, or, when
+// there is no room or nothing of it holds, into the other array.
 inline constexpr unsigned kFastWalkRoom = 32;
 struct FastWalkState {
   WalkFrame frames[2][kFastWalkRoom + kFastWalkMaxFrames];

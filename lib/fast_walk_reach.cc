@@ -86,7 +86,12 @@ bool is_own_stack(StackReach& reach, std::uintptr_t sp, std::uintptr_t thread_to
   if (region == reach.foreign) return false;
 
   ErrnoKeeper keeper;
-  if (reach.hi == 0) reach.lo = reach.hi = top_of_stack(thread_top);
+  if (reach.hi == 0) {
+    // In this order: a handler that leaves by longjmp in between must not leave [0, top) behind.
+    reach.lo = top_of_stack(thread_top);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    reach.hi = reach.lo;
+  }
   if (sp >= reach.hi || !is_mapped(sp, reach.lo)) {
     reach.foreign = region;
     return false;

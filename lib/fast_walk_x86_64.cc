@@ -256,14 +256,16 @@ inline unsigned unchanged_frames(const FastWalkState& state, Readable& readable,
 }
 
 // Makes this walk the previous one: `fresh` new frames, then `tail` frames of the previous walk from index `at` on.
-inline void remember(FastWalkState& state, unsigned fresh, unsigned at, unsigned tail, unsigned fresh_slots) {
+inline void remember(FastWalkState& state, unsigned fresh, unsigned at, unsigned tail, unsigned fresh_slots,
+                     bool complete) {
   WalkFrame* const old_frames = state.frames[state.current];
   WalkFrame* const new_frames = state.frames[state.current ^ 1] + kFastWalkRoom;
   unsigned begin = at - fresh;
   unsigned end = at + tail;
   // A signal handler may leave by longjmp and never come back: half a walk must count as none.
   state.end = state.begin;
-  std::atomic_signal_fence(std::memory_order_release);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  state.complete = complete;
   if (__builtin_expect((state.cfa_slot_count | fresh_slots) != 0, 0)) {
     const std::uintptr_t first_sp = tail != 0 ? old_frames[at].sp : ~std::uintptr_t{0};
     const std::uintptr_t last_sp = tail != 0 ? old_frames[at + tail - 1].sp : 0;
@@ -282,8 +284,8 @@ inline void remember(FastWalkState& state, unsigned fresh, unsigned at, unsigned
     begin = kFastWalkRoom;
     end = begin + fresh + tail;
   }
-  state.begin = begin;
-  std::atomic_signal_fence(std::memory_order_release);
+  state.begin = state.end = begin;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
   state.end = end;
 }
 
@@ -325,8 +327,7 @@ int fast_walk(FastWalkState& state, const WalkStart& start, std::uintptr_t* out,
       if (run != 0 && (count + run == max || (is_rest && state.complete))) {
         *reused = is_rest ? run : 0;
         *truncated = !is_rest || !state.complete;
-        state.complete = is_rest && state.complete;
-        if (count != 0 || !is_rest) remember(state, count, previous, run, slots);
+        if (count != 0 || !is_rest) remember(state, count, previous, run, slots, !*truncated);
         return static_cast<int>(count + run);
       }
       // What holds a frame's beginning is noted where the frame is followed, so such walks are not taken over in part.
@@ -360,9 +361,9 @@ int fast_walk(FastWalkState& state, const WalkStart& start, std::uintptr_t* out,
     }
   }
   // Only an end that a kept rule says will be one the next time.
-  state.complete = !*truncated && g_rules.find(out[count - 1]).kind() == RuleKind::kEnd;
+  const bool complete = !*truncated && g_rules.find(out[count - 1]).kind() == RuleKind::kEnd;
   if (whole_at == count) *reused = whole;
-  remember(state, count, 0, 0, slots);
+  remember(state, count, 0, 0, slots, complete);
   return static_cast<int>(count);
 }
 

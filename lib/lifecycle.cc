@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <gnu/libc-version.h>
 #include <stdio.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -41,6 +42,9 @@
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
 #endif
+
+#define LEAKDIR_STRING(x) #x
+#define LEAKDIR_VERSION_STRING(major, minor) LEAKDIR_STRING(major) "." LEAKDIR_STRING(minor)
 
 extern "C" {
 // The program's own defaults, for devices without an environment.
@@ -239,6 +243,15 @@ void at_exit_of_static_program() { at_exit(nullptr); }
 
 bool is_static_program() { return ::getauxval(AT_BASE) == 0; }
 
+// leakdir-static.o has the malloc.o of the glibc that it was made from, which must be the one of the program.
+void check_libc() {
+  constexpr char kBuiltWith[] = LEAKDIR_VERSION_STRING(__GLIBC__, __GLIBC_MINOR__);
+  const char* running_with = ::gnu_get_libc_version();
+  for (unsigned i = 0; i < sizeof kBuiltWith; ++i) {
+    if (kBuiltWith[i] != running_with[i]) return report::libc_differs(kBuiltWith, running_with);
+  }
+}
+
 void start(int, char**, char** environment) {
   const int saved = errno;
   const GuardedScope guarded;
@@ -249,6 +262,7 @@ void start(int, char**, char** environment) {
     set_phase(Phase::kOff);
     return;
   }
+  if (is_static_program()) check_libc();
   Process* page = make_process_page();
   if (page == nullptr || !claim_record_dir(options, program_path)) {
     set_phase(Phase::kOff);

@@ -59,8 +59,8 @@ struct CfaSlot {
 inline constexpr unsigned kMaxCfaSlots = 4;
 
 // Of one thread: all zero at its start (a new thread on an old one's stack needs new zeros), plain data, never copied
-// or moved. The previous walk is frames[current][begin .. end), innermost first. New frames are put before it, or, when
-// there is no room or nothing of it holds, into the other array.
+// or moved. The previous walk is frames[current][begin .. end), innermost first; end 0: there is none. New frames are
+// put before it, or, when there is no room or nothing of it holds, into the other array.
 inline constexpr unsigned kFastWalkRoom = 32;
 struct FastWalkState {
   WalkFrame frames[2][kFastWalkRoom + kFastWalkMaxFrames];
@@ -76,7 +76,7 @@ struct FastWalkState {
 };
 
 // The next walk with this state takes over nothing of the previous one.
-inline void fast_walk_forget_previous(FastWalkState& state) noexcept { state.end = state.begin; }
+inline void fast_walk_forget_previous(FastWalkState& state) noexcept { state.end = 0; }
 
 // Where the walk starts, the frame that called the hook: the hook's return address, the stack pointer as it will
 // be after the return, and rbp as it will be then.
@@ -95,11 +95,14 @@ struct WalkStart {
 
 // Fills out[0 .. result) with the return addresses, innermost first: out[0] is start.pc. At most `max` of them, and
 // never more than kFastWalkMaxFrames.
+//
 // *reused: that many of the outermost ones are, frame for frame up to the outermost, what the last call with this state
-// that did not decline returned; so a chain of ids given from the outermost frame inwards holds for them. *truncated:
-// the stack goes on beyond the last frame given, or cannot be read there. Returns kCannot where the tables say
-// something that a rule cannot hold, and on processors without a walk; nothing is known of out, *reused and *truncated
-// then, and the previous walk is kept.
+// that did not decline returned; so a chain of ids given from the outermost frame inwards holds for them.
+//
+// *truncated: the stack goes on beyond the last frame given, or cannot be read there.
+//
+// Returns kCannot where the tables say something that a rule cannot hold, and on processors without a walk; nothing is
+// known of out, *reused and *truncated then, and the previous walk is kept.
 [[nodiscard]] int fast_walk(FastWalkState& state, const WalkStart& start, std::uintptr_t* out, unsigned max,
                             unsigned* reused, bool* truncated) noexcept;
 

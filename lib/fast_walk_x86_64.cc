@@ -263,7 +263,7 @@ inline void remember(FastWalkState& state, unsigned fresh, unsigned at, unsigned
   unsigned begin = at - fresh;
   unsigned end = at + tail;
   // A signal handler may leave by longjmp and never come back: half a walk must count as none.
-  state.end = state.begin;
+  fast_walk_forget_previous(state);
   std::atomic_signal_fence(std::memory_order_seq_cst);
   state.complete = complete;
   if (__builtin_expect((state.cfa_slot_count | fresh_slots) != 0, 0)) {
@@ -284,7 +284,7 @@ inline void remember(FastWalkState& state, unsigned fresh, unsigned at, unsigned
     begin = kFastWalkRoom;
     end = begin + fresh + tail;
   }
-  state.begin = state.end = begin;
+  state.begin = begin;
   std::atomic_signal_fence(std::memory_order_seq_cst);
   state.end = end;
 }
@@ -302,7 +302,8 @@ int fast_walk(FastWalkState& state, const WalkStart& start, std::uintptr_t* out,
 
   const std::uintptr_t generation = g_walk_generation.load(std::memory_order_acquire);
   if (__builtin_expect(state.generation != generation, 0)) {
-    state.end = state.begin;
+    fast_walk_forget_previous(state);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
     state.generation = generation;
   }
   Readable readable = readable_from(state, start.sp);

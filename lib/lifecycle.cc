@@ -160,8 +160,6 @@ void describe_process(ledger::Header& header) {
   header.option_delay_ms = options.delay_ms;
   header.option_min_size = options.min_size;
   header.option_max_files = options.max_files;
-  start_clock();
-  header.start_realtime_ns = sys::realtime_ns();
   header.tick_ns_q32 = std::uint64_t{1000} << 32;
 }
 
@@ -273,6 +271,8 @@ void start(int, char**, char** environment) {
   process_generation = static_cast<std::uint32_t>(sys::pid());
   ledger::Header& header = *ledger_file.header();
   describe_process(header);
+  start_clock();
+  header.start_realtime_ns = sys::realtime_ns();
   header.program = ledger_file.add_text(program_path);
   header.directory = ledger_file.add_text(record_dir());
   if (__lsan_default_suppressions != nullptr && __lsan_default_suppressions() != nullptr) {
@@ -302,6 +302,9 @@ void describe_child(const ledger::Header& parent) {
   header.suppressions = parent.suppressions;
   header.directory = ledger_file.add_text(record_dir());
   header.parent_pid = parent.pid;
+  // Clock and numbers go on, so that what a block inherited says of its birth stays true.
+  header.start_realtime_ns = parent.start_realtime_ns;
+  header.sequence = parent.sequence;
 }
 
 void ready_to_record(bool recording) {

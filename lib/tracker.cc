@@ -234,10 +234,12 @@ void import_early_blocks() {
 void inherit_block(const ledger::Block& block) {
   ThreadState& thread = thread_state;
   const unsigned flags = (ledger::block_flags(block.word[0]) | ledger::kFlagInherited) & ~ledger::kFlagFiled;
+  // Freed by the parent since: all that its record still knows but the time.
+  const bool has_time = ledger::block_state(block.word[0]) == ledger::BlockState::kLive;
   const NewBlock live = {ledger::block_address(block.word[0]),
                          ledger::low48(block.word[1]),
-                         next_sequence(thread),
-                         0,
+                         ledger::low48(block.word[2]),
+                         has_time ? ledger::low48(block.word[3]) : now_ticks(),
                          ledger::block_stack(block.word[2], block.word[3]),
                          static_cast<std::uint16_t>(ledger::high16(block.word[1])),
                          static_cast<Call>(ledger::block_call(block.word[0])),

@@ -146,8 +146,6 @@ LEAKDIR_SLOW bool start_in_child() {
     return expected == static_cast<std::uint32_t>(Phase::kRecording);
   }
   ThreadState& thread = thread_state;
-  thread.busy = 0;  // whatever the forking thread was in the middle of, it is not any more
-  thread.own_allocations = false;
   Inheritance kept = {};
   const bool recording = ledger_file.header()->recording != 0;
   if (!move_in(kept, thread)) {

@@ -53,6 +53,8 @@ __attribute__((weak)) const char* __lsan_default_suppressions(void);
 __attribute__((weak)) int __register_atfork(void (*)(), void (*)(), void (*)(), void*);
 int __cxa_atexit(void (*)(void*), void*, void*);
 }
+// glibc's own knowledge (2.32); it does not know of the helper thread.
+extern "C" __attribute__((weak)) char __libc_single_threaded;
 // To flush stdio before an exit status of our own: whichever the program has. Every static program has the second.
 #pragma weak fflush
 extern "C" __attribute__((weak)) int _IO_cleanup(void);
@@ -184,6 +186,7 @@ unsigned thread_count() {
 
 // A thread that was joined is counted until the kernel has quite done with it: a moment's patience.
 bool is_only_thread() {
+  if (&__libc_single_threaded != nullptr && __libc_single_threaded != 0) return true;  // there never was another
   constexpr unsigned kTries = 20;
   for (unsigned i = 0; i < kTries; ++i) {
     if (thread_count() == 1) return true;
@@ -237,9 +240,11 @@ void at_exit(void*) {
   }
 }
 
-void at_exit_of_static_program() { at_exit(nullptr); }
-
 bool is_static_program() { return ::getauxval(AT_BASE) == 0; }
+
+void at_exit_of_static_program() {
+  if (is_static_program()) at_exit(nullptr);
+}
 
 // leakdir-static.o has the malloc.o of the glibc that it was made from, which must be the one of the program.
 void check_libc() {

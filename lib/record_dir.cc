@@ -87,7 +87,7 @@ struct Entry {
 // Calls visit(name) for every name in `folder`, until a whole pass has visited nothing that it acted on.
 template <typename Visit>
 void for_each_name(int folder, Visit visit) {
-  alignas(8) char buffer[2048];
+  alignas(8) char buffer[1024];
   constexpr unsigned kPasses = 4;  // names may be listed late while others are renamed away
   for (unsigned pass = 0; pass < kPasses; ++pass) {
     bool acted = false;
@@ -238,7 +238,7 @@ bool make_ledger(int folder) {
   // The path without any link in it, so that opening a record may refuse links altogether.
   char link[40];
   Text(link, sizeof link).put("/proc/self/fd/").dec(static_cast<std::uint64_t>(folder)).c_str();
-  char resolved[kPathBytes];
+  static char resolved[kPathBytes];  // one claim at a time, perhaps on a small stack
   const long length = sys::read_link_at(AT_FDCWD, link, resolved, sizeof resolved);
   if (length > 0 && resolved[0] == '/' && length < static_cast<long>(sizeof resolved) - 1) {
     Text(own_path, sizeof own_path).put(resolved).c_str();

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <string_view>
 
 namespace leakdir::tool {
 
@@ -84,6 +85,9 @@ void descend(Dwarf_Die* die, Dwarf_Addr address, int nesting, std::vector<Dwarf_
   } while (dwarf_siblingof(&child, &child) == 0);
 }
 
+// Other names, "i" for one, would be taken for mangled types.
+bool is_mangled(std::string_view name) { return name.substr(0, 2) == "_Z"; }
+
 const char* linkage_name(Dwarf_Die* die) {
   Dwarf_Attribute attribute;
   if (dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute) == nullptr &&
@@ -114,8 +118,7 @@ std::string readable_path(const char* path, Dwarf_Die* unit) {
 }  // namespace
 
 std::string demangled(const char* name) {
-  // Other names, "i" for one, would be taken for mangled types.
-  if (std::strncmp(name, "_Z", 2) != 0) return name;
+  if (!is_mangled(name)) return name;
   int status = 0;
   char* readable = abi::__cxa_demangle(name, nullptr, nullptr, &status);
   std::string text = status == 0 && readable != nullptr ? readable : name;
@@ -131,7 +134,7 @@ std::vector<SourceLine> DwarfLines::lookup(std::uint64_t address) {
   Dwarf_Addr bias = 0;
   Dwarf_Die* unit = find_unit(here, bias);
   if (unit == nullptr) {
-    inner.function = symbol_at(here);
+    inner.function = demangled(symbol_at(here).c_str());
     return inner.function.empty() ? std::vector<SourceLine>() : std::vector<SourceLine>{inner};
   }
   const Dwarf_Addr in_unit = here - bias;
@@ -157,7 +160,7 @@ std::vector<SourceLine> DwarfLines::lookup(std::uint64_t address) {
     if (chain.empty() || dwarf_tag(&chain.front()) != DW_TAG_subprogram) chain.insert(chain.begin(), outermost);
   }
   if (chain.empty()) {
-    inner.function = symbol_at(here);
+    inner.function = demangled(symbol_at(here).c_str());
     return inner.function.empty() && inner.file.empty() ? std::vector<SourceLine>() : std::vector<SourceLine>{inner};
   }
 
@@ -168,13 +171,16 @@ std::vector<SourceLine> DwarfLines::lookup(std::uint64_t address) {
     const bool is_outermost = std::next(die) == chain.rend();
     const char* name = linkage_name(&*die);
     const char* plain = dwarf_diename(&*die);
-    // Only functions that other units can see have a linkage name; that of the others is in the symbol table, if at
-    // all.
-    if (name != nullptr)
+    // gcc gives a linkage name only to functions that other units can see; that of the others, which says more than
+    // their plain name, may be in the symbol table.
+    const std::string symbol = name == nullptr && is_outermost ? symbol_at(here) : std::string();
+    if (name != nullptr) {
       line.function = demangled(name);
-    else if (is_outermost)
-      line.function = symbol_at(here);
-    if (line.function.empty() && plain != nullptr) line.function = plain;
+    } else if (plain == nullptr || is_mangled(symbol)) {
+      line.function = demangled(symbol.c_str());
+    } else {
+      line.function = plain;
+    }
     line.inlined = !is_outermost;
     lines.push_back(line);
 
@@ -228,7 +234,9 @@ std::string DwarfLines::symbol_at(Dwarf_Addr address) const {
   GElf_Off offset = 0;
   GElf_Sym symbol;
   const char* name = dwfl_module_addrinfo(module_, address, &offset, &symbol, nullptr, nullptr, nullptr);
-  return name == nullptr ? std::string() : demangled(name);
+  if (name == nullptr) return {};
+  // Without the version that a library's symbol may have: "__libc_start_main@@GLIBC_2.34".
+  return {name, std::strcspn(name, "@")};
 }
 
 }  // namespace leakdir::tool

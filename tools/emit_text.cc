@@ -145,7 +145,8 @@ class TextReport {
 
   void put_bad_free(const BadFree& bad_free) {
     put("\n{} at {}", red(fmt::format("bad free: {}", ledger::kBadFreeNames[bad_free.kind])), hex_of(bad_free.address));
-    if (bad_free.block != 0) put(", block {} of {}", hex_of(bad_free.block), bytes_of(bad_free.block_bytes));
+    if (bad_free.block != 0) put(", block {}", hex_of(bad_free.block));
+    if (bad_free.block_bytes != 0) put(" of {}", bytes_of(bad_free.block_bytes));
     const Thread& thread = snapshot_.threads[bad_free.thread];
     if (thread.tid != 0) put(", thread {} {}", thread.tid, printable(thread.name));
     put(", {}\n", utc_of(bad_free.time_ns));

@@ -8,6 +8,7 @@
 #include <atomic>
 
 #include "base.hh"
+#include "clock.hh"
 #include "history.hh"
 #include "ledger_file.hh"
 #include "live_table.hh"

@@ -41,9 +41,10 @@ struct WalkFrame {
   std::uintptr_t bp_slot;
 };
 
-// The part of the thread's own stack that is known to be readable for as long as the thread lives; see
-// fast_walk_reach.hh.
+// The part of the thread's own stack that is known to be readable for as long as the thread lives, and which thread
+// that is; see fast_walk_reach.hh.
 struct StackReach {
+  std::uintptr_t thread;
   std::uintptr_t lo;
   std::uintptr_t hi;
   std::uintptr_t foreign;
@@ -58,9 +59,9 @@ struct CfaSlot {
 };
 inline constexpr unsigned kMaxCfaSlots = 4;
 
-// Of one thread: all zero at its start (a new thread on an old one's stack needs new zeros), plain data, never copied
-// or moved. The previous walk is frames[current][begin .. end), innermost first; end 0: there is none. New frames are
-// put before it, or, when there is no room or nothing of it holds, into the other array.
+// Of one thread at a time, all zero at first, plain data, never copied or moved; when the thread has ended, another one
+// may use it as it is. The previous walk is frames[current][begin .. end), innermost first; end 0: there is none. New
+// frames are put before it, or, when there is no room or nothing of it holds, into the other array.
 inline constexpr unsigned kFastWalkRoom = 32;
 struct FastWalkState {
   WalkFrame frames[2][kFastWalkRoom + kFastWalkMaxFrames];

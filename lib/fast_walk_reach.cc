@@ -53,9 +53,9 @@ bool is_mapped(std::uintptr_t begin, std::uintptr_t end) {
 }
 
 // Above the first frame of the initial thread the kernel keeps arguments, environment and the bytes for AT_RANDOM.
-std::uintptr_t top_of_stack(std::uintptr_t thread_top) {
+std::uintptr_t top_of_stack(std::uintptr_t thread) {
   const bool is_initial = syscall(SYS_gettid) == syscall(SYS_getpid);
-  return (is_initial ? getauxval(AT_RANDOM) : thread_top) & ~std::uintptr_t{7};
+  return (is_initial ? getauxval(AT_RANDOM) : thread) & ~std::uintptr_t{7};
 }
 
 enum class Ask : int { kUnknown, kYes, kNo };
@@ -79,16 +79,23 @@ bool can_ask() noexcept {
   return ask == Ask::kYes;
 }
 
-bool is_own_stack(StackReach& reach, std::uintptr_t sp, std::uintptr_t thread_top) noexcept {
-  if (sp >= reach.lo && sp < reach.hi) return true;
+bool is_own_stack(StackReach& reach, std::uintptr_t sp, std::uintptr_t thread) noexcept {
+  if (reach.thread == thread && sp >= reach.lo && sp < reach.hi) return true;
   if (!can_ask()) return false;
+  // What was proven for a thread that has ended says nothing of this one's stack. In this order, here and below: a
+  // handler that leaves by longjmp in between must leave nothing behind that was not proven.
+  if (reach.thread != thread) {
+    reach.hi = 0;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    reach.foreign = 0;
+    reach.thread = thread;
+  }
   const std::uintptr_t region = sp >> kForeignShift;
   if (region == reach.foreign) return false;
 
   ErrnoKeeper keeper;
   if (reach.hi == 0) {
-    // In this order: a handler that leaves by longjmp in between must not leave [0, top) behind.
-    reach.lo = top_of_stack(thread_top);
+    reach.lo = top_of_stack(thread);
     std::atomic_signal_fence(std::memory_order_seq_cst);
     reach.hi = reach.lo;
   }

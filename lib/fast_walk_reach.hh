@@ -27,8 +27,8 @@ namespace leakdir {
 [[nodiscard]] bool can_ask() noexcept;
 
 // Whether [sp, reach.hi) is part of the thread's own stack and proven readable; tries to prove it if it is not yet.
-// `thread_top` lies above the stack of each thread but the initial one.
-[[nodiscard]] bool is_own_stack(StackReach& reach, std::uintptr_t sp, std::uintptr_t thread_top) noexcept;
+// `thread` is this thread's control block, which lies above the stack of each thread but the initial one.
+[[nodiscard]] bool is_own_stack(StackReach& reach, std::uintptr_t sp, std::uintptr_t thread) noexcept;
 
 // The first address behind `sp` that is not known to be readable, for the stack in use, whichever it is.
 [[nodiscard]] inline std::uintptr_t readable_end_at(std::uintptr_t sp) noexcept {

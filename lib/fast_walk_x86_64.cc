@@ -118,10 +118,11 @@ struct Readable {
 };
 
 inline Readable readable_from(FastWalkState& state, std::uintptr_t sp) {
-  if (__builtin_expect(sp >= state.reach.lo && sp < state.reach.hi, 1)) return {state.reach.hi, true};
-  std::uintptr_t thread_top;  // the thread control block begins with its own address
-  asm("mov %%fs:0, %0" : "=r"(thread_top));
-  if (is_own_stack(state.reach, sp, thread_top)) return {state.reach.hi, true};
+  std::uintptr_t thread;  // its control block, which begins with its own address and lies above its stack
+  asm("mov %%fs:0, %0" : "=r"(thread));
+  const StackReach& reach = state.reach;
+  if (__builtin_expect(sp >= reach.lo && sp < reach.hi && reach.thread == thread, 1)) return {reach.hi, true};
+  if (is_own_stack(state.reach, sp, thread)) return {reach.hi, true};
   return {can_ask() ? readable_end_at(sp) : 0, false};
 }
 

@@ -45,7 +45,7 @@ constexpr std::uint64_t kStopNs = 5000000000;
 constexpr std::uint64_t kAllSignals = ~std::uint64_t{0};
 
 std::uint64_t look_interval_ns = 50000000;
-std::uint64_t young_ticks = 40000;
+std::uint64_t young_ns = 40000000;
 char* stack = nullptr;
 
 State state() { return static_cast<State>(process->helper_state.load(std::memory_order_acquire)); }
@@ -131,7 +131,7 @@ void rest(int folder, bool something_later) {
     return;
   }
   process->helper_idle.store(1);
-  if (look(folder, young_ticks, false)) {
+  if (look(folder, young_ns, false)) {
     process->helper_idle.store(0);
     sys::wait_on(&process->helper_wake, wake, look_interval_ns);
   } else {
@@ -147,7 +147,7 @@ int helper_main(void*) {
   sys::call(SYS_prctl, PR_SET_NAME, reinterpret_cast<long>("leakdir"));
   const int folder = open_record_dir();
   while (!is_asked_to_end()) {
-    const bool later = folder >= 0 && look(folder, young_ticks, false);
+    const bool later = folder >= 0 && look(folder, young_ns, false);
     obey_control();
     watch_config();
     obey_flush(folder);
@@ -211,7 +211,7 @@ LEAKDIR_SLOW bool start_or_wake_helper() {
 
 void configure_helper(std::uint32_t delay_ms, const char* config_path) {
   look_interval_ns = std::uint64_t{delay_ms} * 500000;
-  young_ticks = std::uint64_t{delay_ms} * 400;  // seen young at one look, it has its file at the next, in time
+  young_ns = std::uint64_t{delay_ms} * 400000;  // seen young at one look, it has its file at the next, in time
   process->helper_idle.store(1);
   set_watched_config(config_path);
 }

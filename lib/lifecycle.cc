@@ -20,6 +20,7 @@
 
 #include "bad_free.hh"
 #include "base.hh"
+#include "clock.hh"
 #include "config_watch.hh"
 #include "guard.hh"
 #include "helper.hh"
@@ -162,7 +163,6 @@ void describe_process(ledger::Header& header) {
   header.option_delay_ms = options.delay_ms;
   header.option_min_size = options.min_size;
   header.option_max_files = options.max_files;
-  header.tick_ns_q32 = std::uint64_t{1000} << 32;
 }
 
 void sign(ledger::Header& header) {
@@ -207,6 +207,7 @@ void flush_stdio() {
 void end_ledger(const LiveTotals& totals) {
   ledger::Header& header = *ledger_file.header();
   header.files_over_limit = totals.blocks > header.option_max_files ? totals.without_file : 0;
+  tune_clock(header);
   header.exit_realtime_ns = sys::realtime_ns();
   __atomic_store_n(&header.state, static_cast<std::uint32_t>(ledger::ProcessState::kExited), __ATOMIC_RELEASE);
   ledger_file.trim();
@@ -276,8 +277,7 @@ void start(int, char**, char** environment) {
   process_generation = static_cast<std::uint32_t>(sys::pid());
   ledger::Header& header = *ledger_file.header();
   describe_process(header);
-  start_clock();
-  header.start_realtime_ns = sys::realtime_ns();
+  start_clock(header);
   header.program = ledger_file.add_text(program_path);
   header.directory = ledger_file.add_text(record_dir());
   if (__lsan_default_suppressions != nullptr && __lsan_default_suppressions() != nullptr) {
@@ -308,12 +308,12 @@ void describe_child(const ledger::Header& parent) {
   header.directory = ledger_file.add_text(record_dir());
   header.parent_pid = parent.pid;
   // Clock and numbers go on, so that what a block inherited says of its birth stays true.
-  header.start_realtime_ns = parent.start_realtime_ns;
   header.sequence = parent.sequence;
 }
 
 void ready_to_record(bool recording) {
   ledger::Header& header = *ledger_file.header();
+  tune_clock(header);
   header.recording = recording ? 1 : 0;
   header.pauses = recording ? 0 : 1;
   sign(header);

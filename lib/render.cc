@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "render.hh"
 
+#include "clock.hh"
 #include "ledger_file.hh"
 #include "record.hh"
 
@@ -27,7 +28,7 @@ RecordOrigin origin_of(std::uint32_t thread_index, std::uint64_t ticks) {
   const ledger::Thread* thread = thread_index != 0 ? ledger_file.thread(thread_index) : nullptr;
   return {thread != nullptr ? thread->tid : 0,
           thread != nullptr ? thread->name : "?",
-          header.start_realtime_ns + ticks * (header.tick_ns_q32 >> 32),
+          realtime_of_ticks(ticks),
           ledger_file.text(header.program),
           program != nullptr ? program->build_id : nullptr,
           program != nullptr ? program->build_id_bytes : 0};

@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "bad_free.hh"
+#include "clock.hh"
 #include "guard.hh"
 #include "history.hh"
 #include "ledger_file.hh"

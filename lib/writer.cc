@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "base.hh"
+#include "clock.hh"
 #include "helper.hh"
 #include "ledger_file.hh"
 #include "process.hh"
@@ -25,10 +26,9 @@ using ledger::WriteMode;
 
 std::atomic<WriteMode> mode{WriteMode::kBehind};
 std::uint64_t most_files = 0;
-std::uint64_t delay_ticks = 0;
+std::uint64_t delay_ns = 0;
 std::atomic<std::uint64_t> files{0};
 std::atomic<std::uint64_t> next_look_ticks{0};  // without a helper: when a hook looks next
-std::uint64_t clock_start_ns = 0;
 
 // Freed records whose file is still there: a chain by word 3, like the free records of live_table.cc.
 std::atomic<std::uint32_t> gone_blocks{0};
@@ -134,7 +134,7 @@ bool look_at(RecordFolder folder, std::uint32_t index, std::uint64_t now, std::u
 void configure_writer(const Options& options) {
   mode.store(options.write, std::memory_order_relaxed);
   most_files = options.max_files;
-  delay_ticks = std::uint64_t{options.delay_ms} * 1000;
+  delay_ns = std::uint64_t{options.delay_ms} * 1000000;
   files.store(0, std::memory_order_relaxed);
   gone_blocks.store(0, std::memory_order_relaxed);
   if (look_buffer == nullptr) look_buffer = static_cast<char*>(sys::map_private(kLookBuffer));
@@ -147,8 +147,8 @@ void block_became_live(std::uint64_t address, ThreadState& thread, const Reentry
     case WriteMode::kBehind:
       if (LEAKDIR_LIKELY(helper_is_needed())) return;
       if (now_ticks() >= next_look_ticks.load(std::memory_order_relaxed)) {
-        next_look_ticks.store(now_ticks() + delay_ticks / 2, std::memory_order_relaxed);
-        look(RecordFolder::kNone, delay_ticks / 2, false);
+        next_look_ticks.store(now_ticks() + ticks_of_ns(delay_ns / 2), std::memory_order_relaxed);
+        look(RecordFolder::kNone, delay_ns / 2, false);
       }
       return;
     case WriteMode::kSync:
@@ -185,13 +185,15 @@ TakenBlock block_is_set_aside(TakenBlock block) {
   return block;
 }
 
-bool look(int descriptor, std::uint64_t min_age_ticks, bool everything) {
+bool look(int descriptor, std::uint64_t min_age_ns, bool everything) {
   const TryLock lock(process->pass_lock, everything ? kLookTries : 1);
   if (!lock.taken() || look_buffer == nullptr) return true;
   const RecordFolder folder = {descriptor};
   remove_files_of_gone_blocks(folder);
   bool later = false;
+  tune_clock(*ledger_file.header());
   const std::uint64_t now = now_ticks();
+  const std::uint64_t min_age_ticks = ticks_of_ns(min_age_ns);
   const std::uint32_t records = block_records();
   for (std::uint32_t page = 0; page * ledger::kBlocksPerPage < records; ++page) {
     if (!take_page_mark(page) && !everything) continue;
@@ -229,9 +231,5 @@ LiveTotals count_live(std::uint64_t since_sequence) {
   }
   return totals;
 }
-
-void start_clock() { clock_start_ns = sys::monotonic_ns(); }
-
-std::uint64_t now_ticks() { return (sys::monotonic_ns() - clock_start_ns) / 1000; }
 
 }  // namespace leakdir

@@ -34,9 +34,9 @@ TakenBlock block_is_set_aside(TakenBlock block);
 // not to be reached; then nothing was done.
 bool write_all_records();
 
-// One look: files for what is older than `min_age_ticks`, no files for what is gone. `folder` as for create_record.
+// One look: files for what is older than `min_age_ns`, no files for what is gone. `folder` as for create_record.
 // Returns whether something is left that will be due later. Only one look at a time: false if there is one already.
-bool look(int folder, std::uint64_t min_age_ticks, bool everything);
+bool look(int folder, std::uint64_t min_age_ns, bool everything);
 
 // From now on at once.
 void write_at_once();
@@ -46,9 +46,5 @@ struct LiveTotals {
   std::uint64_t blocks, bytes, without_file;
 };
 LiveTotals count_live(std::uint64_t since_sequence);
-
-// Ticks of the ledger's clock, now.
-std::uint64_t now_ticks();
-void start_clock();
 
 }  // namespace leakdir

@@ -26,6 +26,7 @@ struct PerThread {
   std::uintptr_t previous[kMax];
   unsigned previous_count;
   unsigned calls;
+  leakdir::FastWalkState* lent;
   bool is_inside;
 };
 thread_local PerThread t_own;
@@ -75,18 +76,20 @@ int compare_with(leakdir::FastWalkState& state, const leakdir::WalkStart& start,
 void compare_all(const leakdir::WalkStart& start, const std::uintptr_t* boost, unsigned boost_count) {
   PerThread& own = t_own;
   unsigned reused;
-  const int n = compare_with(own.state, start, kMax, boost, boost_count, &reused);
+  const int n = compare_with(own.lent != nullptr ? *own.lent : own.state, start, kMax, boost, boost_count, &reused);
   g_compared.fetch_add(1, std::memory_order_relaxed);
   if (n == leakdir::kCannot) {
     g_declined.fetch_add(1, std::memory_order_relaxed);
   } else {
     const auto count = static_cast<unsigned>(n);
-    if (reused > own.previous_count || memcmp(own.fast + count - reused, own.previous + own.previous_count - reused,
-                                              reused * sizeof own.fast[0]) != 0) {
-      fail("frames called reused that are others", own.previous, own.previous_count, count);
+    if (own.lent == nullptr) {  // or its previous walk is not known here
+      if (reused > own.previous_count || memcmp(own.fast + count - reused, own.previous + own.previous_count - reused,
+                                                reused * sizeof own.fast[0]) != 0) {
+        fail("frames called reused that are others", own.previous, own.previous_count, count);
+      }
+      memcpy(own.previous, own.fast, count * sizeof own.fast[0]);
+      own.previous_count = count;
     }
-    memcpy(own.previous, own.fast, count * sizeof own.fast[0]);
-    own.previous_count = count;
     g_frames.fetch_add(count, std::memory_order_relaxed);
     g_reused.fetch_add(reused, std::memory_order_relaxed);
   }
@@ -115,6 +118,8 @@ void compare_from(const leakdir::WalkStart& start) noexcept {
   compare_all(start, own.boost + skip, count);
   own.is_inside = false;
 }
+
+void compare_with_state(leakdir::FastWalkState* state) noexcept { t_own.lent = state; }
 
 void compare_here() noexcept { compare_from(leakdir::walk_start_here()); }
 

@@ -26,6 +26,9 @@ Counts counts() noexcept;
 // depth limits. Calls from inside itself (Boost allocating, a signal) do nothing.
 void compare_from(const leakdir::WalkStart& start) noexcept;
 
+// From now on this thread's comparisons use `state`, as if another thread had left it; nullptr: its own again.
+void compare_with_state(leakdir::FastWalkState* state) noexcept;
+
 // Compares the stack of the function that calls this.
 [[gnu::noinline]] void compare_here() noexcept;
 

@@ -140,18 +140,35 @@ TEST(ReachTest, ExtendsUpToWhatCannotBeRead) {
 TEST(ReachTest, KnowsTheStackOfEachThread) {
   const auto check = [] {
     const int local = 0;
-    std::uintptr_t thread_top;
-    asm("mov %%fs:0, %0" : "=r"(thread_top));
+    std::uintptr_t thread;
+    asm("mov %%fs:0, %0" : "=r"(thread));
     StackReach reach = {};
-    EXPECT_TRUE(is_own_stack(reach, number(&local), thread_top));
+    EXPECT_TRUE(is_own_stack(reach, number(&local), thread));
     EXPECT_LE(reach.lo, number(&local));
     EXPECT_GT(reach.hi, number(&local));
     const GuardedPages pages(2);
-    EXPECT_FALSE(is_own_stack(reach, number(pages.begin()) + 64, thread_top));
-    EXPECT_TRUE(is_own_stack(reach, number(&local), thread_top));
+    EXPECT_FALSE(is_own_stack(reach, number(pages.begin()) + 64, thread));
+    EXPECT_TRUE(is_own_stack(reach, number(&local), thread));
   };
   check();
   std::thread(check).join();
+}
+
+TEST(ReachTest, TrustsNothingThatAnEndedThreadProved) {
+  StackReach reach = {};
+  std::uintptr_t there = 0;
+  std::thread([&] {
+    const int local = 0;
+    there = number(&local);
+    std::uintptr_t thread;
+    asm("mov %%fs:0, %0" : "=r"(thread));
+    EXPECT_TRUE(is_own_stack(reach, there, thread));
+  }).join();
+  const int local = 0;
+  std::uintptr_t thread;
+  asm("mov %%fs:0, %0" : "=r"(thread));
+  EXPECT_FALSE(is_own_stack(reach, there, thread));
+  EXPECT_TRUE(is_own_stack(reach, number(&local), thread));
 }
 
 std::string stack_size_line() {

@@ -33,6 +33,7 @@ const Scenario kScenarios[] = {
     {"assembly_without_tables", assembly_without_tables, true},
     {"made_at_run_time", made_at_run_time, false},
     {"threads", threads, true},
+    {"one_state_for_many_threads", one_state_for_many_threads, true},
     {"small_and_lent_stacks", small_and_lent_stacks, true},
     {"forked_children", forked_children, true},
     {"plugins", plugins, false},

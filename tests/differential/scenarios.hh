@@ -44,6 +44,7 @@ void released_coroutine_stacks();
 void assembly_without_tables();
 void made_at_run_time();
 void threads();
+void one_state_for_many_threads();
 void small_and_lent_stacks();
 void forked_children();
 void plugins();

@@ -57,6 +57,26 @@ void threads() {
   for (auto& thread : all) thread.join();
 }
 
+void one_state_for_many_threads() {
+  // Stacks of different sizes come and go at the same addresses, under a state that the threads hand on.
+  static leakdir::FastWalkState handed_on;
+  for (int i = 0; i < 40; ++i) {
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 256 * 1024 + static_cast<std::size_t>(i * 7 % 5) * 512 * 1024);
+    pthread_t thread;
+    const auto body = [](void*) -> void* {
+      compare_with_state(&handed_on);
+      for (int depth : {0, 1, 5, 5, 30}) down(depth);
+      compare_with_state(nullptr);
+      return nullptr;
+    };
+    if (pthread_create(&thread, &attributes, body, nullptr) != 0) abort();
+    pthread_join(thread, nullptr);
+    pthread_attr_destroy(&attributes);
+  }
+}
+
 void small_and_lent_stacks() {
   const std::size_t bytes = PTHREAD_STACK_MIN + 96 * 1024;
   pthread_attr_t attributes;

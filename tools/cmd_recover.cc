@@ -41,7 +41,9 @@ class RecoverCommand : public Command {
                          count_of(done.over_limit, "live block"));
     for (const auto& warnings : {snapshot.warnings, done.warnings})
       for (const auto& warning : warnings) out += fmt::format("warning: {}\n", printable(warning));
-    write_output("", out);
+    Output output("");
+    output.write(out);
+    output.finish();
     return 0;
   }
 

@@ -59,7 +59,14 @@ class ReportCommand : public Command {
 
     Report report{snapshot, grouped, lines, shown, options.min_age_ns > 0, snapshot.warnings};
     for (auto& warning : symbols->warnings()) report.warnings.push_back(std::move(warning));
-    write_output(output_, format_ == "json" ? emit_json(report) : emit_text(report, wants_colour(color_, output_)));
+    Output output(output_);
+    const Sink sink = [&](std::string_view text) { output.write(text); };
+    if (format_ == "json") {
+      emit_json(report, sink);
+    } else {
+      emit_text(report, wants_colour(color_, output_), sink);
+    }
+    output.finish();
     return grouped.blocks != 0 || snapshot.bad_frees_seen != 0 ? error_exitcode_ : 0;
   }
 

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The formats of a report; one file each, emit_<format>.cc. Pure functions: the whole output as a string.
+// The formats of a report; one file each, emit_<format>.cc. They hand their output over piece by piece: the whole of it
+// may be larger than the machine's memory.
 
 #pragma once
 
-#include <string>
+#include <functional>
+#include <string_view>
 
 #include "report_model.hh"
 
 namespace leakdir::tool {
 
-std::string emit_text(const Report& report, bool is_coloured);
-std::string emit_json(const Report& report);
+using Sink = std::function<void(std::string_view)>;
+
+void emit_text(const Report& report, bool is_coloured, const Sink& sink);
+void emit_json(const Report& report, const Sink& sink);
 
 }  // namespace leakdir::tool

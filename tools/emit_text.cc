@@ -15,26 +15,42 @@ namespace {
 
 class TextReport {
  public:
-  TextReport(const Report& report, bool is_coloured)
-      : report_(report), snapshot_(report.snapshot), grouped_(report.grouped), is_coloured_(is_coloured) {}
+  TextReport(const Report& report, bool is_coloured, const Sink& sink)
+      : report_(report),
+        snapshot_(report.snapshot),
+        grouped_(report.grouped),
+        is_coloured_(is_coloured),
+        sink_(sink),
+        frame_texts_(snapshot_.frames.size()) {}
 
-  std::string make() {
+  void make() {
     put_process();
     put_totals();
-    for (std::size_t i = 0; i < report_.shown; ++i) put_group(grouped_.groups[i]);
+    for (std::size_t i = 0; i < report_.shown; ++i) {
+      put_group(grouped_.groups[i]);
+      hand_over();
+    }
     put_rest();
-    for (const auto& bad_free : snapshot_.bad_frees) put_bad_free(bad_free);
+    for (const auto& bad_free : snapshot_.bad_frees) {
+      put_bad_free(bad_free);
+      hand_over();
+    }
     if (snapshot_.bad_frees_seen > snapshot_.bad_frees.size())
       put("\n{} more, of which the ledger kept no details\n",
           count_of(snapshot_.bad_frees_seen - snapshot_.bad_frees.size(), "bad free"));
     put_remarks();
-    return std::move(out_);
+    hand_over();
   }
 
  private:
   template <class... Arguments>
   void put(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
     fmt::format_to(std::back_inserter(out_), format, std::forward<Arguments>(arguments)...);
+  }
+
+  void hand_over() {
+    sink_(out_);
+    out_.clear();
   }
 
   std::string bold(const std::string& text) const { return is_coloured_ ? "\x1b[1m" + text + "\x1b[0m" : text; }
@@ -125,16 +141,23 @@ class TextReport {
         put("    at {}:{}\n", printable(snapshot_.places[frame.module]), frame.pc);
         continue;
       }
-      if (report_.lines[index].empty()) put("    #{} {}\n", number++, where(frame));
-      for (const auto& line : report_.lines[index]) {
-        put("    #{} {}", number++, line.function.empty() ? "??" : bold(printable(line.function)));
-        if (line.file.empty())
-          put(" {}", dim(where(frame)));
-        else
-          put(" {}:{}", printable(line.file), line.line);
-        put("{}\n", line.inlined ? " (inlined)" : "");
-      }
+      for (const auto& text : texts_of(index)) put("    #{} {}\n", number++, text);
     }
+  }
+
+  // A frame's lines without their numbers, made once: stacks share most of their frames.
+  const std::vector<std::string>& texts_of(std::uint32_t index) {
+    auto& texts = frame_texts_[index];
+    if (!texts.empty()) return texts;
+    const std::string place = where(snapshot_.frames[index]);
+    for (const auto& line : report_.lines[index]) {
+      const std::string function = line.function.empty() ? "??" : bold(readable_function(line.function));
+      texts.push_back(line.file.empty() ? function + " " + dim(place)
+                                        : fmt::format("{} {}:{}", function, printable(line.file), line.line));
+      if (line.inlined) texts.back() += " (inlined)";
+    }
+    if (texts.empty()) texts.push_back(place);
+    return texts;
   }
 
   // For addr2line, where no line is known.
@@ -172,11 +195,15 @@ class TextReport {
   const Snapshot& snapshot_;
   const Grouped& grouped_;
   bool is_coloured_;
+  const Sink& sink_;
   std::string out_;
+  std::vector<std::vector<std::string>> frame_texts_;
 };
 
 }  // namespace
 
-std::string emit_text(const Report& report, bool is_coloured) { return TextReport(report, is_coloured).make(); }
+void emit_text(const Report& report, bool is_coloured, const Sink& sink) {
+  TextReport(report, is_coloured, sink).make();
+}
 
 }  // namespace leakdir::tool

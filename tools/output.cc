@@ -16,20 +16,47 @@
 
 namespace leakdir::tool {
 
-void write_output(const std::string& path, const std::string& text) {
-  const std::string name = path.empty() ? "standard output" : path;
-  int descriptor = path.empty() ? STDOUT_FILENO : open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (descriptor < 0) throw Error(fmt::format("cannot write {}: {}", name, std::strerror(errno)));
-  int error = 0;
-  for (std::size_t done = 0; done < text.size() && error == 0;) {
-    ssize_t wrote = write(descriptor, text.data() + done, text.size() - done);
-    if (wrote >= 0)
+namespace {
+
+constexpr std::size_t kPieceBytes = 1 << 18;
+
+}  // namespace
+
+Output::Output(const std::string& path)
+    : name_(path.empty() ? "standard output" : path),
+      descriptor_(path.empty() ? STDOUT_FILENO : open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {
+  if (descriptor_ < 0) fail();
+}
+
+Output::~Output() {
+  if (descriptor_ > STDERR_FILENO) close(descriptor_);
+}
+
+void Output::fail() const { throw Error(fmt::format("cannot write {}: {}", name_, std::strerror(errno))); }
+
+void Output::write(std::string_view text) {
+  waiting_ += text;
+  if (waiting_.size() >= kPieceBytes) flush();
+}
+
+void Output::flush() {
+  for (std::size_t done = 0; done < waiting_.size();) {
+    ssize_t wrote = ::write(descriptor_, waiting_.data() + done, waiting_.size() - done);
+    if (wrote >= 0) {
       done += static_cast<std::size_t>(wrote);
-    else if (errno != EINTR)
-      error = errno;
+    } else if (errno != EINTR) {
+      fail();
+    }
   }
-  if (!path.empty() && close(descriptor) != 0 && error == 0) error = errno;
-  if (error != 0) throw Error(fmt::format("cannot write {}: {}", name, std::strerror(error)));
+  waiting_.clear();
+}
+
+void Output::finish() {
+  flush();
+  if (descriptor_ <= STDERR_FILENO) return;
+  const int descriptor = descriptor_;
+  descriptor_ = -1;
+  if (close(descriptor) != 0) fail();  // some file systems say only now that there was no room
 }
 
 bool wants_colour(const std::string& when, const std::string& path) {

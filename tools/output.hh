@@ -5,11 +5,30 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace leakdir::tool {
 
-// `path` empty: standard output.
-void write_output(const std::string& path, const std::string& text);
+class Output {
+ public:
+  // `path` empty: standard output.
+  explicit Output(const std::string& path);
+  ~Output();
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+
+  void write(std::string_view text);
+  // What was written counts only after this.
+  void finish();
+
+ private:
+  void flush();
+  [[noreturn]] void fail() const;
+
+  std::string name_;
+  int descriptor_;
+  std::string waiting_;
+};
 
 // `when` is auto, always or never; auto asks the terminal, and NO_COLOR (https://no-color.org).
 bool wants_colour(const std::string& when, const std::string& path);

@@ -6,6 +6,9 @@
 
 #include <fmt/format.h>
 
+#include <iterator>
+#include <utility>
+
 #include "text.hh"
 
 namespace leakdir::tool {
@@ -54,8 +57,24 @@ std::string_view name_of(State state) {
   }
 }
 
+std::string readable_function(std::string_view name) {
+  static constexpr std::pair<std::string_view, std::string_view> kShort[] = {
+      {"std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >", "std::string"},
+      {"std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char>>", "std::string"},
+      {"std::basic_string<char, std::char_traits<char>, std::allocator<char> >", "std::string"},
+      {"std::__1::basic_string<char, std::__1::char_traits<char>, std::__1::allocator<char> >", "std::string"},
+      {"std::__1::basic_string<char, std::__1::char_traits<char>, std::__1::allocator<char>>", "std::string"},
+  };
+  std::string readable = printable(name);
+  for (const auto& [spelled_out, in_public] : kShort)
+    for (std::size_t at = 0; (at = readable.find(spelled_out, at)) != std::string::npos; at += in_public.size())
+      readable.replace(at, spelled_out.size(), in_public);
+  return readable;
+}
+
 std::string printable(std::string_view text) {
   std::string safe;
+  safe.reserve(text.size());
   for (char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte == 0x7f)

@@ -20,4 +20,7 @@ std::string hex_of(std::uint64_t number);                          // "0x4009f7"
 std::string_view name_of(State state);
 std::string printable(std::string_view text);  // control characters as \x1b
 
+// A function's name for reading: what the C++ library calls std::string in public, it spells out in the symbol.
+std::string readable_function(std::string_view name);
+
 }  // namespace leakdir::tool

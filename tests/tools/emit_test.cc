@@ -69,11 +69,14 @@ class Emit : public testing::Test {
     const Grouped grouped = group(snapshot, options);
     const std::size_t shown = std::min(top, grouped.groups.size());
     const FrameLines lines = symbolise(snapshot, shown_stacks(snapshot, grouped, shown), symbols);
-    return print(Report{snapshot, grouped, lines, shown, options.min_age_ns > 0, snapshot.warnings});
+    std::string out;
+    print(Report{snapshot, grouped, lines, shown, options.min_age_ns > 0, snapshot.warnings},
+          [&out](std::string_view piece) { out += piece; });
+    return out;
   }
 
   std::string text(std::size_t top = ~std::size_t{0}, const GroupOptions& options = {}) {
-    return emit([](const Report& report) { return emit_text(report, false); }, top, options);
+    return emit([](const Report& report, const Sink& sink) { emit_text(report, false, sink); }, top, options);
   }
 
   nlohmann::json json(std::size_t top = ~std::size_t{0}) { return nlohmann::json::parse(emit(emit_json, top)); }
@@ -207,7 +210,7 @@ TEST_F(Emit, NamesCannotReachTheTerminalAsCommands) {
 TEST_F(Emit, ColourOnlyAddsToTheText) {
   two_stacks();
   one_bad_free();
-  std::string coloured = emit([](const Report& report) { return emit_text(report, true); });
+  std::string coloured = emit([](const Report& report, const Sink& sink) { emit_text(report, true, sink); });
   EXPECT_THAT(coloured, HasSubstr("\x1b[1m"));
   std::string plain;
   for (std::size_t i = 0; i < coloured.size(); ++i) {

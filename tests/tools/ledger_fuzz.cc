@@ -40,7 +40,10 @@ bool try_bytes(std::string_view bytes, bool is_running) {
     NoSymbols none;
     const FrameLines lines = symbolise(snapshot, shown_stacks(snapshot, grouped, grouped.groups.size()), none);
     const Report report{snapshot, grouped, lines, grouped.groups.size(), false, snapshot.warnings};
-    std::size_t total = emit_text(report, true).size() + emit_json(report).size();
+    std::size_t total = 0;
+    const Sink count = [&total](std::string_view piece) { total += piece.size(); };
+    emit_text(report, true, count);
+    emit_json(report, count);
     for (const auto& block : snapshot.blocks) total += record_text(snapshot, block).size();
     for (const auto& bad_free : snapshot.bad_frees) total += bad_free_text(snapshot, bad_free).size();
     return total != 0;

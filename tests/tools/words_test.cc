@@ -39,5 +39,12 @@ TEST(Words, ControlCharactersDoNotReachTheTerminal) {
   EXPECT_EQ(printable("größe"), "größe");
 }
 
+TEST(Words, AStringIsNotSpelledOut) {
+  const std::string spelled_out = "std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >";
+  EXPECT_EQ(readable_function("f(" + spelled_out + ", " + spelled_out + " const&)"),
+            "f(std::string, std::string const&)");
+  EXPECT_EQ(readable_function("main\x1b"), "main\\x1b");
+}
+
 }  // namespace
 }  // namespace leakdir::tool

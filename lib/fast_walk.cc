@@ -4,16 +4,64 @@
 
 #include "fast_walk.hh"
 
+#include <errno.h>
+#include <link.h>
+#include <sys/auxv.h>
+
+#include <cstddef>
+
 #include "fast_walk_rule.hh"
+
+extern "C" {
+extern decltype(dl_iterate_phdr) dl_iterate_phdr __attribute__((weak));
+}
 
 namespace leakdir {
 
 RuleCache g_rules;
 std::atomic<std::uintptr_t> g_walk_generation{0};
 
+std::atomic<std::uintptr_t> g_loader_begin{0};
+std::atomic<std::uintptr_t> g_loader_bytes{0};
+
 namespace {
+
 std::atomic<bool> g_tables_gone{false};
+std::atomic<unsigned long long> g_unloads_seen{0};
+
+int read_unloads(dl_phdr_info* info, std::size_t size, void* unloads) {
+  if (size >= offsetof(dl_phdr_info, dlpi_subs) + sizeof info->dlpi_subs) {
+    *static_cast<unsigned long long*>(unloads) = info->dlpi_subs;
+  }
+  return 1;  // the same for each module
+}
+
 }  // namespace
+
+void find_loader() noexcept {
+  if (g_loader_begin.load(std::memory_order_relaxed) != 0) return;
+  const int saved = errno;
+  const std::uintptr_t base = getauxval(AT_BASE);
+  errno = saved;
+  if (base == 0) return;  // a static program
+  const auto* header = reinterpret_cast<const ElfW(Ehdr)*>(base);
+  const auto* segments = reinterpret_cast<const ElfW(Phdr)*>(base + header->e_phoff);
+  std::uintptr_t bytes = 0;
+  for (unsigned i = 0; i < header->e_phnum; ++i) {
+    if (segments[i].p_type == PT_LOAD) bytes = segments[i].p_vaddr + segments[i].p_memsz;
+  }
+  g_loader_begin.store(base, std::memory_order_relaxed);
+  g_loader_bytes.store(bytes, std::memory_order_relaxed);
+}
+
+void loader_allocates() noexcept {
+  if (dl_iterate_phdr == nullptr) return;
+  unsigned long long unloads = 0;
+  dl_iterate_phdr(read_unloads, &unloads);
+  if (g_unloads_seen.exchange(unloads, std::memory_order_relaxed) != unloads) {
+    fast_walk_forget(0, ~std::uintptr_t{0});
+  }
+}
 
 void RuleCache::add(std::uint64_t pc, Rule rule) noexcept {
   const std::uint64_t mixed = mix(pc);

@@ -108,7 +108,9 @@ struct WalkStart {
                             unsigned* reused, bool* truncated) noexcept;
 
 // Code in [start, end) was unmapped or changed: what was learned about it, and every thread's previous walk, no longer
-// holds. Costs some microseconds. Safe against walks in other threads.
+// holds. Costs some microseconds. Safe against walks in other threads. Of dlclose the walk learns by itself, from the
+// next walk that starts in the dynamic loader: so the loader's allocations (its return address: is_loader in
+// fast_walk_rule.hh) are to be walked, or this is to be called, also while others are not.
 void fast_walk_forget(std::uintptr_t start, std::uintptr_t end) noexcept;
 
 // From now on the unwind tables are not searched any more: walks over return addresses not met before decline.

@@ -86,6 +86,20 @@ extern RuleCache g_rules;
 // Grows by one with each fast_walk_forget: a previous walk of another generation is not to be trusted.
 extern std::atomic<std::uintptr_t> g_walk_generation;
 
+// Where the dynamic loader's code lies; 0 bytes until find_loader() found it, and in a static program.
+extern std::atomic<std::uintptr_t> g_loader_begin;
+extern std::atomic<std::uintptr_t> g_loader_bytes;
+void find_loader() noexcept;
+
+inline bool is_loader(std::uintptr_t pc) noexcept {
+  return pc - g_loader_begin.load(std::memory_order_relaxed) < g_loader_bytes.load(std::memory_order_relaxed);
+}
+
+// A walk begins in the loader: it allocates. Forgets all rules if a library was unloaded since the last time. The
+// loader allocates for a new library before it maps it, so no rule of an old one survives at the addresses of a new
+// one. Takes the loader's lock for its list of modules, which this thread may hold already.
+void loader_allocates() noexcept;
+
 // fast_walk_tables_gone() was called.
 bool tables_are_gone() noexcept;
 

@@ -77,6 +77,7 @@ bool is_signal_return(std::uintptr_t pc) {
 }
 
 [[gnu::noinline, gnu::cold]] Rule learn(std::uintptr_t pc) {
+  find_loader();
   if (tables_are_gone() || !RuleCache::holds(pc)) return kRuleCannot;
   CfiRow row;
   Rule rule = kRuleCannot;
@@ -301,6 +302,7 @@ int fast_walk(FastWalkState& state, const WalkStart& start, std::uintptr_t* out,
   if (max > kFastWalkMaxFrames) max = kFastWalkMaxFrames;
   if (max == 0) return 0;
 
+  if (__builtin_expect(is_loader(start.pc), 0)) loader_allocates();
   const std::uintptr_t generation = g_walk_generation.load(std::memory_order_acquire);
   if (__builtin_expect(state.generation != generation, 0)) {
     fast_walk_forget_previous(state);

@@ -6,15 +6,14 @@
 // line with its counts to the file that COMPARE_LOG names. COMPARE_EVERY=N compares one call in N: Boost takes its
 // time.
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "compare.hh"
+#include "fast_walk_rule.hh"
 
 extern "C" {
 void* __libc_malloc(size_t);
@@ -26,12 +25,11 @@ namespace {
 
 bool g_ready;
 unsigned g_every = 1;
-int (*g_dlclose)(void*);
 thread_local bool t_is_inside;
 thread_local unsigned t_calls;
 
 void compare(const leakdir::WalkStart& start) {
-  if (!g_ready || t_is_inside || ++t_calls % g_every != 0) return;
+  if (!g_ready || t_is_inside || (++t_calls % g_every != 0 && !leakdir::is_loader(start.pc))) return;
   t_is_inside = true;
   differential::compare_from(start);
   t_is_inside = false;
@@ -39,7 +37,6 @@ void compare(const leakdir::WalkStart& start) {
 
 [[gnu::constructor]] void start() {
   t_is_inside = true;
-  g_dlclose = reinterpret_cast<int (*)(void*)>(dlsym(RTLD_NEXT, "dlclose"));
   if (const char* every = getenv("COMPARE_EVERY")) g_every = static_cast<unsigned>(atoi(every));
   differential::compare_here();  // primes the unwinder
   t_is_inside = false;
@@ -77,11 +74,5 @@ void* calloc(size_t count, size_t size) {
 void* realloc(void* block, size_t size) {
   compare(leakdir::walk_start_here());
   return __libc_realloc(block, size);
-}
-
-int dlclose(void* library) {
-  const int result = g_dlclose(library);
-  leakdir::fast_walk_forget(0, UINTPTR_MAX);
-  return result;
 }
 }

@@ -4,7 +4,7 @@
 # Compares the stacks of programs that know nothing of it, under the preloaded library: a compiler, interpreters, tools.
 # Those that are not installed are left out.
 #
-#   programs.sh LIBRARY
+#   programs.sh LIBRARY RELOAD PLUGIN_A PLUGIN_B
 set -eu
 library=$1
 work=$(mktemp -d)
@@ -45,6 +45,9 @@ compare 1 sort -R /etc/passwd
 compare 1 git --version
 compare 1 bash -c 'for i in 1 2 3; do echo "$(date)"; done'
 compare 1 sqlite3 :memory: 'create table t(a); insert into t values(1),(2); select sum(a) from t;'
+
+compare 1 "$2" "$3" "$4"
+cat "$work/err" >&2
 
 [ $ran -gt 0 ] || exit 77
 [ -s "$COMPARE_LOG" ] || { echo "programs.sh: nothing was compared" >&2; exit 1; }

@@ -17,7 +17,7 @@ using ledger::BlockState;
 // their own do not share cache lines of the index.
 constexpr unsigned kRegionBits = 26;
 constexpr unsigned kTables = 256;
-using Index = ProbeTable<512, 1, 16>;
+using Index = ProbeTable<2048, 1, 14>;
 Index tables[kTables];
 
 // A slot: bits 3 to 34 of the address << 32 | record. Two addresses that differ above that and meet in one table are

@@ -35,7 +35,7 @@ std::vector<std::string> environment_for(const Command& command) {
   std::map<std::string, std::string> all;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string text = *entry;
-    if (text.rfind("LEAKDIR_", 0) == 0) continue;
+    if (text.rfind("LEAKDIR_", 0) == 0 || text.rfind("MALLOC_PERTURB_=", 0) == 0) continue;
     all[text.substr(0, text.find('='))] = text.substr(text.find('=') + 1);
   }
   for (const auto& [name, value] : command.env) all[name] = value;

@@ -15,9 +15,10 @@ namespace leakdir_test {
 
 struct Command {
   std::vector<std::string> argv;
-  std::string cwd;                         // empty: the test's own
-  std::map<std::string, std::string> env;  // on top of the test's own, LEAKDIR_* being taken out of that first
-  std::string input;                       // of stdin; empty: /dev/null
+  std::string cwd;  // empty: the test's own
+  std::map<std::string, std::string>
+      env;            // on top of the test's own without LEAKDIR_* (and MALLOC_PERTURB_, of meson's)
+  std::string input;  // of stdin; empty: /dev/null
   int timeout_seconds = 60;
 };
 

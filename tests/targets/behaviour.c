@@ -100,13 +100,13 @@ int main(void) {
   TRY(calloc(zero, 5));
   TRY(calloc(huge, 16));
   TRY(calloc(most, most));
-  TRY(realloc(NULL, 10));
-  TRY(realloc(NULL, zero));
-  TRY(realloc(NULL, huge));
+  TRY(realloc(hidden(NULL), 10));
+  TRY(realloc(hidden(NULL), zero));
+  TRY(realloc(hidden(NULL), huge));
   TRY(realloc(malloc(10), 10000));
   TRY(realloc(malloc(1000000), 10));
-  TRY(reallocarray(NULL, 3, 5));
-  TRY(reallocarray(NULL, huge, 16));
+  TRY(reallocarray(hidden(NULL), 3, 5));
+  TRY(reallocarray(hidden(NULL), huge, 16));
   TRY(reallocarray(malloc(3), zero, 16));
   TRY(aligned_alloc(64, 128));
   TRY(aligned_alloc(3, 7));

@@ -12,8 +12,8 @@
 static NOINLINE void leak_malloc(void) { LEAK(malloc, 1201, malloc(1201)); }
 static NOINLINE void leak_calloc(void) { LEAK(calloc, 1203, calloc(1, 1203)); }
 static NOINLINE void leak_calloc_array(void) { LEAK(calloc, 1211, calloc(7, 173)); }
-static NOINLINE void leak_realloc_of_null(void) { LEAK(realloc, 1213, realloc(NULL, 1213)); }
-static NOINLINE void leak_reallocarray_of_null(void) { LEAK(reallocarray, 1221, reallocarray(NULL, 3, 407)); }
+static NOINLINE void leak_realloc_of_null(void) { LEAK(realloc, 1213, realloc(hidden(NULL), 1213)); }
+static NOINLINE void leak_reallocarray_of_null(void) { LEAK(reallocarray, 1221, reallocarray(hidden(NULL), 3, 407)); }
 static NOINLINE void leak_aligned_alloc(void) { LEAK(aligned_alloc, 1216, aligned_alloc(64, 1216)); }
 static NOINLINE void leak_memalign(void) { LEAK(memalign, 1217, memalign(128, 1217)); }
 static NOINLINE void leak_valloc(void) { LEAK(valloc, 1223, valloc(1223)); }

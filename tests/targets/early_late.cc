@@ -30,7 +30,7 @@ NOINLINE void leak_in_thread_destructor() { LEAK(malloc, 1439, malloc(1439)); }
 NOINLINE void leak_in_main_thread_destructor() { LEAK(malloc, 1447, malloc(1447)); }
 
 void leak_at_exit() {
-  LEAK(realloc, 1451, realloc(NULL, 1451));
+  LEAK(realloc, 1451, realloc(hidden(NULL), 1451));
   free(freed_at_exit);
 }
 

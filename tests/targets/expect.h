@@ -13,6 +13,12 @@
 
 static void* volatile sink;
 
+#ifdef __clang__
+#define NOINLINE __attribute__((noinline))
+#else
+#define NOINLINE __attribute__((noinline, noclone))
+#endif
+
 // Hides where a pointer comes from, and that it is used.
 static inline void* hidden(void* pointer) {
   __asm__ volatile("" : "+r"(pointer) : : "memory");
@@ -23,7 +29,9 @@ static inline void say(const char* text) {
   if (write(1, text, strlen(text)) < 0) _exit(99);
 }
 
-static inline void expect_live(size_t size, const char* function, int line, const char* call) {
+// Not inlined: its instructions would mingle with those of the line that is expected.
+__attribute__((unused)) static NOINLINE void expect_live(size_t size, const char* function, int line,
+                                                         const char* call) {
   char text[200];
   snprintf(text, sizeof text, "expect size=%zu function=%s line=%d call=%s\n", size, function, line, call);
   say(text);
@@ -46,9 +54,3 @@ static inline void expect_live(size_t size, const char* function, int line, cons
       _exit(98);                                                                                 \
     }                                                                                            \
   } while (0)
-
-#define NOINLINE __attribute__((noinline, noclone))
-#ifdef __clang__
-#undef NOINLINE
-#define NOINLINE __attribute__((noinline))
-#endif

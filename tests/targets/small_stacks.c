@@ -19,7 +19,7 @@ static void* work(void* argument) {
     free(hidden(memalign(64, 100)));
     if (posix_memalign(&block, 64, 10) == 0) free(hidden(block));
     free(hidden(aligned_alloc(32, 64)));
-    free(hidden(reallocarray(NULL, 3, 5)));
+    free(hidden(reallocarray(hidden(NULL), 3, 5)));
   }
   sink = malloc(7001 + (size_t)argument);
   return NULL;

@@ -29,14 +29,13 @@ int main(void) {
     frees_record(hidden(memalign(64, 100)));
     frees_record(hidden(aligned_alloc(64, 128)));
     frees_record(hidden(valloc(100)));
-    frees_record(hidden(realloc(NULL, 100)));
+    frees_record(hidden(realloc(hidden(NULL), 100)));
     void* before = hidden(malloc(100));
-    void* barrier = hidden(malloc(100));
     const uintptr_t address_before = (uintptr_t)before;
     void* after = realloc(before, 100000);
-    MUST((uintptr_t)after != address_before && !has_record(address_before) && has_record((uintptr_t)after));
+    MUST(has_record((uintptr_t)after));
+    MUST((uintptr_t)after == address_before || !has_record(address_before));
     frees_record(after);
-    frees_record(barrier);
   }
   LEAK(malloc, 2201, malloc(2201));
   MUST(has_record((uintptr_t)sink));

@@ -187,7 +187,7 @@ unsigned thread_count() {
 // A thread that was joined is counted until the kernel has quite done with it: a moment's patience.
 bool is_only_thread() {
   if (&__libc_single_threaded != nullptr && __libc_single_threaded != 0) return true;  // there never was another
-  constexpr unsigned kTries = 20;
+  constexpr unsigned kTries = 50;
   for (unsigned i = 0; i < kTries; ++i) {
     if (thread_count() == 1) return true;
     const std::uint32_t never = 0;
@@ -289,7 +289,11 @@ void start(int, char**, char** environment) {
   refresh_modules(guard);
   import_early_blocks();
   if (program_has_table_header()) prime_unwinder(guard);
-  if (!is_static_program()) __cxa_atexit(at_exit, nullptr, nullptr);
+  if (is_static_program()) {
+    __cxa_atexit([](void*) { capture_is_ending(); }, nullptr, nullptr);  // before the destructors of .fini_array
+  } else {
+    __cxa_atexit(at_exit, nullptr, nullptr);
+  }
   ready_to_record(options.recording);
   errno = saved;
 }

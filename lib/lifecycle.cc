@@ -225,8 +225,8 @@ void at_exit(void*) {
   if (folder >= 0) sys::close(folder);
   if (folder >= 0) stop_helper(false);
   if (!options.libc && is_only_thread()) mark_blocks_of_libc();
-  bool done = folder >= 0 ? write_all_records() : stop_helper(true);
-  write_at_once();
+  write_at_once();  // first: what other threads free from now on has no file left behind
+  const bool done = folder >= 0 ? write_all_records() : stop_helper(true);
   const LiveTotals totals = count_live(0);
   if (!done && totals.blocks != 0) report::cannot_write_record(record_dir_shown(), folder);
   const std::uint64_t bad_frees = ledger_file.header()->bad_frees;

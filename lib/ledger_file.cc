@@ -249,26 +249,42 @@ std::uint32_t LedgerFile::add_text(const char* text) {
   return offset;
 }
 
-void LedgerFile::trim() {
+// What is given back is no longer part of the ledger: who needs it after all (allocations still come after the last look)
+// grows the ledger again instead of touching a hole.
+void LedgerFile::trim_tail(int file, ledger::Extent& extent) {
+  Array& array = array_of(extent);
+  const std::uint32_t record = ledger::kRecordBytes[extent.kind];
+  const std::uint32_t used = array.used.load(std::memory_order_acquire);
+  const std::uint32_t kept = used <= extent.first ? 0 : used - extent.first;
+  if (kept >= extent.count) return;
+  const std::uint64_t from = page_aligned(std::uint64_t{kept} * record);
+  const std::uint64_t bytes = std::uint64_t{extent.count} * record;
+  if (array.mapped.load(std::memory_order_relaxed) > extent.first) {
+    array.mapped.store(extent.first + static_cast<std::uint32_t>(from / record), std::memory_order_relaxed);
+  }
+  extent.count = static_cast<std::uint32_t>(from / record);
+  if (from < bytes) sys::punch_hole(file, extent.file_offset + from, bytes - from);
+}
+
+void LedgerFile::trim_pages(int file, const ledger::Extent& extent, bool (*page_is_empty)(std::uint32_t page)) {
+  const std::uint32_t first = extent.first / ledger::kBlocksPerPage;
+  const std::uint32_t pages = extent.count / ledger::kBlocksPerPage;
+  constexpr std::uint64_t kBytes = std::uint64_t{ledger::kBlocksPerPage} * sizeof(ledger::Block);
+  for (std::uint32_t start = 0; start < pages; ++start) {
+    std::uint32_t end = start;
+    while (end < pages && page_is_empty(first + end)) ++end;
+    if (end != start) sys::punch_hole(file, extent.file_offset + start * kBytes, (end - start) * kBytes);
+    start = end;
+  }
+}
+
+void LedgerFile::trim(bool (*page_is_empty)(std::uint32_t page)) {
   const int file = open_again();
   if (file < 0) return;
   auto* directory = reinterpret_cast<ledger::Extent*>(reinterpret_cast<char*>(header_) + ledger::kDirectoryOffset);
   for (std::uint32_t i = 0; i < header_->extent_count; ++i) {
-    ledger::Extent& extent = directory[i];
-    Array& array = array_of(extent);
-    const std::uint32_t record = ledger::kRecordBytes[extent.kind];
-    const std::uint32_t used = array.used.load(std::memory_order_acquire);
-    const std::uint32_t kept = used <= extent.first ? 0 : used - extent.first;
-    if (kept >= extent.count) continue;
-    // What is given back is no longer part of the ledger: who needs it after all (frees and allocations still come
-    // after the last look) grows the ledger again instead of touching a hole.
-    const std::uint64_t from = page_aligned(std::uint64_t{kept} * record);
-    const std::uint64_t bytes = std::uint64_t{extent.count} * record;
-    if (array.mapped.load(std::memory_order_relaxed) > extent.first) {
-      array.mapped.store(extent.first + static_cast<std::uint32_t>(from / record), std::memory_order_relaxed);
-    }
-    extent.count = static_cast<std::uint32_t>(from / record);
-    if (from < bytes) sys::punch_hole(file, extent.file_offset + from, bytes - from);
+    trim_tail(file, directory[i]);
+    if (directory[i].kind == static_cast<std::uint32_t>(Kind::kBlocks)) trim_pages(file, directory[i], page_is_empty);
   }
   sys::close(file);
 }

@@ -52,8 +52,9 @@ class LedgerFile {
   // The file, opened anew; negative errno if it is not to be reached any more. The caller closes it.
   int open_again() const;
 
-  // Gives the space of pages that were never used back to the file system.
-  void trim();
+  // Gives space back to the file system: what was never used, and the pages of blocks for which `page_is_empty(page)`
+  // (of kBlocksPerPage records). Nobody may write to such a page any more.
+  void trim(bool (*page_is_empty)(std::uint32_t page));
 
   // Where growth stops for want of a file system that can be reached: the ledger stays as it is.
   void set_path(const char* path) { path_ = path; }
@@ -72,6 +73,8 @@ class LedgerFile {
 
   bool reserve();
   bool grow(ledger::Kind kind, std::uint32_t until);
+  void trim_tail(int file, ledger::Extent& extent);
+  void trim_pages(int file, const ledger::Extent& extent, bool (*page_is_empty)(std::uint32_t page));
   int map_extent(Array& array, ledger::Kind kind, std::uint64_t bytes);
 
   ledger::Header* header_ = nullptr;

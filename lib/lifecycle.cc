@@ -27,6 +27,7 @@
 #include "history.hh"
 #include "ledger_file.hh"
 #include "libc_own.hh"
+#include "live_table.hh"
 #include "modules.hh"
 #include "options.hh"
 #include "owner.hh"
@@ -204,13 +205,13 @@ void flush_stdio() {
   }
 }
 
-void end_ledger(const LiveTotals& totals) {
+void end_ledger(const LiveTotals& totals, bool is_last_thread) {
   ledger::Header& header = *ledger_file.header();
   header.files_over_limit = totals.blocks > header.option_max_files ? totals.without_file : 0;
   tune_clock(header);
   header.exit_realtime_ns = sys::realtime_ns();
   __atomic_store_n(&header.state, static_cast<std::uint32_t>(ledger::ProcessState::kExited), __ATOMIC_RELEASE);
-  ledger_file.trim();
+  if (is_last_thread) give_back_free_records();
 }
 
 void at_exit(void*) {
@@ -224,7 +225,8 @@ void at_exit(void*) {
   const int folder = open_record_dir();
   if (folder >= 0) sys::close(folder);
   if (folder >= 0) stop_helper(false);
-  if (!options.libc && is_only_thread()) mark_blocks_of_libc();
+  const bool is_last_thread = is_only_thread();
+  if (!options.libc && is_last_thread) mark_blocks_of_libc();
   write_at_once();  // first: what other threads free from now on has no file left behind
   const bool done = folder >= 0 ? write_all_records() : stop_helper(true);
   const LiveTotals totals = count_live(0);
@@ -233,7 +235,7 @@ void at_exit(void*) {
   if (options.summary && (totals.blocks != 0 || bad_frees != 0)) {
     report::summary(totals.blocks, totals.bytes, bad_frees, record_dir_shown());
   }
-  end_ledger(totals);
+  end_ledger(totals, is_last_thread);
   errno = saved;
   if (options.exitcode != 0 && totals.blocks != 0) {
     flush_stdio();

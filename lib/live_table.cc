@@ -214,6 +214,22 @@ LEAKDIR_SLOW std::uint32_t find_block_around(std::uint64_t address) {
 
 std::uint32_t block_records() { return ledger_file.used(ledger::Kind::kBlocks); }
 
+void give_back_free_records() {
+  for (Pool& pool : pools) {
+    std::uint64_t head = pool.head.load(std::memory_order_relaxed);
+    while (!pool.head.compare_exchange_weak(head, next_head(head, 0))) {
+    }
+  }
+  ledger_file.trim([](std::uint32_t page) {
+    const std::uint32_t first = page * ledger::kBlocksPerPage;
+    for (std::uint32_t i = first + 1; i < first + ledger::kBlocksPerPage; ++i) {
+      const BlockState state = ledger::block_state(load_word(*ledger_file.block(i), 0, __ATOMIC_ACQUIRE));
+      if (state == BlockState::kLive || state == BlockState::kReserved) return false;
+    }
+    return true;
+  });
+}
+
 bool take_page_mark(std::uint32_t page) {
   // Word 0 of a mark stays 0, so that a reader passes it over; the mark is word 1.
   std::uint64_t* mark = &ledger_file.block(page * ledger::kBlocksPerPage)->word[1];

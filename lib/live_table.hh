@@ -56,6 +56,10 @@ std::uint32_t find_block_around(std::uint64_t address);
 // One past the last record. Records are 1 …; those at multiples of kBlocksPerPage are page marks.
 std::uint32_t block_records();
 
+// At the end: the space of records that are not in use goes back to the file system. What becomes live later takes new
+// records.
+void give_back_free_records();
+
 // A page of kBlocksPerPage records is marked when a block in it becomes live. take_page_mark clears the mark and
 // returns whether it was set; what became live before is visible afterwards.
 bool take_page_mark(std::uint32_t page);

@@ -4,10 +4,11 @@
 # Builds the scenario program with one compiler and one way of linking, at every optimisation level, with and without
 # frame pointers, and runs it.
 #
-#   matrix.sh COMPILER LINK        LINK: pie, no-pie, static, static-pie
+#   matrix.sh COMPILER LINK LEVELS        LINK: pie, no-pie, static, static-pie; LEVELS: all, or two of them: short
 set -eu
 compiler=$1
 link=$2
+levels=$3
 here=$(cd "$(dirname "$0")" && pwd)
 lib=$here/../../lib
 work=$(mktemp -d)
@@ -33,7 +34,9 @@ done
 export PLUGIN_A="$work/plugin_a.so" PLUGIN_B="$work/plugin_b.so"
 
 for options in -O0 -O1 '-O2 -fomit-frame-pointer' '-O2 -fno-omit-frame-pointer' '-O3 -march=x86-64-v3' '-Os'; do
-  case $options in
+  case $levels:$options in
+    short:-O0 | short:*-fomit*) ;;
+    short:*) continue ;;
     *x86-64-v3*) grep -q avx2 /proc/cpuinfo || continue ;;
   esac
   objects=

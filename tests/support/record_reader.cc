@@ -80,16 +80,30 @@ Keys read_keys(Lines& lines, const std::vector<std::string>& known, const std::s
   return keys;
 }
 
+// A hexadecimal number as leakdir writes it: 0x, lower case, no leading zero.
+bool is_hex(const std::string& text) {
+  const bool has_prefix = text.size() > 2 && text.compare(0, 2, "0x") == 0;
+  return has_prefix && text.find_first_not_of("0123456789abcdef", 2) == std::string::npos &&
+         (text[2] != '0' || text.size() == 3);
+}
+
+// "#0 0x4009f7 /home/you/app+0x4009f7" or "#1 0x401b2a ?". Read by hand: there are very many of them.
 Frame read_frame(Lines& lines, size_t index) {
   const std::string line = lines.peek();
-  std::smatch m;
-  static const std::regex pattern("#(\\d+) (0x[0-9a-f]+) (\\?|(/.*)\\+(0x[0-9a-f]+))");
-  if (!std::regex_match(line, m, pattern) || std::stoul(m[1]) != index) lines.fail("is not the frame expected here");
+  const std::string start = "#" + std::to_string(index) + " ";
+  const size_t address_end = line.find(' ', start.size());
+  if (line.compare(0, start.size(), start) != 0 || address_end == std::string::npos)
+    lines.fail("is not the next frame");
+  const std::string address = line.substr(start.size(), address_end - start.size());
+  const std::string place = line.substr(address_end + 1);
+  if (!is_hex(address)) lines.fail("bad address");
   Frame frame;
-  frame.return_address = number(m[2]);
-  if (m[4].matched) {
-    frame.module = m[4];
-    frame.offset = number(m[5]);
+  frame.return_address = number(address);
+  if (place != "?") {
+    const size_t plus = place.rfind('+');
+    if (place[0] != '/' || plus == std::string::npos || !is_hex(place.substr(plus + 1))) lines.fail("bad module");
+    frame.module = place.substr(0, plus);
+    frame.offset = number(place.substr(plus + 1));
   }
   lines.next();
   return frame;

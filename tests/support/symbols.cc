@@ -50,8 +50,12 @@ std::vector<Place> places_by_own_commands(const Stack& stack) {
     if (!outcome.exited_with(0)) throw std::runtime_error(line + ": " + outcome.describe());
     for (const std::string& said : lines_of(outcome.out)) {
       std::smatch m;
-      if (!std::regex_match(said, m, pattern)) throw std::runtime_error("addr2line said: " + said);
       Place place;
+      if (said == "?? ??:0") {  // a library without symbols
+        places.push_back(place);
+        continue;
+      }
+      if (!std::regex_match(said, m, pattern)) throw std::runtime_error("addr2line said: " + said);
       place.function = m[1];
       split_place(m[2], place);
       places.push_back(place);

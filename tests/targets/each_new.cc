@@ -22,15 +22,15 @@ struct alignas(64) Aligned {
 extern "C" {
 
 NOINLINE void leak_new() { LEAK_AS("operator new", 1301, new Odd<1301>); }
-NOINLINE void leak_new_array() { LEAK_AS("operator new[]", 1303, new char[1303]); }
+NOINLINE void leak_new_array() { LEAK_AS("operator new", 1303, new char[1303]); }
 NOINLINE void leak_new_nothrow() { LEAK_AS("operator new", 1307, new (std::nothrow) Odd<1307>); }
-NOINLINE void leak_new_array_nothrow() { LEAK_AS("operator new[]", 1319, new (std::nothrow) char[1319]); }
+NOINLINE void leak_new_array_nothrow() { LEAK_AS("operator new", 1319, new (std::nothrow) char[1319]); }
 NOINLINE void leak_new_aligned() { LEAK_AS("operator new", 1344, new Aligned<1344>); }
-NOINLINE void leak_new_array_aligned() { LEAK_AS("operator new[]", 1472, new Aligned<64>[23]); }
+NOINLINE void leak_new_array_aligned() { LEAK_AS("operator new", 1472, new Aligned<64>[23]); }
 NOINLINE void leak_new_aligned_nothrow() { LEAK_AS("operator new", 1600, new (std::nothrow) Aligned<1600>); }
-NOINLINE void leak_new_array_aligned_nothrow() { LEAK_AS("operator new[]", 1728, new (std::nothrow) Aligned<64>[27]); }
+NOINLINE void leak_new_array_aligned_nothrow() { LEAK_AS("operator new", 1728, new (std::nothrow) Aligned<64>[27]); }
 NOINLINE void leak_operator_new_called() { LEAK_AS("operator new", 1321, ::operator new(1321)); }
-NOINLINE void leak_operator_new_array_called() { LEAK_AS("operator new[]", 1327, ::operator new[](1327)); }
+NOINLINE void leak_operator_new_array_called() { LEAK_AS("operator new", 1327, ::operator new[](1327)); }
 }
 
 int main() {

@@ -22,8 +22,8 @@ __attribute__((constructor(101))) NOINLINE void leak_in_first_constructor() {
 }
 __attribute__((constructor)) NOINLINE void leak_in_constructor() { LEAK(calloc, 1409, calloc(1, 1409)); }
 
-NOINLINE void leak_in_static_object() { LEAK_AS("operator new[]", 1423, new char[1423]); }
-NOINLINE void leak_in_static_destructor() { LEAK_AS("operator new[]", 1427, new char[1427]); }
+NOINLINE void leak_in_static_object() { LEAK_AS("operator new", 1423, new char[1423]); }
+NOINLINE void leak_in_static_destructor() { LEAK_AS("operator new", 1427, new char[1427]); }
 NOINLINE void leak_in_main() { LEAK(malloc, 1429, malloc(1429)); }
 NOINLINE void leak_in_thread() { LEAK(malloc, 1433, malloc(1433)); }
 NOINLINE void leak_in_thread_destructor() { LEAK(malloc, 1439, malloc(1439)); }

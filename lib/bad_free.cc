@@ -94,6 +94,8 @@ Verdict judge(std::uint64_t address, bool is_realloc) {
     verdict.block = address;
     verdict.allocation_stack = freed.stack;
     verdict.freed_by = freed.freed_by;
+    const std::uint32_t record = find_freed_block(address);
+    if (record != 0) verdict.block_bytes = ledger::low48(ledger_file.block(record)->word[1]);
     return verdict;
   }
   const bool misaligned = address % kAlignment != 0;

@@ -19,6 +19,8 @@ std::uint64_t start_cycles = 0;
 std::uint64_t start_ns = 0;
 std::uint64_t start_realtime_ns = 0;
 std::uint64_t tick_ns_q32 = kMicrosecondQ32;  // read by any thread, written by one
+std::uint64_t tuned_ns = 0;                   // over how long it was measured
+constexpr std::uint64_t kLongEnoughNs = 10000000000;
 
 #if defined(__x86_64__)
 std::uint64_t cycles() { return __builtin_ia32_rdtsc(); }
@@ -60,7 +62,8 @@ void start_clock(ledger::Header& header) {
 }
 
 void tune_clock(ledger::Header& header) {
-  if (by_cycles) {
+  // What was known once stays: records that were written are not to change their minds.
+  if (by_cycles && tuned_ns < kLongEnoughNs) {
     const std::uint64_t ticks = (cycles() - start_cycles) >> kCyclesShift;
     const std::uint64_t ns = sys::monotonic_ns() - start_ns;
     constexpr std::uint64_t kEnough = 64;  // ticks: some ten microseconds
@@ -68,6 +71,7 @@ void tune_clock(ledger::Header& header) {
       // 16 of the 32 bits behind the point: enough for a millisecond in a day, and no 128-bit division.
       const std::uint64_t rate = ns / ticks << 32 | (ns % ticks << 16) / ticks << 16;
       __atomic_store_n(&tick_ns_q32, rate, __ATOMIC_RELAXED);
+      tuned_ns = ns;
     }
   }
   header.start_realtime_ns = start_realtime_ns;

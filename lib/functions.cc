@@ -22,8 +22,7 @@ __attribute__((weak)) const void* _Unwind_Find_FDE(void* pc, dwarf_eh_bases* bas
 
 #define LEAKDIR_NEW_LIST(F) \
   F(_Znwm) F(_ZnwmRKSt9nothrow_t) F(_ZnwmSt11align_val_t) F(_ZnwmSt11align_val_tRKSt9nothrow_t) \
-  F(_Znwj) F(_ZnwjRKSt9nothrow_t) F(_ZnwjSt11align_val_t) F(_ZnwjSt11align_val_tRKSt9nothrow_t)
-#define LEAKDIR_NEW_ARRAY_LIST(F) \
+  F(_Znwj) F(_ZnwjRKSt9nothrow_t) F(_ZnwjSt11align_val_t) F(_ZnwjSt11align_val_tRKSt9nothrow_t) \
   F(_Znam) F(_ZnamRKSt9nothrow_t) F(_ZnamSt11align_val_t) F(_ZnamSt11align_val_tRKSt9nothrow_t) \
   F(_Znaj) F(_ZnajRKSt9nothrow_t) F(_ZnajSt11align_val_t) F(_ZnajSt11align_val_tRKSt9nothrow_t)
 
@@ -41,7 +40,6 @@ __attribute__((weak)) const void* _Unwind_Find_FDE(void* pc, dwarf_eh_bases* bas
   F(_dl_non_dynamic_init) F(__libc_setup_tls)
 
 LEAKDIR_NEW_LIST(LEAKDIR_FUNCTION)
-LEAKDIR_NEW_ARRAY_LIST(LEAKDIR_FUNCTION)
 LEAKDIR_KEEPER_LIST(LEAKDIR_FUNCTION)
 
 namespace leakdir {
@@ -59,8 +57,6 @@ bool is_one_of(const char* const* list, unsigned count, const void* function) {
 FunctionKind kind_of_function(const void* function) {
   const char* const news[] = {LEAKDIR_NEW_LIST(LEAKDIR_ADDRESS)};
   if (is_one_of(news, sizeof news / sizeof *news, function)) return FunctionKind::kNew;
-  const char* const arrays[] = {LEAKDIR_NEW_ARRAY_LIST(LEAKDIR_ADDRESS)};
-  if (is_one_of(arrays, sizeof arrays / sizeof *arrays, function)) return FunctionKind::kNewArray;
   const char* const keepers[] = {LEAKDIR_KEEPER_LIST(LEAKDIR_ADDRESS)};
   if (is_one_of(keepers, sizeof keepers / sizeof *keepers, function)) return FunctionKind::kLibcKeeper;
   return FunctionKind::kOrdinary;

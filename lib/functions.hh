@@ -14,7 +14,7 @@
 
 namespace leakdir {
 
-enum class FunctionKind : std::uint32_t { kOrdinary = 0, kNew = 1, kNewArray = 2, kLibcKeeper = 3, kUnknown = 4 };
+enum class FunctionKind : std::uint32_t { kOrdinary = 0, kNew = 1, kLibcKeeper = 2, kUnknown = 3 };
 
 // Of the function that the call before `return_address` is in. kUnknown where it has no unwind table.
 FunctionKind function_kind(std::uintptr_t return_address, const ReentryGuard&);

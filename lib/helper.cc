@@ -131,7 +131,7 @@ void rest(int folder, bool something_later) {
     return;
   }
   process->helper_idle.store(1);
-  if (look(folder, young_ns, false)) {
+  if (is_writing_behind() && look(folder, young_ns, false)) {
     process->helper_idle.store(0);
     sys::wait_on(&process->helper_wake, wake, look_interval_ns);
   } else {
@@ -147,7 +147,7 @@ int helper_main(void*) {
   sys::call(SYS_prctl, PR_SET_NAME, reinterpret_cast<long>("leakdir"));
   const int folder = open_record_dir();
   while (!is_asked_to_end()) {
-    const bool later = folder >= 0 && look(folder, young_ns, false);
+    const bool later = folder >= 0 && is_writing_behind() && look(folder, young_ns, false);
     obey_control();
     watch_config();
     obey_flush(folder);
@@ -220,6 +220,8 @@ bool helper_is_needed() {
   if (LEAKDIR_LIKELY(process->helper_idle.load() == 0)) return true;
   return start_or_wake_helper();
 }
+
+bool helper_is_running() { return state() == State::kRunning; }
 
 bool stop_helper(bool last_look) {
   process->helper_idle.store(0);

@@ -15,6 +15,9 @@ void configure_helper(std::uint32_t delay_ms, const char* config_path);
 // False when there is no helper to be had.
 bool helper_is_needed();
 
+// Whether it is there, and still has the directory.
+bool helper_is_running();
+
 // Ends the helper and waits until it is gone. With `last_look` it first makes the files be what the ledger says, with
 // the root and working directory that it has: for a program that has changed its own. Returns whether it did.
 bool stop_helper(bool last_look);

@@ -147,11 +147,10 @@ static_assert(sizeof(Header) == 256);
 // How the block came to be: the function that the program called.
 enum class Call : std::uint8_t {
   kMalloc = 0, kCalloc, kRealloc, kReallocarray, kAlignedAlloc, kMemalign, kPosixMemalign, kValloc, kPvalloc,
-  kNew, kNewArray,
+  kNew,  // in all its forms: new[] jumps to new, and leaves no frame
 };
 inline constexpr const char* kCallNames[] = {"malloc", "calloc", "realloc", "reallocarray", "aligned_alloc",
-                                             "memalign", "posix_memalign", "valloc", "pvalloc", "operator new",
-                                             "operator new[]"};
+                                             "memalign", "posix_memalign", "valloc", "pvalloc", "operator new"};
 inline constexpr unsigned kCalls = sizeof kCallNames / sizeof kCallNames[0];
 
 enum class BlockState : std::uint8_t {

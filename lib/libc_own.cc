@@ -5,7 +5,7 @@
 #include "stack.hh"
 
 extern "C" {
-// In a static program a weak reference alone does not bring it in: lib/meson.build asks the linker for it.
+// In a static program a weak reference alone does not bring it in: see static_only.cc.
 __attribute__((weak)) void __libc_freeres();
 }
 namespace __gnu_cxx {

@@ -66,7 +66,8 @@ namespace {
 
 Options options;
 char program_path[4096];
-char config_path[4096];
+char config_path[4096];  // watched, even if there is no such file yet
+bool config_found = false;
 bool at_exit_done = false;
 
 constexpr char kDefaultConfig[] = "./leakdir.conf";
@@ -117,7 +118,8 @@ void read_config_file(const char* named) {
   } else if (named != nullptr) {
     report::config_unreadable(path, static_cast<int>(got));
   }
-  if (named != nullptr || got >= 0) keep_config_path(path);
+  config_found = got >= 0;
+  keep_config_path(path);
 }
 
 void read_options(char** environment) {
@@ -327,8 +329,10 @@ void ready_to_record(bool recording) {
   configure_helper(options.delay_ms, config_path);
   if (!recording) some_blocks_are_unknown();
   set_phase(recording ? Phase::kRecording : Phase::kPaused);
-  // Somebody must see the config file change, and a tool's wish.
-  if (config_path[0] != '\0' || !recording) helper_is_needed();
+  // Somebody must see the config file change, and a tool's wish. And a program that may change its root needs somebody
+  // who still reaches the directory then.
+  const bool may_change_root = options.write != ledger::WriteMode::kBehind && sys::call(SYS_geteuid) == 0;
+  if (config_found || !recording || may_change_root) helper_is_needed();
 }
 
 }  // namespace leakdir

@@ -212,6 +212,14 @@ LEAKDIR_SLOW std::uint32_t find_block_around(std::uint64_t address) {
   return 0;
 }
 
+LEAKDIR_SLOW std::uint32_t find_freed_block(std::uint64_t address) {
+  for (std::uint32_t i = 1; i < block_records(); ++i) {
+    const std::uint64_t word0 = load_word(*ledger_file.block(i), 0);
+    if (ledger::block_state(word0) == BlockState::kFreed && ledger::block_address(word0) == address) return i;
+  }
+  return 0;
+}
+
 std::uint32_t block_records() { return ledger_file.used(ledger::Kind::kBlocks); }
 
 void give_back_free_records() {

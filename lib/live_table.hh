@@ -53,6 +53,9 @@ bool set_block_flags(std::uint32_t index, std::uint64_t word0_seen, unsigned set
 // The live block that `address` lies inside (not at its start), by a walk over all records: for bad frees.
 std::uint32_t find_block_around(std::uint64_t address);
 
+// The record that a freed block had, as long as no other block has it: for double frees. 0 if it is not to be found.
+std::uint32_t find_freed_block(std::uint64_t address);
+
 // One past the last record. Records are 1 …; those at multiples of kBlocksPerPage are page marks.
 std::uint32_t block_records();
 

@@ -144,7 +144,18 @@ bool is_of_earlier_run(int folder, const char* name) {
   return is_record_name(name) || is_same(name, ledger::kFileName) || is_left_behind(folder, name);
 }
 
-// One generation is kept. False when previous/ cannot be had (it is a file or a link, say).
+// A link in its place is taken away, not followed; a file gets another name.
+void make_way_for_previous(int folder) {
+  struct stat status;
+  if (sys::stat_at(folder, kPrevious, &status, AT_SYMLINK_NOFOLLOW) != 0 || S_ISDIR(status.st_mode)) return;
+  if (S_ISLNK(status.st_mode)) {
+    sys::unlink_at(folder, kPrevious);
+  } else {
+    sys::rename_at(folder, kPrevious, folder, "previous.kept");
+  }
+}
+
+// One generation is kept. False when previous/ cannot be had.
 bool move_to_previous(int folder) {
   bool something = false;
   for_each_name(folder, [&](const char* name) {
@@ -152,6 +163,7 @@ bool move_to_previous(int folder) {
     return false;
   });
   if (!something) return true;
+  make_way_for_previous(folder);
   const int made = sys::make_dir_at(folder, kPrevious, kDirMode);
   if (made != 0 && made != -EEXIST) return false;
   const int previous = sys::open_at(folder, kPrevious, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
@@ -343,6 +355,12 @@ int open_record(RecordFolder folder, const RecordPath& path) {
   return sys::open_no_links(path.text, kFlags, 0600);
 }
 
+// The program's umask may have taken away what the owner needs. (Asking is cheap; setting the mode each time is not.)
+void mend_mode(int file) {
+  struct stat status;
+  if (sys::stat_descriptor(file, &status) == 0 && (status.st_mode & 07777) != 0600) sys::change_mode(file, 0600);
+}
+
 int unlink_record(RecordFolder folder, const RecordPath& path) {
   return sys::unlink_at(folder.descriptor != RecordFolder::kNone ? folder.descriptor : AT_FDCWD, path.text);
 }
@@ -370,6 +388,7 @@ int create_record(RecordFolder folder, std::uint64_t address, const char* suffix
     file = open_record(folder, path);
   }
   if (file < 0) return file;
+  mend_mode(file);
   const int error = sys::write_all(file, text, bytes);
   sys::close(file);
   if (error != 0) unlink_record(folder, path);  // a record is whole or it is not there
@@ -381,8 +400,7 @@ int remove_record(RecordFolder folder, std::uint64_t address, const char* suffix
   if (!path.fits) {
     return in_opened_folder([&](RecordFolder opened) { return remove_record(opened, address, suffix); });
   }
-  const int error = unlink_record(folder, path);
-  return error == -ENOENT ? 0 : error;
+  return unlink_record(folder, path);
 }
 
 }  // namespace leakdir

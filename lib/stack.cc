@@ -27,7 +27,7 @@ unsigned frames_kept = 32;
 enum class Tables : unsigned { kNotYet, kReady, kAskEachTime };
 std::atomic<Tables> tables{Tables::kNotYet};
 
-// operator new(nothrow), operator new[] and operator new lie between malloc and the user.
+// operator new(nothrow), operator new[] and operator new may lie between malloc and the user.
 constexpr unsigned kMostNewFrames = 4;
 
 bool may_unwind(const ReentryGuard& guard) {
@@ -96,13 +96,12 @@ Walk walk(ThreadScratch& scratch, Caller caller, unsigned depth) {
   return walk_with_boost(scratch.frames, room, caller.pc);
 }
 
-// How many of the innermost frames are operator new, and which one the user called.
+// How many of the innermost frames are operator new: that is what the user called, then.
 unsigned new_frames(const Walk& walk, Call& call, const ReentryGuard& guard) {
   unsigned i = 0;
   for (; i < kMostNewFrames && i + 1 < walk.count; ++i) {
-    const FunctionKind kind = function_kind(walk.frames[i], guard);
-    if (LEAKDIR_LIKELY(kind != FunctionKind::kNew && kind != FunctionKind::kNewArray)) break;
-    call = kind == FunctionKind::kNew ? Call::kNew : Call::kNewArray;
+    if (LEAKDIR_LIKELY(function_kind(walk.frames[i], guard) != FunctionKind::kNew)) break;
+    call = Call::kNew;
   }
   return i;
 }
@@ -152,8 +151,7 @@ Captured capture_stack(ThreadState& thread, Caller caller, Call call, const Reen
   }
   unsigned depth = frames_kept;
   if (LEAKDIR_UNLIKELY(unwind_way == Unwind::kCaller)) {
-    const FunctionKind kind = function_kind(caller.pc, guard);
-    if (kind != FunctionKind::kNew && kind != FunctionKind::kNewArray) {
+    if (function_kind(caller.pc, guard) != FunctionKind::kNew) {
       const std::uint32_t stack = stack_node(0, caller.pc, guard);
       return {stack, call, libc_flag(stack)};
     }

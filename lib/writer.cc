@@ -61,9 +61,20 @@ bool take_file_place() {
 void remove_file(RecordFolder folder, std::uint64_t address) {
   const int error = remove_record(folder, address, kRecordSuffix);
   files.fetch_sub(1, std::memory_order_relaxed);
-  if (error == 0) return;
+  if (error == 0 || error == -ENOENT) return;  // somebody tidied up: it is gone, as it should be
   __atomic_fetch_add(&ledger_file.header()->write_errors, 1, __ATOMIC_RELAXED);
   report::cannot_write_record(record_dir_shown(), error);
+}
+
+// In sync mode: the program has changed its root, or its rights, and does not reach the directory any more. The helper, if
+// there is one, still does; it goes on as in `behind`.
+bool hand_over_to_helper(RecordFolder folder) {
+  if (folder.descriptor != RecordFolder::kNone || !helper_is_running()) return false;
+  const int opened = open_record_dir();
+  if (opened >= 0) sys::close(opened);
+  if (opened >= 0) return false;
+  mode.store(WriteMode::kBehind, std::memory_order_relaxed);
+  return true;
 }
 
 // Makes the file of a block that was live when `block` was read. False when it could not be made for now.
@@ -75,6 +86,7 @@ bool make_file(RecordFolder folder, std::uint32_t index, const Block& block, cha
   const int error = create_record(folder, address, kRecordSuffix, text.data(), text.size());
   if (error != 0) {
     files.fetch_sub(1, std::memory_order_relaxed);
+    if (hand_over_to_helper(folder)) return false;
     __atomic_fetch_add(&ledger_file.header()->write_errors, 1, __ATOMIC_RELAXED);
     report::cannot_write_record(record_dir_shown(), error);
     return true;  // said and counted; not tried again at every look
@@ -165,9 +177,12 @@ void block_is_gone(const TakenBlock& block, ThreadState& thread) {
     return;
   }
   if (mode.load(std::memory_order_relaxed) != WriteMode::kBehind) {
-    remove_file({}, ledger::block_address(block.was.word[0]));
-    reuse_block(block.index, thread.pool);
-    return;
+    const std::uint64_t address = ledger::block_address(block.was.word[0]);
+    if (remove_record({}, address, kRecordSuffix) == 0 || !hand_over_to_helper({})) {
+      files.fetch_sub(1, std::memory_order_relaxed);
+      reuse_block(block.index, thread.pool);
+      return;
+    }
   }
   std::uint64_t* link = &ledger_file.block(block.index)->word[3];
   std::uint32_t first = gone_blocks.load(std::memory_order_relaxed);
@@ -215,6 +230,8 @@ bool write_all_records() {
   sys::close(folder);
   return true;
 }
+
+bool is_writing_behind() { return mode.load(std::memory_order_relaxed) == WriteMode::kBehind; }
 
 void write_at_once() { mode.store(WriteMode::kSync, std::memory_order_relaxed); }
 

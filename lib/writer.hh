@@ -41,6 +41,9 @@ bool look(int folder, std::uint64_t min_age_ns, bool everything);
 // From now on at once.
 void write_at_once();
 
+// Whether the helper is to look at all.
+bool is_writing_behind();
+
 // Live and listed blocks as they are now.
 struct LiveTotals {
   std::uint64_t blocks, bytes, without_file;

@@ -46,7 +46,7 @@ class Emit : public testing::Test {
     auto first = ledger.stack({0x4009f7, 0x401b2a});
     ledger.block({0x733270, 20, first, ledger::Call::kMalloc, 0, 88'000'000'000});
     ledger.block({0x733290, 40, first, ledger::Call::kMalloc, 0, 90'000'000'000});
-    ledger.block({0x7332d0, 20, ledger.node(0x999, 0, ledger.stack({0x400200})), ledger::Call::kNewArray});
+    ledger.block({0x7332d0, 20, ledger.node(0x999, 0, ledger.stack({0x400200})), ledger::Call::kNew});
   }
 
   void one_bad_free() {
@@ -97,7 +97,7 @@ TEST_F(Emit, TextShowsTotalsThenStacksWithTheirLines) {
             "    #1 build /home/you/app.c:80\n"
             "    #2 main /home/you/app.c:101\n"
             "\n"
-            "20 bytes in 1 block, 25.0 %, operator new[], oldest 1 min 40 s\n"
+            "20 bytes in 1 block, 25.0 %, operator new, oldest 1 min 40 s\n"
             "    #0 0x999\n"
             "    #1 no_debug_info /home/you/app+0x200\n");
 }

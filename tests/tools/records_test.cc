@@ -94,7 +94,7 @@ LedgerBuilder rich_ledger() {
   auto stack = ledger.node(0x4009f7, 1, ledger.node(0x7f0000001234, library, ledger.node(0x1234, 0, 0)));
   auto place = ledger.node(ledger.text("app.c"), ledger::kPlaceModule, stack, 69);
   ledger.block({0x733270, 20, place, ledger::Call::kMalloc, ledger::kFlagPlace, 123'456'000});
-  ledger.block({0x733280, 30, stack, ledger::Call::kNewArray, ledger::kFlagTruncated | ledger::kFlagInherited, 5000});
+  ledger.block({0x733280, 30, stack, ledger::Call::kNew, ledger::kFlagTruncated | ledger::kFlagInherited, 5000});
   ledger.block({0x733290, 40, ledger.node(0x400100, 1, 0), ledger::Call::kCalloc, ledger::kFlagEarly, 0});
   ledger::BadFree bad_free{};
   bad_free.address = 0x733300;

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Part of leakdir-static.o only: a reference that brings __libc_freeres out of libc.a, which the weak one of libc_own.cc
+// does not.
+
+extern "C" void __libc_freeres();
+
+namespace leakdir {
+__attribute__((used)) void (*const bring_in_freeres)() = __libc_freeres;
+}

@@ -350,7 +350,6 @@ machine() {
     "$(. /etc/os-release && echo "$PRETTY_NAME"); glibc $(getconf GNU_LIBC_VERSION | cut -d' ' -f2);" \
     "$(gcc --version | head -1)"
   echo "$(date -u +%Y-%m-%d); load at the start $(cut -d' ' -f1 /proc/loadavg); files on $(df --output=fstype "$scratch" | tail -1);" \
-    ""\
     "\"on disk\" on $(df --output=fstype "$disk" | tail -1); medians of $rounds rounds (slow rows: $((rounds < 3 ? rounds : 3)))"
   local package
   for package in heaptrack valgrind libjemalloc2 libgoogle-perftools4 clang libsqlite3-0 liblua5.4-0; do

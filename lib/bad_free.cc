@@ -15,6 +15,7 @@
 #include "process.hh"
 #include "record.hh"
 #include "record_dir.hh"
+#include "record_file.hh"
 #include "render.hh"
 #include "report.hh"
 #include "stack.hh"

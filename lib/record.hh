@@ -47,7 +47,8 @@ namespace leakdir {
 
 inline constexpr char kRecordSuffix[] = ".mem";
 inline constexpr char kBadFreeSuffix[] = ".badfree";
-inline constexpr std::size_t kMaxRecordName = 2 + 16 + sizeof kBadFreeSuffix;
+inline constexpr unsigned kRecordDirMode = 0700;
+inline constexpr unsigned kRecordFileMode = 0600;
 
 // One frame as a record shows it. `module` is an identity only: frames with the same one share an addr2line line.
 struct FrameView {

@@ -6,8 +6,8 @@
 #include <sys/file.h>
 #include <sys/syscall.h>
 
+#include "earlier_run.hh"
 #include "ledger_file.hh"
-#include "owner.hh"
 #include "record.hh"
 #include "report.hh"
 #include "sys.hh"
@@ -17,8 +17,6 @@ namespace leakdir {
 namespace {
 
 constexpr std::size_t kPathBytes = 4096;
-constexpr unsigned kDirMode = 0700;
-constexpr char kPrevious[] = "previous";
 
 char base_path[kPathBytes];                      // the directory of the options, absolute
 char own_path[kPathBytes + 16];                  // ours: the same, or <pid>/ in it
@@ -26,171 +24,16 @@ char shown_path[kPathBytes + 16];                // as the user wrote it
 char ledger_path[kPathBytes + 32];
 std::uint64_t own_device = 0, own_inode = 0;
 
-bool ends_with(const char* name, const char* suffix) {
-  std::size_t n = 0, s = 0;
-  while (name[n] != '\0') ++n;
-  while (suffix[s] != '\0') ++s;
-  if (s > n) return false;
-  for (std::size_t i = 0; i < s; ++i) {
-    if (name[n - s + i] != suffix[i]) return false;
-  }
-  return true;
-}
-
-bool is_same(const char* a, const char* b) {
-  while (*a != '\0' && *a == *b) ++a, ++b;
-  return *a == *b;
-}
-
-// What leakdir itself makes in a directory. Everything else in it is somebody's and is left alone.
-bool is_record_name(const char* name) {
-  return name[0] == '0' && name[1] == 'x' && (ends_with(name, kRecordSuffix) || ends_with(name, kBadFreeSuffix));
-}
-
-bool is_process_name(const char* name) {
-  if (*name == '\0') return false;
-  for (; *name != '\0'; ++name) {
-    if (*name < '0' || *name > '9') return false;
-  }
-  return true;
-}
-
-// The ledger's header in `folder`; false if there is no ledger or it is none of ours.
-bool read_header(int folder, ledger::Header* into) {
-  const int file = sys::open_at(folder, ledger::kFileName, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-  if (file < 0) return false;
-  const long got = sys::read_at(file, into, sizeof *into, 0);
-  sys::close(file);
-  if (got != static_cast<long>(sizeof *into)) return false;
-  for (unsigned i = 0; i < sizeof ledger::kMagic; ++i) {
-    if (into->magic[i] != ledger::kMagic[i]) return false;
-  }
-  return into->version == ledger::kVersion;
-}
-
-bool has_live_owner(int folder, int* pid) {
-  ledger::Header header;
-  if (!read_header(folder, &header) || !owner_is_alive(header)) return false;
-  *pid = static_cast<int>(header.pid);
-  return true;
-}
-
-// Directory entries as the kernel lists them (getdents64).
-struct Entry {
-  std::uint64_t inode;
-  std::int64_t offset;
-  std::uint16_t bytes;
-  std::uint8_t type;
-  char name[1];
-};
-
-// Calls visit(name) for every name in `folder`, until a whole pass has visited nothing that it acted on.
-template <typename Visit>
-void for_each_name(int folder, Visit visit) {
-  alignas(8) char buffer[1024];
-  constexpr unsigned kPasses = 4;  // names may be listed late while others are renamed away
-  for (unsigned pass = 0; pass < kPasses; ++pass) {
-    bool acted = false;
-    const int listing = sys::open_at(folder, ".", O_RDONLY | O_DIRECTORY);
-    if (listing < 0) return;
-    for (long got; (got = sys::list(listing, buffer, sizeof buffer)) > 0;) {
-      for (long at = 0; at < got;) {
-        const Entry* entry = reinterpret_cast<const Entry*>(buffer + at);
-        at += entry->bytes;
-        if (visit(entry->name)) acted = true;
-      }
-    }
-    sys::close(listing);
-    if (!acted) return;
-  }
-}
-
-// What a process left in `folder`: its record files and its ledger.
-void remove_run(int folder) {
-  for_each_name(folder, [&](const char* name) {
-    return (is_record_name(name) || is_same(name, ledger::kFileName)) && sys::unlink_at(folder, name) == 0;
-  });
-}
-
-void remove_process_dir(int folder, const char* name) {
-  const int child = sys::open_at(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-  if (child < 0) return;
-  ledger::Header header;
-  if (read_header(child, &header)) {
-    remove_run(child);
-    const int older = sys::open_at(child, kPrevious, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    if (older >= 0) {
-      remove_run(older);
-      sys::close(older);
-      sys::unlink_at(child, kPrevious, AT_REMOVEDIR);
-    }
-  }
-  sys::close(child);
-  sys::unlink_at(folder, name, AT_REMOVEDIR);
-}
-
-// True when DIR/<pid>/ was left by a process that is gone.
-bool is_left_behind(int folder, const char* name) {
-  if (!is_process_name(name)) return false;
-  const int child = sys::open_at(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-  if (child < 0) return false;
-  ledger::Header header;
-  const bool left = read_header(child, &header) && !owner_is_alive(header);
-  sys::close(child);
-  return left;
-}
-
-bool is_of_earlier_run(int folder, const char* name) {
-  return is_record_name(name) || is_same(name, ledger::kFileName) || is_left_behind(folder, name);
-}
-
-// A link in its place is taken away, not followed; a file gets another name.
-void make_way_for_previous(int folder) {
-  struct stat status;
-  if (sys::stat_at(folder, kPrevious, &status, AT_SYMLINK_NOFOLLOW) != 0 || S_ISDIR(status.st_mode)) return;
-  if (S_ISLNK(status.st_mode)) {
-    sys::unlink_at(folder, kPrevious);
-  } else {
-    sys::rename_at(folder, kPrevious, folder, "previous.kept");
-  }
-}
-
-// One generation is kept. False when previous/ cannot be had.
-bool move_to_previous(int folder) {
-  bool something = false;
-  for_each_name(folder, [&](const char* name) {
-    something = something || is_of_earlier_run(folder, name);
-    return false;
-  });
-  if (!something) return true;
-  make_way_for_previous(folder);
-  const int made = sys::make_dir_at(folder, kPrevious, kDirMode);
-  if (made != 0 && made != -EEXIST) return false;
-  const int previous = sys::open_at(folder, kPrevious, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-  if (previous < 0) return false;
-  remove_run(previous);
-  for_each_name(previous, [&](const char* name) {
-    if (!is_process_name(name)) return false;
-    remove_process_dir(previous, name);
-    return false;
-  });
-  for_each_name(folder, [&](const char* name) {
-    return is_of_earlier_run(folder, name) && sys::rename_at(folder, name, previous, name) == 0;
-  });
-  sys::close(previous);
-  return true;
-}
-
 // Makes every missing directory of the path.
 int make_path(char* path) {
   for (char* c = path + 1;; ++c) {
     if (*c != '/' && *c != '\0') continue;
     const char separator = *c;
     *c = '\0';
-    const int error = sys::make_dir_at(AT_FDCWD, path, kDirMode);
+    const int error = sys::make_dir_at(AT_FDCWD, path, kRecordDirMode);
     if (error == 0) {  // whatever the umask is
       const int made = sys::open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-      if (made >= 0) sys::change_mode(made, kDirMode);
+      if (made >= 0) sys::change_mode(made, kRecordDirMode);
       if (made >= 0) sys::close(made);
     }
     *c = separator;
@@ -275,7 +118,7 @@ Claim claim(int* owner_pid) {
   }
   lock_for_a_moment(folder);
   Claim outcome = Claim::kTaken;
-  if (!has_live_owner(folder, owner_pid)) {
+  if (!find_live_owner(folder, owner_pid)) {
     *owner_pid = 0;
     if (move_to_previous(folder)) outcome = make_ledger(folder) ? Claim::kDone : Claim::kFailed;
   }
@@ -331,76 +174,6 @@ int open_record_dir() {
   if (error == 0 && status.st_dev == own_device && status.st_ino == own_inode) return folder;
   sys::close(folder);
   return error != 0 ? error : -ESTALE;
-}
-
-namespace {
-
-// The name that `folder` needs: without the directory where there is a descriptor.
-struct RecordPath {
-  char text[512];
-  bool fits;
-
-  RecordPath(RecordFolder folder, std::uint64_t address, const char* suffix) {
-    Text path(text, sizeof text);
-    if (folder.descriptor == RecordFolder::kNone) path.put(own_path).put('/');
-    put_record_name(path, address, suffix);
-    fits = !path.full();
-    path.c_str();
-  }
-};
-
-int open_record(RecordFolder folder, const RecordPath& path) {
-  constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
-  if (folder.descriptor != RecordFolder::kNone) return sys::open_at(folder.descriptor, path.text, kFlags, 0600);
-  return sys::open_no_links(path.text, kFlags, 0600);
-}
-
-// The program's umask may have taken away what the owner needs. (Asking is cheap; setting the mode each time is not.)
-void mend_mode(int file) {
-  struct stat status;
-  if (sys::stat_descriptor(file, &status) == 0 && (status.st_mode & 07777) != 0600) sys::change_mode(file, 0600);
-}
-
-int unlink_record(RecordFolder folder, const RecordPath& path) {
-  return sys::unlink_at(folder.descriptor != RecordFolder::kNone ? folder.descriptor : AT_FDCWD, path.text);
-}
-
-// A path that is too long for a small stack is walked from a descriptor for this one call.
-template <typename Do>
-int in_opened_folder(Do what) {
-  const int folder = open_record_dir();
-  if (folder < 0) return folder;
-  const int result = what(RecordFolder{folder});
-  sys::close(folder);
-  return result;
-}
-
-}  // namespace
-
-int create_record(RecordFolder folder, std::uint64_t address, const char* suffix, const char* text, std::size_t bytes) {
-  const RecordPath path(folder, address, suffix);
-  if (!path.fits) {
-    return in_opened_folder([&](RecordFolder opened) { return create_record(opened, address, suffix, text, bytes); });
-  }
-  int file = open_record(folder, path);
-  if (file == -EEXIST) {  // of a block that was here before, or planted: either way not ours to write through
-    unlink_record(folder, path);
-    file = open_record(folder, path);
-  }
-  if (file < 0) return file;
-  mend_mode(file);
-  const int error = sys::write_all(file, text, bytes);
-  sys::close(file);
-  if (error != 0) unlink_record(folder, path);  // a record is whole or it is not there
-  return error;
-}
-
-int remove_record(RecordFolder folder, std::uint64_t address, const char* suffix) {
-  const RecordPath path(folder, address, suffix);
-  if (!path.fits) {
-    return in_opened_folder([&](RecordFolder opened) { return remove_record(opened, address, suffix); });
-  }
-  return unlink_record(folder, path);
 }
 
 }  // namespace leakdir

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The record directory: found and claimed at start, and the files in it made and removed. The only place that knows it.
+// The record directory: found and claimed at start, and in a forked child. The only place that knows its path.
 //
-// A record file appears by one open (O_EXCL, never through a symbolic link, mode 0600), one write and one close; it goes
-// by one unlink. No descriptor is held between calls, unless the caller holds one (the helper thread, whose table of
-// descriptors is its own). Claiming needs a few KiB of stack and happens at start, and in a forked child.
+// Claiming needs a few KiB of stack. No descriptor is held afterwards.
 
 #pragma once
 
@@ -29,17 +27,7 @@ const char* record_dir();
 // As the user wrote it, for messages.
 const char* record_dir_shown();
 
-// Where to write: a descriptor of the directory, or none (then every call walks the absolute path).
-struct RecordFolder {
-  static constexpr int kNone = -1;
-  int descriptor = kNone;
-};
-
 // Opens the directory, if its path still leads to it (not after chroot, for instance). Negative errno if not.
 int open_record_dir();
-
-// 0 or a negative errno.
-int create_record(RecordFolder folder, std::uint64_t address, const char* suffix, const char* text, std::size_t bytes);
-int remove_record(RecordFolder folder, std::uint64_t address, const char* suffix);
 
 }  // namespace leakdir

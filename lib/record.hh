@@ -47,6 +47,7 @@ namespace leakdir {
 
 inline constexpr char kRecordSuffix[] = ".mem";
 inline constexpr char kBadFreeSuffix[] = ".badfree";
+inline constexpr std::size_t kMaxRecordName = 2 + 16 + sizeof kBadFreeSuffix;
 inline constexpr unsigned kRecordDirMode = 0700;
 inline constexpr unsigned kRecordFileMode = 0600;
 

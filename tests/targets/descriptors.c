@@ -51,17 +51,17 @@ static NOINLINE void leak_after(void) { LEAK(malloc, 6007, malloc(6007)); }
 
 // Grows the ledger and its files while the descriptors are the program's.
 static void churn(void) {
-  static void* blocks[20000];
-  for (int i = 0; i < 20000; ++i) blocks[i] = malloc(24);
+  static void* blocks[5000];
+  for (int i = 0; i < 5000; ++i) blocks[i] = malloc(24);
   pause_ms(250);
-  for (int i = 0; i < 20000; ++i) free(blocks[i]);
+  for (int i = 0; i < 5000; ++i) free(blocks[i]);
 }
 
 int main(void) {
   // A program that opens a file right away gets the number that it would get without leakdir.
   const int first = open("/dev/null", O_RDONLY);
   MUST(first == 3);
-  for (int i = 0; i < 3000; ++i) {
+  for (int i = 0; i < 1000; ++i) {
     sink = malloc(64);
     const int next = open("/dev/null", O_RDONLY);
     MUST(next == 4);

@@ -9,7 +9,8 @@
 #
 #   --build DIR         the build folder with lib/leakdir.o and lib/leakdir-static.o  (build)
 #   --rounds N          runs of each tool on each workload; the slow ones have 3 at most  (7)
-#   --workloads "..."   of: churn-8 churn-33 churn-64 churn-8x2 churn-33x2 churn-64x2 paths-33 live sqlite lua sync pauses
+#   --workloads "..."   of: churn-8 churn-33 churn-64 churn-8x2 churn-33x2 churn-64x2 descend-33 paths-33 live sqlite lua sync
+#                       pauses
 #   --only REGEX        only tools whose key matches (extended regular expression); glibc always runs
 #   --by cpu|wall       the clock that ratios are made of: the thread's own time, which other programs do not disturb, or
 #                       the time that passes  (cpu)
@@ -17,7 +18,9 @@
 #   --dir DIR           where records and the others' files go  (a new one on tmpfs, /dev/shm)
 #   --no-install        do without what is not there
 #
-# The rows "on disk" keep their files in the current directory instead.
+# A compiler run is not among the workloads: that one is for libleakdir.so.
+# The rows "on disk" keep their files in the current directory instead. leakdir is linked dynamically where a row does not
+# say `static`; so is everything else.
 #
 # Figures: the median of all rounds, the lowest and the highest. `process`: processor time of all threads per pair, what a
 # helper thread takes included. Memory: VmHWM. Every tool is asked for 64 frames where it can be asked.
@@ -27,7 +30,7 @@ unset MALLOC_PERTURB_ MALLOC_CONF LD_PRELOAD LEAKDIR_OPTIONS LEAKDIR_CONFIG
 root=$(cd "$(dirname "$0")/.." && pwd)
 bench=$root/tests/bench
 build=$root/build quick= rounds=7 only=. by=cpu scale=100 scratch= install=yes remove=
-workloads="churn-8 churn-33 churn-64 churn-8x2 churn-33x2 churn-64x2 paths-33 live sqlite lua sync pauses"
+workloads="churn-8 churn-33 churn-64 churn-8x2 churn-33x2 churn-64x2 descend-33 paths-33 live sqlite lua sync pauses"
 while [ $# -gt 0 ]; do
   case $1 in
     --quick)
@@ -136,9 +139,9 @@ library() { ldconfig -p | awk -v name="$1" '$1 == name { print $NF; exit }'; }
 row glibc 1 "glibc" plain env
 leakdir_row leakdir-behind 1 "leakdir (behind, fast)" leakdir write=behind
 leakdir_row leakdir-exit 1 "leakdir write=exit" leakdir write=exit
-leakdir_row leakdir-sync 50 "leakdir write=sync" leakdir write=sync
+leakdir_row leakdir-sync 50 "leakdir write=sync" leakdir write=sync:max_files=100000000
 leakdir_row leakdir-disk 1 "leakdir (behind, fast), on disk" leakdir "write=behind:dir=$disk/mem"
-leakdir_row leakdir-sync-disk 500 "leakdir write=sync, on disk" leakdir "write=sync:dir=$disk/mem"
+leakdir_row leakdir-sync-disk 500 "leakdir write=sync, on disk" leakdir "write=sync:max_files=100000000:dir=$disk/mem"
 leakdir_row leakdir-boost 20 "leakdir unwind=boost" leakdir unwind=boost
 leakdir_row leakdir-caller 1 "leakdir unwind=caller" leakdir unwind=caller
 leakdir_row leakdir-paused 1 "leakdir recording=0 (paused)" leakdir recording=0
@@ -197,6 +200,7 @@ options_of() {
       echo "--depth $shape --pairs $(at_least $((20000 * scale / w)) 1000)"
       ;;
     paths-*) echo "--depth ${workload#paths-} --paths 4 --pairs $(at_least $((20000 * scale / w)) 1000)" ;;
+    descend-*) echo "--depth ${workload#descend-} --descend 1 --pairs $(at_least $((20000 * scale / w)) 1000)" ;;
     # The same number for all, or memory could not be compared; tenfold fewer where it would take minutes.
     live) echo "--blocks $((10000 * scale / (w >= 50 ? 10 : 1)))" ;;
     sqlite) echo "--rows $((200 * scale))" ;;
@@ -204,7 +208,7 @@ options_of() {
   esac
 }
 
-program_of() { case $1 in churn-* | paths-*) echo churn ;; *) echo "$1" ;; esac; }
+program_of() { case $1 in churn-* | paths-* | descend-*) echo churn ;; *) echo "$1" ;; esac; }
 
 # Runs the tool KEY on WORKLOAD once and keeps its figures.
 run_once() {
@@ -221,6 +225,7 @@ run_once() {
       >>"$figures/$workload"
   else
     echo "$key failed 1" >>"$figures/$workload"
+    echo "bench.sh: $workload under $key did not run: $(tail -1 "$log")" >&2
   fi
 }
 
@@ -251,6 +256,7 @@ titles() {
     churn-*x2) echo "churn, ${1#churn-} threads: ns per malloc/free pair and thread, 10 000 live blocks each" | sed 's/\([0-9]*\)x2/\1 frames, 2/' ;;
     churn-*) echo "churn, ${1#churn-} frames: ns per malloc/free pair, 10 000 live blocks, 1 thread" ;;
     paths-*) echo "changing stacks, ${1#paths-} frames, the innermost of them 4 different ways: ns per pair, 10 000 live blocks" ;;
+    descend-*) echo "churn, ${1#descend-} frames, gone down and up for each pair: ns per pair, 10 000 live blocks" ;;
     live) echo "$((10000 * scale)) live blocks, 33 frames: ns per block (a tenth of the blocks for the slowest)" ;;
     sqlite) echo "sqlite fills and queries a database: ms" ;;
     lua) echo "Lua builds tables: ms" ;;

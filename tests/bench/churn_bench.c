@@ -7,6 +7,7 @@
 //   --live N     live blocks of each thread                                    (10000)
 //   --pairs N    pairs of each thread that are measured, after a tenth of them to warm up (1000000)
 //   --threads N  1 or 2; one of them is the initial thread                     (1)
+//   --descend 1  each pair anew goes down to that depth and comes back, as programs do; 0: stays there (0)
 //   --paths N    1 to 4: ways that the innermost two frames change among       (1)
 //
 // Prints per pair and thread: cpu_ns, that thread's own time; wall_ns; process_ns, the time of all threads, helpers
@@ -27,7 +28,7 @@ struct Thread {
   double cpu_ns[kParts], wall_ns[kParts];
 };
 
-static long g_depth, g_live, g_pairs, g_paths;
+static long g_depth, g_live, g_pairs, g_paths, g_descend;
 static pthread_barrier_t g_start;
 static struct Thread g_threads[kThreadsMost];
 static double g_process_ns;  // of all threads while the pairs are measured
@@ -52,30 +53,48 @@ typedef void* (*Leaf)(size_t);
   LEAF_STEP(leaf_##version, leaf_##version##_inner)
 LEAF(a) LEAF(b) LEAF(c) LEAF(d) static Leaf const g_leaves[] = {leaf_a, leaf_b, leaf_c, leaf_d};
 
+struct Place {
+  void** live;
+  uint32_t random;
+};
+
 // Inlined: it is no frame of its own.
-static inline __attribute__((always_inline)) void replace_some(void** live, long pairs, uint32_t* random) {
-  const uint32_t paths = (uint32_t)g_paths;
-  for (long i = 0; i < pairs; ++i) {
-    const uint32_t r = next_random(random);
-    void** slot = &live[(uint64_t)(r >> 8) * (uint64_t)g_live >> 24];
-    free(*slot);
-    *slot = g_leaves[r % paths](16 + r % 241);
-    **(char**)slot = 1;
+static inline __attribute__((always_inline)) void replace_one(struct Place* place) {
+  const uint32_t r = next_random(&place->random);
+  void** slot = &place->live[(uint64_t)(r >> 8) * (uint64_t)g_live >> 24];
+  free(*slot);
+  *slot = g_leaves[r % (uint32_t)g_paths](16 + r % 241);
+  **(char**)slot = 1;
+}
+
+// A frame in the place of the chain's last.
+static BENCH_NOINLINE void replace_one_below(void* place) {
+  replace_one(place);
+  BENCH_KEEP_FRAME();
+}
+
+static inline __attribute__((always_inline)) void replace_some(struct Place* place, long pairs, int above) {
+  if (g_descend) {
+    const int frames = (int)g_depth - kBelowChain - above - 1;
+    for (long i = 0; i < pairs; ++i) at_depth(frames, replace_one_below, place);
+  } else {
+    for (long i = 0; i < pairs; ++i) replace_one(place);
   }
 }
 
 static BENCH_NOINLINE void churn(void* argument) {
   struct Thread* thread = argument;
-  uint32_t random = 2463534242u + (uint32_t)thread->number;
+  const int above = thread->number == 0 ? kAboveInitial : kAboveOther;
   void** live = calloc((size_t)g_live, sizeof *live);
+  struct Place place = {live, 2463534242u + (uint32_t)thread->number};
   const long part = g_pairs / kParts;
-  for (long i = 0; i < g_live; ++i) live[i] = g_leaves[0](16 + next_random(&random) % 241);
-  replace_some(live, part, &random);
+  for (long i = 0; i < g_live; ++i) live[i] = g_leaves[0](16 + next_random(&place.random) % 241);
+  replace_some(&place, part, above);
   pthread_barrier_wait(&g_start);
   const double process = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
   for (int i = 0; i < kParts; ++i) {
     const double cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID), wall = clock_ns(CLOCK_MONOTONIC);
-    replace_some(live, part, &random);
+    replace_some(&place, part, above);
     thread->cpu_ns[i] = (clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu) / (double)part;
     thread->wall_ns[i] = (clock_ns(CLOCK_MONOTONIC) - wall) / (double)part;
   }
@@ -87,7 +106,7 @@ static BENCH_NOINLINE void churn(void* argument) {
 }
 
 static void* run(void* thread) {
-  at_depth((int)g_depth - kBelowChain - kAboveOther, churn, thread);
+  at_depth(g_descend ? 0 : (int)g_depth - kBelowChain - kAboveOther, churn, thread);
   return thread;
 }
 
@@ -96,6 +115,7 @@ int main(int argc, char** argv) {
   g_live = option(argc, argv, "--live", 10000);
   g_pairs = option(argc, argv, "--pairs", 1000000);
   g_paths = option(argc, argv, "--paths", 1);
+  g_descend = option(argc, argv, "--descend", 0);
   const int threads = (int)option(argc, argv, "--threads", 1);
   if (threads < 1 || threads > kThreadsMost || g_paths < 1 || g_paths > 4 || g_pairs < kParts || g_live < 1) {
     die("churn_bench: an option is out of range");
@@ -108,7 +128,7 @@ int main(int argc, char** argv) {
   for (int i = 1; i < threads; ++i) {
     if (pthread_create(&others[i], NULL, run, &g_threads[i]) != 0) die("churn_bench: no thread");
   }
-  at_depth((int)g_depth - kBelowChain - kAboveInitial, churn, &g_threads[0]);
+  at_depth(g_descend ? 0 : (int)g_depth - kBelowChain - kAboveInitial, churn, &g_threads[0]);
   for (int i = 1; i < threads; ++i) pthread_join(others[i], NULL);
 
   double cpu = 0, wall = 0;

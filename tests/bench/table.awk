@@ -44,7 +44,7 @@ END {
     key = part[1]
     if (key == "") continue
     if (values[key, "failed"] != "") {
-      printf "%-36s %9s  (did not run: see the log)\n", part[2], "-"
+      printf "%-36s %9s  (did not run)\n", part[2], "-"
       continue
     }
     m = median(key, wanted)

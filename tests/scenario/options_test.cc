@@ -154,14 +154,12 @@ TEST_P(Option, ErrorInTheConfigFileNamesFileAndLine) {
 }
 
 TEST_P(Option, ComesFromTheProgramItself) {
-  if (GetParam() != "static" && GetParam() != "pie") GTEST_SKIP() << "own_defaults is linked in two ways only";
   const Outcome outcome = run_in(scratch_, target("own_defaults", GetParam()));
   EXPECT_TRUE(outcome.exited_with(9)) << outcome.describe();
   expect_exactly(expected_by(outcome.out), records_in(scratch_ / "own-records"));
 }
 
 TEST_P(Option, FromTheEnvironmentWinsOverTheConfigFileAndThatOverTheProgram) {
-  if (GetParam() != "static" && GetParam() != "pie") GTEST_SKIP() << "own_defaults is linked in two ways only";
   const std::string program = target("own_defaults", GetParam());
   write_file(scratch_ / "leakdir.conf", "exitcode = 12\n");
   EXPECT_TRUE(run_in(scratch_, program).exited_with(12));

@@ -147,18 +147,18 @@ int helper_main(void*) {
   sys::call(SYS_prctl, PR_SET_NAME, reinterpret_cast<long>("leakdir"));
   const int folder = open_record_dir();
   while (!is_asked_to_end()) {
-    const bool later = folder >= 0 && is_writing_behind() && look(folder, young_ns, false);
-    obey_control();
-    watch_config();
-    obey_flush(folder);
     if (folder < 0 || !program_has_our_rights()) {
       // A later allocation makes a new helper, with the program's rights of then.
       if (change_state(State::kRunning, State::kNone)) process->helper_idle.store(1);
       sys::call(SYS_exit, 0);
     }
+    const bool later = is_writing_behind() && look(folder, young_ns, false);
+    obey_control();
+    watch_config();
+    obey_flush(folder);
     rest(folder, later);
   }
-  if (state() == State::kAskedForLastLook) {
+  if (state() == State::kAskedForLastLook && folder >= 0 && program_has_our_rights()) {
     look(folder, 0, true);
     change_state(State::kAskedForLastLook, State::kLastLookDone);
   }

@@ -196,8 +196,10 @@ std::vector<SourceLine> DwarfLines::lookup(std::uint64_t address) {
 }
 
 Dwarf_Die* DwarfLines::find_unit(Dwarf_Addr address, Dwarf_Addr& bias) {
-  if (Dwarf_Die* unit = dwfl_module_addrdie(module_, address, &bias)) return unit;
-  // That needs .debug_aranges, which clang does not write: look at the units themselves.
+  // This goes by .debug_aranges. clang writes none: where only some units have one, as in a program of clang's with an
+  // object of gcc's, the nearest of those comes out, whether it has the address or not.
+  Dwarf_Die* nearest = dwfl_module_addrdie(module_, address, &bias);
+  if (nearest != nullptr && dwarf_haspc(nearest, address - bias) > 0) return nearest;
   if (dwfl_module_getdwarf(module_, &bias) == nullptr) return nullptr;
   list_units();
   Range* range = find_range(units_, address - bias);

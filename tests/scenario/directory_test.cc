@@ -3,11 +3,10 @@
 // DIR: earlier runs, other processes, other people's files, symbolic links, modes, and staying where it was.
 
 #include <gtest/gtest.h>
-
-#include <algorithm>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "report_json.hh"

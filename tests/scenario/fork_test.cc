@@ -45,7 +45,7 @@ TEST_P(Fork, OfAThreadedProgramKeepsAllRecordsApart) {
   const ForkMode& mode = GetParam();
   const Scratch scratch;
   const Outcome outcome = run_in(scratch, target("fork_with_threads", mode.kind),
-                                 {std::string("write=") + mode.write, {std::to_string(mode.forks)}, {}, 120});
+                                 {std::string("write=") + mode.write, {std::to_string(mode.forks)}, {}, 240});
   ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
   expect_exactly(expected_by(outcome.out), records_in(scratch / "mem"));
   EXPECT_TRUE(names_in(scratch / "mem", ".badfree").empty());

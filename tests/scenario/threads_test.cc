@@ -45,11 +45,11 @@ TEST_P(Threads, LeaveExactlyTheSurvivors) {
   EXPECT_EQ(totals_of(report(scratch / "mem")).blocks, survivors.size());
 }
 
-// In sync mode each pair costs the four system calls of a file made and removed: a fiftieth of the operations.
+// In sync mode each pair costs the four system calls of a file made and removed: a hundredth of the operations.
 INSTANTIATE_TEST_SUITE_P(Linked, Threads,
                          testing::Combine(testing::Values("static", "pie"),
                                           testing::Values(Mode{"behind", "500000"}, Mode{"exit", "500000"},
-                                                          Mode{"sync", "10000"})),
+                                                          Mode{"sync", "5000"})),
                          [](const testing::TestParamInfo<Threads::ParamType>& info) {
                            return std::get<0>(info.param) + "_" + std::get<1>(info.param).write;
                          });

@@ -18,6 +18,7 @@ static void* work(void* argument) {
   for (unsigned i = (unsigned)(size_t)argument; !stop; ++i) {
     free(kept[i % 16]);
     kept[i % 16] = malloc(40 + i % 300);
+    if (i % 256 == 0) usleep(100);  // leaves a processor to the forks
   }
   for (int i = 0; i < 16; ++i) free(kept[i]);
   return NULL;

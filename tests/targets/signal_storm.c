@@ -63,7 +63,7 @@ int main(void) {
   MUST(sigaction(SIGALRM, &action, NULL) == 0);
   pthread_t thread;
   MUST(pthread_create(&thread, NULL, work, NULL) == 0);
-  const struct itimerval often = {{0, 50}, {0, 50}}, never = {{0, 0}, {0, 0}};
+  const struct itimerval often = {{0, 200}, {0, 200}}, never = {{0, 0}, {0, 0}};
   MUST(setitimer(ITIMER_REAL, &often, NULL) == 0);
   warm_up();
   const time_t end = time(NULL) + 2;

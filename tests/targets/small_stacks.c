@@ -11,7 +11,7 @@
 #include "expect.h"
 
 static void* work(void* argument) {
-  for (int i = 0; i < 50; ++i) {
+  for (int i = 0; i < 20; ++i) {
     void* block = malloc(100);
     block = realloc(hidden(block), 300);
     free(block);

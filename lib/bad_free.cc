@@ -51,8 +51,8 @@ bool is_plausible_size(std::uint64_t field) {
   return bytes >= 2 * kAlignment && bytes % kAlignment == 0 && bytes < (std::uint64_t{1} << 46);
 }
 
-// What glibc itself would look at: could this be a block of its allocator that we have never seen? (64-bit layout; where
-// pointers are narrower, or the kernel does not let us look, the answer is yes.)
+// What glibc itself would look at: could this be a block of its allocator that we have never seen? (64-bit layout;
+// where pointers are narrower, or the kernel does not let us look, the answer is yes.)
 bool may_be_a_glibc_block(std::uint64_t address) {
   if (sizeof(void*) != 8) return true;
   std::uint64_t header[2];

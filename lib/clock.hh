@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The ledger's clock: when a block was allocated, cheaply. A tick is some fraction of a microsecond; the ledger's header
-// says how long (tick_ns_q32), and the longer the program has run the better it is known.
+// The ledger's clock: when a block was allocated, cheaply. A tick is some fraction of a microsecond; the ledger's
+// header says how long (tick_ns_q32), and the longer the program has run the better it is known.
 //
-// On x86-64 a tick is 1024 cycles of the time stamp counter, where the processor says that it runs evenly and the kernel
-// keeps its own time by it; elsewhere a microsecond of CLOCK_MONOTONIC. No system call in now_ticks; any thread, signals,
-// the helper.
+// On x86-64 a tick is 1024 cycles of the time stamp counter, where the processor says that it runs evenly and the
+// kernel keeps its own time by it; elsewhere a microsecond of CLOCK_MONOTONIC. No system call in now_ticks; any thread,
+// signals, the helper.
 
 #pragma once
 

@@ -5,8 +5,8 @@
 // memory and shows what was live at the fork. The ledger is still the parent's, shared, and going on.
 //
 // So the child copies what it needs out of the parent's ledger, lets go of it, claims DIR/<pid>/ and fills a ledger of
-// its own. A block that the parent freed and whose record it used again meanwhile cannot be described any more; it stays
-// unrecorded, and to free it is no error.
+// its own. A block that the parent freed and whose record it used again meanwhile cannot be described any more; it
+// stays unrecorded, and to free it is no error.
 
 #include <sys/mman.h>
 

@@ -19,46 +19,23 @@ __attribute__((weak)) const void* _Unwind_Find_FDE(void* pc, dwarf_eh_bases* bas
 // A function that the program may have or not, as an address.
 #define LEAKDIR_FUNCTION(name) extern "C" __attribute__((weak)) char leakdir_at_##name __asm__(#name);
 
-
-#define LEAKDIR_NEW_LIST(F) \
-  F(_Znwm) F(_ZnwmRKSt9nothrow_t) F(_ZnwmSt11align_val_t) F(_ZnwmSt11align_val_tRKSt9nothrow_t) \
-  F(_Znwj) F(_ZnwjRKSt9nothrow_t) F(_ZnwjSt11align_val_t) F(_ZnwjSt11align_val_tRKSt9nothrow_t) \
-  F(_Znam) F(_ZnamRKSt9nothrow_t) F(_ZnamSt11align_val_t) F(_ZnamSt11align_val_tRKSt9nothrow_t) \
-  F(_Znaj) F(_ZnajRKSt9nothrow_t) F(_ZnajSt11align_val_t) F(_ZnajSt11align_val_tRKSt9nothrow_t)
-
-// Functions of libc that keep what is allocated in them until the end, and give none of it to the program. Some are
-// internal and visible in a static program only. A function that is not listed makes a block of libc's own look like the
-// program's while it runs; at exit libc itself is asked (libc_own.hh).
-#define LEAKDIR_KEEPER_LIST(F)                                                                                     \
-  F(_IO_file_doallocate) F(_IO_wfile_doallocate) F(setlocale) F(_nl_find_locale) F(tzset) F(__tz_convert) F(localtime) \
-  F(localtime_r) F(mktime) F(strftime) F(strftime_l) F(__tzfile_read) F(tzset_internal) F(setenv) F(putenv)         \
-  F(__add_to_environ) F(atexit) F(__cxa_atexit) F(__cxa_thread_atexit_impl) F(on_exit) F(at_quick_exit)             \
-  F(__new_exitfn) F(pthread_create) F(_dl_allocate_tls) F(_dl_allocate_tls_init)                  \
-  F(textdomain) F(bindtextdomain) F(dcgettext) F(dcngettext) F(__dcigettext) F(syslog) F(openlog) F(getpwnam)       \
-  F(getpwuid) F(getgrnam) F(getgrgid) F(gethostbyname) F(getservbyname) F(getprotobyname) F(__nss_module_load)      \
-  F(__register_atfork) F(pthread_atfork) F(pthread_setspecific) F(strerror) F(strsignal) F(__cxa_get_globals)       \
-  F(_dl_non_dynamic_init) F(__libc_setup_tls)
-
-LEAKDIR_NEW_LIST(LEAKDIR_FUNCTION)
-LEAKDIR_KEEPER_LIST(LEAKDIR_FUNCTION)
+#define NEW(name) LEAKDIR_FUNCTION(name)
+#define KEEPER(name) LEAKDIR_FUNCTION(name)
+#include "functions.inc"
+#undef NEW
+#undef KEEPER
 
 namespace leakdir {
 namespace {
 
-#define LEAKDIR_ADDRESS(name) &leakdir_at_##name,
-
-bool is_one_of(const char* const* list, unsigned count, const void* function) {
-  for (unsigned i = 0; i < count; ++i) {
-    if (list[i] != nullptr && list[i] == function) return true;
-  }
-  return false;
-}
-
-FunctionKind kind_of_function(const void* function) {
-  const char* const news[] = {LEAKDIR_NEW_LIST(LEAKDIR_ADDRESS)};
-  if (is_one_of(news, sizeof news / sizeof *news, function)) return FunctionKind::kNew;
-  const char* const keepers[] = {LEAKDIR_KEEPER_LIST(LEAKDIR_ADDRESS)};
-  if (is_one_of(keepers, sizeof keepers / sizeof *keepers, function)) return FunctionKind::kLibcKeeper;
+FunctionKind kind_of_function(const char* function) {
+#define NEW(name) \
+  if (&leakdir_at_##name != nullptr && function == &leakdir_at_##name) return FunctionKind::kNew;
+#define KEEPER(name) \
+  if (&leakdir_at_##name != nullptr && function == &leakdir_at_##name) return FunctionKind::kLibcKeeper;
+#include "functions.inc"
+#undef NEW
+#undef KEEPER
   return FunctionKind::kOrdinary;
 }
 
@@ -69,7 +46,7 @@ std::atomic<std::uint64_t> cache[kCacheSlots];
 LEAKDIR_SLOW FunctionKind look_up(std::uintptr_t return_address) {
   dwarf_eh_bases bases = {};
   if (_Unwind_Find_FDE(reinterpret_cast<void*>(return_address - 1), &bases) == nullptr) return FunctionKind::kUnknown;
-  return kind_of_function(bases.function);
+  return kind_of_function(static_cast<const char*>(bases.function));
 }
 
 }  // namespace

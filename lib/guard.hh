@@ -25,7 +25,7 @@ struct ThreadState {
   bool dry_run;              // frees are noted, not done: see libc_own.hh
   std::uint64_t next_sequence, end_sequence;  // its batch of sequence numbers
   std::uint32_t sequence_epoch;
-  ThreadScratch* scratch;    // null: none to be had, the caller is all that is kept
+  ThreadScratch* scratch;  // null: none to be had, the caller is all that is kept
 };
 
 extern __thread ThreadState thread_state;

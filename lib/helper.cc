@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The helper is made with clone() and not with pthread_create(), for three reasons. It has a table of descriptors of its
-// own, so that what it opens never takes a number that the program expects, and closing "everything above 2" does not
-// reach it. It has a root, a working directory and a umask of its own. And to libc the program stays single-threaded:
-// malloc goes on without locks.
+// The helper is made with clone() and not with pthread_create(), for three reasons. It has a table of descriptors of
+// its own, so that what it opens never takes a number that the program expects, and closing "everything above 2" does
+// not reach it. It has a root, a working directory and a umask of its own. And to libc the program stays
+// single-threaded: malloc goes on without locks.
 //
 // The price: it has no thread-local data (it sees those of the thread that made it, which may be gone), so nothing here
 // or below may use errno, the guard, or a libc function that does. sys.hh and plain loops only.
@@ -121,8 +121,8 @@ void obey_flush(int folder) {
 
 bool is_asked_to_end() { return state() == State::kAskedToStop || state() == State::kAskedForLastLook; }
 
-// Sleeps until the next look is due, or until woken. With nothing to do it sleeps longer and says so first; then it looks
-// once more, because a block may have become live just before.
+// Sleeps until the next look is due, or until woken. With nothing to do it sleeps longer and says so first; then it
+// looks once more, because a block may have become live just before.
 void rest(int folder, bool something_later) {
   const std::uint32_t wake = __atomic_load_n(&process->helper_wake, __ATOMIC_ACQUIRE);
   if (is_asked_to_end()) return;
@@ -137,7 +137,8 @@ void rest(int folder, bool something_later) {
   } else {
     sys::wait_on(&process->helper_wake, wake, kIdleNs);
     // Woken or not: look now, and from now on at the usual pace.
-    if (process->helper_idle.exchange(0) == 0) sys::wait_on(&process->helper_wake, process->helper_wake, look_interval_ns);
+    if (process->helper_idle.exchange(0) == 0)
+      sys::wait_on(&process->helper_wake, process->helper_wake, look_interval_ns);
   }
 }
 
@@ -177,12 +178,12 @@ LEAKDIR_SLOW bool start_helper() {
   std::uint64_t old_signals = 0;
   sys::set_signal_mask(&kAllSignals, &old_signals);
   const int saved = errno;
-  constexpr int kFlags = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_PARENT_SETTID |
-                         CLONE_CHILD_CLEARTID;
+  constexpr int kFlags =
+      CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
   process->helper_idle.store(0);
   const int tid = stack == nullptr ? -1
-                                   : ::clone(helper_main, stack + kStackBytes, kFlags, nullptr,
-                                             &process->helper_alive, nullptr, &process->helper_alive);
+                                   : ::clone(helper_main, stack + kStackBytes, kFlags, nullptr, &process->helper_alive,
+                                             nullptr, &process->helper_alive);
   errno = saved;
   sys::set_signal_mask(&old_signals, nullptr);
   if (tid < 0) process->helper_alive = 0;

@@ -11,8 +11,8 @@
 namespace leakdir {
 
 struct FreedBlock {
-  std::uint32_t stack;    // of its allocation
-  std::uint64_t freed_by; // return address of the free
+  std::uint32_t stack;     // of its allocation
+  std::uint64_t freed_by;  // return address of the free
 };
 
 // Gets the table's memory; without it nothing is remembered.

@@ -4,7 +4,8 @@
 // malloc_usable_size(3): results, errno, alignment and size-0 behaviour are glibc's own.
 //
 // A block is told to the tracker after glibc has handed it out and before it is handed back: its address may be another
-// thread's right after. Compiled with -fno-builtin, or malloc followed by memset would become a call of calloc, our own.
+// thread's right after. Compiled with -fno-builtin, or malloc followed by memset would become a call of calloc, our
+// own.
 
 #include <errno.h>
 #include <features.h>
@@ -25,7 +26,8 @@ inline void* told(void* block, std::size_t size, Call call, Caller caller) {
 }
 
 inline void release(void* block, Caller caller) {
-  if (is_watching() && LEAKDIR_LIKELY(block != nullptr) && LEAKDIR_UNLIKELY(!leakdir::block_freed(block, caller))) return;
+  if (is_watching() && LEAKDIR_LIKELY(block != nullptr) && LEAKDIR_UNLIKELY(!leakdir::block_freed(block, caller)))
+    return;
   glibc::free(block);
 }
 
@@ -48,21 +50,15 @@ void* resize(void* block, std::size_t size, Call call, Caller caller) {
 
 }  // namespace
 
-LEAKDIR_EXPORT void* malloc(std::size_t size) {
-  return told(glibc::malloc(size), size, Call::kMalloc, LEAKDIR_CALLER);
-}
+LEAKDIR_EXPORT void* malloc(std::size_t size) { return told(glibc::malloc(size), size, Call::kMalloc, LEAKDIR_CALLER); }
 
 LEAKDIR_EXPORT void free(void* block) { release(block, LEAKDIR_CALLER); }
 
 #if defined(__GLIBC_PREREQ) && __GLIBC_PREREQ(2, 43)
 // C23. The sizes are hints that glibc may check; we do not need them.
-LEAKDIR_EXPORT void free_sized(void* block, std::size_t) {
-  release(block, LEAKDIR_CALLER);
-}
+LEAKDIR_EXPORT void free_sized(void* block, std::size_t) { release(block, LEAKDIR_CALLER); }
 
-LEAKDIR_EXPORT void free_aligned_sized(void* block, std::size_t, std::size_t) {
-  release(block, LEAKDIR_CALLER);
-}
+LEAKDIR_EXPORT void free_aligned_sized(void* block, std::size_t, std::size_t) { release(block, LEAKDIR_CALLER); }
 #endif
 
 LEAKDIR_EXPORT void* calloc(std::size_t count, std::size_t size) {
@@ -96,9 +92,7 @@ LEAKDIR_EXPORT int posix_memalign(void** into, std::size_t alignment, std::size_
   return error;
 }
 
-LEAKDIR_EXPORT void* valloc(std::size_t size) {
-  return told(glibc::valloc(size), size, Call::kValloc, LEAKDIR_CALLER);
-}
+LEAKDIR_EXPORT void* valloc(std::size_t size) { return told(glibc::valloc(size), size, Call::kValloc, LEAKDIR_CALLER); }
 
 LEAKDIR_EXPORT void* pvalloc(std::size_t size) {
   return told(glibc::pvalloc(size), size, Call::kPvalloc, LEAKDIR_CALLER);

@@ -91,20 +91,20 @@ struct Header {
 
   // Who wrote it. A pid is not a name: pid, start_time and boot_id together are.
   std::uint32_t pid;
-  std::uint32_t parent_pid;     // of a forked child: the process whose blocks it inherited; else 0
-  std::uint64_t start_time;     // field 22 of /proc/PID/stat, clock ticks since boot; 0: unknown
-  std::uint8_t boot_id[16];     // /proc/sys/kernel/random/boot_id; zeros: unknown
-  std::uint8_t image_id[16];    // AT_RANDOM: differs after every exec
+  std::uint32_t parent_pid;   // of a forked child: the process whose blocks it inherited; else 0
+  std::uint64_t start_time;   // field 22 of /proc/PID/stat, clock ticks since boot; 0: unknown
+  std::uint8_t boot_id[16];   // /proc/sys/kernel/random/boot_id; zeros: unknown
+  std::uint8_t image_id[16];  // AT_RANDOM: differs after every exec
 
   // Clock. A block's time is in ticks since start_realtime_ns; one tick lasts tick_ns_q32 / 2^32 ns.
   std::uint64_t start_realtime_ns;  // CLOCK_REALTIME, ns since 1970
   std::uint64_t tick_ns_q32;
-  std::uint64_t exit_realtime_ns;   // 0 while running or when killed
+  std::uint64_t exit_realtime_ns;  // 0 while running or when killed
 
   // Texts, as offsets into kText; 0: none.
-  std::uint32_t program;     // absolute path of the executable
-  std::uint32_t directory;   // DIR as an absolute path
-  std::uint32_t suppressions;  // __lsan_default_suppressions() of the program
+  std::uint32_t program;         // absolute path of the executable
+  std::uint32_t directory;       // DIR as an absolute path
+  std::uint32_t suppressions;    // __lsan_default_suppressions() of the program
   std::uint32_t program_module;  // the module of the executable
 
   // Options that a reader needs, as they were in force at start.
@@ -122,17 +122,17 @@ struct Header {
   std::uint64_t flush_done;     // … and the object copies it when the files are up to date
 
   // What happened, for the proof that leakdir looked. See also Thread::allocations and ::frees.
-  std::uint64_t sequence;        // sequence numbers handed out so far (threads take them in batches)
-  std::uint64_t dropped_blocks;  // live blocks that could not be recorded: the ledger could not grow
-  std::uint64_t dropped_stacks;  // blocks recorded with the caller alone, for the same reason
-  std::uint64_t unrecorded;      // allocations passed on unrecorded on purpose (min_size), not those while paused
-  std::uint64_t pauses;          // how often recording was paused
-  std::uint64_t bad_frees;       // seen in all; the first of them are in kBadFrees
+  std::uint64_t sequence;          // sequence numbers handed out so far (threads take them in batches)
+  std::uint64_t dropped_blocks;    // live blocks that could not be recorded: the ledger could not grow
+  std::uint64_t dropped_stacks;    // blocks recorded with the caller alone, for the same reason
+  std::uint64_t unrecorded;        // allocations passed on unrecorded on purpose (min_size), not those while paused
+  std::uint64_t pauses;            // how often recording was paused
+  std::uint64_t bad_frees;         // seen in all; the first of them are in kBadFrees
   std::uint64_t files_over_limit;  // live blocks without a file at exit because of max_files
-  std::uint64_t write_errors;    // record files that could not be written or removed
+  std::uint64_t write_errors;      // record files that could not be written or removed
 
-  std::uint64_t file_bytes;      // length of the file, holes included
-  std::uint32_t extent_count;    // entries of the directory that are valid
+  std::uint64_t file_bytes;    // length of the file, holes included
+  std::uint32_t extent_count;  // entries of the directory that are valid
   std::uint32_t reserved;
 };
 static_assert(offsetof(Header, pid) == 32);
@@ -146,18 +146,26 @@ static_assert(sizeof(Header) == 256);
 
 // How the block came to be: the function that the program called.
 enum class Call : std::uint8_t {
-  kMalloc = 0, kCalloc, kRealloc, kReallocarray, kAlignedAlloc, kMemalign, kPosixMemalign, kValloc, kPvalloc,
+  kMalloc = 0,
+  kCalloc,
+  kRealloc,
+  kReallocarray,
+  kAlignedAlloc,
+  kMemalign,
+  kPosixMemalign,
+  kValloc,
+  kPvalloc,
   kNew,  // in all its forms: new[] jumps to new, and leaves no frame
 };
-inline constexpr const char* kCallNames[] = {"malloc", "calloc", "realloc", "reallocarray", "aligned_alloc",
-                                             "memalign", "posix_memalign", "valloc", "pvalloc", "operator new"};
+inline constexpr const char* kCallNames[] = {"malloc",   "calloc",         "realloc", "reallocarray", "aligned_alloc",
+                                             "memalign", "posix_memalign", "valloc",  "pvalloc",      "operator new"};
 inline constexpr unsigned kCalls = sizeof kCallNames / sizeof kCallNames[0];
 
 enum class BlockState : std::uint8_t {
   kEmpty = 0,     // never used
   kReserved = 1,  // being filled: not live yet
   kLive = 2,
-  kFreed = 3,     // waits to be used again; its time means nothing
+  kFreed = 3,  // waits to be used again; its time means nothing
 };
 
 // Flags of a block.
@@ -232,10 +240,10 @@ static_assert(sizeof(Thread) == 64);
 
 // A loaded executable or shared library. The address that addr2line wants is pc - bias.
 struct Module {
-  std::uint64_t start, end;  // the addresses it occupies: start <= pc < end
-  std::uint64_t bias;        // load address - link-time address
+  std::uint64_t start, end;       // the addresses it occupies: start <= pc < end
+  std::uint64_t bias;             // load address - link-time address
   std::uint64_t unload_sequence;  // the sequence number by which it was found unloaded; 0: still there
-  std::uint32_t path;        // into kText
+  std::uint32_t path;             // into kText
   std::uint32_t build_id_bytes;
   std::uint8_t build_id[40];
   std::uint64_t reserved[6];
@@ -263,10 +271,10 @@ inline constexpr unsigned kBadFreeKinds = sizeof kBadFreeNames / sizeof kBadFree
 
 struct BadFree {
   std::uint64_t address;
-  std::uint64_t time;         // ticks
-  std::uint64_t block;        // the block that it lies in or that was freed first; 0: none known
+  std::uint64_t time;   // ticks
+  std::uint64_t block;  // the block that it lies in or that was freed first; 0: none known
   std::uint64_t block_bytes;
-  std::uint32_t kind;         // BadFreeKind; stored last: 0 means not complete
+  std::uint32_t kind;  // BadFreeKind; stored last: 0 means not complete
   std::uint32_t thread;
   std::uint32_t free_stack, first_free_stack, allocation_stack;  // nodes; 0: not known
   std::uint32_t reserved[3];
@@ -274,7 +282,7 @@ struct BadFree {
 static_assert(sizeof(BadFree) == 64);
 
 // Bytes of one record of each kind, by Kind.
-inline constexpr std::uint32_t kRecordBytes[kKinds] = {0, sizeof(Block), sizeof(Node), sizeof(Thread), sizeof(Module),
-                                                       sizeof(BadFree), 1};
+inline constexpr std::uint32_t kRecordBytes[kKinds] = {
+    0, sizeof(Block), sizeof(Node), sizeof(Thread), sizeof(Module), sizeof(BadFree), 1};
 
 }  // namespace leakdir::ledger

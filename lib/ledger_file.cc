@@ -72,7 +72,8 @@ bool LedgerFile::reserve() {
   for (unsigned shrink = 0; shrink < 12; ++shrink) {
     std::uint64_t total = 0;
     for (std::uint32_t kind = 1; kind < ledger::kKinds; ++kind) {
-      const std::uint64_t bytes = page_aligned(within_limit(kRooms[kind].reserve, limit) >> (kRooms[kind].reserve > (8 << 20) ? shrink : 0));
+      const std::uint64_t bytes =
+          page_aligned(within_limit(kRooms[kind].reserve, limit) >> (kRooms[kind].reserve > (8 << 20) ? shrink : 0));
       arrays_[kind].capacity = static_cast<std::uint32_t>(bytes / ledger::kRecordBytes[kind]);
       total += bytes;
     }
@@ -205,9 +206,8 @@ LEAKDIR_SLOW bool LedgerFile::grow(Kind kind, std::uint32_t until) {
   while (array.mapped.load(std::memory_order_relaxed) < until) {
     const std::uint64_t have = std::uint64_t{array.mapped.load(std::memory_order_relaxed)} * record;
     const std::uint64_t most = have >= kManyBytes ? kLargestExtentLater : kLargestExtent;
-    std::uint64_t bytes = have < kRooms[static_cast<std::uint32_t>(kind)].first
-                              ? kRooms[static_cast<std::uint32_t>(kind)].first
-                              : have;
+    std::uint64_t bytes =
+        have < kRooms[static_cast<std::uint32_t>(kind)].first ? kRooms[static_cast<std::uint32_t>(kind)].first : have;
     bytes = page_aligned(bytes < most ? bytes : most);
     const std::uint64_t left = std::uint64_t{array.capacity} * record - have;
     if (bytes > left) bytes = left & ~(page_bytes() - 1);
@@ -228,8 +228,7 @@ std::uint32_t LedgerFile::take(Kind kind, std::uint32_t count) {
   do {
     start = first == 0 && kind != Kind::kBlocks ? 1 : first;  // record 0 is never used
     if (count > array.capacity || start > array.capacity - count) return 0;
-    if (LEAKDIR_UNLIKELY(start + count > array.mapped.load(std::memory_order_acquire)) &&
-        !grow(kind, start + count)) {
+    if (LEAKDIR_UNLIKELY(start + count > array.mapped.load(std::memory_order_acquire)) && !grow(kind, start + count)) {
       return 0;
     }
   } while (!array.used.compare_exchange_weak(first, start + count, std::memory_order_relaxed));
@@ -249,8 +248,8 @@ std::uint32_t LedgerFile::add_text(const char* text) {
   return offset;
 }
 
-// What is given back is no longer part of the ledger: who needs it after all (allocations still come after the last look)
-// grows the ledger again instead of touching a hole.
+// What is given back is no longer part of the ledger: who needs it after all (allocations still come after the last
+// look) grows the ledger again instead of touching a hole.
 void LedgerFile::trim_tail(int file, ledger::Extent& extent) {
   Array& array = array_of(extent);
   const std::uint32_t record = ledger::kRecordBytes[extent.kind];

@@ -32,12 +32,19 @@ class LedgerFile {
   ledger::Header* header() const { return header_; }
   bool is_open() const { return header_ != nullptr; }
 
-
-  ledger::Block* block(std::uint32_t i) const { return reinterpret_cast<ledger::Block*>(base(ledger::Kind::kBlocks)) + i; }
+  ledger::Block* block(std::uint32_t i) const {
+    return reinterpret_cast<ledger::Block*>(base(ledger::Kind::kBlocks)) + i;
+  }
   ledger::Node* node(std::uint32_t i) const { return reinterpret_cast<ledger::Node*>(base(ledger::Kind::kNodes)) + i; }
-  ledger::Thread* thread(std::uint32_t i) const { return reinterpret_cast<ledger::Thread*>(base(ledger::Kind::kThreads)) + i; }
-  ledger::Module* module(std::uint32_t i) const { return reinterpret_cast<ledger::Module*>(base(ledger::Kind::kModules)) + i; }
-  ledger::BadFree* bad_free(std::uint32_t i) const { return reinterpret_cast<ledger::BadFree*>(base(ledger::Kind::kBadFrees)) + i; }
+  ledger::Thread* thread(std::uint32_t i) const {
+    return reinterpret_cast<ledger::Thread*>(base(ledger::Kind::kThreads)) + i;
+  }
+  ledger::Module* module(std::uint32_t i) const {
+    return reinterpret_cast<ledger::Module*>(base(ledger::Kind::kModules)) + i;
+  }
+  ledger::BadFree* bad_free(std::uint32_t i) const {
+    return reinterpret_cast<ledger::BadFree*>(base(ledger::Kind::kBadFrees)) + i;
+  }
   const char* text(std::uint32_t offset) const { return base(ledger::Kind::kText) + offset; }
 
   // Takes `count` records in a row and returns the index of the first; 0 when there is no room. They are zero.
@@ -62,8 +69,8 @@ class LedgerFile {
  private:
   struct Array {
     char* base;
-    std::uint32_t capacity;            // records that fit the reserved address space
-    std::atomic<std::uint32_t> mapped; // records that may be used
+    std::uint32_t capacity;             // records that fit the reserved address space
+    std::atomic<std::uint32_t> mapped;  // records that may be used
     std::atomic<std::uint32_t> used;
   };
 

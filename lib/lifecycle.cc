@@ -80,7 +80,8 @@ Process* make_process_page() {
   if (sys::advise(page, kBytes, MADV_WIPEONFORK) != 0) {
     // Before Linux 4.14: a child that fork() made is told by libc.
     if (__register_atfork != nullptr) {
-      __register_atfork(nullptr, nullptr, [] { set_phase(Phase::kForked); }, nullptr);
+      __register_atfork(
+          nullptr, nullptr, [] { set_phase(Phase::kForked); }, nullptr);
     }
   }
   return static_cast<Process*>(page);

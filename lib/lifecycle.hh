@@ -8,8 +8,8 @@
 
 namespace leakdir {
 
-// In a forked child, at its first allocation: its own directory and ledger, with the blocks that it inherited (fork.cc).
-// True when allocations are recorded from now on.
+// In a forked child, at its first allocation: its own directory and ledger, with the blocks that it inherited
+// (fork.cc). True when allocations are recorded from now on.
 bool start_in_child();
 
 // Steps that start and fork share: what the ledger says of a child, and the last step of both.

@@ -44,8 +44,8 @@ Index::Slot* find_slot(std::uint64_t address) {
 // ---- Free records ----
 //
 // Stacks of free records, one for each of a number of pools; a thread keeps to one. The head carries a count that
-// changes with every store, so that a record that went and came back meanwhile is noticed. The link takes the place of the
-// time in word 3: what else is known of a freed block stays, for a forked child that still has it (lifecycle.cc).
+// changes with every store, so that a record that went and came back meanwhile is noticed. The link takes the place of
+// the time in word 3: what else is known of a freed block stays, for a forked child that still has it (lifecycle.cc).
 
 constexpr unsigned kPools = 64;
 struct alignas(64) Pool {

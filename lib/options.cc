@@ -173,14 +173,14 @@ void print_option_help(void (*line)(const char* text)) {
     pad_to(text, kMeaningColumn);                                          \
     line(text.put(meaning "\n").c_str());                                  \
   }
-#define OPTION_CHOICE(name, type, default_value, words, meaning)    \
-  {                                                                 \
-    Text text(buffer, sizeof buffer);                               \
-    text.put("  " #name);                                           \
-    pad_to(text, kDefaultColumn);                                   \
-    put_word(words, text, static_cast<unsigned>(default_value));  \
-    pad_to(text, kMeaningColumn);                                   \
-    line(text.put(words ": " meaning "\n").c_str());                \
+#define OPTION_CHOICE(name, type, default_value, words, meaning) \
+  {                                                              \
+    Text text(buffer, sizeof buffer);                            \
+    text.put("  " #name);                                        \
+    pad_to(text, kDefaultColumn);                                \
+    put_word(words, text, static_cast<unsigned>(default_value)); \
+    pad_to(text, kMeaningColumn);                                \
+    line(text.put(words ": " meaning "\n").c_str());             \
   }
 #define OPTION_TEXT(name, bytes, default_value, meaning) \
   {                                                      \

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// A hash table of 64-bit slots that any number of threads, and handlers that interrupt them, use at once without a lock,
-// and that grows without moving anything: when no bucket has room, a larger level is added beside the others, and a
-// look-up asks the levels one after the other, a cache line each. Slots are words that the caller gives a meaning; 0 is
-// free. The memory comes from mmap and is never given back (clear() empties it).
+// A hash table of 64-bit slots that any number of threads, and handlers that interrupt them, use at once without a
+// lock, and that grows without moving anything: when no bucket has room, a larger level is added beside the others, and
+// a look-up asks the levels one after the other, a cache line each. Slots are words that the caller gives a meaning; 0
+// is free. The memory comes from mmap and is never given back (clear() empties it).
 //
 // Both indexes of the object are made of it: address -> block (live_table.cc), (parent, pc) -> node (stack_table.cc).
 

@@ -15,10 +15,10 @@
 namespace leakdir {
 
 enum class Phase : std::uint32_t {
-  kForked = 0,     // a child that has not allocated yet: the ledger is still the parent's
-  kEarly = 1,      // before start-up: blocks are noted in a small table
-  kOff = 2,        // enabled=0, or nothing can be recorded: forward, do nothing
-  kPaused = 3,     // allocations are not recorded, frees of recorded blocks are
+  kForked = 0,  // a child that has not allocated yet: the ledger is still the parent's
+  kEarly = 1,   // before start-up: blocks are noted in a small table
+  kOff = 2,     // enabled=0, or nothing can be recorded: forward, do nothing
+  kPaused = 3,  // allocations are not recorded, frees of recorded blocks are
   kRecording = 4,
   kSwitching = 5,  // a forked child that is making its own ledger
 };
@@ -31,8 +31,8 @@ struct Process {
 
   // The helper thread; see writer.cc.
   std::atomic<std::uint32_t> helper_state;
-  std::uint32_t helper_alive;           // the kernel clears it when the thread is gone
-  std::uint32_t helper_wake;            // it sleeps on this word
+  std::uint32_t helper_alive;  // the kernel clears it when the thread is gone
+  std::uint32_t helper_wake;   // it sleeps on this word
   std::atomic<std::uint32_t> helper_idle;
 };
 

@@ -24,8 +24,8 @@ void put_program(Text& out, const RecordOrigin& origin) {
   }
 }
 
-// The modules of one stack in the order in which they are met. A stack that crosses more of them than this (plugins that
-// call plugins) has no addr2line line for the rest; its frames are all there.
+// The modules of one stack in the order in which they are met. A stack that crosses more of them than this (plugins
+// that call plugins) has no addr2line line for the rest; its frames are all there.
 struct ModulesMet {
   static constexpr unsigned kMost = 12;
   unsigned module[kMost];

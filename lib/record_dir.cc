@@ -18,9 +18,9 @@ namespace {
 
 constexpr std::size_t kPathBytes = 4096;
 
-char base_path[kPathBytes];                      // the directory of the options, absolute
-char own_path[kPathBytes + 16];                  // ours: the same, or <pid>/ in it
-char shown_path[kPathBytes + 16];                // as the user wrote it
+char base_path[kPathBytes];        // the directory of the options, absolute
+char own_path[kPathBytes + 16];    // ours: the same, or <pid>/ in it
+char shown_path[kPathBytes + 16];  // as the user wrote it
 char ledger_path[kPathBytes + 32];
 std::uint64_t own_device = 0, own_inode = 0;
 

@@ -13,9 +13,9 @@
 
 namespace leakdir {
 
-// Finds the directory that `options.dir` means (%p, %e, absolute from now on), makes it if need be, moves what an earlier
-// run left in it to previous/, and takes DIR/<pid>/ instead where a live process owns it. Then makes the ledger in it.
-// False, after saying why, when nothing can be recorded.
+// Finds the directory that `options.dir` means (%p, %e, absolute from now on), makes it if need be, moves what an
+// earlier run left in it to previous/, and takes DIR/<pid>/ instead where a live process owns it. Then makes the ledger
+// in it. False, after saying why, when nothing can be recorded.
 bool claim_record_dir(const Options& options, const char* program);
 
 // DIR/<pid>/ for a forked child, below the directory that the first process claimed.

@@ -28,14 +28,16 @@ struct RecordPath {
 
 int open_record(RecordFolder folder, const RecordPath& path) {
   constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
-  if (folder.descriptor != RecordFolder::kNone) return sys::open_at(folder.descriptor, path.text, kFlags, kRecordFileMode);
+  if (folder.descriptor != RecordFolder::kNone)
+    return sys::open_at(folder.descriptor, path.text, kFlags, kRecordFileMode);
   return sys::open_no_links(path.text, kFlags, kRecordFileMode);
 }
 
 // The program's umask may have taken away what the owner needs. (Asking is cheap; setting the mode each time is not.)
 void mend_mode(int file) {
   struct stat status;
-  if (sys::stat_descriptor(file, &status) == 0 && (status.st_mode & 07777) != kRecordFileMode) sys::change_mode(file, kRecordFileMode);
+  if (sys::stat_descriptor(file, &status) == 0 && (status.st_mode & 07777) != kRecordFileMode)
+    sys::change_mode(file, kRecordFileMode);
 }
 
 int unlink_record(RecordFolder folder, const RecordPath& path) {

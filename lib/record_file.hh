@@ -3,8 +3,8 @@
 // One record file: made and removed.
 //
 // It appears by one open (O_EXCL, never through a symbolic link, mode 0600), one write and one close, whole or not at
-// all; it goes by one unlink. No descriptor is held between calls, unless the caller holds one (the helper thread, whose
-// table of descriptors is its own). Little stack, any thread, signal handlers.
+// all; it goes by one unlink. No descriptor is held between calls, unless the caller holds one (the helper thread,
+// whose table of descriptors is its own). Little stack, any thread, signal handlers.
 
 #pragma once
 

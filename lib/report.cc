@@ -90,7 +90,8 @@ void ledger_full(int error) {
 
 void cannot_write_record(const char* path, int error) {
   if (!once(said_cannot_write)) return;
-  fault("cannot write record files in ", path, error, "the ledger has the live blocks: leakdir report, leakdir recover");
+  fault("cannot write record files in ", path, error,
+        "the ledger has the live blocks: leakdir report, leakdir recover");
 }
 
 void directory_in_use(const char* path, int pid, const char* instead) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Stacks stored once: each distinct pair of (calling frame, return address) is a node in the ledger, and a stack is the
-// node of its innermost frame. Lock-free; two threads that meet a new frame at the same instant may make it twice, which
-// costs 16 bytes and changes nothing.
+// node of its innermost frame. Lock-free; two threads that meet a new frame at the same instant may make it twice,
+// which costs 16 bytes and changes nothing.
 
 #pragma once
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Part of leakdir-static.o only: a reference that brings __libc_freeres out of libc.a, which the weak one of libc_own.cc
-// does not.
+// Part of leakdir-static.o only: a reference that brings __libc_freeres out of libc.a, which the weak one of
+// libc_own.cc does not.
 
 extern "C" void __libc_freeres();
 

@@ -51,7 +51,7 @@ long read_link_at(int directory, const char* path, char* into, std::size_t count
 int allocate(int descriptor, std::uint64_t offset, std::uint64_t bytes);  // reserves the space: no SIGBUS later
 int punch_hole(int descriptor, std::uint64_t offset, std::uint64_t bytes);
 int truncate(int descriptor, std::uint64_t bytes);
-int lock(int descriptor, int operation);  // flock
+int lock(int descriptor, int operation);                   // flock
 long list(int descriptor, void* into, std::size_t count);  // getdents64
 unsigned set_umask(unsigned mask);
 

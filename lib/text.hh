@@ -2,8 +2,8 @@
 //
 // Text made in the caller's buffer: numbers, times, paths. Everything below hooks.cc that has something to say uses it.
 //
-// Never allocates, never throws, keeps no state, uses no stdio; safe in signal handlers. A text that does not fit is cut
-// at the buffer's end and says so through `full()`. The buffer is not zero-terminated until c_str() is called.
+// Never allocates, never throws, keeps no state, uses no stdio; safe in signal handlers. A text that does not fit is
+// cut at the buffer's end and says so through `full()`. The buffer is not zero-terminated until c_str() is called.
 
 #pragma once
 
@@ -75,8 +75,7 @@ class Text {
     const std::uint64_t days = seconds / 86400 + 719468;
     const std::uint64_t era = days / 146097;
     const std::uint64_t day_of_era = days % 146097;
-    const std::uint64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    const std::uint64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     const std::uint64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     const std::uint64_t shifted_month = (5 * day_of_year + 2) / 153;
     const std::uint64_t day = day_of_year - (153 * shifted_month + 2) / 5 + 1;

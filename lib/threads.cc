@@ -86,9 +86,7 @@ std::uint64_t next_sequence(ThreadState& thread) {
   return ++thread.next_sequence;
 }
 
-std::uint64_t single_sequence() {
-  return __atomic_add_fetch(&ledger_file.header()->sequence, 1, __ATOMIC_RELAXED);
-}
+std::uint64_t single_sequence() { return __atomic_add_fetch(&ledger_file.header()->sequence, 1, __ATOMIC_RELAXED); }
 
 std::uint64_t end_sequence_batches() {
   sequence_epoch.fetch_add(1, std::memory_order_seq_cst);

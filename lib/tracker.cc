@@ -65,8 +65,8 @@ LEAKDIR_SLOW void record_nested(const void* block, std::size_t size, Call call, 
                                 const ThreadState& thread) {
   const Captured captured = capture_caller(caller.pc, call);
   const unsigned own = thread.own_allocations ? ledger::kFlagLibc : 0;
-  const NewBlock live = {address_of(block), size,         single_sequence(), now_ticks(), captured.stack,
-                         thread.index,      captured.call, captured.flags | own};
+  const NewBlock live = {address_of(block), size,         single_sequence(), now_ticks(),
+                         captured.stack,    thread.index, captured.call,     captured.flags | own};
   if (!add_live_block(live, thread.pool)) pass_unrecorded(block);
 }
 
@@ -86,8 +86,8 @@ void record(const void* block, std::size_t size, Call call, Caller caller, Threa
   if (LEAKDIR_UNLIKELY(captured.stack == 0)) {
     __atomic_fetch_add(&ledger_file.header()->dropped_stacks, 1, __ATOMIC_RELAXED);
   }
-  const NewBlock live = {address_of(block), size,          next_sequence(thread), now_ticks(), captured.stack,
-                         thread.index,      captured.call, captured.flags};
+  const NewBlock live = {address_of(block), size,         next_sequence(thread), now_ticks(),
+                         captured.stack,    thread.index, captured.call,         captured.flags};
   if (LEAKDIR_UNLIKELY(!add_live_block(live, thread.pool))) return pass_unrecorded(block);
   if (is_listed(captured.flags)) block_became_live(address_of(block), thread, guard);
 }
@@ -226,7 +226,13 @@ void import_early_blocks() {
     if (address == 0) continue;
     count_allocation(thread);
     const Captured captured = capture_caller(early.caller, early.call);
-    const NewBlock live = {address,      early.size, next_sequence(thread), 0, captured.stack, thread.index, early.call,
+    const NewBlock live = {address,
+                           early.size,
+                           next_sequence(thread),
+                           0,
+                           captured.stack,
+                           thread.index,
+                           early.call,
                            captured.flags | ledger::kFlagLibc};
     if (!add_live_block(live, thread.pool)) some_blocks_are_unknown();
   }

@@ -18,8 +18,8 @@ namespace leakdir {
 
 // A block that realloc is about to resize.
 struct SetAside {
-  bool recorded;    // it was live in the ledger; finish_resize or undo_resize must follow
-  bool bad;         // no block of the allocator: do not resize it
+  bool recorded;  // it was live in the ledger; finish_resize or undo_resize must follow
+  bool bad;       // no block of the allocator: do not resize it
   std::uint32_t index;
   ledger::Block was;
 };

@@ -67,8 +67,8 @@ void remove_file(RecordFolder folder, std::uint64_t address) {
   report::cannot_write_record(record_dir_shown(), error);
 }
 
-// In sync mode: the program has changed its root, or its rights, and does not reach the directory any more. The helper, if
-// there is one, still does; it goes on as in `behind`.
+// In sync mode: the program has changed its root, or its rights, and does not reach the directory any more. The helper,
+// if there is one, still does; it goes on as in `behind`.
 bool hand_over_to_helper(RecordFolder folder) {
   if (folder.descriptor != RecordFolder::kNone || !helper_is_running()) return false;
   const int opened = open_record_dir();
@@ -113,8 +113,7 @@ void remove_files_of_gone_blocks(RecordFolder folder) {
     const std::uint32_t next = static_cast<std::uint32_t>(block.word[3]);
     // The address may be live again, with a file of its own that was made over this one.
     const std::uint32_t live = find_live_block(address);
-    const bool has_new_file =
-        live != 0 && (ledger::block_flags(snapshot(live).word[0]) & ledger::kFlagFiled) != 0;
+    const bool has_new_file = live != 0 && (ledger::block_flags(snapshot(live).word[0]) & ledger::kFlagFiled) != 0;
     if (has_new_file) {
       files.fetch_sub(1, std::memory_order_relaxed);
     } else {

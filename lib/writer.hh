@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Decides when a live block becomes a file, and when the file goes: at once (sync), when the block has lived for a while
-// (behind), at the end (exit). After the end of a program everything is at once, whatever the mode was, so that what
-// late destructors free has no file left.
+// Decides when a live block becomes a file, and when the file goes: at once (sync), when the block has lived for a
+// while (behind), at the end (exit). After the end of a program everything is at once, whatever the mode was, so that
+// what late destructors free has no file left.
 //
 // In `behind` a helper thread looks at what became live since it last looked. It is made when there is something to
 // write; where none can be had the hooks do its work now and then. It shares the program's memory but not its
-// descriptors, working directory or umask, blocks all signals, and uses no libc and no thread-local data. See helper.cc.
+// descriptors, working directory or umask, blocks all signals, and uses no libc and no thread-local data. See
+// helper.cc.
 
 #pragma once
 

@@ -83,8 +83,8 @@ TEST(Options, AnUnknownKeyIsNamedWithItsSource) {
 }
 
 TEST(Options, ABadValueLeavesTheDefault) {
-  for (const char* bad : {"depth=0", "depth=129", "depth=", "depth", "depth=x", "depth=1x", "depth=-1",
-                          "depth=99999999999999999999"}) {
+  for (const char* bad :
+       {"depth=0", "depth=129", "depth=", "depth", "depth=x", "depth=1x", "depth=-1", "depth=99999999999999999999"}) {
     EXPECT_EQ(parsed_list(bad).depth, 32u) << bad;
     ASSERT_EQ(complaints.size(), 1u) << bad;
     EXPECT_EQ(complaints[0].key, "depth");
@@ -111,7 +111,8 @@ TEST(Options, AFileHasOneSettingALineAndComments) {
 
 TEST(Options, AFaultInAFileNamesItsLine) {
   parsed_file("depth = 5\nnonsense\ndepth = many\n");
-  EXPECT_EQ(complaints, (std::vector<Complaint>{{"FILE", "nonsense", "", 2, true}, {"FILE", "depth", "many", 3, false}}));
+  EXPECT_EQ(complaints,
+            (std::vector<Complaint>{{"FILE", "nonsense", "", 2, true}, {"FILE", "depth", "many", 3, false}}));
 }
 
 std::string help;

@@ -78,8 +78,9 @@ TEST(Record, SaysWhatIsUnusualAboutABlock) {
   view.early = view.inherited = view.truncated = true;
   view.origin.build_id_bytes = 0;
   const std::string text = rendered(view, {{0x1, "/p", 0x1, 1}});
-  EXPECT_NE(text.find("program: /home/you/app\nlocation: app.c:69\nearly: yes\ninherited: yes\ntruncated: yes\nframes: 1\n"),
-            std::string::npos);
+  EXPECT_NE(
+      text.find("program: /home/you/app\nlocation: app.c:69\nearly: yes\ninherited: yes\ntruncated: yes\nframes: 1\n"),
+      std::string::npos);
 }
 
 TEST(Record, WithoutAStackHasNoFrames) {
@@ -91,7 +92,8 @@ TEST(Record, WithoutAStackHasNoFrames) {
 }
 
 TEST(Record, ThatDoesNotFitEndsAtTheEndOfALine) {
-  const std::vector<Frame> frames = {{0x4009f7, "/home/you/app", 0x4009f7, 1}, {0x401b2a, "/home/you/app", 0x401b2a, 1}};
+  const std::vector<Frame> frames = {{0x4009f7, "/home/you/app", 0x4009f7, 1},
+                                     {0x401b2a, "/home/you/app", 0x401b2a, 1}};
   const std::string whole = rendered(example(), frames);
   const std::size_t stack = whole.find("#0");
   for (std::size_t room = stack + 1; room < whole.size() + 1; ++room) {

@@ -60,6 +60,11 @@ void pass_unrecorded(const void* block) {
   forget_free(address_of(block));
 }
 
+LEAKDIR_SLOW void pass_small(const void* block) {
+  __atomic_fetch_add(&ledger_file.header()->unrecorded, 1, __ATOMIC_RELAXED);
+  pass_unrecorded(block);
+}
+
 // In the middle of a hook, or of something that leakdir caused: the caller is all that may be asked for.
 LEAKDIR_SLOW void record_nested(const void* block, std::size_t size, Call call, Caller caller,
                                 const ThreadState& thread) {
@@ -147,7 +152,7 @@ bool is_usual(Phase now) { return now == Phase::kRecording; }
 
 void block_allocated(void* block, std::size_t size, Call call, Caller caller) {
   if (LEAKDIR_UNLIKELY(!is_usual(phase())) && !allocated_in_other_phase(block, size, call, caller)) return;
-  if (LEAKDIR_UNLIKELY(size < min_size)) return pass_unrecorded(block);
+  if (LEAKDIR_UNLIKELY(size < min_size)) return pass_small(block);
   ThreadState& thread = thread_state;
   if (LEAKDIR_UNLIKELY(thread.busy != 0)) return record_nested(block, size, call, caller, thread);
   const ReentryGuard guard(thread);

@@ -14,9 +14,10 @@
 
 namespace leakdir_test {
 
-Scratch::Scratch() {
-  const char* base = std::getenv("TMPDIR");
-  std::string pattern = std::string(base != nullptr ? base : "/tmp") + "/leakdir-test-XXXXXX";
+Scratch::Scratch() : Scratch(std::getenv("TMPDIR") != nullptr ? std::getenv("TMPDIR") : "/tmp") {}
+
+Scratch::Scratch(const std::string& base) {
+  std::string pattern = base + "/leakdir-test-XXXXXX";
   if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("cannot make " + pattern);
   path_ = std::filesystem::canonical(pattern);
 }

@@ -11,7 +11,8 @@ namespace leakdir_test {
 
 class Scratch {
  public:
-  Scratch();
+  Scratch();                                  // below TMPDIR or /tmp
+  explicit Scratch(const std::string& base);  // below `base`
   ~Scratch();
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;

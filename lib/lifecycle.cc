@@ -81,7 +81,7 @@ Process* make_process_page() {
     // Before Linux 4.14: a child that fork() made is told by libc.
     if (__register_atfork != nullptr) {
       __register_atfork(
-          nullptr, nullptr, [] { set_phase(Phase::kForked); }, nullptr);
+          nullptr, nullptr, wipe_process, nullptr);
     }
   }
   return static_cast<Process*>(page);

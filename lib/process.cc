@@ -11,6 +11,17 @@ Process* process = &early_process;
 std::uint32_t process_generation = 0;
 __thread ThreadState thread_state;
 
+void wipe_process() {
+  process->growth_lock.store(0, std::memory_order_relaxed);
+  process->modules_lock.store(0, std::memory_order_relaxed);
+  process->pass_lock.store(0, std::memory_order_relaxed);
+  process->helper_state.store(0, std::memory_order_relaxed);
+  process->helper_alive = 0;
+  process->helper_wake = 0;
+  process->helper_idle.store(0, std::memory_order_relaxed);
+  set_phase(Phase::kForked);
+}
+
 TryLock::TryLock(std::atomic<std::uint32_t>& word, unsigned tries) : word_(word), taken_(false) {
   for (unsigned i = 0; i < tries; ++i) {
     std::uint32_t free = 0;

@@ -44,6 +44,9 @@ inline void set_phase(Phase phase) {
   process->phase.store(static_cast<std::uint32_t>(phase), std::memory_order_release);
 }
 
+// What the kernel does to the page in a forked child, by hand.
+void wipe_process();
+
 // Which process the per-thread state belongs to: its pid, set at start and again in a forked child.
 extern std::uint32_t process_generation;
 

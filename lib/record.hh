@@ -2,7 +2,7 @@
 //
 // The record file of one block, DIR/0x<address>.mem, and of one bad free, DIR/0x<address>.badfree: their text.
 //
-// This is the specification of the format. The object writes it (lib/record_dir.cc) and so does the tool for the blocks
+// This is the specification of the format. The object writes it (lib/record_file.cc) and so does the tool for the blocks
 // of a killed process (`leakdir recover`), from the same function. Nothing here allocates, throws or keeps state; a
 // record is made in the caller's buffer. Safe in signal handlers.
 //

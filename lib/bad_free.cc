@@ -12,6 +12,7 @@
 #include "history.hh"
 #include "ledger_file.hh"
 #include "live_table.hh"
+#include "modules.hh"
 #include "process.hh"
 #include "record.hh"
 #include "record_dir.hh"
@@ -65,15 +66,6 @@ bool may_be_a_glibc_block(std::uint64_t address) {
   return (next[1] & kPreviousInUse) != 0 && (next[1] & ~kSizeFlags) != 0;
 }
 
-bool is_in_a_module(std::uint64_t address) {
-  const std::uint32_t modules = ledger_file.used(ledger::Kind::kModules);
-  for (std::uint32_t i = 1; i < modules; ++i) {
-    const ledger::Module& module = *ledger_file.module(i);
-    if (module.unload_sequence == 0 && address >= module.start && address < module.end) return true;
-  }
-  return false;
-}
-
 // What is known of the bad pointer. kind 0: it is not bad, as far as can be told.
 struct Verdict {
   std::uint32_t kind;
@@ -110,7 +102,7 @@ Verdict judge(std::uint64_t address, bool is_realloc) {
     verdict.allocation_stack = ledger::block_stack(block.word[2], block.word[3]);
     return verdict;
   }
-  if (misaligned || is_in_a_module(address) || !may_be_a_glibc_block(address)) {
+  if (misaligned || known_module_of(address) != 0 || !may_be_a_glibc_block(address)) {
     kind(BadFreeKind::kNeverReturned, BadFreeKind::kReallocNeverReturned);
   }
   return verdict;

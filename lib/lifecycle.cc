@@ -178,7 +178,6 @@ void configure_all() {
   configure_tracker(options);
   configure_capture(options.unwind, options.depth);
   configure_bad_free(options.on_bad_free == OnBadFree::kAbort);
-  configure_writer(options);
   if (options.min_size != 0) some_blocks_are_unknown();
 }
 

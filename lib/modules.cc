@@ -140,16 +140,16 @@ int see_counts(dl_phdr_info* info, std::size_t bytes, void* context) {
   return 1;
 }
 
-std::uint32_t find_module(std::uintptr_t pc) {
+}  // namespace
+
+std::uint32_t known_module_of(std::uintptr_t address) {
   // Backwards: where an address was used twice, the later module is the one that is there.
   for (std::uint32_t i = modules_used() - 1; i > 0; --i) {
     const ledger::Module& module = *ledger_file.module(i);
-    if (module.unload_sequence == 0 && pc >= module.start && pc < module.end) return i;
+    if (module.unload_sequence == 0 && address >= module.start && address < module.end) return i;
   }
   return 0;
 }
-
-}  // namespace
 
 bool modules_were_unloaded(const ReentryGuard&) {
   LoaderCounts counts = seen_counts;
@@ -174,14 +174,14 @@ bool refresh_modules(const ReentryGuard&) {
 }
 
 std::uint32_t module_of(std::uintptr_t pc, const ReentryGuard& guard) {
-  const std::uint32_t known = find_module(pc);
+  const std::uint32_t known = known_module_of(pc);
   if (LEAKDIR_LIKELY(known != 0)) return known;
   // Code outside every module (a JIT's) asks here each time it is in a new stack; so only when the list has changed.
   LoaderCounts counts = {};
   dl_iterate_phdr(see_counts, &counts);
   if (counts.added == seen_counts.added && counts.removed == seen_counts.removed) return 0;
   refresh_modules(guard);
-  return find_module(pc);
+  return known_module_of(pc);
 }
 
 std::uint32_t program_module() { return program_index; }

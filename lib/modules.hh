@@ -13,8 +13,11 @@
 
 namespace leakdir {
 
-// Index of the module in the ledger, 0: none known.
+// Index of the module in the ledger, 0: none known. Asks the loader when it has none.
 std::uint32_t module_of(std::uintptr_t pc, const ReentryGuard&);
+
+// The same among those that are known already: nothing is asked of the loader, so it may be called anywhere.
+std::uint32_t known_module_of(std::uintptr_t address);
 
 // Reads the loader's list. Returns true when a module was found to be gone: what was known of its addresses is not true
 // any more.

@@ -68,13 +68,7 @@ std::uint32_t bare_stack_node(std::uint32_t parent, std::uintptr_t return_addres
   const std::uint64_t hash = hash_of(parent, pc);
   const std::uint32_t known = find(hash, parent, pc);
   if (known != 0) return known;
-  std::uint32_t module = 0;
-  const std::uint32_t modules = ledger_file.used(ledger::Kind::kModules);
-  for (std::uint32_t i = 1; i < modules; ++i) {
-    const ledger::Module& candidate = *ledger_file.module(i);
-    if (candidate.unload_sequence == 0 && pc >= candidate.start && pc < candidate.end) module = i;
-  }
-  return add(hash, {ledger::block_word(pc, module), parent, 0});
+  return add(hash, {ledger::block_word(pc, known_module_of(pc)), parent, 0});
 }
 
 void forget_stacks() {

@@ -2,12 +2,15 @@
 //
 // leakdir report: the live blocks of a process by stack, largest first.
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <map>
 
 #include "command.hh"
 #include "common_options.hh"
 #include "emit.hh"
+#include "error.hh"
 #include "load.hh"
 #include "output.hh"
 
@@ -28,9 +31,9 @@ class ReportCommand : public Command {
         ->check(CLI::IsMember({"bytes", "blocks", "age"}))
         ->capture_default_str();
     app.add_flag("--libc", lists_libc_, "List libc's and the C++ runtime's own blocks too");
-    app.add_option("--format", format_, "text or json")
+    app.add_option("--format", format_, "text, json, folded (for flame graphs) or pprof")
         ->type_name("FORMAT")
-        ->check(CLI::IsMember({"text", "json"}))
+        ->check(CLI::IsMember({"text", "json", "folded", "pprof"}))
         ->capture_default_str();
     app.add_option("-o,--output", output_, "Write to a file")->type_name("FILE");
     app.add_option("--color", color_, "auto, always or never")
@@ -45,6 +48,8 @@ class ReportCommand : public Command {
   }
 
   int run() override {
+    if (format_ == "pprof" && output_.empty() && isatty(STDOUT_FILENO))
+      throw Error("a pprof profile is binary and nothing for a terminal: -o FILE says where to write it");
     const Snapshot snapshot = load(directory_);
     GroupOptions options;
     options.lists_libc = lists_libc_ || snapshot.lists_libc;
@@ -63,6 +68,10 @@ class ReportCommand : public Command {
     const Sink sink = [&](std::string_view text) { output.write(text); };
     if (format_ == "json") {
       emit_json(report, sink);
+    } else if (format_ == "folded") {
+      emit_folded(report, sink);
+    } else if (format_ == "pprof") {
+      emit_pprof(report, sink);
     } else {
       emit_text(report, wants_colour(color_, output_), sink);
     }

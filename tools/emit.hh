@@ -16,5 +16,7 @@ using Sink = std::function<void(std::string_view)>;
 
 void emit_text(const Report& report, bool is_coloured, const Sink& sink);
 void emit_json(const Report& report, const Sink& sink);
+void emit_folded(const Report& report, const Sink& sink);
+void emit_pprof(const Report& report, const Sink& sink);
 
 }  // namespace leakdir::tool

@@ -122,14 +122,10 @@ class TextReport {
   }
 
   void put_rest() {
-    if (report_.shown == grouped_.groups.size()) return;
-    std::uint64_t blocks = 0, bytes = 0;
-    for (std::size_t i = report_.shown; i < grouped_.groups.size(); ++i) {
-      blocks += grouped_.groups[i].blocks.size();
-      bytes += grouped_.groups[i].bytes;
-    }
-    put("\n{} in {}, from {} not shown\n", bytes_of(bytes), count_of(blocks, "block"),
-        count_of(grouped_.groups.size() - report_.shown, "more stack"));
+    const Sum rest = not_shown(report_);
+    if (rest.stacks == 0) return;
+    put("\n{} in {}, from {} not shown\n", bytes_of(rest.bytes), count_of(rest.blocks, "block"),
+        count_of(rest.stacks, "more stack"));
   }
 
   void put_stack(std::uint32_t stack) {

@@ -14,4 +14,14 @@ std::vector<std::uint32_t> shown_stacks(const Snapshot& snapshot, const Grouped&
   return stacks;
 }
 
+Sum not_shown(const Report& report) {
+  Sum sum;
+  for (std::size_t i = report.shown; i < report.grouped.groups.size(); ++i) {
+    ++sum.stacks;
+    sum.blocks += report.grouped.groups[i].blocks.size();
+    sum.bytes += report.grouped.groups[i].bytes;
+  }
+  return sum;
+}
+
 }  // namespace leakdir::tool

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,13 @@ struct Report {
   bool is_filtered;   // by age: "nothing" does not mean that nothing is live
   std::vector<std::string> warnings;
 };
+
+struct Sum {
+  std::uint64_t stacks = 0, blocks = 0, bytes = 0;
+};
+
+// What is behind the stacks that are shown: the parts of a report add up to the whole.
+Sum not_shown(const Report& report);
 
 // The stacks that the report shows: those that are worth looking up.
 std::vector<std::uint32_t> shown_stacks(const Snapshot& snapshot, const Grouped& grouped, std::size_t shown);

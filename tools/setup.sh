@@ -8,11 +8,13 @@ set -euo pipefail
 packages=(
   # to build the objects and the tool
   gcc g++ libc6-dev binutils meson ninja-build pkg-config python3 libboost-stacktrace-dev libdw-dev libelf-dev
-  libcli11-dev libfmt-dev nlohmann-json3-dev
+  libcli11-dev libfmt-dev nlohmann-json3-dev libprotozero-dev zlib1g-dev
   # to test: GoogleTest, every compiler and linker of the matrix, an oracle
   libgtest-dev libgmock-dev clang llvm-14-linker-tools lld mold valgrind libc6-dbg
   # real programs are linked with these
-  libsqlite3-dev liblua5.4-dev libexpat1-dev libjansson-dev libxml2-dev libicu-dev liblzma-dev zlib1g-dev
+  libsqlite3-dev liblua5.4-dev libexpat1-dev libjansson-dev libxml2-dev libicu-dev liblzma-dev
+  # reads profiles by pprof's own specification
+  protobuf-compiler golang-github-google-pprof-dev
 )
 
 missing=()

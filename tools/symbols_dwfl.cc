@@ -16,16 +16,11 @@
 
 #include "dwarf_lines.hh"
 #include "symbols.hh"
+#include "words.hh"
 
 namespace leakdir::tool {
 
 namespace {
-
-std::string hex(const std::string& bytes) {
-  std::string digits;
-  for (char byte : bytes) digits += fmt::format("{:02x}", static_cast<unsigned char>(byte));
-  return digits;
-}
 
 // One ELF file, open in libdwfl.
 class ElfFile {
@@ -104,7 +99,7 @@ class DwflSymbols : public Symbols {
       const std::string id = file->build_id();
       if (!module.build_id.empty() && id != module.build_id) {
         refusal = fmt::format("{} has build-id {}, and the process ran {}: it is another build and was refused", path,
-                              id.empty() ? "none" : hex(id), hex(module.build_id));
+                              id.empty() ? "none" : hex_of_bytes(id), hex_of_bytes(module.build_id));
         continue;
       }
       if (module.build_id.empty() && started_ns_ > 0 && std::int64_t{status.st_mtime} * 1000000000 > started_ns_)
@@ -131,7 +126,7 @@ class DwflSymbols : public Symbols {
     if (!options_.sysroot.empty() && is_path(module.path)) paths.push_back(options_.sysroot + "/" + module.path);
     if (is_path(module.path)) paths.push_back(module.path);
     if (module.build_id.size() < 2) return paths;
-    const std::string id = hex(module.build_id);
+    const std::string id = hex_of_bytes(module.build_id);
     for (const auto& directory : options_.debug_paths)
       for (const char* suffix : {"", ".debug"})
         paths.push_back(fmt::format("{}/.build-id/{}/{}{}", directory, id.substr(0, 2), id.substr(2), suffix));

@@ -46,6 +46,12 @@ std::string utc_of(std::int64_t ns) {
 
 std::string hex_of(std::uint64_t number) { return fmt::format("{:#x}", number); }
 
+std::string hex_of_bytes(std::string_view bytes) {
+  std::string digits;
+  for (char byte : bytes) digits += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+  return digits;
+}
+
 std::string_view name_of(State state) {
   switch (state) {
     case State::kRunning:

@@ -17,6 +17,7 @@ std::string bytes_of(std::uint64_t bytes);                         // "20 bytes"
 std::string age_of(std::int64_t ns);                               // "250 ms", "12.3 s", "4 min 10 s", "2 d 3 h"
 std::string utc_of(std::int64_t ns);                               // "2026-11-23T09:14:26.123456Z"
 std::string hex_of(std::uint64_t number);                          // "0x4009f7"
+std::string hex_of_bytes(std::string_view bytes);                  // "0fa1", as build-ids are written
 std::string_view name_of(State state);
 std::string printable(std::string_view text);  // control characters as \x1b
 

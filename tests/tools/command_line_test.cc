@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ledger_builder.hh"
+#include "pseudo_terminal.hh"
 #include "temporary_directory.hh"
 
 namespace leakdir::tool {
@@ -129,6 +130,18 @@ TEST_F(CommandLine, JsonGoesToAFile) {
   EXPECT_EQ(report["totals"]["bytes"], 50);
   EXPECT_EQ(report["stacks"].size(), 1u);
   EXPECT_EQ(report["stacks"][0]["bytes"], 30);
+}
+
+TEST_F(CommandLine, ProfilesGoToAFileAndNotToATerminal) {
+  add_blocks();
+  EXPECT_EQ(run("report --format folded"), 0);
+  EXPECT_EQ(out, "app+0x2000 30\napp+0x1000 20\n");
+  EXPECT_EQ(run("report --format pprof"), 0);
+  EXPECT_THAT(out, StartsWith("\x1f\x8b"));
+  const Shown shown = run_on_terminal("cd " + directory.path() + " && " + the_tool + " report --format pprof");
+  EXPECT_EQ(shown.status, 1);
+  EXPECT_EQ(shown.text,
+            "leakdir: a pprof profile is binary and nothing for a terminal: -o FILE says where to write it\r\n");
 }
 
 TEST_F(CommandLine, OutputThatCannotBeWrittenIsAnError) {

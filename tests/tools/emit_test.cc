@@ -7,10 +7,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
 #include <nlohmann/json.hpp>
 
-#include "load_from_memory.hh"
+#include "emit_fixture.hh"
 
 namespace leakdir::tool {
 namespace {
@@ -18,71 +17,13 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-// Knows a few addresses, and counts how often it was asked.
-class FakeSymbols : public Symbols {
- public:
-  std::vector<SourceLine> lookup(const Module&, std::uint64_t offset) override {
-    ++asked;
-    auto known = lines.find(offset);
-    return known == lines.end() ? std::vector<SourceLine>() : known->second;
-  }
-
-  std::map<std::uint64_t, std::vector<SourceLine>> lines = {
-      {0x9f6, {{"make_buffer", "/home/you/app.c", 69, true}, {"build", "/home/you/app.c", 80, false}}},
-      {0x1b29, {{"main", "/home/you/app.c", 101, false}}},
-      {0x1ff, {{"no_debug_info", "", 0, false}}},
-  };
-  unsigned asked = 0;
-};
-
-class Emit : public testing::Test {
+class Emit : public EmitFixture {
  protected:
-  Emit() {
-    ledger.program("/home/you/app", 0x400000);
-    ledger.thread(4711, "app", 17, 14);
-  }
-
-  void two_stacks() {
-    auto first = ledger.stack({0x4009f7, 0x401b2a});
-    ledger.block({0x733270, 20, first, ledger::Call::kMalloc, 0, 88'000'000'000});
-    ledger.block({0x733290, 40, first, ledger::Call::kMalloc, 0, 90'000'000'000});
-    ledger.block({0x7332d0, 20, ledger.node(0x999, 0, ledger.stack({0x400200})), ledger::Call::kNew});
-  }
-
-  void one_bad_free() {
-    ledger::BadFree bad_free{};
-    bad_free.address = 0x733300;
-    bad_free.time = 1'000'000'000;
-    bad_free.block = 0x733300;
-    bad_free.block_bytes = 30;
-    bad_free.kind = static_cast<std::uint32_t>(ledger::BadFreeKind::kDoubleFree);
-    bad_free.thread = 1;
-    bad_free.free_stack = ledger.stack({0x401b2a});
-    bad_free.first_free_stack = ledger.stack({0x400200});
-    ledger.bad_frees.push_back(bad_free);
-    ledger.header.bad_frees = 1;
-  }
-
-  template <class Print>
-  std::string emit(Print print, std::size_t top = ~std::size_t{0}, const GroupOptions& options = {}) {
-    const Snapshot snapshot = load_built(ledger, ledger.header.state == 1);
-    const Grouped grouped = group(snapshot, options);
-    const std::size_t shown = std::min(top, grouped.groups.size());
-    const FrameLines lines = symbolise(snapshot, shown_stacks(snapshot, grouped, shown), symbols);
-    std::string out;
-    print(Report{snapshot, grouped, lines, shown, options.min_age_ns > 0, snapshot.warnings},
-          [&out](std::string_view piece) { out += piece; });
-    return out;
-  }
-
   std::string text(std::size_t top = ~std::size_t{0}, const GroupOptions& options = {}) {
     return emit([](const Report& report, const Sink& sink) { emit_text(report, false, sink); }, top, options);
   }
 
   nlohmann::json json(std::size_t top = ~std::size_t{0}) { return nlohmann::json::parse(emit(emit_json, top)); }
-
-  LedgerBuilder ledger;
-  FakeSymbols symbols;
 };
 
 TEST_F(Emit, TextShowsTotalsThenStacksWithTheirLines) {

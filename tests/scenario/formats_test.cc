@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Each format of the report, of a program that is running, has ended or was killed.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "paths.hh"
+#include "report_json.hh"
+#include "target.hh"
+
+namespace leakdir_test {
+namespace {
+
+constexpr int kBlocks = 7;
+constexpr std::uint64_t kBytes = 7 * 2001 + 21;  // 2001, 2002 …
+
+// The state of the program, and how it is linked.
+class Formats : public testing::TestWithParam<std::tuple<std::string, std::string>> {
+ protected:
+  void SetUp() override {
+    const auto& [state, kind] = GetParam();
+    const std::string wait_ms = state == "exited" ? "0" : "100000";
+    program_ = std::make_unique<Process>(
+        command_for(scratch_, target("leaks", kind), {"", {std::to_string(kBlocks), wait_ms}, {}, 110}));
+    if (state == "exited") {
+      ASSERT_TRUE(program_->wait().exited_with(0));
+      return;
+    }
+    for (int i = 0; i < 10000 && program_->output_so_far().find("leaked") == std::string::npos; ++i) usleep(1000);
+    if (state == "killed") {
+      program_->kill(SIGKILL);
+      ASSERT_TRUE(program_->wait().killed_by(SIGKILL));
+    }
+  }
+
+  Outcome report_as(const std::string& format, const std::vector<std::string>& more_arguments = {}) {
+    std::vector<std::string> arguments = {"report", "--format", format};
+    arguments.insert(arguments.end(), more_arguments.begin(), more_arguments.end());
+    const Outcome outcome = run_tool(arguments, scratch_.path());
+    EXPECT_TRUE(outcome.exited_with(0) && outcome.err.empty()) << outcome.describe();
+    return outcome;
+  }
+
+  const std::string& state() const { return std::get<0>(GetParam()); }
+
+  Scratch scratch_;
+  std::unique_ptr<Process> program_;
+};
+
+TEST_P(Formats, FoldedHasTheStackInOneLine) {
+  const std::string folded = report_as("folded").out;
+  ASSERT_EQ(lines_of(folded).size(), 1u) << folded;
+  const std::string end = ";main;leak_sized " + std::to_string(kBytes) + "\n";
+  ASSERT_GE(folded.size(), end.size());
+  EXPECT_EQ(folded.substr(folded.size() - end.size()), end);
+}
+
+TEST_P(Formats, PprofIsReadByItsSpecification) {
+  report_as("pprof", {"-o", "profile"});
+  const Outcome decoded = run({{"sh", "-c",
+                                std::string("gzip -dc <profile | protoc --decode=perftools.profiles.Profile -I ") +
+                                    kPprofProto + " profile.proto"},
+                               scratch_.path(),
+                               {},
+                               "",
+                               60});
+  ASSERT_TRUE(decoded.exited_with(0)) << decoded.describe();
+  EXPECT_NE(decoded.out.find("value: " + std::to_string(kBlocks) + "\n  value: " + std::to_string(kBytes) + "\n"),
+            std::string::npos)
+      << decoded.out;
+  EXPECT_NE(decoded.out.find("string_table: \"leak_sized\"\n"), std::string::npos);
+  EXPECT_NE(decoded.out.find(", " + state() + "\"\n"), std::string::npos) << decoded.out;
+}
+
+INSTANTIATE_TEST_SUITE_P(Program, Formats,
+                         testing::Combine(testing::Values("running", "exited", "killed"),
+                                          testing::Values("static", "pie")),
+                         [](const testing::TestParamInfo<Formats::ParamType>& info) {
+                           return std::get<0>(info.param) + "_" + std::get<1>(info.param);
+                         });
+
+}  // namespace
+}  // namespace leakdir_test

@@ -59,4 +59,23 @@ std::uint64_t FileBytes::next_data(std::uint64_t offset) const {
   return errno == ENXIO ? std::max(offset, size()) : offset;  // ENXIO: nothing but holes from here on
 }
 
+std::string read_text(const std::string& path, std::size_t limit) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  std::string text;
+  char piece[1 << 16];
+  ssize_t got = descriptor < 0 ? -1 : 0;
+  while (descriptor >= 0 && text.size() <= limit) {
+    got = ::read(descriptor, piece, sizeof piece);
+    if (got > 0)
+      text.append(piece, static_cast<std::size_t>(got));
+    else if (got == 0 || errno != EINTR)
+      break;
+  }
+  const int error = errno;
+  if (descriptor >= 0) close(descriptor);
+  if (got < 0) throw Error(fmt::format("cannot read {}: {}", path, std::strerror(error)));
+  if (text.size() > limit) throw Error(fmt::format("{} is longer than {} bytes", path, limit));
+  return text;
+}
+
 }  // namespace leakdir::tool

@@ -50,4 +50,8 @@ class FileBytes : public Bytes {
   int descriptor_;
 };
 
+// The text of a file that the user names: a pipe is as good as a file. Throws Error, naming the path, when it cannot be
+// read or is longer than `limit`.
+std::string read_text(const std::string& path, std::size_t limit);
+
 }  // namespace leakdir::tool

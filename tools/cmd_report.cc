@@ -2,6 +2,7 @@
 //
 // leakdir report: the live blocks of a process by stack, largest first.
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 #include "error.hh"
 #include "load.hh"
 #include "output.hh"
+#include "words.hh"
 
 namespace leakdir::tool {
 
@@ -43,6 +45,9 @@ class ReportCommand : public Command {
     app.add_option("--error-exitcode", error_exitcode_, "Exit status when live blocks or bad frees are listed")
         ->type_name("N")
         ->check(CLI::Range(0, 255));
+    add_suppression_options(app, suppression_options_);
+    app.add_flag("--gen-suppressions", generates_suppressions_, "Print suppressions for what is listed, ready to paste")
+        ->group("Suppressions");
     add_symbol_options(app, symbol_options_);
     app.footer("Exit status: 0 done; 1 could not; 2 usage; that of --error-exitcode.");
   }
@@ -56,17 +61,26 @@ class ReportCommand : public Command {
     options.min_age_ns = static_cast<std::int64_t>(min_age_ * 1e9);
     options.sort =
         std::map<std::string, Sort>{{"bytes", Sort::kBytes}, {"blocks", Sort::kBlocks}, {"age", Sort::kAge}}.at(sort_);
-    const Grouped grouped = group(snapshot, options);
+    Grouped grouped = group(snapshot, options);
+    std::vector<std::string> warnings = snapshot.warnings;
+    auto rules = read_suppressions(suppression_options_, snapshot, warnings);
 
-    const std::size_t shown = top_ == 0 ? grouped.groups.size() : std::min(top_, grouped.groups.size());
+    auto shown = [&] { return top_ == 0 ? grouped.groups.size() : std::min(top_, grouped.groups.size()); };
     const auto symbols = make_dwfl_symbols(symbol_options_, snapshot.start_ns);
-    const FrameLines lines = symbolise(snapshot, shown_stacks(snapshot, grouped, shown), *symbols);
+    // What is suppressed must have its names to be told.
+    const bool needs_all_names = !rules.empty() || generates_suppressions_;
+    const std::size_t named = needs_all_names ? grouped.groups.size() : shown();
+    const FrameLines lines = symbolise(snapshot, shown_stacks(snapshot, grouped, named), *symbols);
+    auto suppressions = suppress(snapshot, lines, std::move(rules), grouped);
 
-    Report report{snapshot, grouped, lines, shown, options.min_age_ns > 0, snapshot.warnings};
-    for (auto& warning : symbols->warnings()) report.warnings.push_back(std::move(warning));
+    for (auto& warning : symbols->warnings()) warnings.push_back(std::move(warning));
+    const Report report{snapshot, grouped, lines, shown(), options.min_age_ns > 0, warnings, std::move(suppressions)};
     Output output(output_);
     const Sink sink = [&](std::string_view text) { output.write(text); };
-    if (format_ == "json") {
+    if (generates_suppressions_) {
+      sink(suppressions_for(snapshot, lines, grouped, shown()));
+      for (const auto& warning : warnings) fmt::print(stderr, "leakdir: warning: {}\n", printable(warning));
+    } else if (format_ == "json") {
       emit_json(report, sink);
     } else if (format_ == "folded") {
       emit_folded(report, sink);
@@ -86,6 +100,8 @@ class ReportCommand : public Command {
   std::string sort_ = "bytes", format_ = "text", output_, color_ = "auto";
   bool lists_libc_ = false;
   int error_exitcode_ = 0;
+  bool generates_suppressions_ = false;
+  SuppressionOptions suppression_options_;
   SymbolOptions symbol_options_;
 };
 

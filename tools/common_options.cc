@@ -4,7 +4,17 @@
 
 #include "common_options.hh"
 
+#include <iterator>
+
+#include "bytes.hh"
+
 namespace leakdir::tool {
+
+namespace {
+
+constexpr std::size_t kMaxSuppressions = 16 << 20;
+
+}  // namespace
 
 void add_directory(CLI::App& app, std::string& directory) {
   directory = "./mem";
@@ -22,6 +32,31 @@ void add_symbol_options(CLI::App& app, SymbolOptions& options) {
       ->type_name("DIR")
       ->allow_extra_args(false)
       ->group("Symbols");
+}
+
+void add_suppression_options(CLI::App& app, SuppressionOptions& options) {
+  app.add_option("--suppressions", options.files, "Leave out what this file, in LeakSanitizer's syntax, names")
+      ->type_name("FILE")
+      ->allow_extra_args(false)
+      ->group("Suppressions");
+  app.add_flag("--no-default-suppressions", options.without_the_programs,
+               "Pass over those of the program itself, __lsan_default_suppressions()")
+      ->group("Suppressions");
+}
+
+std::vector<Suppression> read_suppressions(const SuppressionOptions& options, const Snapshot& snapshot,
+                                           std::vector<std::string>& warnings) {
+  std::vector<Suppression> rules;
+  for (const auto& file : options.files) {
+    auto more = parse_suppressions(read_text(file, kMaxSuppressions), file);
+    rules.insert(rules.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+  }
+  if (options.without_the_programs) return rules;
+  for (auto& rule : parse_suppressions(snapshot.suppressions, "__lsan_default_suppressions()", &warnings)) {
+    rule.is_the_programs = true;
+    rules.push_back(std::move(rule));
+  }
+  return rules;
 }
 
 }  // namespace leakdir::tool

@@ -104,6 +104,17 @@ std::string bad_free_text(const Report& report, const BadFree& bad_free, FrameTe
                   frames.array(bad_free.first_free_stack), frames.array(bad_free.allocation_stack)));
 }
 
+Json suppressions_json(const std::vector<SuppressionUse>& uses) {
+  Json array = Json::array();
+  for (const auto& use : uses)
+    array.push_back({{"pattern", use.rule.pattern},
+                     {"origin", use.rule.origin},
+                     {"blocks", use.blocks},
+                     {"bytes", use.bytes},
+                     {"stacks", use.stacks}});
+  return array;
+}
+
 Json head_json(const Report& report) {
   const Snapshot& snapshot = report.snapshot;
   const Grouped& grouped = report.grouped;
@@ -116,7 +127,11 @@ Json head_json(const Report& report) {
           {"seen",
            {{"allocations", snapshot.allocations}, {"frees", snapshot.frees}, {"bad_frees", snapshot.bad_frees_seen}}},
           {"not_listed",
-           {{"libc", grouped.libc_blocks}, {"ignored", grouped.ignored_blocks}, {"young", grouped.young_blocks}}},
+           {{"libc", grouped.libc_blocks},
+            {"ignored", grouped.ignored_blocks},
+            {"young", grouped.young_blocks},
+            {"suppressed", grouped.suppressed_blocks}}},
+          {"suppressions", suppressions_json(report.suppressions)},
           {"not_recorded",
            {{"dropped", snapshot.dropped_blocks},
             {"without_stack", snapshot.dropped_stacks},

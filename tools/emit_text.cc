@@ -99,6 +99,13 @@ class TextReport {
     if (grouped_.libc_blocks != 0)
       put("not listed: {}, {}, of libc's and the C++ runtime's own (--libc lists them)\n",
           count_of(grouped_.libc_blocks, "block"), bytes_of(grouped_.libc_bytes));
+    if (grouped_.suppressed_blocks != 0)
+      put("not listed: {}, {}, suppressed\n", count_of(grouped_.suppressed_blocks, "block"),
+          bytes_of(grouped_.suppressed_bytes));
+    for (const auto& use : report_.suppressions)
+      if (use.stacks != 0)
+        put("    {}, {} by leak:{} ({})\n", count_of(use.blocks, "block"), bytes_of(use.bytes),
+            printable(use.rule.pattern), printable(use.rule.origin));
     if (grouped_.ignored_blocks != 0)
       put("not listed: {} under leakdir_ignore()\n", count_of(grouped_.ignored_blocks, "block"));
     if (snapshot_.unrecorded != 0)
@@ -182,8 +189,10 @@ class TextReport {
   }
 
   void put_remarks() {
-    if (!snapshot_.notices.empty() || !report_.warnings.empty()) put("\n");
+    const auto without_use = unused(report_.suppressions);
+    if (!snapshot_.notices.empty() || !without_use.empty() || !report_.warnings.empty()) put("\n");
     for (const auto& notice : snapshot_.notices) put("note: {}\n", printable(notice));
+    for (const auto& sentence : without_use) put("note: {}\n", printable(sentence));
     for (const auto& warning : report_.warnings) put("{} {}\n", red("warning:"), printable(warning));
   }
 

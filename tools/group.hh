@@ -37,6 +37,7 @@ struct Grouped {
   std::uint64_t blocks = 0, bytes = 0;
   // Left out, and why. Blocks under leakdir_ignore() are always left out.
   std::uint64_t libc_blocks = 0, libc_bytes = 0, ignored_blocks = 0, young_blocks = 0;
+  std::uint64_t suppressed_blocks = 0, suppressed_bytes = 0;  // by suppressions.cc
 };
 
 Grouped group(const Snapshot& snapshot, const GroupOptions& options);

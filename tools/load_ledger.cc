@@ -35,6 +35,7 @@ std::int64_t clamped(Wide ns) {
 
 constexpr int kSteadyTries = 4;
 constexpr std::size_t kMaxBadFrees = 100000;
+constexpr std::size_t kMaxSuppressions = 1 << 20;
 constexpr std::uint32_t kInProgress = kNone - 1;
 
 class Loader {
@@ -144,6 +145,7 @@ class Loader {
     snapshot_.lists_libc = header.option_libc != 0;
     snapshot_.paused = header.recording == 0 && !is_exited;
     snapshot_.max_files = header.option_max_files;
+    snapshot_.suppressions = reader_.text(header.suppressions, kMaxSuppressions);
     snapshot_.dropped_blocks = header.dropped_blocks;
     snapshot_.dropped_stacks = header.dropped_stacks;
     snapshot_.unrecorded = header.unrecorded;

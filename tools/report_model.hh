@@ -12,6 +12,7 @@
 
 #include "group.hh"
 #include "snapshot.hh"
+#include "suppressions.hh"
 #include "symbols.hh"
 
 namespace leakdir::tool {
@@ -23,6 +24,7 @@ struct Report {
   std::size_t shown;  // of grouped.groups; the totals are of all of them
   bool is_filtered;   // by age: "nothing" does not mean that nothing is live
   std::vector<std::string> warnings;
+  std::vector<SuppressionUse> suppressions = {};
 };
 
 struct Sum {

@@ -85,6 +85,7 @@ struct Snapshot {
   bool lists_libc = false;  // the program asked for libc's own blocks (option libc=1)
   bool paused = false;
   std::uint64_t max_files = 0;
+  std::string suppressions;  // those that the program brings itself, __lsan_default_suppressions()
 
   std::uint64_t allocations = 0, frees = 0;  // calls that the hooks saw
   std::uint64_t dropped_blocks = 0, dropped_stacks = 0, unrecorded = 0, pauses = 0, bad_frees_seen = 0;

@@ -14,11 +14,19 @@
 #include "error.hh"
 #include "load.hh"
 #include "output.hh"
+#include "progress.hh"
 #include "words.hh"
 
 namespace leakdir::tool {
 
 namespace {
+
+constexpr std::int64_t kRecentNs = 60'000'000'000;
+
+FrameLines look_up(const Snapshot& snapshot, const std::vector<std::uint32_t>& stacks, Symbols& symbols) {
+  Progress progress("looking up names");
+  return symbolise(snapshot, stacks, symbols, [&](std::size_t done) { progress.show(done, stacks.size()); });
+}
 
 class ReportCommand : public Command {
  public:
@@ -70,11 +78,13 @@ class ReportCommand : public Command {
     // What is suppressed must have its names to be told.
     const bool needs_all_names = !rules.empty() || generates_suppressions_;
     const std::size_t named = needs_all_names ? grouped.groups.size() : shown();
-    const FrameLines lines = symbolise(snapshot, shown_stacks(snapshot, grouped, named), *symbols);
+    const FrameLines lines = look_up(snapshot, shown_stacks(snapshot, grouped, named), *symbols);
     auto suppressions = suppress(snapshot, lines, std::move(rules), grouped);
 
     for (auto& warning : symbols->warnings()) warnings.push_back(std::move(warning));
-    const Report report{snapshot, grouped, lines, shown(), options.min_age_ns > 0, warnings, std::move(suppressions)};
+    Report report{snapshot, grouped, lines, shown(), options.min_age_ns > 0, warnings, std::move(suppressions)};
+    const Growth growth = recent_growth(snapshot, grouped, kRecentNs);
+    if (snapshot.state == State::kRunning && snapshot.end_ns - snapshot.start_ns > kRecentNs) report.growth = &growth;
     Output output(output_);
     const Sink sink = [&](std::string_view text) { output.write(text); };
     if (generates_suppressions_) {
@@ -87,7 +97,7 @@ class ReportCommand : public Command {
     } else if (format_ == "pprof") {
       emit_pprof(report, sink);
     } else {
-      emit_text(report, wants_colour(color_, output_), sink);
+      emit_text(report, {wants_colour(color_, output_), columns_for(output_)}, sink);
     }
     output.finish();
     return grouped.blocks != 0 || snapshot.bad_frees_seen != 0 ? error_exitcode_ : 0;

@@ -32,6 +32,8 @@ void add_symbol_options(CLI::App& app, SymbolOptions& options) {
       ->type_name("DIR")
       ->allow_extra_args(false)
       ->group("Symbols");
+  app.add_flag("--debuginfod", options.asks_debuginfod, "Fetch what is not here from the servers of DEBUGINFOD_URLS")
+      ->group("Symbols");
 }
 
 void add_suppression_options(CLI::App& app, SuppressionOptions& options) {

@@ -14,7 +14,12 @@ namespace leakdir::tool {
 
 using Sink = std::function<void(std::string_view)>;
 
-void emit_text(const Report& report, bool is_coloured, const Sink& sink);
+struct TextStyle {
+  bool is_coloured = false;
+  std::size_t columns = 0;  // frames are made to fit; 0: lines are as long as they are, good for grep
+};
+
+void emit_text(const Report& report, const TextStyle& style, const Sink& sink);
 void emit_json(const Report& report, const Sink& sink);
 void emit_folded(const Report& report, const Sink& sink);
 void emit_pprof(const Report& report, const Sink& sink);

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The report for reading. Colour marks what the eye looks for first, sizes and functions; it never carries meaning.
+// The report for reading. Colour marks what the eye looks for first, sizes and the user's own functions, and dims what
+// libc and the C++ runtime do around them; it never carries meaning.
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 
+#include "advice.hh"
 #include "emit.hh"
+#include "runtime_code.hh"
+#include "shorten.hh"
 #include "words.hh"
 
 namespace leakdir::tool {
@@ -15,11 +20,11 @@ namespace {
 
 class TextReport {
  public:
-  TextReport(const Report& report, bool is_coloured, const Sink& sink)
+  TextReport(const Report& report, const TextStyle& style, const Sink& sink)
       : report_(report),
         snapshot_(report.snapshot),
         grouped_(report.grouped),
-        is_coloured_(is_coloured),
+        style_(style),
         sink_(sink),
         frame_texts_(snapshot_.frames.size()) {}
 
@@ -27,7 +32,7 @@ class TextReport {
     put_process();
     put_totals();
     for (std::size_t i = 0; i < report_.shown; ++i) {
-      put_group(grouped_.groups[i]);
+      put_group(i);
       hand_over();
     }
     put_rest();
@@ -53,9 +58,13 @@ class TextReport {
     out_.clear();
   }
 
-  std::string bold(const std::string& text) const { return is_coloured_ ? "\x1b[1m" + text + "\x1b[0m" : text; }
-  std::string red(const std::string& text) const { return is_coloured_ ? "\x1b[1;31m" + text + "\x1b[0m" : text; }
-  std::string dim(const std::string& text) const { return is_coloured_ ? "\x1b[2m" + text + "\x1b[0m" : text; }
+  std::string in_style(const char* code, const std::string& text) const {
+    return style_.is_coloured ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : text;
+  }
+  std::string bold(const std::string& text) const { return in_style("1", text); }
+  std::string red(const std::string& text) const { return in_style("1;31", text); }
+  std::string yellow(const std::string& text) const { return in_style("33", text); }
+  std::string dim(const std::string& text) const { return in_style("2", text); }
 
   void put_process() {
     put("{}", snapshot_.program.empty() ? "unknown program" : printable(snapshot_.program));
@@ -88,6 +97,7 @@ class TextReport {
     }
     if (snapshot_.bad_frees_seen != 0) put(", {}", red(count_of(snapshot_.bad_frees_seen, "bad free")));
     put("\n");
+    if (report_.growth != nullptr) put_growth("growth: ", report_.growth->total, "\n");
     if (!snapshot_.from_records) {
       if (snapshot_.allocations == 0 && snapshot_.frees == 0)
         put("leakdir was there, but saw no call: the hooks did not run\n");
@@ -112,7 +122,8 @@ class TextReport {
       put("not recorded: {} below min_size\n", count_of(snapshot_.unrecorded, "allocation"));
   }
 
-  void put_group(const Group& group) {
+  void put_group(std::size_t index) {
+    const Group& group = grouped_.groups[index];
     put("\n{}", bold(fmt::format("{} in {}", bytes_of(group.bytes), count_of(group.blocks.size(), "block"))));
     if (grouped_.bytes != 0)
       put(", {:.1f} %", 100.0 * static_cast<double>(group.bytes) / static_cast<double>(grouped_.bytes));
@@ -122,10 +133,17 @@ class TextReport {
     else
       put(", oldest {}", age_of(snapshot_.end_ns - group.oldest_ns));
     if (group.inherited != 0) put(", {} inherited from the parent", group.inherited);
+    if (report_.growth != nullptr) put_growth(", ", report_.growth->groups[index], "");
     put("\n");
     put_stack(group.stack);
     if (group.is_early) put("    (from before start-up: the caller is all that is known)\n");
     if (group.is_truncated) put("    (deeper frames were not kept)\n");
+  }
+
+  void put_growth(const char* before, const Change& change, const char* after) {
+    if (change.blocks == 0 && change.bytes == 0) return;
+    put("{}{}{}", before, yellow(fmt::format("{} {}", change_of(change.bytes, change.blocks), report_.growth->when)),
+        after);
   }
 
   void put_rest() {
@@ -152,15 +170,36 @@ class TextReport {
   const std::vector<std::string>& texts_of(std::uint32_t index) {
     auto& texts = frame_texts_[index];
     if (!texts.empty()) return texts;
-    const std::string place = where(snapshot_.frames[index]);
+    const Frame& frame = snapshot_.frames[index];
+    const bool is_runtime = frame.module != kNone && is_runtime_module(snapshot_.modules[frame.module].path);
+    const std::string place = where(frame);
     for (const auto& line : report_.lines[index]) {
-      const std::string function = line.function.empty() ? "??" : bold(readable_function(line.function));
-      texts.push_back(line.file.empty() ? function + " " + dim(place)
-                                        : fmt::format("{} {}:{}", function, printable(line.file), line.line));
-      if (line.inlined) texts.back() += " (inlined)";
+      const std::string function = line.function.empty() ? "??" : readable_function(line.function);
+      texts.push_back(text_of(function,
+                              line.file.empty() ? place : fmt::format("{}:{}", printable(line.file), line.line),
+                              line.inlined ? " (inlined)" : "", is_runtime || is_runtime_function(line.function)));
     }
-    if (texts.empty()) texts.push_back(place);
+    if (texts.empty())
+      texts.push_back(is_runtime ? dim(fitting(place, kNumberColumns)) : fitting(place, kNumberColumns));
     return texts;
+  }
+
+  // A frame that is wider than the terminal has its place on a line of its own.
+  std::string text_of(const std::string& function, const std::string& place, const char* remark,
+                      bool is_runtime) const {
+    const std::string whole = fmt::format("{} {}{}", function, place, remark);
+    std::string name = function, rest = fmt::format(" {}{}", place, remark);
+    if (style_.columns != 0 && kNumberColumns + columns_of(whole) > style_.columns) {
+      const std::string indent(kNumberColumns + 2, ' ');
+      name = shortened_function(function, style_.columns - std::min(style_.columns, kNumberColumns));
+      rest = fmt::format("\n{}{}{}", indent, fitting(place, indent.size() + columns_of(remark)), remark);
+    }
+    return is_runtime ? dim(name + rest) : bold(name) + rest;
+  }
+
+  // A place with `used` columns of something else in its line.
+  std::string fitting(const std::string& place, std::size_t used) const {
+    return style_.columns == 0 ? place : shortened_path(place, style_.columns - std::min(style_.columns, used));
   }
 
   // For addr2line, where no line is known.
@@ -189,17 +228,21 @@ class TextReport {
   }
 
   void put_remarks() {
+    const auto advice = advice_on_symbols(report_);
     const auto without_use = unused(report_.suppressions);
-    if (!snapshot_.notices.empty() || !without_use.empty() || !report_.warnings.empty()) put("\n");
+    if (!snapshot_.notices.empty() || !without_use.empty() || !report_.warnings.empty() || !advice.empty()) put("\n");
     for (const auto& notice : snapshot_.notices) put("note: {}\n", printable(notice));
     for (const auto& sentence : without_use) put("note: {}\n", printable(sentence));
     for (const auto& warning : report_.warnings) put("{} {}\n", red("warning:"), printable(warning));
+    for (const auto& hint : advice) put("hint: {}\n", printable(hint));
   }
+
+  static constexpr std::size_t kNumberColumns = 8;  // "    #12 "
 
   const Report& report_;
   const Snapshot& snapshot_;
   const Grouped& grouped_;
-  bool is_coloured_;
+  const TextStyle& style_;
   const Sink& sink_;
   std::string out_;
   std::vector<std::vector<std::string>> frame_texts_;
@@ -207,8 +250,8 @@ class TextReport {
 
 }  // namespace
 
-void emit_text(const Report& report, bool is_coloured, const Sink& sink) {
-  TextReport(report, is_coloured, sink).make();
+void emit_text(const Report& report, const TextStyle& style, const Sink& sink) {
+  TextReport(report, style, sink).make();
 }
 
 }  // namespace leakdir::tool

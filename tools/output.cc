@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "error.hh"
+#include "terminal.hh"
 
 namespace leakdir::tool {
 
@@ -65,6 +66,10 @@ bool wants_colour(const std::string& when, const std::string& path) {
   const char* terminal = std::getenv("TERM");
   return path.empty() && isatty(STDOUT_FILENO) && (no_color == nullptr || *no_color == '\0') && terminal != nullptr &&
          std::strcmp(terminal, "dumb") != 0;
+}
+
+std::size_t columns_for(const std::string& path) {
+  return path.empty() && isatty(STDOUT_FILENO) ? terminal_size(STDOUT_FILENO).columns : 0;
 }
 
 }  // namespace leakdir::tool

@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -32,5 +33,8 @@ class Output {
 
 // `when` is auto, always or never; auto asks the terminal, and NO_COLOR (https://no-color.org).
 bool wants_colour(const std::string& when, const std::string& path);
+
+// How wide the terminal is that the output goes to; 0: it goes to none.
+std::size_t columns_for(const std::string& path);
 
 }  // namespace leakdir::tool

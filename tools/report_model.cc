@@ -14,6 +14,23 @@ std::vector<std::uint32_t> shown_stacks(const Snapshot& snapshot, const Grouped&
   return stacks;
 }
 
+Growth recent_growth(const Snapshot& snapshot, const Grouped& grouped, std::int64_t age_ns) {
+  Growth growth;
+  for (const auto& group : grouped.groups) {
+    Change change;
+    for (std::uint32_t index : group.blocks) {
+      const Block& block = snapshot.blocks[index];
+      if (snapshot.end_ns - block.time_ns >= age_ns) continue;
+      ++change.blocks;
+      change.bytes += static_cast<std::int64_t>(block.size);
+    }
+    growth.groups.push_back(change);
+    growth.total.blocks += change.blocks;
+    growth.total.bytes += change.bytes;
+  }
+  return growth;
+}
+
 Sum not_shown(const Report& report) {
   Sum sum;
   for (std::size_t i = report.shown; i < report.grouped.groups.size(); ++i) {

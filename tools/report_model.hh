@@ -17,6 +17,17 @@
 
 namespace leakdir::tool {
 
+struct Change {
+  std::int64_t blocks = 0, bytes = 0;
+};
+
+// How much more is live than before.
+struct Growth {
+  std::string when = "in the last minute";
+  std::vector<Change> groups;  // of Grouped::groups, one by one
+  Change total;
+};
+
 struct Report {
   const Snapshot& snapshot;
   const Grouped& grouped;
@@ -25,7 +36,11 @@ struct Report {
   bool is_filtered;   // by age: "nothing" does not mean that nothing is live
   std::vector<std::string> warnings;
   std::vector<SuppressionUse> suppressions = {};
+  const Growth* growth = nullptr;  // null: nothing to compare with
 };
+
+// What was allocated within the last `age_ns` of a running process and is still live.
+Growth recent_growth(const Snapshot& snapshot, const Grouped& grouped, std::int64_t age_ns);
 
 struct Sum {
   std::uint64_t stacks = 0, blocks = 0, bytes = 0;

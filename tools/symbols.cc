@@ -6,16 +6,18 @@
 
 namespace leakdir::tool {
 
-FrameLines symbolise(const Snapshot& snapshot, const std::vector<std::uint32_t>& stacks, Symbols& symbols) {
+FrameLines symbolise(const Snapshot& snapshot, const std::vector<std::uint32_t>& stacks, Symbols& symbols,
+                     const std::function<void(std::size_t)>& progress) {
   FrameLines lines(snapshot.frames.size());
   std::vector<bool> is_done(snapshot.nodes.size());
-  for (std::uint32_t stack : stacks) {
+  for (std::size_t i = 0; i < stacks.size(); ++i) {
     // Above a node that is done, all are.
-    for (std::uint32_t at = stack; at != kNone && !is_done[at]; at = snapshot.nodes[at].parent) {
+    for (std::uint32_t at = stacks[i]; at != kNone && !is_done[at]; at = snapshot.nodes[at].parent) {
       is_done[at] = true;
       const std::uint32_t index = snapshot.nodes[at].frame;
       const Frame& frame = snapshot.frames[index];
       if (frame.is_place || frame.module == kNone || !lines[index].empty()) continue;
+      if (progress) progress(i);
       lines[index] = symbols.lookup(snapshot.modules[frame.module], offset_of(snapshot, frame) - 1);
     }
   }

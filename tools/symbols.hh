@@ -5,7 +5,9 @@
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,6 +37,7 @@ struct SymbolOptions {
   std::string program;                   // in place of the path that the program had
   std::string sysroot;                   // put before the paths that modules had
   std::vector<std::string> debug_paths;  // where debug files are, and .build-id/
+  bool asks_debuginfod = false;          // fetch what is not here from the servers of DEBUGINFOD_URLS
 };
 
 // `started_ns`: when the process started, to tell a file without build-id that was built since.
@@ -42,7 +45,9 @@ std::unique_ptr<Symbols> make_dwfl_symbols(const SymbolOptions& options, std::in
 
 // For each of Snapshot::frames that one of `stacks` uses, what stands there; empty for the others. A frame's return
 // address is looked up one byte earlier: it may be the first byte of the next line, or of the next function.
+// `progress` is told, from time to time, how many of the stacks are done.
 using FrameLines = std::vector<std::vector<SourceLine>>;
-FrameLines symbolise(const Snapshot& snapshot, const std::vector<std::uint32_t>& stacks, Symbols& symbols);
+FrameLines symbolise(const Snapshot& snapshot, const std::vector<std::uint32_t>& stacks, Symbols& symbols,
+                     const std::function<void(std::size_t)>& progress = {});
 
 }  // namespace leakdir::tool

@@ -14,6 +14,7 @@
 #include <map>
 #include <utility>
 
+#include "debuginfod.hh"
 #include "dwarf_lines.hh"
 #include "symbols.hh"
 #include "words.hh"
@@ -58,7 +59,10 @@ class DwflSymbols : public Symbols {
  public:
   DwflSymbols(const SymbolOptions& options, std::int64_t started_ns) : options_(options), started_ns_(started_ns) {
     // Looking up names must not wait for a server on the network, which libdwfl asks when this is set.
-    unsetenv("DEBUGINFOD_URLS");
+    if (options_.asks_debuginfod)
+      debuginfod_ = std::make_unique<Debuginfod>();
+    else
+      unsetenv("DEBUGINFOD_URLS");
     if (!options_.sysroot.empty()) options_.debug_paths.push_back(options_.sysroot + "/usr/lib/debug");
     if (options_.sysroot.empty()) options_.debug_paths.push_back("/usr/lib/debug");
     debug_path_ = ":.debug";  // beside the file first, as libdwfl does by default
@@ -87,33 +91,41 @@ class DwflSymbols : public Symbols {
     Opened& opened = known->second;
     if (!is_new) return opened;
     std::string refusal;
-    for (const auto& path : candidates(module)) {
-      struct stat status;
-      // Pipes and the like would hang us.
-      if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
-      auto file = std::make_unique<ElfFile>(path, callbacks_);
-      if (file->module() == nullptr) {
-        refusal = fmt::format("{} is not an ELF file", path);
-        continue;
-      }
-      const std::string id = file->build_id();
-      if (!module.build_id.empty() && id != module.build_id) {
-        refusal = fmt::format("{} has build-id {}, and the process ran {}: it is another build and was refused", path,
-                              id.empty() ? "none" : hex_of_bytes(id), hex_of_bytes(module.build_id));
-        continue;
-      }
-      if (module.build_id.empty() && started_ns_ > 0 && std::int64_t{status.st_mtime} * 1000000000 > started_ns_)
-        warnings_.push_back(
-            fmt::format("{} has no build-id to check and is newer than the process: its names and lines "
-                        "may be wrong",
-                        path));
-      opened.file = std::move(file);
-      opened.lines = std::make_unique<DwarfLines>(opened.file->module());
-      return opened;
+    for (const auto& path : candidates(module))
+      if (take(path, module, opened, refusal)) return opened;
+    if (debuginfod_ && !module.build_id.empty()) {
+      const std::string path = debuginfod_->fetch(module.build_id);
+      if (!path.empty() && take(path, module, opened, refusal)) return opened;
     }
     if (refusal.empty() && is_path(module.path)) refusal = fmt::format("{} is not here", module.path);
     if (!refusal.empty()) warnings_.push_back(refusal + "; its frames are shown as module+offset");
     return opened;
+  }
+
+  // Opens the file if it is there and the right one; else, if it is there, says why not.
+  bool take(const std::string& path, const Module& module, Opened& opened, std::string& refusal) {
+    struct stat status;
+    // Pipes and the like would hang us.
+    if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
+    auto file = std::make_unique<ElfFile>(path, callbacks_);
+    if (file->module() == nullptr) {
+      refusal = fmt::format("{} is not an ELF file", path);
+      return false;
+    }
+    const std::string id = file->build_id();
+    if (!module.build_id.empty() && id != module.build_id) {
+      refusal = fmt::format("{} has build-id {}, and the process ran {}: it is another build and was refused", path,
+                            id.empty() ? "none" : hex_of_bytes(id), hex_of_bytes(module.build_id));
+      return false;
+    }
+    if (module.build_id.empty() && started_ns_ > 0 && std::int64_t{status.st_mtime} * 1000000000 > started_ns_)
+      warnings_.push_back(
+          fmt::format("{} has no build-id to check and is newer than the process: its names and lines "
+                      "may be wrong",
+                      path));
+    opened.file = std::move(file);
+    opened.lines = std::make_unique<DwarfLines>(opened.file->module());
+    return true;
   }
 
   // The kernel's own module, "[vdso]" or "linux-vdso.so.1", has no file: that is nothing to warn of.
@@ -134,6 +146,7 @@ class DwflSymbols : public Symbols {
   }
 
   SymbolOptions options_;
+  std::unique_ptr<Debuginfod> debuginfod_;
   std::int64_t started_ns_;
   std::string debug_path_;
   char* debug_path_pointer_ = nullptr;

@@ -27,6 +27,15 @@ std::string bytes_of(std::uint64_t bytes) {
   return fmt::format("{} ({:.1f} {})", text, amount, kUnits[unit]);
 }
 
+std::string change_of(std::int64_t bytes, std::int64_t blocks) {
+  const auto with_sign = [](std::int64_t number, auto&& words) {
+    const auto size = static_cast<std::uint64_t>(number);
+    return number < 0 ? "-" + words(-size) : "+" + words(size);
+  };
+  return with_sign(bytes, bytes_of) + ", " +
+         with_sign(blocks, [](std::uint64_t count) { return count_of(count, "block"); });
+}
+
 std::string age_of(std::int64_t ns) {
   if (ns < 0) ns = 0;  // the clock was set back
   const std::int64_t milliseconds = ns / 1000000, seconds = milliseconds / 1000;

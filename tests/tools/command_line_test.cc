@@ -164,6 +164,24 @@ TEST_F(CommandLine, ColourIsForTerminalsUnlessAskedFor) {
   EXPECT_THAT(out, HasSubstr("\x1b[")) << "what is asked for on the command line counts more";
 }
 
+TEST_F(CommandLine, ATerminalGetsColourAndLinesThatFit) {
+  add_blocks();
+  ledger.program("/a/path/that/is/long/enough/to/be/cut/in/two/app", 0x600000);
+  ledger.block({0x7332a0, 40, ledger.stack({0x601000}, 2)});
+  ledger.write(directory.file("mem/.ledger"));
+  const std::string here = "cd " + directory.path() + "; unset NO_COLOR; export TERM=xterm; ";
+  const Shown shown = run_on_terminal(here + the_tool + " report", 40);
+  EXPECT_EQ(shown.status, 0);
+  EXPECT_THAT(shown.text, HasSubstr("\x1b[1m3 live blocks\x1b[0m"));
+  EXPECT_THAT(shown.text, HasSubstr("    #0 ...h/to/be/cut/in/two/app+0x1000\r\n"));
+  for (const auto& command : {"NO_COLOR=1 " + the_tool + " report", "TERM=dumb " + the_tool + " report",
+                              the_tool + " report --color never", the_tool + " report | cat"}) {
+    const Shown plain = run_on_terminal(here + command, 40);
+    EXPECT_THAT(plain.text, HasSubstr("\n3 live blocks, 90 bytes")) << command;
+    EXPECT_THAT(plain.text, Not(HasSubstr("\x1b"))) << command;
+  }
+}
+
 TEST_F(CommandLine, SortAndLibcReachTheReport) {
   add_blocks();
   run("report --libc");

@@ -20,7 +20,7 @@ using testing::Not;
 class Emit : public EmitFixture {
  protected:
   std::string text(std::size_t top = ~std::size_t{0}, const GroupOptions& options = {}) {
-    return emit([](const Report& report, const Sink& sink) { emit_text(report, false, sink); }, top, options);
+    return emit([](const Report& report, const Sink& sink) { emit_text(report, {}, sink); }, top, options);
   }
 
   nlohmann::json json(std::size_t top = ~std::size_t{0}) { return nlohmann::json::parse(emit(emit_json, top)); }
@@ -151,7 +151,7 @@ TEST_F(Emit, NamesCannotReachTheTerminalAsCommands) {
 TEST_F(Emit, ColourOnlyAddsToTheText) {
   two_stacks();
   one_bad_free();
-  std::string coloured = emit([](const Report& report, const Sink& sink) { emit_text(report, true, sink); });
+  std::string coloured = emit([](const Report& report, const Sink& sink) { emit_text(report, {true, 0}, sink); });
   EXPECT_THAT(coloured, HasSubstr("\x1b[1m"));
   std::string plain;
   for (std::size_t i = 0; i < coloured.size(); ++i) {
@@ -161,6 +161,75 @@ TEST_F(Emit, ColourOnlyAddsToTheText) {
       plain += coloured[i];
   }
   EXPECT_EQ(plain, text());
+}
+
+TEST_F(Emit, ColourMakesTheUsersOwnFunctionsStandOut) {
+  symbols.lines[0x200 - 1] = {{"std::vector<int>::reserve(unsigned long)", "/usr/include/v.h", 5, true},
+                              {"grow", "/home/you/app.c", 7, false}};
+  ledger.block(
+      {0x1000, 1,
+       ledger.node(0x7f0000000100, ledger.module("/lib/libc.so.6", 0x7f0000000000), ledger.stack({0x400200}))});
+  const std::string coloured = emit([](const Report& report, const Sink& sink) { emit_text(report, {true, 0}, sink); });
+  EXPECT_THAT(coloured,
+              HasSubstr("    #0 \x1b[2m/lib/libc.so.6+0x100\x1b[0m\n"
+                        "    #1 \x1b[2mstd::vector<int>::reserve(unsigned long) /usr/include/v.h:5 (inlined)\x1b[0m\n"
+                        "    #2 \x1b[1mgrow\x1b[0m /home/you/app.c:7\n"));
+}
+
+TEST_F(Emit, OnATerminalFramesFitIntoItsWidth) {
+  symbols.lines[0x1b29] = {
+      {"app::Cache<std::map<int, int>, 3>::insert(int)", "/home/you/src/deep/down/cache.cc", 1234, true},
+      {"run", "/home/you/a.c", 7, false}};
+  ledger.block({0x1000, 1, ledger.stack({0x401b2a, 0x455555})});
+  const std::string narrow = emit([](const Report& report, const Sink& sink) { emit_text(report, {false, 40}, sink); });
+  EXPECT_THAT(narrow, HasSubstr("    #0 app::Cache<...>::insert(int)\n"
+                                "          ...own/cache.cc:1234 (inlined)\n"
+                                "    #1 run /home/you/a.c:7\n"
+                                "    #2 /home/you/app+0x55555\n"));
+  EXPECT_THAT(text(), HasSubstr("    #0 app::Cache<std::map<int, int>, 3>::insert(int) "
+                                "/home/you/src/deep/down/cache.cc:1234 (inlined)\n"));
+}
+
+TEST_F(Emit, GrowthIsToldOfEachStackAndOfAll) {
+  two_stacks();
+  const Growth growth = {"since the start", {{2, 10300}, {-1, -20}}, {1, 10280}};
+  const std::string report = emit([&](const Report& plain, const Sink& sink) {
+    Report with_growth = plain;
+    with_growth.growth = &growth;
+    emit_text(with_growth, {}, sink);
+  });
+  EXPECT_THAT(report, HasSubstr("\ngrowth: +10280 bytes (10.0 KiB), +1 block since the start\n"));
+  EXPECT_THAT(report, HasSubstr(", malloc, oldest 12.0 s, +10300 bytes (10.1 KiB), +2 blocks since the start\n"));
+  EXPECT_THAT(report, HasSubstr(", operator new, oldest 1 min 40 s, -20 bytes, -1 block since the start\n"));
+}
+
+TEST_F(Emit, RecentGrowthIsWhatIsYoungAndStillLive) {
+  two_stacks();
+  const Snapshot snapshot = load_built(ledger);  // it ended after 100 s; blocks are of 0 s, 88 s and 90 s
+  const Growth growth = recent_growth(snapshot, group(snapshot, {}), 12'000'000'000);
+  ASSERT_EQ(growth.groups.size(), 2u);
+  EXPECT_EQ(growth.groups[0].bytes, 40) << "and not the one that is just 12 s old";
+  EXPECT_EQ(growth.groups[0].blocks, 1);
+  EXPECT_EQ(growth.groups[1].bytes, 0);
+  EXPECT_EQ(growth.total.bytes, 40);
+  EXPECT_EQ(growth.total.blocks, 1);
+}
+
+TEST_F(Emit, WhereNamesOrLinesAreMissingAHintTellsWhatToDo) {
+  ledger.modules.resize(1);
+  ledger.program("/home/you/app", 0x400000, "\x0f\xa1");
+  const auto library = ledger.module("/opt/libshape.so", 0x500000);
+  ledger.block({0x1000, 1, ledger.node(0x500200, library, ledger.stack({0x405555}))});
+  ledger.block({0x2000, 1, ledger.node(0x7f0000000100, ledger.module("/lib/libc.so.6", 0x7f0000000000), 0)});
+  EXPECT_THAT(
+      text(),
+      testing::EndsWith("\nhint: no names are known for /home/you/app: give the file with its symbols by --program "
+                        "FILE, or the debug file "
+                        "of build-id 0fa1 by --debug-path DIR; build it with -g and keep a copy that is not stripped\n"
+                        "hint: no lines are known for /opt/libshape.so: compile it with -g, or give its debug file by "
+                        "--debug-path DIR\n"));
+  two_stacks();
+  EXPECT_THAT(text(), Not(HasSubstr("known for /home/you/app"))) << "of some frames, lines are known";
 }
 
 TEST_F(Emit, JsonHasTheKeysOfTheContract) {

@@ -42,7 +42,7 @@ bool try_bytes(std::string_view bytes, bool is_running) {
     const Report report{snapshot, grouped, lines, grouped.groups.size(), false, snapshot.warnings};
     std::size_t total = 0;
     const Sink count = [&total](std::string_view piece) { total += piece.size(); };
-    emit_text(report, true, count);
+    emit_text(report, {true, 40}, count);
     emit_json(report, count);
     for (const auto& block : snapshot.blocks) total += record_text(snapshot, block).size();
     for (const auto& bad_free : snapshot.bad_frees) total += bad_free_text(snapshot, bad_free).size();

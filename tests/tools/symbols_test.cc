@@ -8,11 +8,13 @@
 #include <elfutils/libdwfl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <cstdio>
 #include <sstream>
 
 #include "dwarf_lines.hh"
+#include "error.hh"
 #include "temporary_directory.hh"
 
 namespace leakdir::tool {
@@ -246,6 +248,66 @@ TEST_F(FarFromTheDevice, ASymbolTableAloneGivesFunctions) {
   ASSERT_THAT(lines, SizeIs(1));
   EXPECT_EQ(lines[0].function, "app::Widget::grow(int)");
   EXPECT_EQ(lines[0].file, "");
+}
+
+// A server as debuginfod is one: GET /buildid/<build-id>/debuginfo.
+class Server {
+ public:
+  explicit Server(const std::string& directory) {
+    output_ = popen(("exec python3 -c 'import http.server as h, functools as f, os\n"
+                     "class Quiet(h.SimpleHTTPRequestHandler):\n"
+                     "  def log_message(self, *_): pass\n"
+                     "s = h.HTTPServer((\"127.0.0.1\", 0), f.partial(Quiet, directory=\"" +
+                     directory +
+                     "\"))\n"
+                     "print(os.getpid(), s.server_port, flush=True)\n"
+                     "s.serve_forever()'")
+                        .c_str(),
+                    "r");
+    if (std::fscanf(output_, "%d %d", &pid_, &port_) != 2) ADD_FAILURE() << "no server";
+  }
+  ~Server() {
+    kill(pid_, SIGKILL);
+    pclose(output_);
+  }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+
+ private:
+  FILE* output_;
+  int pid_ = 0, port_ = 0;
+};
+
+TEST_F(FarFromTheDevice, DebuginfodIsAskedIfAndOnlyIfTheUserSaysSo) {
+  const std::string served = "served/buildid/" + hex_id(module.build_id);
+  std::filesystem::create_directories(home.file(served));
+  std::filesystem::rename(home.file("debug/" + debug_file), home.file(served + "/debuginfo"));
+  const Server server(home.path() + "/served");
+  module.path = "/not/here";
+  SymbolOptions options;
+  setenv("DEBUGINFOD_URLS", server.url().c_str(), 1);
+  setenv("DEBUGINFOD_CACHE_PATH", home.file("cache").c_str(), 1);
+  EXPECT_THAT(lookup(options), IsEmpty());
+  EXPECT_FALSE(home.has("cache"));
+
+  options.asks_debuginfod = true;
+  setenv("DEBUGINFOD_URLS", server.url().c_str(), 1);
+  expect_found(expected, lookup(options));
+  EXPECT_THAT(warnings, IsEmpty());
+
+  module.path = "/opt/app";
+  options.sysroot = home.file("root");
+  expect_found(expected, lookup(options));  // its stripped file is here, the debug file is not
+  EXPECT_THAT(warnings, IsEmpty());
+
+  module.path = "/not/here";
+  module.build_id[0] = static_cast<char>(~module.build_id[0]);
+  EXPECT_THAT(lookup(options), IsEmpty());
+  EXPECT_THAT(warnings, testing::ElementsAre(HasSubstr("/not/here is not here"))) << "no server has it";
+  unsetenv("DEBUGINFOD_URLS");
+  EXPECT_THROW(lookup(options), Error);
 }
 
 TEST(Demangle, OnlyTouchesNamesOfCxx) {

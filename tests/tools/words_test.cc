@@ -8,6 +8,15 @@ namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
 
+TEST(Words, ChangesHaveASign) {
+  EXPECT_EQ(change_of(20, 1), "+20 bytes, +1 block");
+  EXPECT_EQ(change_of(-20480, -2), "-20480 bytes (20.0 KiB), -2 blocks");
+  EXPECT_EQ(change_of(0, 0), "+0 bytes, +0 blocks");
+  EXPECT_EQ(change_of(INT64_MIN, 0), "-9223372036854775808 bytes (8.0 EiB), +0 blocks");
+}
+
+TEST(Words, BuildIdsAreHexadecimal) { EXPECT_EQ(hex_of_bytes(std::string("\x00\xff\x1a", 3)), "00ff1a"); }
+
 TEST(Words, OneThingIsSingularAndAllElseIsPlural) {
   EXPECT_EQ(count_of(0, "block"), "0 blocks");
   EXPECT_EQ(count_of(1, "block"), "1 block");

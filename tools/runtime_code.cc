@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// See runtime_code.hh.
+
+#include "runtime_code.hh"
+
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
+
+namespace leakdir::tool {
+
+namespace {
+
+template <class List>
+bool starts_with_one_of(std::string_view text, const List& beginnings) {
+  return std::any_of(std::begin(beginnings), std::end(beginnings),
+                     [&](std::string_view beginning) { return text.substr(0, beginning.size()) == beginning; });
+}
+
+// A function's name without its return type, which the demangled name of a template has in front. "operator new" and
+// "Value::operator int" are one word, spaces or not.
+std::string_view bare_name(std::string_view function) {
+  constexpr std::string_view kOperator = "operator";
+  int depth = 0;
+  std::size_t start = 0;
+  for (std::size_t i = 0; i < function.size(); ++i) {
+    const char c = function[i];
+    const std::string_view word = function.substr(start, i - start);
+    if (depth == 0 && c == '(' && !word.empty()) return function.substr(start);
+    if (c == '<' || c == '(') ++depth;
+    if (c == '>' || c == ')') --depth;
+    if (depth != 0 || c != ' ') continue;
+    if (word.size() >= kOperator.size() && word.substr(word.size() - kOperator.size()) == kOperator)
+      return function.substr(start);
+    start = i + 1;
+  }
+  return function.substr(start);
+}
+
+}  // namespace
+
+bool is_runtime_module(std::string_view path) {
+  static constexpr std::string_view kLibraries[] = {
+      "libc.so",    "libc-",      "libm.so",       "libpthread", "libdl.so",     "librt.so",
+      "ld-linux",   "ld-musl",    "libstdc++.so",  "libgcc_s.",  "libc++.so",    "libc++abi.",
+      "libunwind.", "linux-vdso", "linux-gate.so", "[vdso]",     "libleakdir.so"};
+  return starts_with_one_of(path.substr(path.rfind('/') + 1), kLibraries);
+}
+
+bool is_runtime_function(std::string_view function) {
+  static constexpr std::string_view kExact[] = {"_start",   "start_thread", "clone", "clone3",           "__clone",
+                                                "__clone3", "call_init",    "_init", "printf_positional"};
+  static constexpr std::string_view kBeginnings[] = {"std::",   "__gnu_cxx::", "__cxxabiv1::", "__cxa_", "operator new",
+                                                     "__libc_", "_IO_",        "_dl_",         "__GI_",  "__pthread_",
+                                                     "__nptl_", "__new_",      "__vfprintf_"};
+  const std::string_view name = bare_name(function);
+  return std::find(std::begin(kExact), std::end(kExact), name) != std::end(kExact) ||
+         starts_with_one_of(name, kBeginnings);
+}
+
+}  // namespace leakdir::tool

@@ -19,6 +19,7 @@ class Command {
   virtual int run() = 0;
 };
 
+std::unique_ptr<Command> make_check();
 std::unique_ptr<Command> make_recover();
 std::unique_ptr<Command> make_report();
 

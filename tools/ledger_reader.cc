@@ -70,7 +70,7 @@ void LedgerReader::read_directory() {
   std::size_t got = bytes_.read(ledger::kDirectoryOffset, extents.data(), claimed * sizeof(ledger::Extent));
   extents.resize(got / sizeof(ledger::Extent));
   const std::uint64_t size = bytes_.size();
-  bool is_short = extents.size() < claimed;
+  bool is_short = extents.size() < claimed || size < header_.file_bytes;
 
   // In the file's order, so that of two extents that claim the same bytes the first is believed.
   std::stable_sort(extents.begin(), extents.end(),

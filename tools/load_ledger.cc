@@ -63,6 +63,7 @@ class Loader {
   }
 
   void damaged(const char* what) {
+    snapshot_.is_damaged = true;
     std::string text = fmt::format("the ledger is damaged: {}", what);
     auto& warnings = snapshot_.warnings;
     if (std::find(warnings.begin(), warnings.end(), text) == warnings.end()) warnings.push_back(std::move(text));
@@ -276,6 +277,7 @@ class Loader {
 
   void warn_about_gaps() {
     auto& warnings = snapshot_.warnings;
+    snapshot_.is_damaged |= !reader_.warnings.empty();
     warnings.insert(warnings.end(), reader_.warnings.begin(), reader_.warnings.end());
     if (snapshot_.dropped_blocks != 0)
       warnings.push_back(fmt::format("blocks that could not be recorded, because the ledger could not grow: {}",

@@ -59,4 +59,11 @@ bool is_runtime_function(std::string_view function) {
          starts_with_one_of(name, kBeginnings);
 }
 
+bool is_runtime_line(const SourceLine& line) {
+  static constexpr std::string_view kDirectories[] = {"/usr/include/", "/usr/lib/"};
+  // Distributions build their libraries without absolute paths.
+  return is_runtime_function(line.function) || starts_with_one_of(line.file, kDirectories) ||
+         (!line.file.empty() && line.file.front() != '/');
+}
+
 }  // namespace leakdir::tool

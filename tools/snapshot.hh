@@ -98,6 +98,7 @@ struct Snapshot {
   std::vector<Module> modules;
   std::vector<Thread> threads;  // [0]: not known
 
+  bool is_damaged = false;            // the file is damaged or cut short: what is here may be wrong, or not be all
   std::vector<std::string> notices;   // about what was read, and what lies beside it
   std::vector<std::string> warnings;  // about what could not be read or was not recorded
 };

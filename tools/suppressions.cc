@@ -11,6 +11,7 @@
 #include <unordered_set>
 
 #include "error.hh"
+#include "runtime_code.hh"
 #include "words.hh"
 
 namespace leakdir::tool {
@@ -106,16 +107,6 @@ void count(SuppressionUse& use, const Group& group) {
 
 bool starts_with(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
 
-// Names that say nothing about whose block it is: every program's blocks come through them.
-bool is_of_the_library(const SourceLine& line) {
-  for (std::string_view start : {"std::", "__gnu_cxx::", "operator new", "void std::", "void* std::"})
-    if (starts_with(line.function, start)) return true;
-  for (std::string_view start : {"/usr/include/", "/usr/lib/"})
-    if (starts_with(line.file, start)) return true;
-  // Distributions build their libraries without absolute paths.
-  return !line.file.empty() && line.file.front() != '/';
-}
-
 std::string_view last_part(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 // The pattern that tells the stack best: its innermost function of known source that is not the library's, else of the
@@ -139,7 +130,7 @@ std::string pattern_for(const Snapshot& snapshot, const FrameLines& lines, std::
     }
     const Module* module = frame.module == kNone ? nullptr : &snapshot.modules[frame.module];
     for (const auto& line : lines[index]) {
-      const bool is_ours = !is_of_the_library(line);
+      const bool is_ours = !is_runtime_line(line);
       offer(is_ours && !line.file.empty()                        ? 0
             : is_ours && module != nullptr && module->is_program ? 1
                                                                  : 2,

@@ -2,7 +2,8 @@
 //
 // known_leaks [WAIT_MS] [END] [MORE]: leaks that a project may know of: two blocks of `leak_known`, one of `leak_inner`
 // inlined into `leak_outer`, one that libc made for `leak_name`, and one of `leak_of_the_program`, which the program
-// itself tells LeakSanitizer to pass over. With MORE: as many more of `leak_known`. Ends by `return` or `abort`.
+// itself tells LeakSanitizer to pass over. With MORE: as many more of `leak_known`. Ends by `return` or `abort`; with
+// `many` it leaks 200000 blocks of one byte instead.
 
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -22,6 +23,10 @@ static NOINLINE void leak_of_the_program(void) { LEAK(malloc, 4007, malloc(4007)
 int main(int argc, char** argv) {
   const long wait_ms = argc > 1 ? atol(argv[1]) : 0;
   const int more = argc > 3 ? atoi(argv[3]) : 0;
+  if (argc > 2 && strcmp(argv[2], "many") == 0) {
+    for (int i = 0; i < 200000; ++i) sink = malloc(1);
+    return 0;
+  }
   for (int i = 0; i < 2 + more; ++i) leak_known();
   leak_outer();
   leak_name();

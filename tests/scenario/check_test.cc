@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// `leakdir check`, as a job of continuous integration has it: one line and an exit status, for each of the three
+// outcomes, on programs that run, have ended or were killed.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "paths.hh"
+#include "report_json.hh"
+#include "target.hh"
+
+namespace leakdir_test {
+namespace {
+
+using testing::HasSubstr;
+using testing::MatchesRegex;
+using testing::StartsWith;
+
+constexpr int kNoLeak = 0, kLeak = 23, kNoTrust = 3;
+
+class Check : public testing::Test {
+ protected:
+  // The one line.
+  std::string check(int status, std::vector<std::string> arguments = {}) {
+    arguments.insert(arguments.begin(), "check");
+    outcome_ = run_tool(arguments, scratch_.path());
+    EXPECT_TRUE(outcome_.exited_with(status)) << outcome_.describe();
+    const auto lines = lines_of(outcome_.out);
+    EXPECT_EQ(lines.size(), 1u) << outcome_.describe();
+    return lines.empty() ? "" : lines[0];
+  }
+
+  void leave(const std::string& name, const std::string& kind, const RunOptions& options = {}) {
+    run_in(scratch_, target(name, kind), options);
+  }
+
+  // The part of a line that does not depend on where the sources are.
+  static std::string until_directory(const std::string& line) { return line.substr(0, line.find(" /")); }
+
+  Scratch scratch_;
+  Outcome outcome_;
+};
+
+class CheckLinked : public Check, public testing::WithParamInterface<std::string> {};
+
+TEST_P(CheckLinked, FindsNoLeakInACleanProgram) {
+  leave("clean_cxx", GetParam());
+  EXPECT_THAT(check(kNoLeak), MatchesRegex("no leak: nothing is live after [0-9]+ allocations and [0-9]+ frees: /.*"));
+  EXPECT_EQ(outcome_.err, "");
+}
+
+TEST_P(CheckLinked, FindsTheLeakOfAProgramThatHasEnded) {
+  leave("leaks", GetParam(), {"", {"3"}, {}, 60});
+  const std::string line = check(kLeak);
+  EXPECT_EQ(until_directory(line), "leak: 3 live blocks, 6006 bytes in 1 stack; the largest: leak_sized");
+  EXPECT_THAT(line, MatchesRegex(".*/leaks.c:[0-9]+"));
+}
+
+TEST_P(CheckLinked, FindsTheLeakOfAProgramThatWasKilled) {
+  leave("leaks", GetParam(), {"", {"3", "0", "crash"}, {}, 60});
+  EXPECT_EQ(until_directory(check(kLeak)),
+            "leak: 3 live blocks, 6006 bytes in 1 stack (it was killed); the largest: leak_sized");
+}
+
+TEST_P(CheckLinked, SaysOfARunningProgramWhatIsLiveNow) {
+  Process program(command_for(scratch_, target("leaks", GetParam()), {"", {"3", "60000"}, {}, 90}));
+  for (int i = 0; i < 20000 && program.output_so_far().find("leaked") == std::string::npos; ++i) usleep(1000);
+  EXPECT_EQ(until_directory(check(kLeak)),
+            "leak: 3 live blocks, 6006 bytes in 1 stack (it is still running); the largest: leak_sized");
+  EXPECT_THAT(check(kNoLeak, {"--min-age", "3600"}), HasSubstr("(it is still running)"));
+  program.kill(SIGKILL);
+  program.wait();
+}
+
+TEST_P(CheckLinked, FailsOnABadFreeWithoutALeak) {
+  leave("bad_free", GetParam(), {"", {"double"}, {}, 60});
+  EXPECT_EQ(until_directory(check(kLeak)), "no leak, but 1 bad free; double free: free_badly");
+}
+
+INSTANTIATE_TEST_SUITE_P(Linked, CheckLinked, testing::Values("static", "pie"));
+
+TEST_F(Check, DoesNotTrustADirectoryThatLeakdirDidNotWrite) {
+  EXPECT_THAT(check(kNoTrust), HasSubstr("no trustworthy data: ./mem: no such directory"));
+  std::filesystem::create_directory(scratch_ / "mem");
+  EXPECT_THAT(check(kNoTrust), HasSubstr("no trustworthy data: ./mem has neither a ledger nor record files"));
+  write_file(scratch_ / "mem/.ledger", "something else");
+  EXPECT_THAT(check(kNoTrust), HasSubstr("no trustworthy data: ./mem/.ledger is not a leakdir ledger"));
+}
+
+TEST_F(Check, DoesNotTrustAProgramThatWasLinkedWithoutLeakdir) {
+  leave("leaks", "none");
+  EXPECT_THAT(check(kNoTrust), HasSubstr("did the program run, linked with leakdir?"));
+}
+
+TEST_F(Check, DoesNotTrustALedgerWithoutACall) {
+  leave("empty", "pie");
+  EXPECT_THAT(check(kNoTrust), HasSubstr("saw no call: the hooks did not run"));
+}
+
+TEST_F(Check, DoesNotTrustALedgerThatIsCutShort) {
+  leave("leaks", "static", {"", {"3"}, {}, 60});
+  std::filesystem::resize_file(scratch_ / "mem/.ledger", std::filesystem::file_size(scratch_ / "mem/.ledger") - 8192);
+  EXPECT_THAT(check(kNoTrust), StartsWith("no trustworthy data: the ledger is "));
+}
+
+TEST_F(Check, DoesNotTrustRecordsWithoutALedger) {
+  leave("leaks", "static");
+  std::filesystem::remove(scratch_ / "mem/.ledger");
+  EXPECT_THAT(check(kNoTrust), HasSubstr("./mem has no ledger"));
+}
+
+TEST_F(Check, DoesNotTrustALedgerThatHadToDropBlocks) {
+  // A small address space is one for a small ledger.
+  const Outcome program = run({{"sh", "-c", "ulimit -v 65536; exec " + target("known_leaks", "static") + " 0 many"},
+                               scratch_.path(),
+                               {},
+                               "",
+                               60});
+  ASSERT_TRUE(program.exited_with(0)) << program.describe();
+  EXPECT_THAT(check(kNoTrust),
+              MatchesRegex("no trustworthy data: [0-9]+ blocks could not be recorded, because the ledger could not "
+                           "grow"));
+}
+
+TEST_F(Check, LeavesOutWhatIsSuppressed) {
+  leave("known_leaks", "pie");
+  EXPECT_EQ(until_directory(check(kLeak)),
+            "leak: 4 live blocks, 12007 bytes (11.7 KiB) in 3 stacks, 1 block suppressed; the largest: leak_known");
+  write_file(scratch_ / "all.supp", "leak:^leak_\nleak:unused\n");
+  EXPECT_THAT(check(kNoLeak, {"--suppressions", "all.supp"}),
+              MatchesRegex("no leak: nothing is live after 5 allocations and 0 frees, 5 blocks suppressed: /.*"));
+  EXPECT_THAT(outcome_.err, HasSubstr("leakdir: note: all.supp:2: leak:unused suppressed nothing\n"));
+}
+
+class Baseline : public Check {};
+
+TEST_F(Baseline, FailsOnlyOnWhatIsNewOrHasGrown) {
+  leave("known_leaks", "pie");
+  EXPECT_EQ(check(kNoLeak, {"--write-baseline", "known.json"}),
+            "baseline written to known.json: 4 live blocks, 12007 bytes (11.7 KiB) in 3 stacks, 0 bad frees");
+  const std::string known = read_file(scratch_ / "known.json");
+  EXPECT_EQ(check(kNoLeak, {"--baseline", "known.json"}),
+            "no new leak: 4 live blocks, 12007 bytes (11.7 KiB) in 3 stacks, 0 bad frees are known, 1 block "
+            "suppressed");
+  leave("known_leaks", "pie", {"", {"0", "abort"}, {}, 60});
+  check(kNoLeak, {"--baseline", "known.json"});
+  EXPECT_EQ(check(kNoLeak, {"--write-baseline", "again.json"}).substr(0, 27), "baseline written to again.j");
+  EXPECT_EQ(read_file(scratch_ / "again.json"), known) << "another run, the same baseline";
+
+  leave("known_leaks", "pie", {"", {"0", "return", "3"}, {}, 60});
+  EXPECT_EQ(until_directory(check(kLeak, {"--baseline", "known.json"})),
+            "leak: 1 stack that grew, +3 blocks and +12003 bytes against known.json, 1 block suppressed; the first: "
+            "leak_known");
+  EXPECT_THAT(check(kNoLeak, {"--write-baseline", "new.json"}), HasSubstr("7 live blocks"));
+  check(kNoLeak, {"--baseline", "new.json"});
+  leave("known_leaks", "pie");
+  check(kNoLeak, {"--baseline", "new.json"});
+  EXPECT_THAT(outcome_.err, HasSubstr("less is live than new.json says, in 1 stack"));
+}
+
+// The stacks are told by function and module: lines added above, and another build, change nothing.
+TEST_F(Baseline, HoldsAfterAnEdit) {
+  const std::string source = read_file(std::string(kSourceRoot) + "/tests/targets/known_leaks.c");
+  std::string known;
+  for (const char* edit : {"", "/* a comment\n * of two lines */\nint another(void) { return 4711; }\n\n"}) {
+    write_file(scratch_ / "known_leaks.c", edit + source);
+    const Outcome compiled = run({{"gcc", "-g", "-O2", "-I", std::string(kSourceRoot) + "/tests/targets",
+                                   "known_leaks.c", kObject, "-o", "known_leaks"},
+                                  scratch_.path(),
+                                  {},
+                                  "",
+                                  60});
+    ASSERT_TRUE(compiled.exited_with(0)) << compiled.describe();
+    ASSERT_TRUE(run_in(scratch_, scratch_ / "known_leaks").exited_with(0));
+    check(kNoLeak, {"--write-baseline", "b.json"});
+    if (!known.empty()) {
+      EXPECT_EQ(read_file(scratch_ / "b.json"), known);
+    }
+    known = read_file(scratch_ / "b.json");
+  }
+  EXPECT_THAT(known, HasSubstr("\"leak_inner (known_leaks)\""));
+}
+
+TEST_F(Baseline, KnowsBadFreesToo) {
+  leave("bad_free", "static", {"", {"double"}, {}, 60});
+  check(kNoLeak, {"--write-baseline", "known.json"});
+  EXPECT_EQ(check(kNoLeak, {"--baseline", "known.json"}),
+            "no new leak: 0 live blocks, 0 bytes in 0 stacks, 1 bad free are known");
+  leave("bad_free", "static", {"", {"thrice"}, {}, 60});
+  EXPECT_EQ(until_directory(check(kLeak, {"--baseline", "known.json"})),
+            "no new leak, but 1 bad free more against known.json; the first: free_badly");
+}
+
+TEST_F(Baseline, ThatCannotBeReadIsAMistakeOfTheJob) {
+  leave("leaks", "static");
+  write_file(scratch_ / "bad.json", "{");
+  for (const char* name : {"bad.json", "none.json"}) {
+    const Outcome outcome = run_tool({"check", "--baseline", name}, scratch_.path());
+    EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_EQ(lines_of(outcome.err).size(), 1u) << outcome.err;
+  }
+  EXPECT_TRUE(run_tool({"check", "--baseline"}, scratch_.path()).exited_with(2));
+}
+
+// Nothing is stored as known that cannot be trusted.
+TEST_F(Baseline, IsNotWrittenWithoutTrust) {
+  check(kNoTrust, {"--write-baseline", "known.json"});
+  EXPECT_FALSE(exists(scratch_ / "known.json"));
+}
+
+}  // namespace
+}  // namespace leakdir_test

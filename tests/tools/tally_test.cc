@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Which stacks of two runs are the same, and what a baseline keeps of them.
+
+#include "tally.hh"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "compare.hh"
+#include "emit.hh"
+#include "load_from_memory.hh"
+
+namespace leakdir::tool {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+TallyFrame frame(const std::string& function, const std::string& module = "/home/you/app") {
+  return {{function, "/home/you/app.c", 12, false}, module, "0x9f6"};
+}
+
+TEST(Identity, IsFunctionsAndFilesWithoutDirectories) {
+  EXPECT_THAT(identity_of({frame("make"), frame("plug", "/opt/lib/libplug.so.1"), frame("main")}, ""),
+              ElementsAre("make (app)", "plug (libplug.so.1)", "main (app)"));
+  EXPECT_THAT(identity_of({frame("make", "/tmp/build-2/app")}, ""), ElementsAre("make (app)"));
+}
+
+TEST(Identity, EndsWithMain) {
+  EXPECT_THAT(identity_of({frame("make"), frame("main"), frame("__libc_start_call_main", "/lib/libc.so.6")}, ""),
+              ElementsAre("make (app)", "main (app)"));
+  EXPECT_THAT(identity_of({frame("main"), frame("main"), frame("_start")}, ""),
+              ElementsAre("main (app)", "main (app)"));
+}
+
+TEST(Identity, LeavesOutWhatTheCompilerAndLibcAddToNames) {
+  EXPECT_THAT(identity_of({frame("make.part.0"), frame("f.constprop.1.isra.0"), frame("g(int) [clone .cold]"),
+                           frame("__GI___strndup", "/lib/libc.so.6"), frame("__strndup")},
+                          ""),
+              ElementsAre("make (app)", "f (app)", "g(int) (app)", "strndup (libc.so.6)", "strndup (app)"));
+}
+
+TEST(Identity, HoldsWhatIsNotKnown) {
+  EXPECT_THAT(identity_of({frame(""), frame("", "")}, ""), ElementsAre("?? (app)", "??"));
+  EXPECT_THAT(identity_of({frame("make")}, "/home/you/hooked.c"), ElementsAre("at hooked.c", "make (app)"));
+}
+
+TallyStack stack(std::vector<std::string> identity, std::uint64_t blocks, std::uint64_t bytes) {
+  return {"malloc", std::move(identity), blocks, bytes, {}, {}};
+}
+
+TEST(PutInOrder, MakesOneOfEqualIdentities) {
+  std::vector<TallyStack> stacks = {stack({"b"}, 1, 10), stack({"a"}, 2, 20), stack({"b"}, 3, 30)};
+  stacks.push_back(stack({"b"}, 4, 40));
+  stacks.back().call = "calloc";
+  put_in_order(stacks);
+  ASSERT_EQ(stacks.size(), 3u);
+  EXPECT_THAT(stacks[0].identity, ElementsAre("a"));
+  EXPECT_EQ(stacks[1].call, "calloc");
+  EXPECT_EQ(stacks[2].blocks, 4u);
+  EXPECT_EQ(stacks[2].bytes, 40u);
+}
+
+TEST(Compare, TellsWhatIsNewGrownShrunkGoneAndTheSame) {
+  const std::vector<TallyStack> before = {stack({"gone"}, 1, 10), stack({"grown"}, 1, 10), stack({"same"}, 5, 50),
+                                          stack({"shrunk"}, 5, 50)};
+  const std::vector<TallyStack> after = {stack({"grown"}, 3, 30), stack({"new"}, 1, 100), stack({"same"}, 5, 50),
+                                         stack({"shrunk"}, 4, 40)};
+  const auto all = compare(before, after);
+  std::vector<std::string> names;
+  std::vector<Fate> fates;
+  for (const auto& one : all) names.push_back(one.stack().identity[0]), fates.push_back(one.fate);
+  EXPECT_THAT(names, ElementsAre("new", "grown", "same", "gone", "shrunk"));
+  EXPECT_THAT(fates, ElementsAre(Fate::kNew, Fate::kGrown, Fate::kSame, Fate::kGone, Fate::kShrunk));
+  EXPECT_EQ(all[1].blocks, 2);
+  EXPECT_EQ(all[1].bytes, 20);
+  EXPECT_EQ(total_of(all, Fate::kGone).bytes, -10);
+}
+
+TEST(Compare, TakesMoreBlocksOrMoreBytesForGrowth) {
+  EXPECT_EQ(compare({stack({"a"}, 1, 10)}, {stack({"a"}, 1, 11)})[0].fate, Fate::kGrown);
+  EXPECT_EQ(compare({stack({"a"}, 1, 10)}, {stack({"a"}, 2, 10)})[0].fate, Fate::kGrown);
+  EXPECT_EQ(compare({stack({"a"}, 2, 10)}, {stack({"a"}, 1, 20)})[0].fate, Fate::kGrown);
+  EXPECT_TRUE(compare({}, {}).empty());
+}
+
+Tally some() {
+  Tally tally;
+  tally.program = "/home/you/app";
+  tally.stacks = {stack({"make (app)", "main (app)"}, 2, 40), stack({}, 1, 7)};
+  tally.bad_frees = {{"double free", {"drop (app)"}, 3, 0, {}, {}}};
+  put_in_order(tally.stacks);
+  return tally;
+}
+
+TEST(Baseline, IsReadBackAsItWasWritten) {
+  const Tally read = tally_of_json(baseline_text(some()), "b.json");
+  EXPECT_EQ(baseline_text(read), baseline_text(some()));
+  EXPECT_EQ(read.blocks(), 3u);
+  EXPECT_EQ(read.bytes(), 47u);
+  EXPECT_EQ(read.bad_free_count(), 3u);
+  for (const auto& one : compare(read.stacks, some().stacks)) EXPECT_EQ(one.fate, Fate::kSame);
+  EXPECT_EQ(compare(read.bad_frees, some().bad_frees).at(0).fate, Fate::kSame);
+}
+
+TEST(Baseline, IsTextForAReviewer) {
+  Tally tally = some();
+  tally.stacks.erase(tally.stacks.begin());
+  tally.bad_frees.clear();
+  EXPECT_EQ(baseline_text(tally),
+            "{\n"
+            "  \"leakdir-baseline\": 1,\n"
+            "  \"program\": \"app\",\n"
+            "  \"stacks\": [\n"
+            "    {\n"
+            "      \"call\": \"malloc\",\n"
+            "      \"blocks\": 2,\n"
+            "      \"bytes\": 40,\n"
+            "      \"frames\": [\n"
+            "        \"make (app)\",\n"
+            "        \"main (app)\"\n"
+            "      ]\n"
+            "    }\n"
+            "  ],\n"
+            "  \"bad_frees\": []\n"
+            "}\n");
+}
+
+std::string refusal(const std::string& text) {
+  try {
+    tally_of_json(text, "b.json");
+    return {};
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+TEST(Baseline, ThatIsDamagedIsRefusedInOneSentence) {
+  EXPECT_THAT(refusal(""), HasSubstr("b.json is damaged: no JSON at byte"));
+  EXPECT_THAT(refusal(baseline_text(some()).substr(0, 100)), HasSubstr("b.json is damaged: no JSON at byte"));
+  EXPECT_EQ(refusal("[]"), "b.json is neither a report nor a baseline of leakdir's");
+  EXPECT_EQ(refusal("{\"version\":1}"), "b.json is neither a report nor a baseline of leakdir's");
+  EXPECT_EQ(refusal("{\"leakdir-baseline\":2}"), "b.json is a baseline of version 2; this leakdir reads version 1");
+  EXPECT_EQ(refusal("{\"version\":9,\"stacks\":[]}"), "b.json is a report of version 9; this leakdir reads version 1");
+  const std::string wrong = "b.json is damaged: a member is missing or of another type";
+  EXPECT_EQ(refusal("{\"leakdir-baseline\":1}"), wrong);
+  EXPECT_EQ(refusal("{\"leakdir-baseline\":1,\"stacks\":3,\"bad_frees\":[]}"), wrong);
+  EXPECT_EQ(refusal("{\"leakdir-baseline\":1,\"bad_frees\":[],\"stacks\":[{\"call\":\"malloc\",\"frames\":[],"
+                    "\"blocks\":-1,\"bytes\":1}]}"),
+            wrong);
+  EXPECT_EQ(refusal("{\"leakdir-baseline\":1,\"bad_frees\":[],\"stacks\":[{\"call\":\"malloc\",\"frames\":[1],"
+                    "\"blocks\":1,\"bytes\":1}]}"),
+            wrong);
+  refusal(std::string(1000000, '['));
+}
+
+class TallyOf : public testing::Test {
+ protected:
+  TallyOf() {
+    ledger.program("/home/you/app", 0x400000);
+    ledger.thread(4711, "app", 10, 0);
+    ledger.block({0x1000, 100, ledger.stack({0x401001, 0x401fff})});
+    ledger.block({0x2000, 20, ledger.stack({0x402001, 0x401fff})});
+    ledger.block({0x3000, 30, ledger.node(ledger.text("/src/hooked.c"), ledger::kPlaceModule, 0, 12)});
+    ledger::BadFree bad_free{};
+    bad_free.address = 0x5000;
+    bad_free.kind = 1;
+    bad_free.thread = 1;
+    bad_free.free_stack = ledger.stack({0x401001});
+    ledger.bad_frees.push_back(bad_free);
+    ledger.header.bad_frees = 3;
+    snapshot = load_built(ledger);
+    grouped = group(snapshot, {});
+    lines.resize(snapshot.frames.size());
+    for (std::size_t i = 0; i < snapshot.frames.size(); ++i) {
+      if (snapshot.frames[i].pc == 0x401001)
+        lines[i] = {{"std::grow()", "/usr/include/c++/vector", 5, true}, {"build(int)", "/src/build.cc", 8, false}};
+      if (snapshot.frames[i].pc == 0x401fff) lines[i] = {{"main", "/src/main.c", 90, false}};
+    }
+  }
+
+  LedgerBuilder ledger;
+  Snapshot snapshot;
+  Grouped grouped;
+  FrameLines lines;
+};
+
+TEST_F(TallyOf, ASnapshotHasItsStacksAndBadFrees) {
+  const Tally tally = tally_of(snapshot, grouped, lines);
+  ASSERT_EQ(tally.stacks.size(), 3u);
+  EXPECT_THAT(tally.stacks[0].identity, ElementsAre("?? (app)", "main (app)"));
+  EXPECT_THAT(tally.stacks[1].identity, ElementsAre("at hooked.c"));
+  EXPECT_THAT(tally.stacks[2].identity, ElementsAre("std::grow() (app)", "build(int) (app)", "main (app)"));
+  EXPECT_EQ(telling_place(tally.stacks[0]), "main /src/main.c:90");
+  EXPECT_EQ(telling_place(tally.stacks[1]), "at hooked.c");
+  EXPECT_EQ(telling_place(tally.stacks[2]), "build(int) /src/build.cc:8");
+  EXPECT_EQ(tally.bad_free_count(), 3u) << "of two the ledger kept no details";
+  EXPECT_EQ(tally.blocks(), 3u);
+  EXPECT_EQ(tally.bytes(), 150u);
+}
+
+TEST_F(TallyOf, AReportInJsonIsTheSame) {
+  const Report report{snapshot, grouped, lines, grouped.groups.size(), false, {}};
+  std::string text;
+  emit_json(report, [&text](std::string_view piece) { text += piece; });
+  const Tally from_json = tally_of_json(text, "report.json"), direct = tally_of(snapshot, grouped, lines);
+  EXPECT_EQ(baseline_text(from_json), baseline_text(direct));
+  EXPECT_TRUE(from_json.warnings.empty());
+  EXPECT_EQ(telling_place(from_json.stacks[2]), "build(int) /src/build.cc:8");
+}
+
+TEST_F(TallyOf, AReportThatWasCutByTopSaysSo) {
+  const Report report{snapshot, grouped, lines, 1, false, {}};
+  std::string text;
+  emit_json(report, [&text](std::string_view piece) { text += piece; });
+  EXPECT_THAT(tally_of_json(text, "report.json").warnings,
+              ElementsAre("report.json lists 1 of 3 stacks: the others are taken for gone"));
+}
+
+TEST_F(TallyOf, ATallyIsSuppressedAsGroupsAre) {
+  Tally tally = tally_of(snapshot, grouped, lines);
+  suppress(tally, parse_suppressions("leak:^build(int)$", "s"));
+  EXPECT_EQ(tally.bytes(), 50u);
+  suppress(tally, parse_suppressions("leak:main.c", "s"));
+  EXPECT_EQ(tally.bytes(), 30u);
+  suppress(tally, parse_suppressions("leak:/src/hooked", "s"));
+  EXPECT_EQ(tally.bytes(), 0u);
+}
+
+}  // namespace
+}  // namespace leakdir::tool

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Two tallies against each other, stack by stack. Pure; `diff` prints what comes out, `check` decides by it.
+
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "tally.hh"
+
+namespace leakdir::tool {
+
+enum class Fate { kNew, kGrown, kShrunk, kGone, kSame };
+
+// One stack of two runs. It has grown when it has more blocks or more bytes.
+struct Difference {
+  Fate fate = Fate::kSame;
+  const TallyStack* before = nullptr;  // null: it is new
+  const TallyStack* after = nullptr;   // null: it is gone
+  std::int64_t blocks = 0, bytes = 0;  // after - before
+
+  const TallyStack& stack() const { return after != nullptr ? *after : *before; }
+};
+
+// Every stack of the two, what has grown by most bytes first. The stacks must be in order, and stay where they are.
+std::vector<Difference> compare(const std::vector<TallyStack>& before, const std::vector<TallyStack>& after);
+
+struct Changes {
+  std::uint64_t stacks = 0;
+  std::int64_t blocks = 0, bytes = 0;
+};
+Changes total_of(const std::vector<Difference>& differences, Fate fate);
+
+}  // namespace leakdir::tool

@@ -20,6 +20,7 @@ class Command {
 };
 
 std::unique_ptr<Command> make_check();
+std::unique_ptr<Command> make_diff();
 std::unique_ptr<Command> make_recover();
 std::unique_ptr<Command> make_report();
 

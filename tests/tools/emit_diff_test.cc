@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "emit_diff.hh"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace leakdir::tool {
+namespace {
+
+TallyStack stack(const std::string& function, std::uint64_t blocks, std::uint64_t bytes) {
+  TallyStack made;
+  made.call = "malloc";
+  made.identity = {function + " (app)"};
+  made.blocks = blocks;
+  made.bytes = bytes;
+  made.frames = {{{function, "/src/app.c", 5, true}, "/app", "0x9f6"}, {{"", "", 0, false}, "/lib/x.so", "0x10"}};
+  return made;
+}
+
+class EmitDiff : public testing::Test {
+ protected:
+  EmitDiff() {
+    before.origin = "mem-1";
+    before.program = after.program = "/home/you/app";
+    before.state = "exited";
+    after.origin = "mem-2";
+    after.state = "running";
+    before.stacks = {stack("gone", 1, 10), stack("grown", 1, 10), stack("same", 5, 50), stack("shrunk", 5, 50)};
+    after.stacks = {stack("grown", 3, 30), stack("new", 1, 100), stack("same", 5, 50), stack("shrunk", 4, 40)};
+    after.bad_frees = {stack("drop", 1, 0)};
+    after.bad_frees[0].call = "double free";
+    after.warnings = {"the ledger is cut short"};
+  }
+
+  Comparison comparison() const {
+    return {before,    after, compare(before.stacks, after.stacks), compare(before.bad_frees, after.bad_frees),
+            lists_all, top};
+  }
+  std::string text() const {
+    std::string all;
+    emit_diff_text(comparison(), [&all](std::string_view piece) { all += piece; });
+    return all;
+  }
+
+  Tally before, after;
+  bool lists_all = false;
+  std::size_t top = 0;
+};
+
+constexpr char kHead[] =
+    "old: mem-1: /home/you/app, exited, 12 live blocks, 120 bytes in 4 stacks\n"
+    "new: mem-2: /home/you/app, running, 13 live blocks, 220 bytes in 4 stacks, 1 bad free\n"
+    "+100 bytes, +1 block: 1 new, 1 grown, 1 shrunk, 1 gone, 1 same\n"
+    "\n"
+    "new: +100 bytes, +1 block, malloc\n"
+    "    #0 new /src/app.c:5 (inlined)\n"
+    "    #1 /lib/x.so+0x10\n";
+constexpr char kGrown[] =
+    "\n"
+    "grown: +20 bytes, +2 blocks (10 in 1 -> 30 in 3), malloc\n"
+    "    #0 grown /src/app.c:5 (inlined)\n"
+    "    #1 /lib/x.so+0x10\n";
+constexpr char kTail[] =
+    "\n"
+    "new: +1 bad free: double free\n"
+    "    #0 drop /src/app.c:5 (inlined)\n"
+    "    #1 /lib/x.so+0x10\n"
+    "\n"
+    "warning: mem-2: the ledger is cut short\n";
+
+TEST_F(EmitDiff, TextShowsWhatGrewLargestFirst) { EXPECT_EQ(text(), std::string(kHead) + kGrown + kTail); }
+
+TEST_F(EmitDiff, TextShowsWhatShrankWhenAsked) {
+  lists_all = true;
+  EXPECT_EQ(text(), std::string(kHead) + kGrown +
+                        "\ngone: -10 bytes, -1 block, malloc\n"
+                        "    #0 gone /src/app.c:5 (inlined)\n"
+                        "    #1 /lib/x.so+0x10\n"
+                        "\nshrunk: -10 bytes, -1 block (50 in 5 -> 40 in 4), malloc\n"
+                        "    #0 shrunk /src/app.c:5 (inlined)\n"
+                        "    #1 /lib/x.so+0x10\n" +
+                        kTail);
+}
+
+TEST_F(EmitDiff, TopLeavesOutTheSmaller) {
+  top = 1;
+  EXPECT_EQ(text(), std::string(kHead) + "\n1 more stack not shown\n" + kTail);
+}
+
+TEST_F(EmitDiff, ControlCharactersDoNotReachTheTerminal) {
+  after.stacks[1].frames[0].line.function = "\x1b[2Jnew";
+  after.stacks[1].frames[1].module = "\x1b]0;x";
+  after.origin = after.program = after.state = after.warnings[0] = after.bad_frees[0].call = "\x1b";
+  EXPECT_EQ(text().find('\x1b'), std::string::npos);
+}
+
+TEST_F(EmitDiff, JsonHasAllOfIt) {
+  std::string all;
+  emit_diff_json(comparison(), [&all](std::string_view piece) { all += piece; });
+  const auto json = nlohmann::json::parse(all);
+  EXPECT_EQ(json["version"], 1);
+  EXPECT_EQ(json["old"]["bytes"], 120);
+  EXPECT_EQ(json["new"]["origin"], "mem-2");
+  EXPECT_EQ(json["new"]["bad_frees"], 1);
+  ASSERT_EQ(json["stacks"].size(), 5u);
+  EXPECT_EQ(json["stacks"][0]["change"], "new");
+  EXPECT_EQ(json["stacks"][0]["bytes"], nlohmann::json::parse("{\"old\":0,\"new\":100}"));
+  EXPECT_EQ(json["stacks"][1]["blocks"], nlohmann::json::parse("{\"old\":1,\"new\":3}"));
+  EXPECT_EQ(json["stacks"][1]["identity"][0], "grown (app)");
+  EXPECT_EQ(json["stacks"][1]["frames"][0]["function"], "grown");
+  EXPECT_EQ(json["bad_frees"][0]["kind"], "double free");
+}
+
+TEST_F(EmitDiff, GrowthIsANewOrGrownStackOrBadFree) {
+  EXPECT_TRUE(comparison().has_grown());
+  after.stacks = before.stacks;
+  EXPECT_TRUE(comparison().has_grown()) << "the bad free";
+  after.bad_frees.clear();
+  EXPECT_FALSE(comparison().has_grown());
+  after.stacks.pop_back();
+  EXPECT_FALSE(comparison().has_grown());
+}
+
+}  // namespace
+}  // namespace leakdir::tool

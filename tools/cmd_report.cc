@@ -41,9 +41,9 @@ class ReportCommand : public Command {
         ->check(CLI::IsMember({"bytes", "blocks", "age"}))
         ->capture_default_str();
     app.add_flag("--libc", lists_libc_, "List libc's and the C++ runtime's own blocks too");
-    app.add_option("--format", format_, "text, json, folded (for flame graphs) or pprof")
+    app.add_option("--format", format_, "text, json, html, folded (for flame graphs) or pprof")
         ->type_name("FORMAT")
-        ->check(CLI::IsMember({"text", "json", "folded", "pprof"}))
+        ->check(CLI::IsMember({"text", "json", "html", "folded", "pprof"}))
         ->capture_default_str();
     app.add_option("-o,--output", output_, "Write to a file")->type_name("FILE");
     app.add_option("--color", color_, "auto, always or never")
@@ -63,6 +63,7 @@ class ReportCommand : public Command {
   int run() override {
     if (format_ == "pprof" && output_.empty() && isatty(STDOUT_FILENO))
       throw Error("a pprof profile is binary and nothing for a terminal: -o FILE says where to write it");
+    if (format_ == "html") require_html();
     const Snapshot snapshot = load(directory_);
     GroupOptions options;
     options.lists_libc = lists_libc_ || snapshot.lists_libc;
@@ -94,6 +95,8 @@ class ReportCommand : public Command {
       emit_json(report, sink);
     } else if (format_ == "folded") {
       emit_folded(report, sink);
+    } else if (format_ == "html") {
+      emit_html(report, sink);
     } else if (format_ == "pprof") {
       emit_pprof(report, sink);
     } else {

@@ -23,5 +23,7 @@ void emit_text(const Report& report, const TextStyle& style, const Sink& sink);
 void emit_json(const Report& report, const Sink& sink);
 void emit_folded(const Report& report, const Sink& sink);
 void emit_pprof(const Report& report, const Sink& sink);
+void emit_html(const Report& report, const Sink& sink);
+void require_html();  // throws Error with a sentence where this build has no html
 
 }  // namespace leakdir::tool

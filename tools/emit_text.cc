@@ -10,6 +10,7 @@
 
 #include "advice.hh"
 #include "emit.hh"
+#include "remarks.hh"
 #include "runtime_code.hh"
 #include "shorten.hh"
 #include "words.hh"
@@ -67,24 +68,8 @@ class TextReport {
   std::string dim(const std::string& text) const { return in_style("2", text); }
 
   void put_process() {
-    put("{}", snapshot_.program.empty() ? "unknown program" : printable(snapshot_.program));
-    if (snapshot_.from_records) {
-      put(", from its record files\n");
-      return;
-    }
-    put(", pid {}", snapshot_.pid);
-    if (snapshot_.parent_pid != 0) put(" (forked by {})", snapshot_.parent_pid);
-    switch (snapshot_.state) {
-      case State::kRunning:
-        put(", running since {}\n", utc_of(snapshot_.start_ns));
-        break;
-      case State::kExited:
-        put(", exited {}\n", utc_of(snapshot_.end_ns));
-        break;
-      case State::kKilled:
-        put(", killed (it did not leave through exit); its last record is of {}\n", utc_of(snapshot_.end_ns));
-        break;
-    }
+    put("{}, {}\n", snapshot_.program.empty() ? "unknown program" : printable(snapshot_.program),
+        about_process(snapshot_));
   }
 
   void put_totals() {
@@ -98,28 +83,8 @@ class TextReport {
     if (snapshot_.bad_frees_seen != 0) put(", {}", red(count_of(snapshot_.bad_frees_seen, "bad free")));
     put("\n");
     if (report_.growth != nullptr) put_growth("growth: ", report_.growth->total, "\n");
-    if (!snapshot_.from_records) {
-      if (snapshot_.allocations == 0 && snapshot_.frees == 0)
-        put("leakdir was there, but saw no call: the hooks did not run\n");
-      else
-        put("leakdir looked: it saw {} and {}\n", count_of(snapshot_.allocations, "allocation"),
-            count_of(snapshot_.frees, "free"));
-    }
-    if (grouped_.young_blocks != 0) put("not listed: {} younger than that\n", count_of(grouped_.young_blocks, "block"));
-    if (grouped_.libc_blocks != 0)
-      put("not listed: {}, {}, of libc's and the C++ runtime's own (--libc lists them)\n",
-          count_of(grouped_.libc_blocks, "block"), bytes_of(grouped_.libc_bytes));
-    if (grouped_.suppressed_blocks != 0)
-      put("not listed: {}, {}, suppressed\n", count_of(grouped_.suppressed_blocks, "block"),
-          bytes_of(grouped_.suppressed_bytes));
-    for (const auto& use : report_.suppressions)
-      if (use.stacks != 0)
-        put("    {}, {} by leak:{} ({})\n", count_of(use.blocks, "block"), bytes_of(use.bytes),
-            printable(use.rule.pattern), printable(use.rule.origin));
-    if (grouped_.ignored_blocks != 0)
-      put("not listed: {} under leakdir_ignore()\n", count_of(grouped_.ignored_blocks, "block"));
-    if (snapshot_.unrecorded != 0)
-      put("not recorded: {} below min_size\n", count_of(snapshot_.unrecorded, "allocation"));
+    if (const std::string saw = what_leakdir_saw(snapshot_); !saw.empty()) put("{}\n", saw);
+    for (const auto& line : what_is_left_out(report_)) put("{}\n", line);
   }
 
   void put_group(std::size_t index) {
@@ -177,7 +142,7 @@ class TextReport {
       const std::string function = line.function.empty() ? "??" : readable_function(line.function);
       texts.push_back(text_of(function,
                               line.file.empty() ? place : fmt::format("{}:{}", printable(line.file), line.line),
-                              line.inlined ? " (inlined)" : "", is_runtime || is_runtime_function(line.function)));
+                              line.inlined ? " (inlined)" : "", is_runtime || is_runtime_line(line)));
     }
     if (texts.empty())
       texts.push_back(is_runtime ? dim(fitting(place, kNumberColumns)) : fitting(place, kNumberColumns));

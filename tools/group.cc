@@ -63,6 +63,7 @@ auto rank(const Group& group, Sort sort) {
 Grouped group(const Snapshot& snapshot, const GroupOptions& options) {
   const auto same_node = equal_nodes(snapshot);
   Grouped grouped;
+  grouped.sort = options.sort;
   std::unordered_map<std::uint64_t, std::size_t> group_of;
   for (std::uint32_t i = 0; i < snapshot.blocks.size(); ++i) {
     const Block& block = snapshot.blocks[i];

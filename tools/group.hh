@@ -34,6 +34,7 @@ struct Group {
 
 struct Grouped {
   std::vector<Group> groups;  // the first is the largest, by GroupOptions::sort
+  Sort sort = Sort::kBytes;
   std::uint64_t blocks = 0, bytes = 0;
   // Left out, and why. Blocks under leakdir_ignore() are always left out.
   std::uint64_t libc_blocks = 0, libc_bytes = 0, ignored_blocks = 0, young_blocks = 0;

@@ -8,6 +8,7 @@
 
 #include <memory>
 
+#include "browser.hh"
 #include "paths.hh"
 #include "report_json.hh"
 #include "target.hh"
@@ -16,7 +17,7 @@ namespace leakdir_test {
 namespace {
 
 constexpr int kBlocks = 7;
-constexpr std::uint64_t kBytes = 7 * 2001 + 21;  // 2001, 2002 …
+constexpr std::uint64_t kBytes = 14028;  // 2001 + 2002 + …
 
 // The state of the program, and how it is linked.
 class Formats : public testing::TestWithParam<std::tuple<std::string, std::string>> {
@@ -75,6 +76,20 @@ TEST_P(Formats, PprofIsReadByItsSpecification) {
   EXPECT_NE(decoded.out.find("string_table: \"leak_sized\"\n"), std::string::npos);
   EXPECT_NE(decoded.out.find(", " + state() + "\"\n"), std::string::npos) << decoded.out;
 }
+
+#ifdef HAS_HTML
+TEST_P(Formats, HtmlOpensInABrowser) {
+  static Browser browser;
+  report_as("html", {"-o", "report.html"});
+  browser.open(scratch_ / "report.html");
+  EXPECT_EQ(browser.evaluate("document.querySelector('#stack-facts b').textContent"), "13.7 KiB (14,028 bytes)");
+  EXPECT_EQ(browser.evaluate("document.querySelector('#stack-title').textContent"), "leak_sized");
+  const std::string process = browser.evaluate("document.querySelector('#process').textContent");
+  EXPECT_NE(process.find(", pid " + std::to_string(program_->pid()) + ", " + state()), std::string::npos) << process;
+  EXPECT_TRUE(browser.becomes_true("document.querySelector('#graph g[name=leak_sized]')"));
+  EXPECT_TRUE(browser.errors().empty()) << browser.errors().front();
+}
+#endif
 
 INSTANTIATE_TEST_SUITE_P(Program, Formats,
                          testing::Combine(testing::Values("running", "exited", "killed"),

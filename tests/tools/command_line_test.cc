@@ -144,6 +144,19 @@ TEST_F(CommandLine, ProfilesGoToAFileAndNotToATerminal) {
             "leakdir: a pprof profile is binary and nothing for a terminal: -o FILE says where to write it\r\n");
 }
 
+TEST_F(CommandLine, ThePageIsMadeOrItIsSaidWhyNot) {
+  add_blocks();
+  const int status = run("report --format html -o page.html");
+  if (status == 0) {
+    EXPECT_THAT(directory.read("page.html"), StartsWith("<!DOCTYPE html>"));
+    return;
+  }
+  EXPECT_EQ(status, 1);
+  expect_one_line_of_error();
+  EXPECT_THAT(err, HasSubstr("this build has no html: "));
+  EXPECT_FALSE(directory.has("page.html"));
+}
+
 TEST_F(CommandLine, OutputThatCannotBeWrittenIsAnError) {
   EXPECT_EQ(run("report -o none/report"), 1);
   expect_one_line_of_error();

@@ -111,8 +111,11 @@ class LedgerBuilder {
     return static_cast<std::uint32_t>(blocks.size() - 1);
   }
 
-  // The file. Arrays are cut into extents of `records_per_extent` records, so that readers meet more than one.
+  // The file. Arrays are cut into extents of `records_per_extent` records, so that readers meet more than one; of more
+  // where the directory would not hold them all.
   std::string build(std::uint32_t records_per_extent = 64) const {
+    const std::size_t most = std::max({blocks.size(), nodes.size(), text_.size()});
+    records_per_extent = std::max(records_per_extent, static_cast<std::uint32_t>(most / 500));
     std::vector<ledger::Extent> extents;
     std::string body;
     auto add = [&](ledger::Kind kind, const void* records, std::size_t count) {

@@ -76,6 +76,14 @@ TEST(RuntimeCode, IsToldByTheNameOfTheFunction) {
     EXPECT_FALSE(is_runtime_function(own)) << own;
 }
 
+TEST(RuntimeCode, IsToldByTheFileOfWhatWasPutInline) {
+  EXPECT_TRUE(is_runtime_line({"_M_invoke<0>", "/usr/include/c++/12/bits/std_thread.h", 252, true}));
+  EXPECT_TRUE(is_runtime_line({"__libc_start_call_main", "../sysdeps/nptl/libc_start_call_main.h", 58, false}));
+  EXPECT_TRUE(is_runtime_line({"std::vector<int>::reserve(unsigned long)", "", 0, false}));
+  EXPECT_FALSE(is_runtime_line({"grow", "/home/you/nptl/app.c", 5, false}));
+  EXPECT_FALSE(is_runtime_line({"", "", 0, false}));
+}
+
 TEST(RuntimeCode, IsToldByTheNameOfTheLibrary) {
   for (const char* runtime : {"/lib/x86_64-linux-gnu/libc.so.6", "/usr/lib/libstdc++.so.6.0.30", "linux-vdso.so.1",
                               "/opt/x/libleakdir.so", "/lib64/ld-linux-x86-64.so.2", "[vdso]"})

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The page of `report --format html`, as a browser shows it and as a reader uses it.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "browser.hh"
+#include "emit_fixture.hh"
+#include "temporary_directory.hh"
+
+namespace leakdir::tool {
+namespace {
+
+using leakdir_test::Browser;
+using testing::Each;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+// One browser for all: it takes longer to start than a test takes.
+Browser& browser() {
+  static Browser the_browser;
+  return the_browser;
+}
+
+class Html : public EmitFixture {
+ protected:
+  // main -> build -> make_buffer: 60 bytes in 2 blocks; main -> list: 20 bytes in 3 blocks.
+  void an_app() {
+    symbols.lines[0x2fff] = {{"list", "/home/you/list.c", 7, false}};
+    const auto buffers = ledger.stack({0x4009f7, 0x401b2a}), list = ledger.stack({0x403000, 0x401b2a});
+    ledger.block({0x1000, 20, buffers, ledger::Call::kMalloc, 0, 88'000'000'000});
+    ledger.block({0x1100, 40, buffers, ledger::Call::kMalloc, 0, 90'000'000'000});
+    for (unsigned i = 0; i < 3; ++i) ledger.block({0x2000 + 16 * i, i < 2 ? 7u : 6u, list, ledger::Call::kNew});
+  }
+
+  void open(std::size_t top = ~std::size_t{0}, int width = 1400) {
+    directory.write("report.html", emit(emit_html, top));
+    browser().open(directory.file("report.html"), width);
+  }
+
+  std::string text_of(const std::string& selector) {
+    return browser().evaluate("document.querySelector(" + nlohmann::json(selector).dump() + ").textContent");
+  }
+  // The names in what a selector finds, in its order.
+  nlohmann::json texts_of(const std::string& selector) {
+    return browser().evaluate("[...document.querySelectorAll(" + nlohmann::json(selector).dump() +
+                              ")].map((found) => found.textContent)");
+  }
+  // The share of the graph's width that a frame has, in percent; 0: it is not there.
+  int width_of(const std::string& name) {
+    return browser().evaluate(
+        "(() => { const all = document.querySelector('#graph svg').clientWidth;"
+        " const frame = [...document.querySelectorAll('#graph g')].find((g) =>"
+        " g.getAttribute('name') === " +
+        nlohmann::json(name).dump() +
+        ");"
+        " return frame ? Math.round(100 * frame.querySelector('rect').width.baseVal.value / all) : 0; })()");
+  }
+  bool has_width(const std::string& name, int percent) {
+    for (int i = 0; i < 1000; ++i) {
+      if (width_of(name) == percent) return true;
+      usleep(10000);
+    }
+    ADD_FAILURE() << name << " is " << width_of(name) << " % wide";
+    return false;
+  }
+  // Clicks the frame of that name.
+  void click_frame(const std::string& name) {
+    browser().click("#graph g[name=" + nlohmann::json(name).dump() + "] rect");
+  }
+
+  void expect_no_trouble() {
+    EXPECT_THAT(browser().errors(), IsEmpty());
+    EXPECT_THAT(browser().requests(), Each(StartsWith("file://" + directory.file("report.html"))));
+  }
+
+  TemporaryDirectory directory;
+};
+
+TEST_F(Html, ShowsTotalsTableGraphAndTheLargestStack) {
+  an_app();
+  one_bad_free();
+  open();
+  EXPECT_EQ(text_of("#program"), "app");
+  EXPECT_EQ(text_of("#process"), "/home/you/app, pid 4711, exited 2026-11-23T09:16:06.000000Z");
+  EXPECT_EQ(browser().evaluate("document.title"), "app \xe2\x80\x93 leakdir");
+  EXPECT_THAT(
+      texts_of("#totals > div"),
+      ElementsAre("80 Blive", "5blocks", "2stacks", "leakdir looked: it saw 17 allocations and 14 frees", "1bad free"));
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(1)"), ElementsAre("60 B", "20 B"));
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(2)"), ElementsAre("75.0 %", "25.0 %"));
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(3)"), ElementsAre("2", "3"));
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(4)"), ElementsAre("12.0 s", "1 min 40 s"));
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(5)"), ElementsAre("make_bufferapp.c:69", "listlist.c:7"));
+  EXPECT_TRUE(has_width("main", 100));
+  EXPECT_TRUE(has_width("make_buffer", 75));
+  EXPECT_TRUE(has_width("list", 25));
+  EXPECT_EQ(text_of("#stack-facts"), "60 bytes in 2 blocks, 75.0 %, malloc, oldest 12.0 s");
+  EXPECT_THAT(texts_of("#frames li"), ElementsAre("#0make_bufferinlined/home/you/app.c:69", "#1build/home/you/app.c:80",
+                                                  "#2main/home/you/app.c:101"));
+  EXPECT_THAT(texts_of("#bad-frees summary"),
+              ElementsAre(HasSubstr("double free at 0x733300, block 0x733300 of 30 bytes")));
+  EXPECT_THAT(texts_of("#bad-frees h3"), ElementsAre("freed here", "freed before here"));
+  EXPECT_EQ(browser().evaluate("document.querySelectorAll('#ages circle').length"), 3) << "by age and size";
+  expect_no_trouble();
+}
+
+TEST_F(Html, TheToggleMakesSizesBlocks) {
+  an_app();
+  open();
+  browser().click("#by-blocks");
+  EXPECT_TRUE(has_width("list", 60));
+  EXPECT_TRUE(has_width("make_buffer", 40));
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(2)"), ElementsAre("60.0 %", "40.0 %"));
+  browser().click("#by-bytes");
+  EXPECT_TRUE(has_width("list", 25));
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(2)"), ElementsAre("75.0 %", "25.0 %"));
+  expect_no_trouble();
+}
+
+TEST_F(Html, AClickOnAFrameZoomsAndLeadsToItsStacks) {
+  an_app();
+  open();
+  ASSERT_TRUE(has_width("list", 25));
+  click_frame("list");
+  EXPECT_TRUE(has_width("list", 100));
+  EXPECT_EQ(width_of("build"), 0);
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(1)"), ElementsAre("20 B"));
+  EXPECT_EQ(text_of("#table-title"), "1 of 2 stacks, 25.0 %");
+  EXPECT_EQ(text_of("#filter"), "through list  \xc3\x97");
+  EXPECT_THAT(texts_of("#frames li"), ElementsAre("#0list/home/you/list.c:7", "#1main/home/you/app.c:101"));
+  EXPECT_EQ(text_of("#stack-facts"), "20 bytes in 3 blocks, 25.0 %, operator new, oldest 1 min 40 s");
+  browser().press("Escape");
+  EXPECT_TRUE(has_width("list", 25));
+  EXPECT_EQ(text_of("#table-title"), "2 stacks");
+  expect_no_trouble();
+}
+
+TEST_F(Html, AClickOnARowShowsItsStackInTheGraph) {
+  an_app();
+  open();
+  browser().click("#stacks tr:nth-child(2)");
+  EXPECT_THAT(texts_of("#frames li"), ElementsAre("#0list/home/you/list.c:7", "#1main/home/you/app.c:101"));
+  EXPECT_TRUE(has_width("list", 100));
+  EXPECT_THAT(texts_of("#stacks tr[aria-selected=true] td:nth-child(1)"), ElementsAre("20 B"));
+  EXPECT_EQ(text_of("#table-title"), "2 stacks") << "the others stay in the table";
+  browser().click("#reset");
+  EXPECT_TRUE(has_width("list", 25));
+  expect_no_trouble();
+}
+
+TEST_F(Html, SearchFindsFunctionsAndFiles) {
+  an_app();
+  open();
+  for (const char* term : {"LIST", "list.c"}) {
+    browser().press("/");
+    browser().evaluate("document.activeElement.value = ''");
+    browser().type(term);
+    EXPECT_TRUE(browser().becomes_true("document.querySelectorAll('#stacks tr').length === 1")) << term;
+    EXPECT_THAT(texts_of("#stacks tr td:nth-child(1)"), ElementsAre("20 B"));
+    EXPECT_EQ(text_of("#table-title"), "1 of 2 stacks, 25.0 %");
+    EXPECT_EQ(browser().evaluate("[...document.querySelectorAll('#graph g')].filter((g) =>"
+                                 " g.querySelector('rect').getAttribute('fill') === '#c084fc').map((g) =>"
+                                 " g.getAttribute('name')).join()"),
+              "list");
+    browser().press("Escape");
+    EXPECT_TRUE(browser().becomes_true("document.querySelectorAll('#stacks tr').length === 2"));
+  }
+  browser().press("/");
+  browser().type("nowhere");
+  EXPECT_TRUE(browser().becomes_true("document.querySelector('#stacks').textContent === 'No stack has that.'"));
+  expect_no_trouble();
+}
+
+TEST_F(Html, ColumnsSort) {
+  an_app();
+  open();
+  browser().click("#columns th:nth-child(4) button");
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(4)"), ElementsAre("1 min 40 s", "12.0 s"));
+  browser().click("#columns th:nth-child(1) button");
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(4)"), ElementsAre("12.0 s", "1 min 40 s"));
+}
+
+TEST_F(Html, OfNothingSaysSo) {
+  open();
+  EXPECT_THAT(text_of("#graph"), HasSubstr("No live blocks."));
+  EXPECT_THAT(text_of("#stacks"), HasSubstr("No live blocks."));
+  EXPECT_THAT(texts_of("#totals > div"), ElementsAre("0 Blive", "0blocks", "0stacks", HasSubstr("17 allocations")));
+  browser().click("#by-blocks");
+  expect_no_trouble();
+}
+
+TEST_F(Html, BlocksOfNoBytesAndWithoutStackAreShown) {
+  ledger.block({0x1000, 0, 0});
+  open();
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(5)"), ElementsAre("[no stack]"));
+  browser().click("#by-blocks");
+  EXPECT_TRUE(has_width("[no stack]", 100));
+  expect_no_trouble();
+}
+
+TEST_F(Html, WhatIsNotShownAddsUp) {
+  an_app();
+  open(1);
+  EXPECT_TRUE(has_width("[not shown]", 25));
+  EXPECT_TRUE(has_width("main", 75));
+  EXPECT_THAT(texts_of("#totals > div"), testing::Contains("2stacks"));
+}
+
+TEST_F(Html, NoNameIsEverHtmlOrAScript) {
+  const std::string evils[] = {
+      "</script><script>window.owned = 1</script>",
+      "<img src=x onerror='window.owned = 2'>",
+      "<!--<script>",
+      "\"};window.owned = 3;//",
+      "@REPORT@ @SCRIPT@ \\u003c &lt; \xe2\x80\xa8",
+      "<svg onload=window.owned=4>",
+      "__proto__",
+  };
+  std::uint64_t offset = 0x5000;
+  for (const auto& evil : evils) {
+    symbols.lines[offset - 1] = {{evil, evil, 1, false}};
+    ledger.block({0x1000 + offset, 16, ledger.stack({0x400000 + offset})});
+    offset += 0x100;
+  }
+  ledger.header.program = ledger.text(std::string("/tmp/") + evils[0]);
+  ledger.modules[1].path = ledger.text(std::string("/tmp/") + evils[1]);
+  ledger.block({0x9000, 16, ledger.node(0x409999, 1, 0)});
+  ledger.block({0x9100, 16, ledger.node(ledger.text(evils[1]), ledger::kPlaceModule, 0, 5)});
+  std::memcpy(ledger.threads[1].name, "<b onclick=x>", 14);
+  one_bad_free();
+  open();
+  for (int row = 1; row <= 9; ++row) {
+    browser().click("#stacks tr:nth-child(" + std::to_string(row) + ")");
+    EXPECT_EQ(browser().evaluate("document.querySelectorAll('#frames li').length"), 1);
+  }
+  browser().press("/");
+  browser().type("<img src");
+  EXPECT_TRUE(browser().becomes_true("document.querySelectorAll('#stacks tr').length === 3"));
+  EXPECT_EQ(browser().evaluate("typeof window.owned"), "undefined");
+  EXPECT_EQ(browser().evaluate("document.querySelectorAll('img, svg[onload], b[onclick]').length"), 0);
+  EXPECT_EQ(browser().evaluate("document.scripts.length"), 4);
+  EXPECT_EQ(text_of("#process").substr(0, 47), "/tmp/</script><script>window.owned = 1</script>");
+  expect_no_trouble();
+
+  const std::string page = directory.read("report.html");
+  const std::size_t report = page.find("<script id=\"report\"");
+  EXPECT_EQ(page.find('<', report + 1), page.find("</script>", report)) << "the first '<' in the report is its end";
+}
+
+TEST_F(Html, AScriptThatIsNotThePagesOwnDoesNotRun) {
+  an_app();
+  std::string page = emit(emit_html);
+  page.insert(page.find("</body>"), "<script>window.owned = 1</script><img src=x onerror='window.owned = 2'>");
+  directory.write("report.html", page);
+  browser().open(directory.file("report.html"));
+  EXPECT_EQ(browser().evaluate("typeof window.owned"), "undefined");
+  EXPECT_THAT(browser().errors(), Not(IsEmpty())) << "the page's policy has something to say";
+}
+
+TEST_F(Html, AMillionBlocksInTenThousandStacksAreAPageThatOpens) {
+  std::vector<std::uint32_t> outer;
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    std::vector<std::uint64_t> frames;
+    for (std::uint64_t k = 0; k < 30; ++k) frames.push_back(0x410000 + 0x100 * (i * k % 977));
+    outer.push_back(ledger.stack(frames));
+  }
+  std::vector<std::uint32_t> stacks;
+  for (std::uint64_t i = 0; i < 12000; ++i) stacks.push_back(ledger.node(0x480000 + i, 1, outer[i % 100]));
+  for (std::uint64_t i = 0; i < 1'000'000; ++i)
+    ledger.block({0x10000000 + 64 * i, 1 + i % 12000, stacks[i % 12000], ledger::Call::kMalloc, 0, i * 90'000});
+  open();
+  const std::size_t bytes = std::filesystem::file_size(directory.file("report.html"));
+  EXPECT_LT(bytes, 4'000'000u);
+  EXPECT_THAT(texts_of("#totals b"), ElementsAre(HasSubstr("GiB"), "1,000,000", "12,000"));
+  EXPECT_TRUE(browser().becomes_true("document.querySelectorAll('#graph g').length > 20"));
+  EXPECT_EQ(browser().evaluate("document.querySelectorAll('#stacks tr').length"), 200);
+  EXPECT_EQ(text_of("#more"), "Show 200 more of 9,800 stacks");
+  browser().click("#more");
+  EXPECT_EQ(browser().evaluate("document.querySelectorAll('#stacks tr').length"), 400);
+  browser().click("#stacks tr:nth-child(3)");
+  EXPECT_EQ(browser().evaluate("document.querySelectorAll('#frames li').length"), 31);
+  expect_no_trouble();
+}
+
+TEST_F(Html, FitsNarrowWindows) {
+  an_app();
+  one_bad_free();
+  for (int width : {360, 800, 1100, 1900}) {
+    open(~std::size_t{0}, width);
+    EXPECT_EQ(browser().evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"), 0)
+        << width;
+  }
+}
+
+}  // namespace
+}  // namespace leakdir::tool

@@ -48,14 +48,6 @@ bool is_runtime_module(std::string_view path) {
   return starts_with_one_of(path.substr(path.rfind('/') + 1), kLibraries);
 }
 
-bool is_runtime_line(const SourceLine& line) {
-  // Of an inlined function, gcc gives the bare name; its file says that it is the C++ library's. glibc's own files are
-  // relative to its source.
-  static constexpr std::string_view kSources[] = {"csu/", "nptl/", "sysdeps/", "../sysdeps/", "./nptl/", "./csu/"};
-  return is_runtime_function(line.function) || line.file.find("/include/c++/") != std::string::npos ||
-         starts_with_one_of(line.file, kSources);
-}
-
 bool is_runtime_function(std::string_view function) {
   static constexpr std::string_view kExact[] = {"_start",   "start_thread", "clone", "clone3",           "__clone",
                                                 "__clone3", "call_init",    "_init", "printf_positional"};
@@ -69,9 +61,10 @@ bool is_runtime_function(std::string_view function) {
 
 bool is_runtime_line(const SourceLine& line) {
   static constexpr std::string_view kDirectories[] = {"/usr/include/", "/usr/lib/"};
-  // Distributions build their libraries without absolute paths.
+  // Of an inlined function, gcc gives the bare name; its file says that it is the C++ library's. Distributions build
+  // their libraries without absolute paths.
   return is_runtime_function(line.function) || starts_with_one_of(line.file, kDirectories) ||
-         (!line.file.empty() && line.file.front() != '/');
+         line.file.find("/include/c++/") != std::string::npos || (!line.file.empty() && line.file.front() != '/');
 }
 
 }  // namespace leakdir::tool

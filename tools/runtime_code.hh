@@ -15,10 +15,8 @@ namespace leakdir::tool {
 // The path of a library that comes with the compiler, libc or the kernel, or with leakdir itself.
 bool is_runtime_module(std::string_view path);
 
-// What stands at an address: a function of libc or the C++ runtime, wherever it was linked to or put inline.
-bool is_runtime_line(const SourceLine& line);
-
-bool is_runtime_function(std::string_view function);  // demangled
+// A demangled function of libc or the C++ runtime, wherever it was linked to or put inline.
+bool is_runtime_function(std::string_view function);
 
 // A line of such code, by its function or its file: every program's blocks come through it, so that it says nothing
 // about whose block it is.

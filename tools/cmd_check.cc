@@ -27,8 +27,6 @@ namespace {
 constexpr int kNoLeak = 0, kLeak = 23, kNoTrust = 3;
 constexpr std::size_t kMaxBaseline = 256 << 20;
 
-void say(const char* kind, const std::string& text) { fmt::print(stderr, "leakdir: {}: {}\n", kind, printable(text)); }
-
 int answer(int status, const std::string& text) {
   Output output("");
   output.write(printable(text) + "\n");
@@ -76,13 +74,9 @@ class CheckCommand : public Command {
     if (!doubt.empty()) return answer(kNoTrust, "no trustworthy data: " + doubt);
 
     const Tally now = tally(snapshot, std::move(rules), warnings);
-    for (const auto& notice : snapshot.notices) say("note", notice);
-    for (const auto& warning : warnings) say("warning", warning);
-    if (!new_baseline_.empty()) {
-      Output output(new_baseline_);
-      output.write(baseline_text(now));
-      output.finish();
-    }
+    for (const auto& notice : snapshot.notices) say("note: " + notice);
+    for (const auto& warning : warnings) say("warning: " + warning);
+    if (!new_baseline_.empty()) write_whole(new_baseline_, baseline_text(now), 0666);
     if (!baseline_.empty()) return compare_with(baseline, now);
     if (!new_baseline_.empty())
       return answer(kNoLeak, fmt::format("baseline written to {}: {}, {}", new_baseline_, amount_of(now),
@@ -98,7 +92,7 @@ class CheckCommand : public Command {
     Grouped grouped = group(snapshot, options);
     const auto symbols = make_dwfl_symbols(symbol_options_, snapshot.start_ns);
     const FrameLines lines = symbolise(snapshot, shown_stacks(snapshot, grouped, grouped.groups.size()), *symbols);
-    for (const auto& sentence : unused(suppress(snapshot, lines, std::move(rules), grouped))) say("note", sentence);
+    for (const auto& sentence : unused(suppress(snapshot, lines, std::move(rules), grouped))) say("note: " + sentence);
     suppressed_ = grouped.suppressed_blocks;
     warnings.insert(warnings.end(), snapshot.warnings.begin(), snapshot.warnings.end());
     for (auto& warning : symbols->warnings()) warnings.push_back(std::move(warning));
@@ -125,8 +119,8 @@ class CheckCommand : public Command {
     const Changes bad = total_of(bad_frees, Fate::kNew), more_bad = total_of(bad_frees, Fate::kGrown);
     const std::uint64_t better = total_of(stacks, Fate::kGone).stacks + total_of(stacks, Fate::kShrunk).stacks;
     if (better != 0)
-      say("note", fmt::format("less is live than {} says, in {}: --write-baseline makes it the new measure", baseline_,
-                              count_of(better, "stack")));
+      say(fmt::format("note: less is live than {} says, in {}: --write-baseline makes it the new measure", baseline_,
+                      count_of(better, "stack")));
     std::vector<std::string> parts;
     if (fresh.stacks != 0) parts.push_back(count_of(fresh.stacks, "new stack"));
     if (grown.stacks != 0) parts.push_back(count_of(grown.stacks, "stack") + " that grew");

@@ -90,7 +90,7 @@ class ReportCommand : public Command {
     const Sink sink = [&](std::string_view text) { output.write(text); };
     if (generates_suppressions_) {
       sink(suppressions_for(snapshot, lines, grouped, shown()));
-      for (const auto& warning : warnings) fmt::print(stderr, "leakdir: warning: {}\n", printable(warning));
+      for (const auto& warning : warnings) say("warning: " + warning);
     } else if (format_ == "json") {
       emit_json(report, sink);
     } else if (format_ == "folded") {

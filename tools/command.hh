@@ -23,5 +23,6 @@ std::unique_ptr<Command> make_check();
 std::unique_ptr<Command> make_diff();
 std::unique_ptr<Command> make_recover();
 std::unique_ptr<Command> make_report();
+std::unique_ptr<Command> make_save();
 
 }  // namespace leakdir::tool

@@ -118,27 +118,30 @@ Json suppressions_json(const std::vector<SuppressionUse>& uses) {
 Json head_json(const Report& report) {
   const Snapshot& snapshot = report.snapshot;
   const Grouped& grouped = report.grouped;
-  return {{"version", 1},
-          {"program", snapshot.program},
-          {"pid", snapshot.pid},
-          {"state", name_of(snapshot.state)},
-          {"from_records", snapshot.from_records},
-          {"totals", {{"blocks", grouped.blocks}, {"bytes", grouped.bytes}, {"stacks", grouped.groups.size()}}},
-          {"seen",
-           {{"allocations", snapshot.allocations}, {"frees", snapshot.frees}, {"bad_frees", snapshot.bad_frees_seen}}},
-          {"not_listed",
-           {{"libc", grouped.libc_blocks},
-            {"ignored", grouped.ignored_blocks},
-            {"young", grouped.young_blocks},
-            {"suppressed", grouped.suppressed_blocks}}},
-          {"suppressions", suppressions_json(report.suppressions)},
-          {"not_recorded",
-           {{"dropped", snapshot.dropped_blocks},
-            {"without_stack", snapshot.dropped_stacks},
-            {"below_min_size", snapshot.unrecorded},
-            {"pauses", snapshot.pauses}}},
-          {"notices", snapshot.notices},
-          {"warnings", report.warnings}};
+  Json json = {
+      {"version", 1},
+      {"program", snapshot.program},
+      {"pid", snapshot.pid},
+      {"state", name_of(snapshot.state)},
+      {"from_records", snapshot.from_records},
+      {"totals", {{"blocks", grouped.blocks}, {"bytes", grouped.bytes}, {"stacks", grouped.groups.size()}}},
+      {"seen",
+       {{"allocations", snapshot.allocations}, {"frees", snapshot.frees}, {"bad_frees", snapshot.bad_frees_seen}}},
+      {"not_listed",
+       {{"libc", grouped.libc_blocks},
+        {"ignored", grouped.ignored_blocks},
+        {"young", grouped.young_blocks},
+        {"suppressed", grouped.suppressed_blocks}}},
+      {"suppressions", suppressions_json(report.suppressions)},
+      {"not_recorded",
+       {{"dropped", snapshot.dropped_blocks},
+        {"without_stack", snapshot.dropped_stacks},
+        {"below_min_size", snapshot.unrecorded},
+        {"pauses", snapshot.pauses}}},
+      {"notices", snapshot.notices},
+      {"warnings", report.warnings}};
+  if (snapshot.saved_ns != 0) json["saved"] = utc_of(snapshot.saved_ns);
+  return json;
 }
 
 }  // namespace

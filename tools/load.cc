@@ -11,11 +11,14 @@
 #include <filesystem>
 #include <vector>
 
+#include "bytes.hh"
 #include "error.hh"
 #include "ledger.hh"
 #include "load_ledger.hh"
 #include "load_records.hh"
 #include "record.hh"
+#include "saved_file.hh"
+#include "words.hh"
 
 namespace leakdir::tool {
 
@@ -60,12 +63,29 @@ std::string beside(const std::vector<std::string>& processes) {
   return fmt::format("other processes have ledgers of their own in {}{}", fmt::join(named, ", "), rest);
 }
 
+Snapshot load_file(const std::string& path) {
+  const FileBytes bytes(path);
+  Snapshot snapshot;
+  if (is_saved_file(bytes)) {
+    snapshot = load_saved(bytes, path);
+    snapshot.notices.push_back(
+        fmt::format("{} was saved at {}, from {}", path, utc_of(snapshot.saved_ns), snapshot.directory));
+  } else if (fs::path(path).filename() == ledger::kFileName) {
+    snapshot = load_ledger_file(path);
+  } else {
+    throw Error(fmt::format("{} is neither a record directory nor a file that leakdir save made", path));
+  }
+  snapshot.directory = path;
+  return snapshot;
+}
+
 }  // namespace
 
 Snapshot load(const std::string& directory) {
   std::error_code error;
   const auto status = fs::status(directory, error);
   if (!fs::exists(status)) throw Error(fmt::format("{}: no such directory", directory));
+  if (fs::is_regular_file(status)) return load_file(directory);
   if (!fs::is_directory(status)) throw Error(fmt::format("{} is not a directory", directory));
   const Contents contents = look_into(directory);
 

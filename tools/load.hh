@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // What every command that looks at a directory does first: DIR into a Snapshot, from the ledger if there is one, else
-// from the record files. Throws Error with one sentence when there is nothing to load.
+// from the record files. A file that `leakdir save` made takes the place of DIR, and so does a ledger by itself. Throws
+// Error with one sentence when there is nothing to load.
 
 #pragma once
 

@@ -2,8 +2,6 @@
 //
 // The tool: finds the command on the command line and runs it. What a command does is in its cmd_<name>.cc.
 
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
 #include <exception>
 #include <memory>
@@ -11,7 +9,7 @@
 #include <vector>
 
 #include "command.hh"
-#include "words.hh"
+#include "output.hh"
 
 namespace {
 
@@ -31,10 +29,11 @@ constexpr Entry kCommands[] = {
     {"check", "Say in one line, and in the exit status, whether there is a leak", leakdir::tool::make_check},
     {"diff", "List what grew between two runs, stack by stack", leakdir::tool::make_diff},
     {"recover", "Write the record files of a killed process", leakdir::tool::make_recover},
+    {"save", "Store the whole picture in one file, which takes the place of DIR", leakdir::tool::make_save},
 };
 
 int fail(int status, const std::string& text) {
-  fmt::print(stderr, "leakdir: {}\n", leakdir::tool::printable(text));
+  leakdir::tool::say(text);
   return status;
 }
 

@@ -6,14 +6,17 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
 #include "error.hh"
 #include "terminal.hh"
+#include "words.hh"
 
 namespace leakdir::tool {
 
@@ -59,6 +62,44 @@ void Output::finish() {
   descriptor_ = -1;
   if (close(descriptor) != 0) fail();  // some file systems say only now that there was no room
 }
+
+void write_whole(const std::string& path, std::string_view bytes, unsigned mode) {
+  struct stat status;
+  const bool is_there = stat(path.c_str(), &status) == 0;
+  if (is_there && S_ISDIR(status.st_mode)) throw Error(fmt::format("cannot write {}: it is a directory", path));
+  if (is_there && !S_ISREG(status.st_mode)) {
+    Output output(path);
+    output.write(bytes);
+    output.finish();
+    return;
+  }
+  auto fail = [&] { throw Error(fmt::format("cannot write {}: {}", path, std::strerror(errno))); };
+  std::string temporary = path + ".XXXXXX";
+  const int descriptor = mkostemp(temporary.data(), O_CLOEXEC);  // mode 0600
+  if (descriptor < 0) fail();
+  const mode_t mask = umask(0);
+  umask(mask);
+  bool is_done = fchmod(descriptor, mode & ~mask) == 0;
+  for (std::size_t done = 0; is_done && done < bytes.size();) {
+    const ssize_t wrote = ::write(descriptor, bytes.data() + done, bytes.size() - done);
+    if (wrote > 0)
+      done += static_cast<std::size_t>(wrote);
+    else if (wrote == 0 || errno != EINTR)
+      is_done = false;
+  }
+  int error = errno;
+  if (close(descriptor) != 0 && is_done) {
+    is_done = false;
+    error = errno;
+  }
+  if (is_done && rename(temporary.c_str(), path.c_str()) == 0) return;
+  if (is_done) error = errno;
+  unlink(temporary.c_str());
+  errno = error;
+  fail();
+}
+
+void say(std::string_view text) { std::fputs(fmt::format("leakdir: {}\n", printable(text)).c_str(), stderr); }
 
 bool wants_colour(const std::string& when, const std::string& path) {
   if (when != "auto") return when == "always";

@@ -31,6 +31,13 @@ class Output {
   std::string waiting_;
 };
 
+// Writes a file so that it appears whole or not at all, with `mode` as the umask allows. What is no regular file (a
+// pipe, a terminal) is written as it is.
+void write_whole(const std::string& path, std::string_view bytes, unsigned mode);
+
+// One line on standard error, "leakdir: TEXT". Where that cannot be written there is nobody to tell.
+void say(std::string_view text);
+
 // `when` is auto, always or never; auto asks the terminal, and NO_COLOR (https://no-color.org).
 bool wants_colour(const std::string& when, const std::string& path);
 

@@ -16,7 +16,9 @@ std::string about_process(const Snapshot& snapshot) {
   if (snapshot.parent_pid != 0) text += fmt::format(" (forked by {})", snapshot.parent_pid);
   switch (snapshot.state) {
     case State::kRunning:
-      return text + fmt::format(", running since {}", utc_of(snapshot.start_ns));
+      text += fmt::format(", running since {}", utc_of(snapshot.start_ns));
+      if (snapshot.saved_ns != 0) text += fmt::format(", as of {}", utc_of(snapshot.saved_ns));
+      return text;
     case State::kKilled:
       return text +
              fmt::format(", killed (it did not leave through exit); its last record is of {}", utc_of(snapshot.end_ns));

@@ -71,8 +71,17 @@ struct BadFree {
   std::uint32_t free_stack = kNone, first_free_stack = kNone, allocation_stack = kNone;
 };
 
+// What stands at a frame's address. A frame has several when functions were inlined, the innermost first.
+struct SourceLine {
+  std::string function;  // demangled; empty: not known
+  std::string file;      // empty: not known
+  unsigned line = 0;
+  bool inlined = false;  // the compiler put this function's code into that of the next SourceLine
+};
+using FrameLines = std::vector<std::vector<SourceLine>>;  // for each of Snapshot::frames; empty: not known
+
 struct Snapshot {
-  std::string directory;      // as the user named it
+  std::string directory;      // as the user named it; or the saved file
   bool from_records = false;  // no ledger: read from the record files, so the state and the counters are not known
 
   std::string program;
@@ -81,6 +90,9 @@ struct Snapshot {
   State state = State::kExited;
   std::int64_t start_ns = 0;  // of the process; 0: not known
   std::int64_t end_ns = 0;    // what ages count to: now, the exit, or the last that a killed process recorded
+
+  std::int64_t saved_ns = 0;  // when `leakdir save` made the file that this was read from; 0: it was not
+  FrameLines names;           // what was known of the frames then; empty: nothing
 
   bool lists_libc = false;  // the program asked for libc's own blocks (option libc=1)
   bool paused = false;

@@ -17,6 +17,10 @@ FrameLines symbolise(const Snapshot& snapshot, const std::vector<std::uint32_t>&
       const std::uint32_t index = snapshot.nodes[at].frame;
       const Frame& frame = snapshot.frames[index];
       if (frame.is_place || frame.module == kNone || !lines[index].empty()) continue;
+      if (index < snapshot.names.size() && !snapshot.names[index].empty()) {
+        lines[index] = snapshot.names[index];
+        continue;
+      }
       if (progress) progress(i);
       lines[index] = symbols.lookup(snapshot.modules[frame.module], offset_of(snapshot, frame) - 1);
     }

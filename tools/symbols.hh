@@ -16,13 +16,6 @@
 
 namespace leakdir::tool {
 
-struct SourceLine {
-  std::string function;  // demangled; empty: not known
-  std::string file;      // empty: not known
-  unsigned line = 0;
-  bool inlined = false;  // the compiler put this function's code into that of the next SourceLine
-};
-
 class Symbols {
  public:
   virtual ~Symbols() = default;
@@ -45,8 +38,8 @@ std::unique_ptr<Symbols> make_dwfl_symbols(const SymbolOptions& options, std::in
 
 // For each of Snapshot::frames that one of `stacks` uses, what stands there; empty for the others. A frame's return
 // address is looked up one byte earlier: it may be the first byte of the next line, or of the next function.
-// `progress` is told, from time to time, how many of the stacks are done.
-using FrameLines = std::vector<std::vector<SourceLine>>;
+// What the snapshot brings itself is not looked up. `progress` is told, from time to time, how many of the stacks are
+// done.
 FrameLines symbolise(const Snapshot& snapshot, const std::vector<std::uint32_t>& stacks, Symbols& symbols,
                      const std::function<void(std::size_t)>& progress = {});
 

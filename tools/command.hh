@@ -24,5 +24,6 @@ std::unique_ptr<Command> make_diff();
 std::unique_ptr<Command> make_recover();
 std::unique_ptr<Command> make_report();
 std::unique_ptr<Command> make_save();
+std::unique_ptr<Command> make_watch();
 
 }  // namespace leakdir::tool

@@ -16,7 +16,8 @@ using Sink = std::function<void(std::string_view)>;
 
 struct TextStyle {
   bool is_coloured = false;
-  std::size_t columns = 0;  // frames are made to fit; 0: lines are as long as they are, good for grep
+  std::size_t columns = 0;      // frames are made to fit; 0: lines are as long as they are, good for grep
+  std::size_t most_frames = 0;  // of each stack, and nothing that is not about live blocks; 0: all there is to say
 };
 
 void emit_text(const Report& report, const TextStyle& style, const Sink& sink);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "advice.hh"
 #include "emit.hh"
@@ -37,6 +38,11 @@ class TextReport {
       hand_over();
     }
     put_rest();
+    if (style_.most_frames != 0) {
+      put_warnings();
+      hand_over();
+      return;
+    }
     for (const auto& bad_free : snapshot_.bad_frees) {
       put_bad_free(bad_free);
       hand_over();
@@ -82,7 +88,8 @@ class TextReport {
     }
     if (snapshot_.bad_frees_seen != 0) put(", {}", red(count_of(snapshot_.bad_frees_seen, "bad free")));
     put("\n");
-    if (report_.growth != nullptr) put_growth("growth: ", report_.growth->total, "\n");
+    if (report_.growth != nullptr) put_total_growth(*report_.growth);
+    if (style_.most_frames != 0) return;
     if (const std::string saw = what_leakdir_saw(snapshot_); !saw.empty()) put("{}\n", saw);
     for (const auto& line : what_is_left_out(report_)) put("{}\n", line);
   }
@@ -98,17 +105,22 @@ class TextReport {
     else
       put(", oldest {}", age_of(snapshot_.end_ns - group.oldest_ns));
     if (group.inherited != 0) put(", {} inherited from the parent", group.inherited);
-    if (report_.growth != nullptr) put_growth(", ", report_.growth->groups[index], "");
+    if (report_.growth != nullptr && !is_none(report_.growth->groups[index]))
+      put(", {}", text_of(report_.growth->groups[index]));
     put("\n");
     put_stack(group.stack);
     if (group.is_early) put("    (from before start-up: the caller is all that is known)\n");
     if (group.is_truncated) put("    (deeper frames were not kept)\n");
   }
 
-  void put_growth(const char* before, const Change& change, const char* after) {
-    if (change.blocks == 0 && change.bytes == 0) return;
-    put("{}{}{}", before, yellow(fmt::format("{} {}", change_of(change.bytes, change.blocks), report_.growth->when)),
-        after);
+  std::string text_of(const Change& change) const {
+    return yellow(fmt::format("{} {}", change_of(change.bytes, change.blocks), report_.growth->when));
+  }
+
+  static bool is_none(const Change& change) { return change.blocks == 0 && change.bytes == 0; }
+
+  void put_total_growth(const Growth& growth) {
+    put("growth: {}\n", is_none(growth.total) ? "none " + growth.when : text_of(growth.total));
   }
 
   void put_rest() {
@@ -118,21 +130,36 @@ class TextReport {
         count_of(rest.stacks, "more stack"));
   }
 
+  struct FrameText {
+    std::string text;
+    bool is_runtime;
+  };
+
   void put_stack(std::uint32_t stack) {
     if (stack == kNone) put("    (no stack)\n");
-    unsigned number = 0;
+    std::vector<const FrameText*> all;
     for (std::uint32_t index : frames_of(snapshot_, stack)) {
       const Frame& frame = snapshot_.frames[index];
-      if (frame.is_place) {
-        put("    at {}:{}\n", printable(snapshot_.places[frame.module]), frame.pc);
-        continue;
-      }
-      for (const auto& text : texts_of(index)) put("    #{} {}\n", number++, text);
+      if (frame.is_place) put("    at {}:{}\n", printable(snapshot_.places[frame.module]), frame.pc);
+      if (!frame.is_place)
+        for (const auto& text : texts_of(index)) all.push_back(&text);
     }
+    const auto [first, last] = worth_showing(all);
+    for (std::size_t i = first; i < last; ++i) put("    #{} {}\n", i, all[i]->text);
+  }
+
+  // All of a stack; where only some frames are wanted, those of the user's own from the inside, if there are any.
+  std::pair<std::size_t, std::size_t> worth_showing(const std::vector<const FrameText*>& all) const {
+    if (style_.most_frames == 0) return {0, all.size()};
+    std::size_t first = 0, last = all.size();
+    while (first < all.size() && all[first]->is_runtime) ++first;
+    if (first == all.size()) return {0, std::min(all.size(), style_.most_frames)};
+    while (all[last - 1]->is_runtime) --last;
+    return {first, std::min(last, first + style_.most_frames)};
   }
 
   // A frame's lines without their numbers, made once: stacks share most of their frames.
-  const std::vector<std::string>& texts_of(std::uint32_t index) {
+  const std::vector<FrameText>& texts_of(std::uint32_t index) {
     auto& texts = frame_texts_[index];
     if (!texts.empty()) return texts;
     const Frame& frame = snapshot_.frames[index];
@@ -140,12 +167,14 @@ class TextReport {
     const std::string place = where(frame);
     for (const auto& line : report_.lines[index]) {
       const std::string function = line.function.empty() ? "??" : readable_function(line.function);
-      texts.push_back(text_of(function,
-                              line.file.empty() ? place : fmt::format("{}:{}", printable(line.file), line.line),
-                              line.inlined ? " (inlined)" : "", is_runtime || is_runtime_line(line)));
+      const bool is_runtime_here = is_runtime || is_runtime_line(line);
+      const std::string at = line.file.empty() ? place : fmt::format("{}:{}", printable(line.file), line.line);
+      texts.push_back({text_of(function, at, line.inlined ? " (inlined)" : "", is_runtime_here), is_runtime_here});
     }
-    if (texts.empty())
-      texts.push_back(is_runtime ? dim(fitting(place, kNumberColumns)) : fitting(place, kNumberColumns));
+    if (texts.empty()) {
+      const std::string fits = fitting(place, kNumberColumns);
+      texts.push_back({is_runtime ? dim(fits) : fits, is_runtime});
+    }
     return texts;
   }
 
@@ -198,8 +227,12 @@ class TextReport {
     if (!snapshot_.notices.empty() || !without_use.empty() || !report_.warnings.empty() || !advice.empty()) put("\n");
     for (const auto& notice : snapshot_.notices) put("note: {}\n", printable(notice));
     for (const auto& sentence : without_use) put("note: {}\n", printable(sentence));
-    for (const auto& warning : report_.warnings) put("{} {}\n", red("warning:"), printable(warning));
+    put_warnings();
     for (const auto& hint : advice) put("hint: {}\n", printable(hint));
+  }
+
+  void put_warnings() {
+    for (const auto& warning : report_.warnings) put("{} {}\n", red("warning:"), printable(warning));
   }
 
   static constexpr std::size_t kNumberColumns = 8;  // "    #12 "
@@ -210,7 +243,7 @@ class TextReport {
   const TextStyle& style_;
   const Sink& sink_;
   std::string out_;
-  std::vector<std::vector<std::string>> frame_texts_;
+  std::vector<std::vector<FrameText>> frame_texts_;
 };
 
 }  // namespace

@@ -26,6 +26,7 @@ struct Entry {
 
 constexpr Entry kCommands[] = {
     {"report", "List the live blocks by stack, largest first", leakdir::tool::make_report},
+    {"watch", "Show the report of a running process live, with what grows", leakdir::tool::make_watch},
     {"check", "Say in one line, and in the exit status, whether there is a leak", leakdir::tool::make_check},
     {"diff", "List what grew between two runs, stack by stack", leakdir::tool::make_diff},
     {"recover", "Write the record files of a killed process", leakdir::tool::make_recover},

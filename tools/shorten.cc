@@ -84,4 +84,20 @@ std::string shortened_path(const std::string& path, std::size_t columns) {
   return std::string(kGap) + std::string(last_columns(path, columns - kGap.size()));
 }
 
+std::string clipped_line(std::string_view line, std::size_t columns) {
+  std::string clipped;
+  std::size_t used = 0;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    if (line[i] == '\x1b') {  // a colour takes no room, and the one that ends it must not be cut off
+      const std::size_t end = std::min(line.find('m', i), line.size() - 1);
+      clipped += line.substr(i, end - i + 1);
+      i = end;
+      continue;
+    }
+    if (is_character_start(line[i])) ++used;
+    if (used <= columns) clipped += line[i];
+  }
+  return clipped;
+}
+
 }  // namespace leakdir::tool

@@ -19,4 +19,7 @@ std::string shortened_function(const std::string& function, std::size_t columns)
 // A path: its end says most.
 std::string shortened_path(const std::string& path, std::size_t columns);
 
+// A line that may have colours in it, cut to a width.
+std::string clipped_line(std::string_view line, std::size_t columns);
+
 }  // namespace leakdir::tool

@@ -190,6 +190,32 @@ TEST_F(Emit, OnATerminalFramesFitIntoItsWidth) {
                                 "/home/you/src/deep/down/cache.cc:1234 (inlined)\n"));
 }
 
+TEST_F(Emit, InBriefAStackIsItsFirstFramesOfTheUser) {
+  symbols.lines[0x2ff] = {{"std::vector<int>::reserve(unsigned long)", "", 0, false}};
+  symbols.lines[0x3ff] = {{"__libc_start_main_impl", "", 0, false}};
+  one_bad_free();
+  ledger.block({0x1000, 30, ledger.stack({0x400300, 0x400300, 0x4009f7, 0x401b2a, 0x400400})});
+  ledger.block({0x2000, 20, ledger.stack({0x400300, 0x400400})});
+  ledger.block({0x3000, 10, 0});
+  const std::string brief = emit([](const Report& report, const Sink& sink) {
+    emit_text(report, {false, 0, 2}, sink);
+  });
+  EXPECT_EQ(brief,
+            "/home/you/app, pid 4711, exited 2026-11-23T09:16:06.000000Z\n"
+            "3 live blocks, 60 bytes in 3 stacks, 1 bad free\n"
+            "\n"
+            "30 bytes in 1 block, 50.0 %, malloc, oldest 1 min 40 s\n"
+            "    #2 make_buffer /home/you/app.c:69 (inlined)\n"
+            "    #3 build /home/you/app.c:80\n"
+            "\n"
+            "20 bytes in 1 block, 33.3 %, malloc, oldest 1 min 40 s\n"
+            "    #0 std::vector<int>::reserve(unsigned long) /home/you/app+0x300\n"
+            "    #1 __libc_start_main_impl /home/you/app+0x400\n"
+            "\n"
+            "10 bytes in 1 block, 16.7 %, malloc, oldest 1 min 40 s\n"
+            "    (no stack)\n");
+}
+
 TEST_F(Emit, GrowthIsToldOfEachStackAndOfAll) {
   two_stacks();
   const Growth growth = {"since the start", {{2, 10300}, {-1, -20}}, {1, 10280}};
@@ -201,6 +227,17 @@ TEST_F(Emit, GrowthIsToldOfEachStackAndOfAll) {
   EXPECT_THAT(report, HasSubstr("\ngrowth: +10280 bytes (10.0 KiB), +1 block since the start\n"));
   EXPECT_THAT(report, HasSubstr(", malloc, oldest 12.0 s, +10300 bytes (10.1 KiB), +2 blocks since the start\n"));
   EXPECT_THAT(report, HasSubstr(", operator new, oldest 1 min 40 s, -20 bytes, -1 block since the start\n"));
+}
+
+TEST_F(Emit, NoGrowthIsSaidToo) {
+  two_stacks();
+  const Growth growth = {"in 12.0 s", {{}, {}}, {}};
+  EXPECT_THAT(emit([&](const Report& plain, const Sink& sink) {
+                Report with_growth = plain;
+                with_growth.growth = &growth;
+                emit_text(with_growth, {}, sink);
+              }),
+              HasSubstr("\ngrowth: none in 12.0 s\n"));
 }
 
 TEST_F(Emit, RecentGrowthIsWhatIsYoungAndStillLive) {

@@ -51,6 +51,14 @@ TEST(Shorten, CutsBetweenCharactersAndNotInThem) {
   EXPECT_EQ(shortened_function("\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6", 5), "\xc3\xb6...\xc3\xb6");
 }
 
+TEST(Shorten, ALineIsClippedAndItsColoursStay) {
+  EXPECT_EQ(clipped_line("\x1b[1mabc\x1b[0m def", 5), "\x1b[1mabc\x1b[0m d");
+  EXPECT_EQ(clipped_line("\x1b[1mabcdef\x1b[0m", 3), "\x1b[1mabc\x1b[0m");
+  EXPECT_EQ(clipped_line("gr\xc3\xb6\xc3\x9f", 3), "gr\xc3\xb6");
+  EXPECT_EQ(clipped_line("abc", 3), "abc");
+  EXPECT_EQ(clipped_line("\x1b", 0), "\x1b");
+}
+
 TEST(Shorten, NoWidthIsTooSmallAndNoNameTooBroken) {
   for (std::size_t columns = 0; columns < 30; ++columns) {
     for (const char* name : {">>>>>>>>))))))((((<<<<<<<", "operator<<<<<<<<<<<<<<<<<<<<<<", "(anonymous namespace",

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// leakdir watch on a running program: on a terminal, and where there is none.
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "paths.hh"
+#include "report_json.hh"
+#include "target.hh"
+#include "tmux.hh"
+
+namespace leakdir_test {
+namespace {
+
+using testing::AllOf;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+class Watch : public testing::Test {
+ protected:
+  Watch() {
+    if (mkfifo((scratch_ / "fifo").c_str(), 0600) != 0) throw std::runtime_error("no fifo");
+    program_ = std::make_unique<Process>(command_for(scratch_, target("grows", "static"), {"", {"fifo"}, {}, 200}));
+    wait_for("ready\n", 1);
+    tell("leak 3 0");
+  }
+
+  // The program has done it when this returns.
+  void tell(const std::string& what) {
+    const int fifo = open((scratch_ / "fifo").c_str(), O_WRONLY);
+    const std::string line = what + "\n";
+    ASSERT_EQ(write(fifo, line.data(), line.size()), static_cast<ssize_t>(line.size()));
+    close(fifo);
+    if (what != "exit") wait_for("done\n", ++told_);
+  }
+
+  void wait_for(const std::string& text, int times) {
+    for (int i = 0; i < 20000; ++i, usleep(1000)) {
+      const std::string output = program_->output_so_far();
+      int seen = 0;
+      for (std::size_t at = 0; (at = output.find(text, at)) != std::string::npos; ++at) ++seen;
+      if (seen >= times) return;
+    }
+    FAIL() << program_->output_so_far();
+  }
+
+  static std::string watch(const std::string& arguments) { return std::string(kTool) + " watch " + arguments; }
+
+  // Under a shell that says how it ended, and whether the terminal is as it was.
+  std::string in_shell(const std::string& arguments) const {
+    return "before=$(stty -g); " + watch(arguments) +
+           "; echo status=$?; [ \"$before\" = \"$(stty -g)\" ] && echo same settings; exec sleep 1000";
+  }
+
+  static void signal_child_of(const std::string& shell, const std::string& signal) {
+    const std::string kill = "kill -" + signal + " $(cat /proc/" + shell + "/task/" + shell + "/children)";
+    ASSERT_TRUE(run({{"sh", "-c", kill}, "", {}, "", 60}).exited_with(0));
+  }
+
+  static void expect_given_back(const Tmux& terminal) {
+    ASSERT_TRUE(terminal.shows("same settings")) << terminal.text();
+    EXPECT_EQ(terminal.knows("alternate_on"), "0");
+    EXPECT_EQ(terminal.knows("cursor_flag"), "1");
+  }
+
+  Scratch scratch_;
+  std::unique_ptr<Process> program_;
+  int told_ = 0;
+};
+
+TEST_F(Watch, OnATerminalIsRedrawnWithWhatGrew) {
+  const Tmux terminal(in_shell("--interval 0.1"), scratch_.path(), 100, 30);
+  ASSERT_TRUE(terminal.shows("q quits"));
+  EXPECT_EQ(terminal.knows("alternate_on"), "1");
+  EXPECT_EQ(terminal.knows("cursor_flag"), "0");
+  EXPECT_THAT(terminal.screen()[0], AllOf(HasSubstr("/grows.static, pid "), HasSubstr(", running since ")));
+  EXPECT_THAT(terminal.text(), AllOf(HasSubstr("\n3 live blocks, 3027 bytes in 1 stack\ngrowth: none in "),
+                                     HasSubstr("\n3027 bytes in 3 blocks, 100.0 %, malloc, oldest "),
+                                     HasSubstr("    #0 leak_more "), Not(HasSubstr("__libc_start"))));
+  tell("leak 2 0");
+  ASSERT_TRUE(terminal.shows("\n5 live blocks, 5045 bytes in 1 stack\ngrowth: +2018 bytes, +2 blocks in "));
+  tell("leak 1 4");
+  ASSERT_TRUE(terminal.shows("\n6 live blocks, 6054 bytes in 2 stacks\ngrowth: +3027 bytes, +3 blocks in "));
+  EXPECT_THAT(terminal.text(), HasSubstr("+1009 bytes, +1 block in "));
+  tell("free 5");
+  ASSERT_TRUE(terminal.shows("\n1 live block, 1009 bytes in 1 stack\ngrowth: -2018 bytes, -2 blocks in "));
+  terminal.press("q");
+  expect_given_back(terminal);
+  EXPECT_THAT(terminal.text(), HasSubstr("status=0"));
+  EXPECT_THAT(terminal.text(), HasSubstr("1 live block, 1009 bytes in 1 stack")) << "the last picture stays";
+}
+
+TEST_F(Watch, EndsWithCtrlCAndBySignalsAndGivesTheTerminalBack) {
+  for (const char* end : {"C-c", "TERM", "HUP"}) {
+    const Tmux terminal(in_shell("--interval 0.1"), scratch_.path(), 100, 30);
+    ASSERT_TRUE(terminal.shows("q quits"));
+    if (end[0] == 'C')
+      terminal.press(end);
+    else
+      signal_child_of(terminal.knows("pane_pid"), end);
+    expect_given_back(terminal);
+  }
+}
+
+TEST_F(Watch, EndsWhenTheProcessEndsAndSaysSo) {
+  {
+    const Tmux terminal(in_shell("--interval 0.1"), scratch_.path(), 100, 30);
+    ASSERT_TRUE(terminal.shows("q quits"));
+    tell("exit");
+    expect_given_back(terminal);
+    EXPECT_THAT(terminal.text(), HasSubstr("\nprocess " + std::to_string(program_->pid()) + " has exited\nstatus=0\n"));
+    EXPECT_THAT(terminal.text(), HasSubstr("3 live blocks, 3027 bytes in 1 stack"));
+  }
+  const Outcome again = run_tool({"watch"}, scratch_.path());
+  EXPECT_TRUE(again.exited_with(0));
+  EXPECT_THAT(again.out, EndsWith("\nprocess " + std::to_string(program_->pid()) + " has exited\n"));
+}
+
+TEST_F(Watch, SaysOfAKilledProcessThatItWas) {
+  const Tmux terminal(in_shell("--interval 0.1"), scratch_.path(), 100, 30);
+  ASSERT_TRUE(terminal.shows("q quits"));
+  program_->kill(SIGKILL);
+  program_->wait();
+  expect_given_back(terminal);
+  EXPECT_THAT(terminal.text(), HasSubstr("process " + std::to_string(program_->pid()) + " was killed\nstatus=0\n"));
+}
+
+TEST_F(Watch, ShowsAsManyStacksAsTheTerminalIsHigh) {
+  for (int depth = 1; depth < 12; ++depth) tell("leak 1 " + std::to_string(depth));
+  const Tmux terminal(in_shell("--interval 0.1"), scratch_.path(), 100, 20);
+  ASSERT_TRUE(terminal.shows("q quits"));
+  EXPECT_THAT(terminal.screen()[0], HasSubstr("/grows.static, pid ")) << "nothing scrolled away";
+  EXPECT_THAT(terminal.text(), HasSubstr("14 live blocks, 14126 bytes (13.8 KiB) in 12 stacks"));
+  EXPECT_THAT(terminal.text(), HasSubstr(", from 10 more stacks not shown"));
+  terminal.resize(100, 50);
+  ASSERT_TRUE(terminal.shows(", from 4 more stacks not shown"));
+  EXPECT_THAT(terminal.screen()[0], HasSubstr("/grows.static, pid "));
+  terminal.resize(30, 6);
+  ASSERT_TRUE(terminal.shows("\n14 live blocks"));
+  terminal.press("q");
+  ASSERT_TRUE(terminal.shows("same settings"));
+}
+
+TEST_F(Watch, ElsewhereEachLookIsABlockOfText) {
+  const Outcome outcome = run_tool({"watch", "--count", "3", "--interval", "0.1"}, scratch_.path());
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(outcome.err, "");
+  EXPECT_EQ(outcome.out.find('\x1b'), std::string::npos);
+  int looks = 0;
+  for (const auto& line : lines_of(outcome.out)) {
+    if (line == "3 live blocks, 3027 bytes in 1 stack") ++looks;
+    if (line.rfind("growth: ", 0) == 0) {
+      EXPECT_THAT(line, StartsWith("growth: none in "));
+    }
+  }
+  EXPECT_EQ(looks, 3);
+  EXPECT_THAT(outcome.out, StartsWith("at 20"));
+}
+
+TEST_F(Watch, ElsewhereItGoesOnUntilTheProcessEnds) {
+  Process watching({{kTool, "watch", "--interval", "0.05", "--sort", "growth"}, scratch_.path(), {}, "", 60});
+  for (int i = 0; i < 10000 && watching.output_so_far().find("growth: none") == std::string::npos; ++i) usleep(1000);
+  tell("leak 1 2");
+  for (int i = 0; i < 10000 && watching.output_so_far().find("growth: +1009") == std::string::npos; ++i) usleep(1000);
+  tell("exit");
+  const Outcome outcome = watching.wait();
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_THAT(outcome.out, EndsWith("\nprocess " + std::to_string(program_->pid()) + " has exited\n"));
+  const std::size_t last =
+      outcome.out.rfind("4 live blocks, 4036 bytes in 2 stacks\ngrowth: +1009 bytes, +1 block in ");
+  ASSERT_NE(last, std::string::npos) << outcome.out;
+  EXPECT_LT(outcome.out.find("1009 bytes in 1 block", last), outcome.out.find("3027 bytes in 3 blocks", last))
+      << "what grew most comes first";
+}
+
+TEST_F(Watch, WhatCannotBeReadIsSaid) {
+  const Outcome outcome = run_tool({"watch", "nothing"}, scratch_.path());
+  EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();
+  EXPECT_EQ(outcome.err, "leakdir: nothing: no such directory\n");
+}
+
+}  // namespace
+}  // namespace leakdir_test

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What grew between several looks at one process.
+
+#include "growth.hh"
+
+#include <gtest/gtest.h>
+
+#include "load_from_memory.hh"
+
+namespace leakdir::tool {
+namespace {
+
+class Growing : public testing::Test {
+ protected:
+  // A process with these blocks of 10 bytes at each of two places, in a library at `bias`, after `seconds`.
+  Snapshot look(int at_first, int at_second, std::uint64_t bias, std::uint64_t seconds) {
+    LedgerBuilder ledger;
+    ledger.program("/home/you/app", 0x400000);
+    const auto library = ledger.module("/opt/libgrow.so", bias);
+    ledger.thread(1, "app", 1, 0);
+    ledger.header.exit_realtime_ns = LedgerBuilder::kStart + seconds * 1'000'000'000;
+    const auto first = ledger.node(bias + 0x100, library, 0), second = ledger.node(bias + 0x200, library, 0);
+    std::uint64_t address = 0x1000;
+    for (int i = 0; i < at_first; ++i) ledger.block({address += 16, 10, first});
+    for (int i = 0; i < at_second; ++i) ledger.block({address += 16, 10, second});
+    return load_built(ledger);
+  }
+
+  GrowthMeter meter;
+};
+
+TEST_F(Growing, IsSinceTheFirstLookWhereverTheLibraryLies) {
+  const Snapshot first = look(5, 2, 0x7f0000000000, 10), second = look(5, 9, 0x7e0000000000, 22);
+  const Growth none = meter.measure(first, group(first, {}));
+  EXPECT_EQ(none.when, "in 0 ms");
+  EXPECT_EQ(none.total.bytes, 0);
+  ASSERT_EQ(none.groups.size(), 2u);
+  EXPECT_EQ(none.groups[0].blocks, 0);
+
+  const Growth some = meter.measure(second, group(second, {}));
+  EXPECT_EQ(some.when, "in 12.0 s");
+  EXPECT_EQ(some.total.blocks, 7);
+  EXPECT_EQ(some.total.bytes, 70);
+  ASSERT_EQ(some.groups.size(), 2u) << "the second place is the larger now";
+  EXPECT_EQ(some.groups[0].blocks, 7);
+  EXPECT_EQ(some.groups[1].blocks, 0);
+}
+
+TEST_F(Growing, OfWhatHasGoneIsInTheTotal) {
+  const Snapshot first = look(5, 2, 0x7f0000000000, 10), second = look(0, 2, 0x7f0000000000, 11);
+  meter.measure(first, group(first, {}));
+  const Growth less = meter.measure(second, group(second, {}));
+  EXPECT_EQ(less.total.blocks, -5);
+  EXPECT_EQ(less.total.bytes, -50);
+  ASSERT_EQ(less.groups.size(), 1u);
+  EXPECT_EQ(less.groups[0].blocks, 0);
+}
+
+TEST_F(Growing, OfANewStackIsAllOfIt) {
+  const Snapshot first = look(5, 0, 0x7f0000000000, 10), second = look(5, 2, 0x7f0000000000, 11);
+  meter.measure(first, group(first, {}));
+  Grouped grouped = group(second, {});
+  Growth more = meter.measure(second, grouped);
+  EXPECT_EQ(more.groups[1].bytes, 20);
+  sort_by_growth(grouped, more);
+  EXPECT_EQ(grouped.groups[0].bytes, 20u);
+  EXPECT_EQ(more.groups[0].bytes, 20);
+  EXPECT_EQ(more.groups[1].bytes, 0);
+}
+
+}  // namespace
+}  // namespace leakdir::tool

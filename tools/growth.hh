@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What grew since the first of several snapshots of one process. Stacks are told by where their frames lie in their
+// files, so that a library may come, go and come back elsewhere.
+
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "report_model.hh"
+
+namespace leakdir::tool {
+
+class GrowthMeter {
+ public:
+  // The first call says what to compare with, and finds no growth.
+  Growth measure(const Snapshot& snapshot, const Grouped& grouped);
+
+ private:
+  std::string identity_of(const Snapshot& snapshot, const Group& group);
+
+  bool is_first_ = true;
+  std::int64_t start_ns_ = 0;
+  Change total_;
+  std::unordered_map<std::string, Change> at_start_;
+  std::map<std::pair<std::string, std::string>, std::uint32_t> files_;  // by path and build-id, or a place's file
+};
+
+// Puts the stacks that grew most, in bytes, first.
+void sort_by_growth(Grouped& grouped, Growth& growth);
+
+}  // namespace leakdir::tool

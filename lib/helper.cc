@@ -211,7 +211,9 @@ LEAKDIR_SLOW bool start_or_wake_helper() {
 }  // namespace
 
 void configure_helper(std::uint32_t delay_ms, const char* config_path) {
+  // However long files may wait, the tool must not.
   look_interval_ns = std::uint64_t{delay_ms} * 500000;
+  if (look_interval_ns > kIdleNs) look_interval_ns = kIdleNs;
   young_ns = std::uint64_t{delay_ms} * 400000;  // seen young at one look, it has its file at the next, in time
   process->helper_idle.store(1);
   set_watched_config(config_path);
@@ -220,6 +222,13 @@ void configure_helper(std::uint32_t delay_ms, const char* config_path) {
 bool helper_is_needed() {
   if (LEAKDIR_LIKELY(process->helper_idle.load() == 0)) return true;
   return start_or_wake_helper();
+}
+
+bool tool_is_waiting() {
+  const ledger::Header& header = *ledger_file.header();
+  return __atomic_load_n(&header.control, __ATOMIC_RELAXED) != static_cast<std::uint32_t>(ledger::Control::kNone) ||
+         __atomic_load_n(&header.flush_request, __ATOMIC_RELAXED) !=
+             __atomic_load_n(&header.flush_done, __ATOMIC_RELAXED);
 }
 
 bool helper_is_running() { return state() == State::kRunning; }

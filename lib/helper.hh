@@ -15,6 +15,9 @@ void configure_helper(std::uint32_t delay_ms, const char* config_path);
 // False when there is no helper to be had.
 bool helper_is_needed();
 
+// Whether the tool has asked for something (pause, resume, flush) that is not done yet.
+bool tool_is_waiting();
+
 // Whether it is there, and still has the directory.
 bool helper_is_running();
 

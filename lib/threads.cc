@@ -3,6 +3,7 @@
 
 #include <atomic>
 
+#include "helper.hh"
 #include "ledger_file.hh"
 #include "stack.hh"
 #include "sys.hh"
@@ -59,6 +60,14 @@ std::uint32_t take_thread_record(std::uint32_t tid, int pid) {
   return 0;
 }
 
+// Once in a batch is also often enough to look whether the tool wants something of a program without a helper.
+LEAKDIR_SLOW void take_batch(ThreadState& thread, std::uint32_t epoch) {
+  thread.next_sequence = __atomic_fetch_add(&ledger_file.header()->sequence, kBatch, __ATOMIC_RELAXED);
+  thread.end_sequence = thread.next_sequence + kBatch;
+  thread.sequence_epoch = epoch;
+  if (tool_is_waiting()) helper_is_needed();
+}
+
 }  // namespace
 
 LEAKDIR_SLOW void enter_thread(ThreadState& thread, const ReentryGuard&) {
@@ -79,9 +88,7 @@ LEAKDIR_SLOW void enter_thread(ThreadState& thread, const ReentryGuard&) {
 std::uint64_t next_sequence(ThreadState& thread) {
   const std::uint32_t epoch = sequence_epoch.load(std::memory_order_relaxed);
   if (LEAKDIR_UNLIKELY(thread.next_sequence == thread.end_sequence || thread.sequence_epoch != epoch)) {
-    thread.next_sequence = __atomic_fetch_add(&ledger_file.header()->sequence, kBatch, __ATOMIC_RELAXED);
-    thread.end_sequence = thread.next_sequence + kBatch;
-    thread.sequence_epoch = epoch;
+    take_batch(thread, epoch);
   }
   return ++thread.next_sequence;
 }

@@ -26,7 +26,9 @@ std::size_t MemoryBytes::read(std::uint64_t offset, void* to, std::size_t count)
 
 FileBytes::FileBytes(const std::string& path)
     // O_NONBLOCK: a pipe that somebody put there must not hang us.
-    : descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+    : FileBytes(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK), path) {}
+
+FileBytes::FileBytes(int descriptor, const std::string& path) : descriptor_(descriptor) {
   if (descriptor_ < 0) throw Error(fmt::format("cannot open {}: {}", path, std::strerror(errno)));
   struct stat status;
   if (fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {

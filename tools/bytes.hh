@@ -38,6 +38,8 @@ class FileBytes : public Bytes {
  public:
   // Throws Error, naming the path, when it is no regular file or cannot be opened.
   explicit FileBytes(const std::string& path);
+  // The same for a file that is open already, and that it closes.
+  FileBytes(int descriptor, const std::string& path);
   ~FileBytes() override;
   FileBytes(const FileBytes&) = delete;
   FileBytes& operator=(const FileBytes&) = delete;

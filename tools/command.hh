@@ -21,8 +21,11 @@ class Command {
 
 std::unique_ptr<Command> make_check();
 std::unique_ptr<Command> make_diff();
+std::unique_ptr<Command> make_flush();
+std::unique_ptr<Command> make_pause();
 std::unique_ptr<Command> make_recover();
 std::unique_ptr<Command> make_report();
+std::unique_ptr<Command> make_resume();
 std::unique_ptr<Command> make_save();
 std::unique_ptr<Command> make_watch();
 

@@ -36,6 +36,17 @@ void add_symbol_options(CLI::App& app, SymbolOptions& options) {
       ->group("Symbols");
 }
 
+void add_patience(CLI::App& app, double& seconds) {
+  app.add_option("--timeout", seconds, "Wait this long for the process to answer")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
+}
+
+std::chrono::milliseconds patience_of(double seconds) {
+  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
+}
+
 void add_suppression_options(CLI::App& app, SuppressionOptions& options) {
   app.add_option("--suppressions", options.files, "Leave out what this file, in LeakSanitizer's syntax, names")
       ->type_name("FILE")

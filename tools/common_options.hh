@@ -5,6 +5,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,11 @@ namespace leakdir::tool {
 
 void add_directory(CLI::App& app, std::string& directory);
 void add_symbol_options(CLI::App& app, SymbolOptions& options);
+
+// How long to wait for the answer of a running process, in seconds.
+inline constexpr double kPatience = 10;
+void add_patience(CLI::App& app, double& seconds);
+std::chrono::milliseconds patience_of(double seconds);
 
 struct SuppressionOptions {
   std::vector<std::string> files;

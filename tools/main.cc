@@ -30,6 +30,9 @@ constexpr Entry kCommands[] = {
     {"check", "Say in one line, and in the exit status, whether there is a leak", leakdir::tool::make_check},
     {"diff", "List what grew between two runs, stack by stack", leakdir::tool::make_diff},
     {"recover", "Write the record files of a killed process", leakdir::tool::make_recover},
+    {"pause", "Stop recording in a running process", leakdir::tool::make_pause},
+    {"resume", "Record again in a running process", leakdir::tool::make_resume},
+    {"flush", "Make the record files of a running process be up to date now", leakdir::tool::make_flush},
     {"save", "Store the whole picture in one file, which takes the place of DIR", leakdir::tool::make_save},
 };
 

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// leakdir doctor on real programs: as they should be, and with each thing missing that it looks for.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <filesystem>
+
+#include "paths.hh"
+#include "report_json.hh"
+#include "target.hh"
+
+namespace leakdir_test {
+namespace {
+
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class Doctor : public testing::Test {
+ protected:
+  void shell(const std::string& command) {
+    const Outcome outcome = run({{"sh", "-c", command}, scratch_.path(), {}, "", 120});
+    ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  }
+
+  // A small program of one file; `flags` are of the compiler, and may name more files.
+  std::string compiled(const std::string& flags) {
+    write_file(scratch_ / "small.c",
+               "#include <stdlib.h>\nvoid *volatile kept;\n__attribute__((noinline)) int keep(int n)"
+               " { kept = malloc(n); return kept != 0; }\nint main(void) { return !keep(20); }\n");
+    shell("gcc small.c -o small " + flags);
+    return scratch_ / "small";
+  }
+
+  nlohmann::json examine(const std::string& file, int status = 0, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> arguments = {"doctor", "--format", "json", file};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Outcome outcome = run_tool(arguments, scratch_.path());
+    EXPECT_TRUE(outcome.exited_with(status)) << outcome.describe();
+    EXPECT_EQ(outcome.err, "");
+    return nlohmann::json::parse(outcome.out);
+  }
+
+  static nlohmann::json finding(const nlohmann::json& diagnosis, const std::string& check) {
+    for (const auto& found : diagnosis.at("findings"))
+      if (found.at("check") == check) return found;
+    ADD_FAILURE() << "no finding on " << check;
+    return {{"health", ""}, {"text", ""}, {"remedy", ""}};
+  }
+
+  static void expect(const nlohmann::json& diagnosis, const std::string& check, const std::string& health,
+                     const std::string& text, const std::string& remedy = "") {
+    SCOPED_TRACE(check);
+    const nlohmann::json found = finding(diagnosis, check);
+    EXPECT_EQ(found.at("health"), health) << found;
+    EXPECT_THAT(found.at("text").get<std::string>(), HasSubstr(text));
+    EXPECT_THAT(found.at("remedy").get<std::string>(), HasSubstr(remedy));
+  }
+
+  Scratch scratch_;
+};
+
+TEST_F(Doctor, FindsNothingWrongWithProgramsThatAreLinkedAsTheyShouldBe) {
+  const std::map<std::string, std::pair<std::string, std::string>> kinds = {
+      {"static", {"static program", "leakdir is in it, and there is no other malloc"}},
+      {"static-pie", {"static program, position-independent", "leakdir is in it, and there is no other malloc"}},
+      {"pie", {"dynamic program, position-independent", "comes before the malloc of every library"}},
+      {"nopie", {"dynamic program", "comes before the malloc of every library"}},
+  };
+  for (const auto& [kind, expected] : kinds) {
+    SCOPED_TRACE(kind);
+    const nlohmann::json diagnosis = examine(target("leaks", kind));
+    EXPECT_EQ(diagnosis.at("version"), 1);
+    EXPECT_EQ(diagnosis.at("machine"), "x86-64");
+    EXPECT_EQ(diagnosis.at("kind"), expected.first);
+    EXPECT_EQ(diagnosis.at("hooks"), true);
+    EXPECT_EQ(diagnosis.at("expect"), "the stack of each block, with functions, files and lines");
+    expect(diagnosis, "hooks", "good", expected.second);
+    expect(diagnosis, "unwind tables", "good", ", for 4 of 4 functions");
+    expect(diagnosis, "frame pointers", "optional", "of 4 functions begin by setting one up",
+           "-fno-omit-frame-pointer");
+    expect(diagnosis, "symbols", "good", " functions by name");
+    expect(diagnosis, "lines", "good", "of 1 source file");
+    const std::string id = finding(diagnosis, "build-id").at("text");
+    EXPECT_THAT(run({{"readelf", "-n", target("leaks", kind)}, "", {}, "", 60}).out, HasSubstr("Build ID: " + id));
+  }
+}
+
+TEST_F(Doctor, SaysThatHooksAreMissingAndHasAStatusForIt) {
+  nlohmann::json diagnosis = examine(target("leaks", "none"), 3);
+  EXPECT_EQ(diagnosis.at("hooks"), false);
+  EXPECT_EQ(diagnosis.at("expect"), "nothing will be recorded");
+  expect(diagnosis, "hooks", "missing", "leakdir is not in it", "link with leakdir.o");
+  diagnosis = examine(target("behaviour", "none-static"), 3);
+  expect(diagnosis, "hooks", "missing", "leakdir is not in it", "leakdir-static.o");
+  expect(examine(kTool, 3), "hooks", "missing", "leakdir is not in it", "link with leakdir.o");
+}
+
+TEST_F(Doctor, TellsAnotherMallocFromLeakdirs) {
+  write_file(scratch_ / "own.c", "void *malloc(unsigned long n) { static char all[4096]; return all + n; }\n");
+  expect(examine(compiled("-fno-builtin own.c"), 3), "hooks", "missing", "its malloc is another's", "leakdir.o");
+}
+
+TEST_F(Doctor, SeesThatTheHooksAreHiddenFromTheLibraries) {
+  write_file(scratch_ / "hide.map", "{ local: malloc; free; };\n");
+  expect(examine(compiled(std::string("-Wl,--version-script=hide.map ") + kObject)), "hooks", "weak",
+         "malloc is not among the names that it exports", "version script");
+}
+
+TEST_F(Doctor, OfALibraryThatBringsTheHooksTheOrderCounts) {
+  write_file(scratch_ / "empty.c", "void *hooked;\n");
+  shell("gcc -shared -fPIC empty.c -o libleakdir.so; gcc -shared -fPIC empty.c -o libjemalloc.so.2");
+  expect(examine(compiled("-Wl,--no-as-needed ./libleakdir.so ./libjemalloc.so.2")), "hooks", "good",
+         "libleakdir.so is needed, and comes before other allocators");
+  expect(examine(compiled("-Wl,--no-as-needed ./libjemalloc.so.2 ./libleakdir.so"), 3), "hooks", "missing",
+         "libjemalloc.so.2 comes before it", "libleakdir.so before");
+}
+
+TEST_F(Doctor, OfAStrippedProgramSaysWhatToKeep) {
+  for (const char* kind : {"static", "pie"}) {
+    shell("strip -o app " + target("leaks", kind));
+    const nlohmann::json diagnosis = examine("app");
+    EXPECT_EQ(diagnosis.at("expect"), "the stack of each block, as module+offset");
+    expect(diagnosis, "hooks", "good", "leakdir is in it");
+    expect(diagnosis, "unwind tables", "good", ".eh_frame");
+    expect(diagnosis, "symbols", "missing", "stripped", "objcopy --only-keep-debug");
+    expect(diagnosis, "lines", "missing", "stripped", "compile with -g");
+  }
+}
+
+TEST_F(Doctor, FindsTheDebugFileOfAStrippedProgram) {
+  const std::string id = finding(examine(target("leaks", "pie")), "build-id").at("text");
+  const std::string file = "debug/.build-id/" + id.substr(0, 2) + "/" + id.substr(2) + ".debug";
+  std::filesystem::create_directories(std::filesystem::path(scratch_ / file).parent_path());
+  shell("strip -o app " + target("leaks", "pie") + "; objcopy --only-keep-debug " + target("leaks", "pie") + " " +
+        file);
+  const nlohmann::json diagnosis = examine("app", 0, {"--debug-path", scratch_ / "debug"});
+  EXPECT_EQ(diagnosis.at("expect"), "the stack of each block, with functions, files and lines");
+  expect(diagnosis, "symbols", "good", "kept in " + scratch_ / file);
+  expect(diagnosis, "lines", "good", "of 1 source file in " + scratch_ / file);
+  EXPECT_EQ(examine("app").at("expect"), "the stack of each block, as module+offset");
+}
+
+TEST_F(Doctor, WithoutDebugInformationFunctionsAreAllThatIsKnown) {
+  const nlohmann::json diagnosis = examine(compiled(std::string("-g0 ") + kObject));
+  EXPECT_EQ(diagnosis.at("expect"), "the stack of each block, with functions");
+  expect(diagnosis, "symbols", "good", "functions by name");
+  expect(diagnosis, "lines", "missing", "none", "compile with -g");
+}
+
+TEST_F(Doctor, SeesThatABuildIdIsMissing) {
+  expect(examine(compiled(std::string("-g -Wl,--build-id=none ") + kObject)), "build-id", "missing", "none",
+         "-Wl,--build-id");
+}
+
+TEST_F(Doctor, SeesThatUnwindTablesAreMissing) {
+  nlohmann::json diagnosis = examine(compiled(std::string("-g -fno-asynchronous-unwind-tables ") + kObject));
+  expect(diagnosis, "unwind tables", "weak", "for 0 of 2 functions", "-fasynchronous-unwind-tables");
+  shell("objcopy --remove-section .eh_frame --remove-section .eh_frame_hdr " + target("leaks", "static") + " app");
+  diagnosis = examine("app");
+  expect(diagnosis, "unwind tables", "missing", "no .eh_frame", "-fasynchronous-unwind-tables");
+  EXPECT_EQ(diagnosis.at("expect"), "the caller of each block, with functions, files and lines");
+  diagnosis = examine(compiled(std::string("-g -Wl,--no-eh-frame-hdr ") + kObject));
+  expect(diagnosis, "unwind tables", "missing", "has no index", "-Wl,--eh-frame-hdr");
+}
+
+TEST_F(Doctor, SeesFramePointersWhereTheyAreKept) {
+  expect(examine(compiled(std::string("-g -O2 -fno-omit-frame-pointer -fcf-protection ") + kObject)), "frame pointers",
+         "good", "2 of 2 functions");
+  expect(examine(compiled(std::string("-g -O2 -fomit-frame-pointer ") + kObject)), "frame pointers", "optional",
+         "0 of 2 functions", "-fno-omit-frame-pointer");
+}
+
+TEST_F(Doctor, LooksAtProgramsOfOtherMachines) {
+  std::string program = read_file(target("leaks", "static"));
+  program[18] = static_cast<char>(183);  // e_machine
+  write_file(scratch_ / "arm", program);
+  nlohmann::json diagnosis = examine("arm");
+  EXPECT_EQ(diagnosis.at("machine"), "aarch64");
+  expect(diagnosis, "hooks", "good", "leakdir is in it");
+  expect(diagnosis, "frame pointers", "optional", "0 of 4 functions");
+  program[18] = static_cast<char>(243);
+  write_file(scratch_ / "risc", program);
+  diagnosis = examine("risc");
+  EXPECT_EQ(diagnosis.at("machine"), "riscv64");
+  expect(diagnosis, "frame pointers", "unknown", "not looked for on this machine");
+
+  // 32 bits, the other byte order, and nothing in it.
+  std::string tiny(
+      "\x7f"
+      "ELF\x01\x02\x01",
+      7);
+  tiny.resize(52);
+  tiny[17] = 2;   // ET_EXEC
+  tiny[19] = 8;   // EM_MIPS
+  tiny[23] = 1;   // EV_CURRENT
+  tiny[41] = 52;  // e_ehsize
+  tiny[43] = 32;  // e_phentsize
+  tiny[47] = 40;  // e_shentsize
+  write_file(scratch_ / "mips", tiny);
+  diagnosis = examine("mips", 3);
+  EXPECT_EQ(diagnosis.at("machine"), "mips");
+  EXPECT_EQ(diagnosis.at("kind"), "static program");
+  expect(diagnosis, "unwind tables", "missing", "no .eh_frame");
+  expect(diagnosis, "symbols", "missing", "stripped");
+}
+
+TEST_F(Doctor, OfALibraryAsksForNoHooks) {
+  write_file(scratch_ / "library.c", "int answer(void) { return 42; }\n");
+  shell("gcc -g -shared -fPIC library.c -o library.so");
+  const nlohmann::json diagnosis = examine("library.so");
+  EXPECT_EQ(diagnosis.at("kind"), "shared library");
+  expect(diagnosis, "hooks", "good", "a library needs none");
+  expect(diagnosis, "lines", "good", "of 1 source file");
+}
+
+TEST_F(Doctor, WhatIsNoProgramIsSaidInOneLine) {
+  write_file(scratch_ / "text", "#!/bin/sh\n");
+  write_file(scratch_ / "nothing", "");
+  write_file(scratch_ / "cut",
+             "\x7f"
+             "ELF\x02\x01\x01");
+  std::filesystem::create_directory(scratch_ / "directory");
+  const std::map<std::string, std::string> files = {{"text", "text is not an ELF file"},
+                                                    {"nothing", "nothing is not an ELF file"},
+                                                    {"cut", "cut is not an ELF file"},
+                                                    {"directory", "directory is not a file"},
+                                                    {"missing", "missing: No such file or directory"},
+                                                    {kObject, "is an object file, and no program"}};
+  for (const auto& [file, sentence] : files) {
+    const Outcome outcome = run_tool({"doctor", file}, scratch_.path());
+    EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();
+    EXPECT_THAT(outcome.err, EndsWith(sentence + "\n"));
+    EXPECT_EQ(lines_of(outcome.err).size(), 1u);
+    EXPECT_EQ(outcome.out, "");
+  }
+  EXPECT_TRUE(run_tool({"doctor"}).exited_with(2));
+}
+
+TEST_F(Doctor, TextHasALineForEachCheckAndItsRemedyBelow) {
+  const std::string file = target("leaks", "none");
+  const Outcome outcome = run_tool({"doctor", file});
+  EXPECT_TRUE(outcome.exited_with(3));
+  EXPECT_THAT(outcome.out, StartsWith(file + ": x86-64, dynamic program, position-independent\n"
+                                             "  missing  hooks           leakdir is not in it\n"
+                                             "                           -> link with leakdir.o, or run it by `leakdir "
+                                             "run`\n"
+                                             "  good     unwind tables   .eh_frame with its index"));
+  EXPECT_THAT(outcome.out, EndsWith("\nWhat to expect: nothing will be recorded.\n"));
+  EXPECT_THAT(run_tool({"doctor", "--color", "always", file}).out, HasSubstr("\x1b[1;31mmissing \x1b[0m hooks"));
+}
+
+// A file that is cut off anywhere, or has bytes changed where its tables are, gets an answer.
+TEST_F(Doctor, DamagedFilesAreNoTrouble) {
+  const std::string whole = read_file(compiled("-g"));
+  std::vector<std::string> damaged;
+  for (std::size_t i = 0; i < 40; ++i) damaged.push_back(whole.substr(0, whole.size() * i / 40));
+  unsigned random = 1;
+  const auto next = [&random] { return random = random * 1103515245u + 12345u, random >> 8; };
+  for (int i = 0; i < 150; ++i) {
+    std::string changed = whole;
+    for (int k = 0; k < 4; ++k) {
+      const std::size_t at = i % 2 == 0 ? next() % 0x1000 : whole.size() - 1 - next() % 0x2000;
+      changed[at] = static_cast<char>(next());
+    }
+    damaged.push_back(std::move(changed));
+  }
+  for (const auto& file : damaged) {
+    write_file(scratch_ / "damaged", file);
+    const Outcome outcome = run_tool({"doctor", "damaged"}, scratch_.path());
+    EXPECT_TRUE(outcome.exited_with(0) || outcome.exited_with(1) || outcome.exited_with(3)) << outcome.describe();
+  }
+}
+
+}  // namespace
+}  // namespace leakdir_test

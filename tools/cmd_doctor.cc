@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// leakdir doctor: what the records of a program will be worth, before it is deployed.
+
+#include "command.hh"
+#include "common_options.hh"
+#include "diagnosis.hh"
+#include "output.hh"
+
+namespace leakdir::tool {
+
+namespace {
+
+constexpr int kNoHooks = 3;  // as `check` says that there is nothing to trust
+
+class DoctorCommand : public Command {
+ public:
+  void describe(CLI::App& app) override {
+    app.add_option("BINARY", binary_, "The program, or a library of it")->required();
+    app.add_option("--format", format_, "text or json")
+        ->type_name("FORMAT")
+        ->check(CLI::IsMember({"text", "json"}))
+        ->capture_default_str();
+    app.add_option("--color", color_, "auto, always or never")
+        ->type_name("WHEN")
+        ->check(CLI::IsMember({"auto", "always", "never"}))
+        ->capture_default_str();
+    app.add_option("--debug-path", options_.debug_paths, "Where debug files and .build-id/ are (may be given again)")
+        ->type_name("DIR")
+        ->allow_extra_args(false);
+    app.footer(
+        "Exit status: 0 records will be made; 3 they will not: leakdir's hooks are not in it; 1 could not (not a\n"
+        "program); 2 usage.");
+  }
+
+  int run() override {
+    const Diagnosis diagnosis = examine(binary_, options_);
+    Output output("");
+    output.write(format_ == "json" ? diagnosis_json(diagnosis) : diagnosis_text(diagnosis, wants_colour(color_, "")));
+    output.finish();
+    return diagnosis.needs_hooks && !diagnosis.has_hooks ? kNoHooks : 0;
+  }
+
+ private:
+  std::string binary_, format_ = "text", color_ = "auto";
+  SymbolOptions options_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_doctor() { return std::make_unique<DoctorCommand>(); }
+
+}  // namespace leakdir::tool

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstdio>
 #include <ctime>
+#include <limits>
 
 #include "snapshot.hh"
 
@@ -50,7 +51,10 @@ std::int64_t parse_time(const std::string& text) {
     return 0;
   time.tm_year -= 1900;
   time.tm_mon -= 1;
-  return std::int64_t{timegm(&time)} * 1000000000 + micros * 1000;
+  // From 1970 on, and as far as nanoseconds reach.
+  constexpr std::int64_t kLatest = std::numeric_limits<std::int64_t>::max() / 1000000000 - 1;
+  const std::int64_t seconds = timegm(&time);
+  return seconds < 0 || seconds > kLatest || micros < 0 ? 0 : seconds * 1000000000 + micros * 1000;
 }
 
 std::string parse_hex_bytes(std::string_view digits) {

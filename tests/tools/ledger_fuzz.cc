@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <fstream>
 #include <random>
 #include <string>
 
@@ -111,6 +113,10 @@ void change(std::string& bytes, std::mt19937_64& random) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 3 && std::strcmp(argv[1], "--write") == 0) {  // a seed for libFuzzer
+    std::ofstream(std::string(argv[2]) + "/good", std::ios::binary) << good_ledger();
+    return 0;
+  }
   const unsigned long rounds = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 4000;
   const std::string good = good_ledger();
   if (!leakdir::tool::try_bytes(good, false) || leakdir::tool::try_bytes("no ledger", false)) {

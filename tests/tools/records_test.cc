@@ -70,6 +70,15 @@ TEST(ParseRecord, OtherFilesAreNotRecords) {
     EXPECT_FALSE(parse_record(text)) << text;
 }
 
+TEST(ParseRecord, ATimeThatCannotBeIsNone) {
+  for (const char* time : {"0000-00-00T00:00:00.000000Z", "1969-12-31T23:59:59.000000Z", "9999-12-31T23:59:59.999999Z",
+                           "2026-11-23T09:14:26.-12345Z", "-999-99-99T-9:-9:-9.-99999Z", "yesterday"}) {
+    const auto record = parse_record(std::string("[+0x1] --> addr:0x10, size:20\ntime: ") + time + "\n");
+    ASSERT_TRUE(record);
+    EXPECT_EQ(record->time_ns, 0) << time;
+  }
+}
+
 TEST(ParseRecord, CutAtAnyLengthItIsNoRecordOrGivesASubset) {
   const std::string whole = kRecord;
   for (std::size_t length = 0; length < whole.size(); ++length) {

@@ -1,0 +1,44 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSL-1.0
+#
+# run.sh [SECONDS] [TARGET...]: each fuzz target under libFuzzer with AddressSanitizer and UndefinedBehaviorSanitizer, for
+# SECONDS (60) one after the other, at low priority. What was found lies in build-fuzz/: crash-*, timeout-*, oom-*.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+seconds=${1:-60}
+targets=("${@:2}")
+[ ${#targets[@]} -gt 0 ] || targets=(record saved_file suppressions tally ledger)
+build=${LEAKDIR_FUZZ_BUILD:-build-fuzz}
+mkdir -p "$build/objects"
+
+flags=(-std=c++17 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+  -Itools -Ilib -Itests/fuzz -Itests/tools)
+sources=()
+for source in tools/*.cc lib/record.cc; do
+  case $source in tools/main.cc | tools/cmd_*.cc | tools/common_options.cc | tools/emit_html.cc) continue ;; esac
+  sources+=("$source")
+done
+printf '%s\n' "${sources[@]}" | nice -n 19 xargs -P "$(nproc)" -I{} sh -c '
+  object=$0/objects/$(basename {} .cc).o
+  [ "$object" -nt {} ] || clang++ "$@" -fsanitize=fuzzer-no-link -c {} -o "$object"' "$build" "${flags[@]}"
+
+status=0
+for target in "${targets[@]}"; do
+  source=tests/fuzz/${target}_fuzz.cc
+  with=(tests/fuzz/must_hold.cc) driver=(tests/fuzz/driver.cc)
+  if [ "$target" = ledger ]; then source=tests/tools/ledger_fuzz.cc with=() driver=(); fi
+  libraries=("$build"/objects/*.o -ldw -lelf -lz -lfmt)
+  nice -n 19 clang++ "${flags[@]}" -fsanitize=fuzzer -DLEAKDIR_LIBFUZZER "$source" "${with[@]}" "${libraries[@]}" \
+    -o "$build/$target"
+  # The seeds that are in the target's own code.
+  nice -n 19 clang++ "${flags[@]}" -fsanitize=fuzzer-no-link "$source" "${with[@]}" "${driver[@]}" "${libraries[@]}" \
+    -o "$build/$target-driver"
+  mkdir -p "$build/corpus/$target"
+  "$build/$target-driver" --write "$build/corpus/$target"
+  corpus=("$build/corpus/$target")
+  if [ -d "tests/fuzz/corpus/$target" ]; then corpus+=("tests/fuzz/corpus/$target"); fi
+  echo "== $target"
+  nice -n 19 "$build/$target" -max_total_time="$seconds" -max_len=100000 -timeout=20 -rss_limit_mb=3000 -print_final_stats=1 \
+    -artifact_prefix="$build/$target-" "${corpus[@]}" 2>&1 | tail -n 12 || status=1
+done
+exit $status

@@ -202,7 +202,8 @@ TEST(LoadDirectory, WhatCannotBeLoadedIsRefusedWithASentence) {
   TemporaryDirectory directory;
   EXPECT_THAT(why_not(directory.file("none")), HasSubstr("no such directory"));
   directory.write("file", "x");
-  EXPECT_THAT(why_not(directory.file("file")), HasSubstr("is not a directory"));
+  EXPECT_THAT(why_not(directory.file("file")),
+              HasSubstr("is neither a record directory nor a file that leakdir save made"));
   EXPECT_THAT(why_not(directory.path()), HasSubstr("has neither a ledger nor record files"));
   directory.write("42/.ledger", "x");
   EXPECT_THAT(why_not(directory.path()), HasSubstr("ledgers of their own in 42"));

@@ -15,6 +15,10 @@
 // The only names that a user's program can see: the malloc family and leakdir_*.
 #define LEAKDIR_EXPORT extern "C" __attribute__((visibility("default"), used))
 
+// A variable of ours in a header: without it the compiler takes it for one that another library may define, and asks a
+// table for its address.
+#define LEAKDIR_OURS __attribute__((visibility("hidden")))
+
 namespace leakdir {
 
 // What a hook knows of the function that called it: where it returns to, and its own frame (null where the fast walk

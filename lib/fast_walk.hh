@@ -64,7 +64,7 @@ inline constexpr unsigned kMaxCfaSlots = 4;
 // frames are put before it, or, when there is no room or nothing of it holds, into the other array.
 inline constexpr unsigned kFastWalkRoom = 32;
 struct FastWalkState {
-  WalkFrame frames[2][kFastWalkRoom + kFastWalkMaxFrames];
+  WalkFrame frames[2][kFastWalkRoom + kFastWalkMaxFrames + 1];  // the last: behind a walk, while it is compared
   CfaSlot cfa_slots[kMaxCfaSlots];
   CfaSlot fresh_cfa_slots[kMaxCfaSlots];
   std::uint32_t cfa_slot_count;

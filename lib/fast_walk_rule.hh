@@ -11,6 +11,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "base.hh"
+
 namespace leakdir {
 
 enum class RuleKind : std::uint32_t {
@@ -81,14 +83,14 @@ class RuleCache {
 };
 
 // Of the whole process, empty (all zero) at first: no constructor runs, as the first walk may come before those.
-extern RuleCache g_rules;
+LEAKDIR_OURS extern RuleCache g_rules;
 
 // Grows by one with each fast_walk_forget: a previous walk of another generation is not to be trusted.
-extern std::atomic<std::uintptr_t> g_walk_generation;
+LEAKDIR_OURS extern std::atomic<std::uintptr_t> g_walk_generation;
 
 // Where the dynamic loader's code lies; 0 bytes until find_loader() found it, and in a static program.
-extern std::atomic<std::uintptr_t> g_loader_begin;
-extern std::atomic<std::uintptr_t> g_loader_bytes;
+LEAKDIR_OURS extern std::atomic<std::uintptr_t> g_loader_begin;
+LEAKDIR_OURS extern std::atomic<std::uintptr_t> g_loader_bytes;
 void find_loader() noexcept;
 
 inline bool is_loader(std::uintptr_t pc) noexcept {

@@ -196,13 +196,15 @@ inline void place(WalkFrame& to, const WalkFrame& from) {
   if (unchanged) to.bp_slot = reinterpret_cast<std::uintptr_t>(&to.bp);
 }
 
-// Whether the two are the same frame. bp need not be equal where the table does not use it: such a function saved
-// it first and holds anything in it now.
+// Whether bp may be anything in a frame with this return address: where the frame begins does not depend on it. If it
+// was not saved there, the caller's bp is the same and is looked at next.
+inline bool is_bp_free(std::uintptr_t pc) { return rule_for(pc).kind() == RuleKind::kFromSp; }
+
+// Whether the two are the same frame.
 inline bool is_same_frame(WalkFrame& previous, const Registers& frame) {
   if (previous.sp != frame.sp || previous.pc != frame.pc) return false;
   if (previous.bp == frame.bp) return true;
-  const Rule rule = rule_for(frame.pc);
-  if (rule.kind() != RuleKind::kFromSp || rule.bp_offset() == 0) return false;
+  if (!is_bp_free(frame.pc)) return false;
   previous.bp = frame.bp;
   return true;
 }
@@ -219,8 +221,8 @@ inline bool is_same_frame(WalkFrame& previous, const Registers& frame) {
 
 // Of the `count` frames from `frames` on, the first of which is known to be a frame of this stack: how many are, as
 // everything that the previous walk read to get there is as it was. Their return addresses go to out. 0: cannot tell.
-inline unsigned unchanged_frames(const FastWalkState& state, Readable& readable, const WalkFrame* frames,
-                                 unsigned count, std::uintptr_t* out) {
+inline unsigned unchanged_frames(const FastWalkState& state, Readable& readable, WalkFrame* frames, unsigned count,
+                                 std::uintptr_t* out) {
   // All that is read lies below the last frame.
   const std::uintptr_t last_sp = frames[count - 1].sp;
   if (__builtin_expect(last_sp > readable.end, 0) &&
@@ -230,10 +232,14 @@ inline unsigned unchanged_frames(const FastWalkState& state, Readable& readable,
   out[0] = frames[0].pc;
   unsigned i = 1;
   for (; i < count; ++i) {
-    const std::uintptr_t changed =
-        (word_at(frames[i].sp - kWord) ^ frames[i].pc) | (word_at(frames[i - 1].bp_slot) ^ frames[i].bp);
-    if (changed != 0) break;
-    out[i] = frames[i].pc;
+    const std::uintptr_t pc = frames[i].pc;
+    const std::uintptr_t other_pc = word_at(frames[i].sp - kWord) ^ pc;
+    const std::uintptr_t bp = word_at(frames[i - 1].bp_slot);
+    if (__builtin_expect((other_pc | (bp ^ frames[i].bp)) != 0, 0)) {
+      if (other_pc != 0 || !is_bp_free(pc)) break;
+      frames[i].bp = bp;
+    }
+    out[i] = pc;
   }
   if (__builtin_expect(state.cfa_slot_count != 0, 0) && !cfa_slots_unchanged(state, frames[0].sp, last_sp)) return 0;
   return i;
@@ -312,58 +318,56 @@ int fast_walk(FastWalkState& state, const WalkStart& start, std::uintptr_t* out,
   Readable readable = readable_from(state, start.sp);
   if (__builtin_expect(readable.end == 0 || start.sp % kWord != 0, 0)) return kCannot;
 
-  WalkFrame* const old_frames = state.frames[state.current];
-  WalkFrame* const new_frames = state.frames[state.current ^ 1] + kFastWalkRoom;
+  // The frames of the previous walk from the first that is not below this one, up to one that no frame reaches.
   const unsigned end = state.end;
-  unsigned previous = state.begin;  // the first frame of the previous walk that is not below this one
-  unsigned count = 0;               // frames found
-  unsigned slots = 0;               // of state.fresh_cfa_slots, used
-  unsigned whole = 0;               // frames taken over from the previous walk up to its last, and `count` behind them
+  WalkFrame* old = state.frames[state.current] + (end != 0 ? state.begin : 0);
+  WalkFrame* const old_end = state.frames[state.current] + end;
+  old_end->sp = ~std::uintptr_t{0};
+  WalkFrame* const new_frames = state.frames[state.current ^ 1] + kFastWalkRoom;
+  unsigned count = 0;  // frames found
+  unsigned slots = 0;  // of state.fresh_cfa_slots, used
+  unsigned whole = 0;  // frames taken over from the previous walk up to its last, and `count` behind them
   unsigned whole_at = 0;
   Registers frame{start.sp, start.pc, start.bp};
-  for (;;) {
-    while (previous < end && old_frames[previous].sp < frame.sp) ++previous;
+  Step step;
+  do {
+    while (old->sp < frame.sp) ++old;
     unsigned run = 0;
-    if (previous < end && is_same_frame(old_frames[previous], frame)) {
-      const unsigned left = end - previous < max - count ? end - previous : max - count;
-      run = unchanged_frames(state, readable, &old_frames[previous], left, out + count);
-      const bool is_rest = previous + run == end;
-      if (run != 0 && (count + run == max || (is_rest && state.complete))) {
-        *reused = is_rest ? run : 0;
-        *truncated = !is_rest || !state.complete;
-        if (count != 0 || !is_rest) remember(state, count, previous, run, slots, !*truncated);
+    if (is_same_frame(*old, frame)) {
+      const auto rest = static_cast<unsigned>(old_end - old);
+      run = unchanged_frames(state, readable, old, rest < max - count ? rest : max - count, out + count);
+      if (run != 0 && (count + run == max || (run == rest && state.complete))) {
+        *reused = run == rest ? run : 0;
+        *truncated = run != rest || !state.complete;
+        const auto at = static_cast<unsigned>(old - state.frames[state.current]);
+        if (count != 0 || run != rest) remember(state, count, at, run, slots, !*truncated);
         return static_cast<int>(count + run);
       }
       // What holds a frame's beginning is noted where the frame is followed, so such walks are not taken over in part.
       if (state.cfa_slot_count != 0) run = 0;
     }
+    WalkFrame* last = new_frames + count;
     if (run != 0) {
       // The frames up to the first change hold; the walk goes on from the last of them.
-      for (unsigned i = 0; i < run; ++i) place(new_frames[count + i], old_frames[previous + i]);
+      for (unsigned i = 0; i < run; ++i) place(last[i], old[i]);
       count += run;
-      previous += run;
-      if (previous == end) {
+      old += run;
+      if (old == old_end) {
         whole = run;
         whole_at = count;
       }
-      const WalkFrame& last = new_frames[count - 1];
-      frame = {last.sp, last.pc, last.bp};
+      last += run - 1;
+      frame = {last->sp, last->pc, last->bp};
     } else {
-      WalkFrame& last = new_frames[count];
-      last.sp = frame.sp;
-      last.pc = frame.pc;
-      last.bp = frame.bp;
-      out[count] = frame.pc;
-      ++count;
+      last->sp = frame.sp;
+      last->pc = frame.pc;
+      last->bp = frame.bp;
+      out[count++] = frame.pc;
     }
-    WalkFrame& last = new_frames[count - 1];
-    const Step step = follow(state, &slots, readable, &frame, &last.bp, &last.bp_slot);
-    if (count == max || step != Step::kNext) {
-      if (count != max && step == Step::kCannot) return kCannot;
-      *truncated = step != Step::kEnd;
-      break;
-    }
-  }
+    step = follow(state, &slots, readable, &frame, &last->bp, &last->bp_slot);
+  } while (step == Step::kNext && count != max);
+  if (count != max && step == Step::kCannot) return kCannot;
+  *truncated = step != Step::kEnd;
   // Only an end that a kept rule says will be one the next time.
   const bool complete = !*truncated && g_rules.find(out[count - 1]).kind() == RuleKind::kEnd;
   if (whole_at == count) *reused = whole;

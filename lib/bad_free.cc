@@ -19,6 +19,7 @@
 #include "record_file.hh"
 #include "render.hh"
 #include "report.hh"
+#include "scratch.hh"
 #include "stack.hh"
 #include "stack_table.hh"
 #include "sys.hh"
@@ -30,7 +31,6 @@ namespace {
 using ledger::BadFree;
 using ledger::BadFreeKind;
 
-std::atomic<bool> unknown_blocks{false};
 bool abort_on_bad = false;
 
 // The words before a pointer, read by the kernel: the pointer may be anything.
@@ -80,19 +80,25 @@ Verdict judge(std::uint64_t address, bool is_realloc) {
   const auto kind = [&](BadFreeKind free, BadFreeKind realloc) {
     verdict.kind = static_cast<std::uint32_t>(is_realloc ? realloc : free);
   };
-  FreedBlock freed;
+  const bool misaligned = address % kAlignment != 0;
   // While paused, an address that was freed before may have been handed out again unseen.
-  if (phase() != Phase::kPaused && was_freed(address, &freed)) {
+  FreedBlock freed = {};
+  const bool is_remembered = phase() != Phase::kPaused && was_freed(address, &freed);
+  if (!is_remembered && !misaligned && !all_blocks_are_known()) return verdict;
+  // A free too long ago to be remembered may still show in the ledger.
+  const std::uint32_t record = is_remembered || all_blocks_are_known() ? find_freed_block(address) : 0;
+  if (is_remembered || record != 0) {
     kind(BadFreeKind::kDoubleFree, BadFreeKind::kReallocFreed);
     verdict.block = address;
     verdict.allocation_stack = freed.stack;
     verdict.freed_by = freed.freed_by;
-    const std::uint32_t record = find_freed_block(address);
-    if (record != 0) verdict.block_bytes = ledger::low48(ledger_file.block(record)->word[1]);
+    if (record != 0) {
+      const ledger::Block& block = *ledger_file.block(record);
+      verdict.block_bytes = ledger::low48(block.word[1]);
+      if (!is_remembered) verdict.allocation_stack = ledger::block_stack(block.word[2], block.word[3]);
+    }
     return verdict;
   }
-  const bool misaligned = address % kAlignment != 0;
-  if (!misaligned && !all_blocks_are_known()) return verdict;
   const std::uint32_t around = find_block_around(address);
   if (around != 0) {
     const ledger::Block& block = *ledger_file.block(around);
@@ -141,12 +147,6 @@ void record(const Verdict& verdict, std::uint64_t address, Caller caller, Thread
 }
 
 }  // namespace
-
-void some_blocks_are_unknown() {
-  if (!unknown_blocks.load(std::memory_order_relaxed)) unknown_blocks.store(true, std::memory_order_relaxed);
-}
-
-bool all_blocks_are_known() { return !unknown_blocks.load(std::memory_order_relaxed); }
 
 LEAKDIR_SLOW bool is_bad_free(std::uint64_t address, bool is_realloc, Caller caller, ThreadState& thread,
                               const ReentryGuard& guard) {

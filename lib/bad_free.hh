@@ -15,10 +15,6 @@
 
 namespace leakdir {
 
-// From now on there are blocks that we do not know.
-void some_blocks_are_unknown();
-bool all_blocks_are_known();
-
 // Judges the pointer, and if it is bad records it (ledger, .badfree file, one line on stderr; abort() if so wished).
 // True: bad, do not hand it to glibc. `is_realloc` chooses the words.
 bool is_bad_free(std::uint64_t address, bool is_realloc, Caller caller, ThreadState& thread, const ReentryGuard& guard);

@@ -56,7 +56,11 @@ void set_recording(bool on) {
   const auto wanted = static_cast<std::uint32_t>(on ? Phase::kRecording : Phase::kPaused);
   ledger::Header* header = ledger_file.header();
   if (header == nullptr) return;
-  if (on) forget_all_frees();  // blocks came and went unseen meanwhile
+  if (on) {
+    forget_all_frees();  // blocks came and went unseen meanwhile
+  } else {
+    some_blocks_are_unknown();
+  }
   if (!process->phase.compare_exchange_strong(expected, wanted)) return;
   header->recording = on ? 1 : 0;
   if (!on) __atomic_fetch_add(&header->pauses, 1, __ATOMIC_RELAXED);

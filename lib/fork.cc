@@ -12,10 +12,11 @@
 
 #include <atomic>
 
-#include "bad_free.hh"
+#include "address_map.hh"
 #include "base.hh"
 #include "guard.hh"
 #include "helper.hh"
+#include "history.hh"
 #include "ledger_file.hh"
 #include "lifecycle.hh"
 #include "live_table.hh"
@@ -74,12 +75,12 @@ void copy_bytes(char* to, const char* from, std::uint64_t bytes) {
 
 void count_block(std::uint64_t, std::uint32_t, void* context) { ++static_cast<Inheritance*>(context)->block_room; }
 
-void keep_block(std::uint64_t low_bits, std::uint32_t index, void* context) {
+void keep_block(std::uint64_t near, std::uint32_t index, void* context) {
   Inheritance& kept = *static_cast<Inheritance*>(context);
   if (kept.block_count == kept.block_room) return;
   Block& copy = kept.blocks[kept.block_count];
   for (unsigned i = 0; i < 4; ++i) copy.word[i] = __atomic_load_n(&ledger_file.block(index)->word[i], __ATOMIC_ACQUIRE);
-  const bool is_the_same = (ledger::block_address(copy.word[0]) >> 3 & 0xffffffff) == low_bits &&
+  const bool is_the_same = AddressMap::share(ledger::block_address(copy.word[0]), near) &&
                            __atomic_load_n(&ledger_file.block(index)->word[0], __ATOMIC_ACQUIRE) == copy.word[0] &&
                            ledger::block_state(copy.word[0]) != ledger::BlockState::kReserved;
   if (is_the_same) {

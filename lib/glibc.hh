@@ -18,7 +18,12 @@ void* __libc_valloc(std::size_t);
 void* __libc_pvalloc(std::size_t);
 }
 
+// glibc's own knowledge of threads (2.32). It does not count those that it did not make, as the helper is one.
+extern "C" __attribute__((weak)) char __libc_single_threaded;
+
 namespace leakdir::glibc {
+
+inline bool is_single_threaded() { return &__libc_single_threaded != nullptr && __libc_single_threaded != 0; }
 
 inline void* malloc(std::size_t size) { return __libc_malloc(size); }
 inline void free(void* block) { __libc_free(block); }

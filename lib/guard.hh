@@ -14,13 +14,12 @@
 
 namespace leakdir {
 
-struct ThreadScratch;  // stack.hh
+struct ThreadScratch;  // scratch.hh
 
 struct ThreadState {
   std::uint32_t busy;        // depth of hooks and guarded calls that this thread is in
   std::uint32_t generation;  // of the process (process.hh) that the rest belongs to: differs after fork
   std::uint16_t index;       // of its Thread in the ledger; 0: none to be had
-  std::uint16_t pool;        // where it takes free blocks from
   bool own_allocations;      // guarded: what is allocated now is leakdir's or libc's own
   bool dry_run;              // frees are noted, not done: see libc_own.hh
   std::uint64_t next_sequence, end_sequence;  // its batch of sequence numbers
@@ -28,7 +27,7 @@ struct ThreadState {
   ThreadScratch* scratch;  // null: none to be had, the caller is all that is kept
 };
 
-extern __thread ThreadState thread_state;
+LEAKDIR_OURS extern __thread ThreadState thread_state;
 
 // Everything allocated or freed by this thread meanwhile is leakdir's own doing. Nests.
 class GuardedScope {

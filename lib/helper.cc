@@ -20,6 +20,7 @@
 #include "base.hh"
 #include "config_watch.hh"
 #include "ledger_file.hh"
+#include "live_table.hh"
 #include "process.hh"
 #include "record_dir.hh"
 #include "sys.hh"
@@ -131,6 +132,7 @@ void rest(int folder, bool something_later) {
     return;
   }
   process->helper_idle.store(1);
+  order_all_hooks();
   if (is_writing_behind() && look(folder, young_ns, false)) {
     process->helper_idle.store(0);
     sys::wait_on(&process->helper_wake, wake, look_interval_ns);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "history.hh"
 
+#include <atomic>
+
 #include "ledger.hh"
 #include "probe_table.hh"
 #include "sys.hh"
@@ -13,13 +15,21 @@ struct Entry {
   std::uint64_t address_caller;
   std::uint64_t stack_caller;
 };
-constexpr std::uint64_t kEntries = 16384;
+constexpr std::uint64_t kEntries = 4096;
 Entry* entries = nullptr;
 
 // Neighbours of the heap are neighbours here, so that threads with arenas of their own share no cache line.
-Entry& entry_of(std::uint64_t address) { return entries[((address >> 4) ^ mix(address >> 18)) % kEntries]; }
+Entry& entry_of(std::uint64_t address) { return entries[((address >> 5) ^ mix(address >> 19)) % kEntries]; }
+
+std::atomic<bool> unknown_blocks{false};
 
 }  // namespace
+
+void some_blocks_are_unknown() {
+  if (!unknown_blocks.load(std::memory_order_relaxed)) unknown_blocks.store(true, std::memory_order_relaxed);
+}
+
+bool all_blocks_are_known() { return !unknown_blocks.load(std::memory_order_relaxed); }
 
 void open_history() {
   if (entries == nullptr) entries = static_cast<Entry*>(sys::map_private(kEntries * sizeof(Entry)));

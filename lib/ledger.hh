@@ -168,10 +168,11 @@ enum class BlockState : std::uint8_t {
   kFreed = 3,  // waits to be used again; its time means nothing
 };
 
-// Flags of a block.
-inline constexpr unsigned kFlagFiled = 1u << 0;      // it has a record file (or had one: freed, not yet removed)
-inline constexpr unsigned kFlagEarly = 1u << 1;      // from before start-up: the caller is all that is known
-inline constexpr unsigned kFlagInherited = 1u << 2;  // allocated by the parent before fork
+// Flags of a block. The first two never change while it is live and share a byte with its state: free stores that byte
+// alone, and reads the other flags after (live_table.cc).
+inline constexpr unsigned kFlagEarly = 1u << 0;      // from before start-up: the caller is all that is known
+inline constexpr unsigned kFlagInherited = 1u << 1;  // allocated by the parent before fork
+inline constexpr unsigned kFlagFiled = 1u << 2;      // it has a record file (or had one: freed, not yet removed)
 inline constexpr unsigned kFlagLibc = 1u << 3;       // libc's or the C++ runtime's own: not the user's leak
 inline constexpr unsigned kFlagIgnored = 1u << 4;    // leakdir_ignore()
 inline constexpr unsigned kFlagTruncated = 1u << 5;  // the stack is deeper than what was kept
@@ -220,10 +221,11 @@ constexpr std::uint32_t block_stack(std::uint64_t word2, std::uint64_t word3) {
 struct Node {
   std::uint64_t pc_module;  // return address (48) | index of the module it lies in, 0: none (16)
   std::uint32_t parent;
-  std::uint32_t line;  // of a place node; of a frame: kNodeLibc or 0
+  std::uint32_t line;  // of a place node; of a frame: kNodeLibc, kNodeNew
 };
 static_assert(sizeof(Node) == 16);
 inline constexpr unsigned kPlaceModule = 0xffff;
+inline constexpr std::uint32_t kNodeNew = 2;   // the frame of operator new: never the innermost of a block's stack
 inline constexpr std::uint32_t kNodeLibc = 1;  // what is allocated in this frame is libc's own, as far as can be told
 
 // ---- Threads, modules, bad frees ----------------------------------------------------------------------------------

@@ -13,6 +13,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "base.hh"
 #include "ledger.hh"
 
 namespace leakdir {
@@ -92,6 +93,6 @@ class LedgerFile {
   Array arrays_[ledger::kKinds] = {};
 };
 
-extern LedgerFile ledger_file;
+LEAKDIR_OURS extern LedgerFile ledger_file;
 
 }  // namespace leakdir

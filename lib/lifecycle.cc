@@ -22,6 +22,7 @@
 #include "base.hh"
 #include "clock.hh"
 #include "config_watch.hh"
+#include "glibc.hh"
 #include "guard.hh"
 #include "helper.hh"
 #include "history.hh"
@@ -55,8 +56,6 @@ __attribute__((weak)) const char* __lsan_default_suppressions(void);
 __attribute__((weak)) int __register_atfork(void (*)(), void (*)(), void (*)(), void*);
 int __cxa_atexit(void (*)(void*), void*, void*);
 }
-// glibc's own knowledge (2.32); it does not know of the helper thread.
-extern "C" __attribute__((weak)) char __libc_single_threaded;
 // To flush stdio before an exit status of our own: whichever the program has. Every static program has the second.
 #pragma weak fflush
 extern "C" __attribute__((weak)) int _IO_cleanup(void);
@@ -80,8 +79,7 @@ Process* make_process_page() {
   if (sys::advise(page, kBytes, MADV_WIPEONFORK) != 0) {
     // Before Linux 4.14: a child that fork() made is told by libc.
     if (__register_atfork != nullptr) {
-      __register_atfork(
-          nullptr, nullptr, wipe_process, nullptr);
+      __register_atfork(nullptr, nullptr, wipe_process, nullptr);
     }
   }
   return static_cast<Process*>(page);
@@ -189,7 +187,7 @@ unsigned thread_count() {
 
 // A thread that was joined is counted until the kernel has quite done with it: a moment's patience.
 bool is_only_thread() {
-  if (&__libc_single_threaded != nullptr && __libc_single_threaded != 0) return true;  // there never was another
+  if (glibc::is_single_threaded()) return true;  // there never was another
   constexpr unsigned kTries = 50;
   for (unsigned i = 0; i < kTries; ++i) {
     if (thread_count() == 1) return true;
@@ -325,6 +323,7 @@ void ready_to_record(bool recording) {
   header.recording = recording ? 1 : 0;
   header.pauses = recording ? 0 : 1;
   sign(header);
+  open_live_table();
   configure_writer(options);
   configure_helper(options.delay_ms, config_path);
   if (!recording) some_blocks_are_unknown();

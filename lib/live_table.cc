@@ -3,9 +3,12 @@
 
 #include <atomic>
 
+#include "address_map.hh"
 #include "base.hh"
+#include "glibc.hh"
 #include "ledger_file.hh"
-#include "probe_table.hh"
+#include "scratch.hh"
+#include "sys.hh"
 
 namespace leakdir {
 namespace {
@@ -13,18 +16,7 @@ namespace {
 using ledger::Block;
 using ledger::BlockState;
 
-// Addresses of one 64 MiB region share a table. glibc's arenas lie in regions of that size, so threads with arenas of
-// their own do not share cache lines of the index.
-constexpr unsigned kRegionBits = 26;
-constexpr unsigned kTables = 256;
-using Index = ProbeTable<2048, 1, 14>;
-Index tables[kTables];
-
-// A slot: bits 3 to 34 of the address << 32 | record. Two addresses that differ above that and meet in one table are
-// told apart by the record itself.
-std::uint64_t slot_word(std::uint64_t address, std::uint32_t index) { return address >> 3 << 32 | index; }
-std::uint64_t address_hash(std::uint64_t address) { return mix(address >> 3); }
-Index& table_of(std::uint64_t address) { return tables[mix(address >> kRegionBits) % kTables]; }
+AddressMap cells;
 
 std::uint64_t load_word(const Block& block, unsigned i, int order = __ATOMIC_RELAXED) {
   return __atomic_load_n(&block.word[i], order);
@@ -33,29 +25,46 @@ void store_word(Block& block, unsigned i, std::uint64_t word, int order = __ATOM
   __atomic_store_n(&block.word[i], word, order);
 }
 
-Index::Slot* find_slot(std::uint64_t address) {
-  const std::uint64_t tag = slot_word(address, 0);
-  return table_of(address).find(address_hash(address), [&](std::uint64_t word) {
-    return (word & ~std::uint64_t{0xffffffff}) == tag &&
-           ledger::block_address(load_word(*ledger_file.block(static_cast<std::uint32_t>(word)), 0)) == address;
-  });
+// ---- One store that frees ----
+//
+// The writer may set a flag of a block at the very instant that the block is freed, and one of the two must know of the
+// other. An exchange of the whole word would tell, and would be most of what a free costs here. So free stores one byte
+// (state, call, the flags that never change), then reads the byte of the other flags; the writer sets its flag, makes
+// all threads pass a barrier (order_all_hooks), then reads the state. Whichever way they meet: free sees the
+// flag, or the writer sees the state, or both do and settle it by an exchange (take_filed_flag).
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+constexpr unsigned kStateByte = 6, kFlagByte = 7;
+#else
+constexpr unsigned kStateByte = 1, kFlagByte = 0;
+#endif
+constexpr std::uint64_t kFlagByteBits = std::uint64_t{0xff} << 56;
+static_assert(ledger::block_word0(0, BlockState::kFreed, ledger::Call::kMalloc, 0) >> 48 < 256);
+static_assert((ledger::flag_bits(ledger::kFlagFiled) & kFlagByteBits) != 0);
+
+// Where the system cannot make all threads pass a barrier, each free has one.
+bool frees_have_barriers = true;
+
+// Returns word 0 as it was, with the flags as they are after.
+std::uint64_t mark_freed(Block& block, std::uint64_t word0) {
+  auto* bytes = reinterpret_cast<unsigned char*>(&block.word[0]);
+  constexpr auto kFreed =
+      static_cast<unsigned char>(ledger::block_word0(0, BlockState::kFreed, ledger::Call::kMalloc, 0) >> 48);
+  __atomic_store_n(bytes + kStateByte, kFreed, __ATOMIC_RELEASE);
+  if (LEAKDIR_UNLIKELY(frees_have_barriers)) __atomic_thread_fence(__ATOMIC_SEQ_CST);
+  signal_fence();
+  const std::uint64_t flags = __atomic_load_n(bytes + kFlagByte, __ATOMIC_ACQUIRE);
+  return (word0 & ~kFlagByteBits) | flags << 56;
 }
 
 // ---- Free records ----
 //
-// Stacks of free records, one for each of a number of pools; a thread keeps to one. The head carries a count that
-// changes with every store, so that a record that went and came back meanwhile is noticed. The link takes the place of
-// the time in word 3: what else is known of a freed block stays, for a forked child that still has it (lifecycle.cc).
+// Each thread keeps some for itself. What it has too many of goes to a list that all share, in one piece, and who runs
+// out takes all of that list, keeps some and puts the rest back. The link takes the place of the time in word 3: what
+// else is known of a freed block stays, for a forked child that still has it (fork.cc).
 
-constexpr unsigned kPools = 64;
-struct alignas(64) Pool {
-  std::atomic<std::uint64_t> head{0};  // count << 32 | record, 0: empty
-};
-Pool pools[kPools];
-
-constexpr std::uint64_t next_head(std::uint64_t head, std::uint32_t record) {
-  return ((head >> 32) + 1) << 32 | record;
-}
+std::atomic<std::uint32_t> shared_list{0};
+std::atomic<std::uint32_t> epoch{1};  // of what threads keep: it counts no more when records were given back
 
 std::uint32_t link_of(std::uint32_t record) {
   return static_cast<std::uint32_t>(load_word(*ledger_file.block(record), 3));
@@ -66,102 +75,134 @@ void set_link(std::uint32_t record, std::uint32_t next) {
   store_word(block, 3, ledger::block_word(next, ledger::high16(load_word(block, 3))));
 }
 
-std::uint32_t pop(Pool& pool) {
-  std::uint64_t head = pool.head.load(std::memory_order_acquire);
-  for (;;) {
-    const std::uint32_t record = static_cast<std::uint32_t>(head);
-    if (record == 0) return 0;
-    // Somebody else may have it by now: then this is not a link, and the exchange fails.
-    const std::uint32_t next = link_of(record);
-    if (pool.head.compare_exchange_weak(head, next_head(head, next), std::memory_order_acquire)) return record;
-  }
-}
-
-void push(Pool& pool, std::uint32_t first, std::uint32_t last) {
-  std::uint64_t head = pool.head.load(std::memory_order_relaxed);
+void share(std::uint32_t first, std::uint32_t last) {
+  std::uint32_t head = shared_list.load(std::memory_order_relaxed);
   do {
-    set_link(last, static_cast<std::uint32_t>(head));
-  } while (!pool.head.compare_exchange_weak(head, next_head(head, first), std::memory_order_release));
+    set_link(last, head);
+  } while (!shared_list.compare_exchange_weak(head, first, std::memory_order_release));
 }
 
-// All that another pool has: blocks that one thread allocates and another one frees collect there.
-LEAKDIR_SLOW std::uint32_t steal(Pool& into) {
-  for (Pool& pool : pools) {
-    std::uint64_t head = pool.head.load(std::memory_order_relaxed);
-    if (&pool == &into || static_cast<std::uint32_t>(head) == 0) continue;
-    if (!pool.head.compare_exchange_strong(head, next_head(head, 0), std::memory_order_acquire)) continue;
-    const std::uint32_t first = static_cast<std::uint32_t>(head);
-    const std::uint32_t rest = link_of(first);
-    if (rest == 0) return first;
-    std::uint64_t own = into.head.load(std::memory_order_relaxed);
-    if (static_cast<std::uint32_t>(own) == 0 &&
-        into.head.compare_exchange_strong(own, next_head(own, rest), std::memory_order_release)) {
-      return first;
-    }
-    std::uint32_t last = rest;  // a thread of the same pool was faster: hang its records behind ours
-    while (link_of(last) != 0) last = link_of(last);
-    push(into, rest, last);
-    return first;
-  }
-  return 0;
-}
-
-LEAKDIR_SLOW std::uint32_t new_page(Pool& pool) {
-  const std::uint32_t first = ledger_file.take(ledger::Kind::kBlocks, ledger::kBlocksPerPage);
+// All of the list is taken at once, so nobody ever looks at a link that somebody else may change.
+std::uint32_t take_shared(FreeRecords* own) {
+  const std::uint32_t first = shared_list.exchange(0, std::memory_order_acquire);
   if (first == 0) return 0;
-  const std::uint32_t last = first + ledger::kBlocksPerPage - 2;
-  for (std::uint32_t i = first + 1; i < last; ++i) set_link(i, i + 1);
-  push(pool, first + 1, last);
+  std::uint32_t rest = link_of(first);
+  while (own != nullptr && rest != 0 && own->count < FreeRecords::kMost / 2) {
+    own->kept[own->count++] = rest;
+    rest = link_of(rest);
+  }
+  std::uint32_t none = 0;
+  if (rest == 0 || shared_list.compare_exchange_strong(none, rest, std::memory_order_release)) return first;
+  std::uint32_t last = rest;  // others were faster: theirs are hung behind ours
+  while (link_of(last) != 0) last = link_of(last);
+  share(rest, last);
   return first;
 }
 
-std::uint32_t take_record(Pool& pool) {
-  std::uint32_t record = pop(pool);
-  if (LEAKDIR_UNLIKELY(record == 0)) record = steal(pool);
-  if (LEAKDIR_UNLIKELY(record == 0)) record = new_page(pool);
-  return record;
+std::uint32_t take_new_page(FreeRecords* own) {
+  const std::uint32_t first = ledger_file.take(ledger::Kind::kBlocks, ledger::kBlocksPerPage);
+  if (first == 0) return 0;
+  const std::uint32_t end = first + ledger::kBlocksPerPage - 1;  // the page's mark is before `first`
+  if (own != nullptr) {
+    own->fresh = first + 1;
+    own->end_of_fresh = end;
+    return first;
+  }
+  for (std::uint32_t i = first + 1; i + 1 < end; ++i) set_link(i, i + 1);
+  share(first + 1, end - 1);
+  return first;
+}
+
+LEAKDIR_SLOW std::uint32_t take_record_slow(FreeRecords* own) {
+  const std::uint32_t now = epoch.load(std::memory_order_relaxed);
+  if (own != nullptr && own->epoch != now) *own = {now, 0, 0, 0, {}};
+  const std::uint32_t record = take_shared(own);
+  return record != 0 ? record : take_new_page(own);
+}
+
+std::uint32_t take_record(FreeRecords* own) {
+  if (LEAKDIR_LIKELY(own != nullptr && own->epoch == epoch.load(std::memory_order_relaxed))) {
+    if (LEAKDIR_LIKELY(own->count != 0)) return own->kept[--own->count];
+    if (LEAKDIR_LIKELY(own->fresh != own->end_of_fresh)) return own->fresh++;
+  }
+  return take_record_slow(own);
+}
+
+// The half that was freed first.
+LEAKDIR_SLOW void share_half(FreeRecords& own) {
+  constexpr std::uint32_t kHalf = FreeRecords::kMost / 2;
+  for (std::uint32_t i = 0; i + 1 < kHalf; ++i) set_link(own.kept[i], own.kept[i + 1]);
+  share(own.kept[0], own.kept[kHalf - 1]);
+  for (std::uint32_t i = kHalf; i < own.count; ++i) own.kept[i - kHalf] = own.kept[i];
+  own.count -= kHalf;
+}
+
+FreeRecords* records_of(ThreadScratch* scratch) { return scratch == nullptr ? nullptr : &scratch->free_records; }
+
+LEAKDIR_SLOW AddedBlock not_added() {
+  __atomic_fetch_add(&ledger_file.header()->dropped_blocks, 1, __ATOMIC_RELAXED);
+  return {};
+}
+
+// `number` is no longer in the index: its record is freed, and the caller's.
+TakenBlock end_of_block(std::uint32_t number, std::uint64_t word0) {
+  Block& record = *ledger_file.block(number);
+  TakenBlock taken = {number, {}};
+  for (unsigned i = 1; i < 4; ++i) taken.was.word[i] = load_word(record, i);
+  taken.was.word[0] = mark_freed(record, word0);
+  if (LEAKDIR_UNLIKELY((taken.was.word[0] & ledger::flag_bits(ledger::kFlagFiled)) != 0) && !take_filed_flag(number)) {
+    taken.was.word[0] &= ~ledger::flag_bits(ledger::kFlagFiled);
+  }
+  return taken;
 }
 
 }  // namespace
 
-bool add_live_block(const NewBlock& block, unsigned pool) {
-  const std::uint32_t index = take_record(pools[pool % kPools]);
-  if (LEAKDIR_UNLIKELY(index == 0)) {
-    __atomic_fetch_add(&ledger_file.header()->dropped_blocks, 1, __ATOMIC_RELAXED);
-    return false;
-  }
-  Block& record = *ledger_file.block(index);
+void open_live_table() { frees_have_barriers = !sys::can_order_all_threads(); }
+
+AddedBlock add_live_block(const NewBlock& block, ThreadScratch* scratch) {
+  AddressMap::Cell* cell = cells.find_or_make(block.address);
+  if (LEAKDIR_UNLIKELY(cell == nullptr)) return not_added();
+  const std::uint32_t number = take_record(records_of(scratch));
+  if (LEAKDIR_UNLIKELY(number == 0)) return not_added();
+  Block& record = *ledger_file.block(number);
   store_word(record, 0, ledger::block_word0(block.address, BlockState::kReserved, block.call, block.flags));
   store_word(record, 1, ledger::block_word(block.size_bytes, block.thread), __ATOMIC_RELEASE);
   store_word(record, 2, ledger::block_word(block.sequence, block.stack & 0xffff));
   store_word(record, 3, ledger::block_word(block.ticks, block.stack >> 16));
   store_word(record, 0, ledger::block_word0(block.address, BlockState::kLive, block.call, block.flags),
              __ATOMIC_RELEASE);
-  set_page_mark(index / ledger::kBlocksPerPage);
-  if (LEAKDIR_LIKELY(table_of(block.address).insert(address_hash(block.address), slot_word(block.address, index)))) {
+  set_page_mark(number / ledger::kBlocksPerPage);
+  const std::uint32_t replaced = cell->load(std::memory_order_relaxed);
+  cell->store(number, std::memory_order_release);
+  return {number, replaced};
+}
+
+// Whether the cell held `number` and was emptied by this call.
+bool empty_cell(AddressMap::Cell& cell, std::uint32_t number) {
+  // An exchange: where a faulty program frees a block twice at once, one of the two finds it. With one thread there is
+  // no such thing, and an exchange would make the processor wait for everything before it.
+  if (glibc::is_single_threaded()) {
+    cell.store(0, std::memory_order_relaxed);
     return true;
   }
-  store_word(record, 0, ledger::block_word0(block.address, BlockState::kFreed, block.call, 0), __ATOMIC_RELEASE);
-  reuse_block(index, pool);
-  __atomic_fetch_add(&ledger_file.header()->dropped_blocks, 1, __ATOMIC_RELAXED);
-  return false;
+  return cell.compare_exchange_strong(number, 0, std::memory_order_acquire);
 }
 
 TakenBlock take_live_block(std::uint64_t address) {
-  for (;;) {
-    Index::Slot* slot = find_slot(address);
-    if (slot == nullptr) return {};
-    std::uint64_t word = slot->load(std::memory_order_relaxed);
-    if (word >> 32 != slot_word(address, 0) >> 32 || !slot->compare_exchange_strong(word, 0)) continue;
-    const std::uint32_t index = static_cast<std::uint32_t>(word);
-    Block& record = *ledger_file.block(index);
-    TakenBlock taken = {index, {}};
-    for (unsigned i = 1; i < 4; ++i) taken.was.word[i] = load_word(record, i);
-    // An exchange, because the writer may set a flag at this very instant.
-    const std::uint64_t freed = ledger::block_word0(address, BlockState::kFreed, ledger::Call::kMalloc, 0);
-    taken.was.word[0] = __atomic_exchange_n(&record.word[0], freed, __ATOMIC_ACQ_REL);
-    return taken;
-  }
+  AddressMap::Cell* cell = cells.find(address);
+  if (LEAKDIR_UNLIKELY(cell == nullptr)) return {};
+  const std::uint32_t number = cell->load(std::memory_order_acquire);
+  if (number == 0) return {};
+  const std::uint64_t word0 = load_word(*ledger_file.block(number), 0, __ATOMIC_ACQUIRE);
+  if (LEAKDIR_UNLIKELY(ledger::block_address(word0) != address)) return {};
+  if (LEAKDIR_UNLIKELY(!empty_cell(*cell, number))) return {};
+  return end_of_block(number, word0);
+}
+
+TakenBlock take_replaced_block(std::uint32_t number) {
+  const std::uint64_t word0 = load_word(*ledger_file.block(number), 0, __ATOMIC_ACQUIRE);
+  return ledger::block_state(word0) == BlockState::kLive ? end_of_block(number, word0) : TakenBlock{};
 }
 
 void put_back_live_block(const TakenBlock& block) {
@@ -169,27 +210,55 @@ void put_back_live_block(const TakenBlock& block) {
   for (unsigned i = 1; i < 4; ++i) store_word(record, i, block.was.word[i]);
   store_word(record, 0, block.was.word[0], __ATOMIC_RELEASE);
   set_page_mark(block.index / ledger::kBlocksPerPage);
-  const std::uint64_t address = ledger::block_address(block.was.word[0]);
-  table_of(address).insert(address_hash(address), slot_word(address, block.index));
+  cells.find(ledger::block_address(block.was.word[0]))->store(block.index, std::memory_order_release);
 }
 
-void reuse_block(std::uint32_t index, unsigned pool) { push(pools[pool % kPools], index, index); }
+void reuse_block(std::uint32_t number, ThreadScratch* scratch) {
+  FreeRecords* own = records_of(scratch);
+  if (LEAKDIR_UNLIKELY(own == nullptr || own->epoch != epoch.load(std::memory_order_relaxed))) {
+    return share(number, number);
+  }
+  if (LEAKDIR_UNLIKELY(own->count == FreeRecords::kMost)) share_half(*own);
+  own->kept[own->count++] = number;
+}
+
+bool take_filed_flag(std::uint32_t number) {
+  std::uint64_t* word0 = &ledger_file.block(number)->word[0];
+  std::uint64_t seen = __atomic_load_n(word0, __ATOMIC_ACQUIRE);
+  while (ledger::block_state(seen) == BlockState::kFreed && (seen & ledger::flag_bits(ledger::kFlagFiled)) != 0) {
+    const std::uint64_t wanted = seen & ~ledger::flag_bits(ledger::kFlagFiled);
+    if (__atomic_compare_exchange_n(word0, &seen, wanted, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) return true;
+  }
+  return false;
+}
+
+void hook_barrier() {
+  if (LEAKDIR_UNLIKELY(frees_have_barriers)) __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+void order_all_hooks() {
+  if (frees_have_barriers || sys::order_all_threads()) return;
+  // Taken away meanwhile (a filter of system calls). From now on each free has its own; those that are under way have
+  // a while to end.
+  frees_have_barriers = true;
+  const std::uint32_t never = 0;
+  sys::wait_on(&never, 0, 1000000);
+}
 
 void forget_inherited_block(std::uint64_t address) {
   // The parent goes on with the records, so they say nothing about this address any more: the index alone decides.
-  const std::uint64_t tag = slot_word(address, 0);
-  Index::Slot* slot = table_of(address).find(
-      address_hash(address), [&](std::uint64_t word) { return (word & ~std::uint64_t{0xffffffff}) == tag; });
-  if (slot != nullptr) slot->store(0, std::memory_order_relaxed);
+  AddressMap::Cell* cell = cells.find(address);
+  if (cell != nullptr && cell->load(std::memory_order_relaxed) != 0) cell->store(0, std::memory_order_relaxed);
 }
 
 std::uint32_t find_live_block(std::uint64_t address) {
-  const Index::Slot* slot = find_slot(address);
-  return slot == nullptr ? 0 : static_cast<std::uint32_t>(slot->load(std::memory_order_relaxed));
+  const AddressMap::Cell* cell = cells.find(address);
+  const std::uint32_t number = cell == nullptr ? 0 : cell->load(std::memory_order_acquire);
+  return number != 0 && ledger::block_address(load_word(*ledger_file.block(number), 0)) == address ? number : 0;
 }
 
-bool set_block_flags(std::uint32_t index, std::uint64_t word0_seen, unsigned set, unsigned clear) {
-  std::uint64_t* word0 = &ledger_file.block(index)->word[0];
+bool set_block_flags(std::uint32_t number, std::uint64_t word0_seen, unsigned set, unsigned clear) {
+  std::uint64_t* word0 = &ledger_file.block(number)->word[0];
   std::uint64_t seen = word0_seen;
   for (;;) {
     if (ledger::block_state(seen) != BlockState::kLive ||
@@ -223,11 +292,8 @@ LEAKDIR_SLOW std::uint32_t find_freed_block(std::uint64_t address) {
 std::uint32_t block_records() { return ledger_file.used(ledger::Kind::kBlocks); }
 
 void give_back_free_records() {
-  for (Pool& pool : pools) {
-    std::uint64_t head = pool.head.load(std::memory_order_relaxed);
-    while (!pool.head.compare_exchange_weak(head, next_head(head, 0))) {
-    }
-  }
+  shared_list.store(0, std::memory_order_relaxed);
+  epoch.fetch_add(1, std::memory_order_seq_cst);
   ledger_file.trim([](std::uint32_t page) {
     const std::uint32_t first = page * ledger::kBlocksPerPage;
     for (std::uint32_t i = first + 1; i < first + ledger::kBlocksPerPage; ++i) {
@@ -250,17 +316,15 @@ void set_page_mark(std::uint32_t page) {
 }
 
 void for_each_indexed(void (*visit)(std::uint64_t, std::uint32_t, void*), void* context) {
-  for (Index& table : tables) {
-    table.for_each([&](Index::Slot& slot) {
-      const std::uint64_t word = slot.load(std::memory_order_relaxed);
-      visit(word >> 32, static_cast<std::uint32_t>(word), context);
-    });
-  }
+  cells.for_each([&](std::uint64_t stretch, AddressMap::Cell& cell) {
+    visit(stretch, cell.load(std::memory_order_relaxed), context);
+  });
 }
 
 void clear_live_table() {
-  for (Index& table : tables) table.clear();
-  for (Pool& pool : pools) pool.head.store(0, std::memory_order_relaxed);
+  cells.clear();
+  shared_list.store(0, std::memory_order_relaxed);
+  epoch.fetch_add(1, std::memory_order_relaxed);
 }
 
 }  // namespace leakdir

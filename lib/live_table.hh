@@ -2,9 +2,9 @@
 //
 // Which blocks are live: the records in the ledger, and the index in private memory that finds a block by its address.
 //
-// Lock-free: threads that touch different blocks share no lock, and a signal handler may interrupt any function here
-// and call it again. An address belongs to one caller at a time (it has it from malloc, or hands it to free); where a
-// faulty program frees a block twice at once, exactly one of the two finds it.
+// Threads that touch different blocks share nothing, not even a word that they exchange with; a signal handler may
+// interrupt any function here and call it again. An address belongs to one caller at a time (it has it from malloc, or
+// hands it to free); where a faulty program frees a block twice at once, exactly one of the two finds it.
 
 #pragma once
 
@@ -32,14 +32,36 @@ struct TakenBlock {
   ledger::Block was;
 };
 
-// Makes the block live. False when there was no room: it is not recorded, and counted.
-bool add_live_block(const NewBlock& block, unsigned pool);
+struct AddedBlock {
+  std::uint32_t index;     // of its record; 0: there was no room, and that is counted
+  std::uint32_t replaced;  // a record that the index had for this place; 0: none, as it should be
+};
+
+// At start, and again in a forked child.
+void open_live_table();
+
+// Makes the block live. `scratch` is the thread's; null in a nested call, and where the thread has none.
+AddedBlock add_live_block(const NewBlock& block, ThreadScratch* scratch);
 
 // Takes the block at `address` out of the index and marks its record freed. The record is still the caller's: it must
-// either put it back (put_back_live_block) or give it up (reuse_block).
+// either put it back (put_back_live_block) or give it up (reuse_block). If kFlagFiled is among its flags, its file is
+// the caller's to remove, and nobody else's.
 TakenBlock take_live_block(std::uint64_t address);
 void put_back_live_block(const TakenBlock& block);
-void reuse_block(std::uint32_t index, unsigned pool);
+void reuse_block(std::uint32_t index, ThreadScratch* scratch);
+
+// The same for AddedBlock::replaced: it was freed in a way that passed by the hooks.
+TakenBlock take_replaced_block(std::uint32_t index);
+
+// For the writer, which sets kFlagFiled of blocks that other threads free meanwhile. After it has set flags it calls
+// order_all_hooks() (a system call): of each of these blocks that is live after that, free finds the flag. Of each that
+// is freed, who gets true from take_filed_flag() has its file to remove.
+void order_all_hooks();
+bool take_filed_flag(std::uint32_t index);
+
+// In a hook, between a store that the helper thread looks for and a load of what that stores before it looks; the
+// helper's side is order_all_hooks().
+void hook_barrier();
 
 // Of a forked child that has no ledger of its own yet: forgets the address and leaves the parent's record alone.
 void forget_inherited_block(std::uint64_t address);
@@ -68,9 +90,10 @@ void give_back_free_records();
 bool take_page_mark(std::uint32_t page);
 void set_page_mark(std::uint32_t page);
 
-// For a forked child: calls `visit(address, record index in the parent's ledger)` for each block that was live at the
-// fork, then clear_live_table() before its own ledger takes them in again.
-void for_each_indexed(void (*visit)(std::uint64_t low_address_bits, std::uint32_t index, void* context), void* context);
+// For a forked child: calls `visit` for each block that was live at the fork, with an address that shares its cell
+// (AddressMap::share) and its record in the parent's ledger. Then clear_live_table(), before its own ledger takes them
+// in again.
+void for_each_indexed(void (*visit)(std::uint64_t near, std::uint32_t index, void* context), void* context);
 void clear_live_table();
 
 }  // namespace leakdir

@@ -5,7 +5,7 @@
 // a look-up asks the levels one after the other, a cache line each. Slots are words that the caller gives a meaning; 0
 // is free. The memory comes from mmap and is never given back (clear() empties it).
 //
-// Both indexes of the object are made of it: address -> block (live_table.cc), (parent, pc) -> node (stack_table.cc).
+// The index of nodes is made of it: (parent, pc) -> node (stack_table.cc).
 
 #pragma once
 

@@ -12,15 +12,18 @@
 #include <atomic>
 #include <cstdint>
 
+#include "base.hh"
+
 namespace leakdir {
 
+// In this order: in the phases from kPaused on an allocation is nothing to us.
 enum class Phase : std::uint32_t {
-  kForked = 0,  // a child that has not allocated yet: the ledger is still the parent's
-  kEarly = 1,   // before start-up: blocks are noted in a small table
-  kOff = 2,     // enabled=0, or nothing can be recorded: forward, do nothing
-  kPaused = 3,  // allocations are not recorded, frees of recorded blocks are
-  kRecording = 4,
-  kSwitching = 5,  // a forked child that is making its own ledger
+  kForked = 0,     // a child that has not allocated yet: the ledger is still the parent's
+  kEarly = 1,      // before start-up: blocks are noted in a small table
+  kSwitching = 2,  // a forked child that is making its own ledger
+  kRecording = 3,
+  kPaused = 4,  // allocations are not recorded, frees of recorded blocks are
+  kOff = 5,     // enabled=0, or nothing can be recorded: forward, do nothing
 };
 
 struct Process {
@@ -36,8 +39,8 @@ struct Process {
   std::atomic<std::uint32_t> helper_idle;
 };
 
-extern Process early_process;
-extern Process* process;
+LEAKDIR_OURS extern Process early_process;
+LEAKDIR_OURS extern Process* process;
 
 inline Phase phase() { return static_cast<Phase>(process->phase.load(std::memory_order_relaxed)); }
 inline void set_phase(Phase phase) {
@@ -48,7 +51,7 @@ inline void set_phase(Phase phase) {
 void wipe_process();
 
 // Which process the per-thread state belongs to: its pid, set at start and again in a forked child.
-extern std::uint32_t process_generation;
+LEAKDIR_OURS extern std::uint32_t process_generation;
 
 // A lock that a nested call may find taken by its own thread: so it is only ever tried, a bounded number of times.
 class TryLock {

@@ -12,6 +12,7 @@
 #include "ledger_file.hh"
 #include "modules.hh"
 #include "report.hh"
+#include "scratch.hh"
 #include "stack_table.hh"
 
 namespace leakdir {
@@ -56,11 +57,13 @@ struct Walk {
   bool is_truncated;
 };
 
-Walk walk_with_boost(std::uintptr_t* into, unsigned most, std::uintptr_t caller) {
+LEAKDIR_SLOW void walk_with_boost(Walk& walk, std::uintptr_t* into, unsigned most, std::uintptr_t caller) {
+  const int saved = errno;
   const unsigned count = boost_frames(into, most);
+  errno = saved;
   unsigned ours = 0;
   while (ours < count && into[ours] != caller) ++ours;
-  return {into + ours, count - ours, 0, false, count == most};
+  walk = {into + ours, count - ours, 0, false, count == most};
 }
 
 // Frames of our own that lie between the hook and Boost's first frame.
@@ -79,64 +82,96 @@ LEAKDIR_SLOW void compare_with_boost(const Walk& fast, unsigned most, std::uintp
   ::abort();
 }
 
-Walk walk(ThreadScratch& scratch, Caller caller, unsigned depth) {
+// (Into the caller's Walk: one that is handed back by value is copied in pieces of another size than it was stored in,
+// and the processor waits for that.)
+inline void walk_stack(Walk& walk, ThreadScratch& scratch, Caller caller, unsigned depth) {
   const unsigned most = depth + kMostNewFrames < kFastWalkMaxFrames ? depth + kMostNewFrames : kFastWalkMaxFrames;
   if (LEAKDIR_LIKELY(unwind_way == Unwind::kFast || unwind_way == Unwind::kCompare) && caller.frame != nullptr) {
     const auto* frame = static_cast<const std::uintptr_t*>(caller.frame);
     const WalkStart start = {caller.pc, reinterpret_cast<std::uintptr_t>(frame + 2), frame[0]};
-    Walk fast = {scratch.frames, 0, 0, true, false};
-    const int count = fast_walk(scratch.walk, start, scratch.frames, most, &fast.reused, &fast.is_truncated);
+    const int count = fast_walk(scratch.walk, start, scratch.frames, most, &walk.reused, &walk.is_truncated);
     if (LEAKDIR_LIKELY(count != kCannot)) {
-      fast.count = static_cast<unsigned>(count);
-      if (LEAKDIR_UNLIKELY(unwind_way == Unwind::kCompare)) compare_with_boost(fast, most, caller.pc);
-      return fast;
+      walk.frames = scratch.frames;
+      walk.count = static_cast<unsigned>(count);
+      walk.is_fast = true;
+      if (LEAKDIR_UNLIKELY(unwind_way == Unwind::kCompare)) compare_with_boost(walk, most, caller.pc);
+      return;
     }
   }
   const unsigned room = most + kMostOwnFrames < ThreadScratch::kFrames ? most + kMostOwnFrames : ThreadScratch::kFrames;
-  return walk_with_boost(scratch.frames, room, caller.pc);
+  walk_with_boost(walk, scratch.frames, room, caller.pc);
 }
 
 // How many of the innermost frames are operator new: that is what the user called, then.
-unsigned new_frames(const Walk& walk, Call& call, const ReentryGuard& guard) {
+LEAKDIR_SLOW unsigned new_frames(const Walk& walk, const ReentryGuard& guard) {
   unsigned i = 0;
-  for (; i < kMostNewFrames && i + 1 < walk.count; ++i) {
-    if (LEAKDIR_LIKELY(function_kind(walk.frames[i], guard) != FunctionKind::kNew)) break;
-    call = Call::kNew;
-  }
+  while (i < kMostNewFrames && i + 1 < walk.count && function_kind(walk.frames[i], guard) == FunctionKind::kNew) ++i;
   return i;
 }
 
-// The node of frames [first, last) of the walk. Nodes of outer frames that are the same as last time are taken from
-// then; frames beyond `last` are dropped.
-std::uint32_t node_of(ThreadScratch& scratch, const Walk& walk, unsigned first, unsigned last,
-                      const ReentryGuard& guard) {
+// The node of (parent, pc), from the thread's own cache where it can.
+std::uint32_t node_beside(ThreadScratch& scratch, std::uint32_t parent, std::uintptr_t pc, const ReentryGuard& guard) {
+  ThreadScratch::KnownNode& known = scratch.known_nodes[ThreadScratch::place_of_node(parent, pc)];
+  if (LEAKDIR_LIKELY(known.pc == pc && known.parent == parent && known.node != 0)) return known.node;
+  const std::uint32_t node = stack_node(parent, pc, guard);
+  known.node = 0;  // a handler may leave by longjmp in between
+  signal_fence();
+  known.pc = pc;
+  known.parent = parent;
+  signal_fence();
+  known.node = node;
+  return node;
+}
+
+constexpr unsigned kNotAFastWalk = ~0u;
+
+// The node of frames [first, last) of the walk; frames beyond `last` are dropped. What the stack has in common with the
+// last one, from the outermost frame inwards, has the same nodes.
+inline std::uint32_t node_of(ThreadScratch& scratch, const Walk& walk, unsigned first, unsigned last,
+                             const ReentryGuard& guard) {
+  const std::uintptr_t* const end = walk.frames + last;
+  const unsigned count = last - first;
   const unsigned dropped = walk.count - last;
   const std::uint32_t epoch = stack_epoch();
   unsigned known = 0;
-  if (walk.is_fast && scratch.nodes_dropped == dropped && scratch.nodes_epoch == epoch && walk.reused > dropped) {
-    known = walk.reused - dropped;
-    if (known > scratch.nodes_known) known = scratch.nodes_known;
-    if (known > last - first) known = last - first;
+  if (LEAKDIR_UNLIKELY(scratch.nodes_epoch != epoch)) {
+    for (ThreadScratch::KnownNode& node : scratch.known_nodes) node.node = 0;
+  } else {
+    const unsigned most = scratch.nodes_known < count ? scratch.nodes_known : count;
+    // The walk knows of some without a look.
+    if (scratch.nodes_dropped == dropped && walk.reused > dropped) known = walk.reused - dropped;
+    if (known > most) known = most;
+    while (known < most && scratch.node_pcs[known] == end[-1 - static_cast<int>(known)]) ++known;
   }
   std::uint32_t node = known == 0 ? 0 : scratch.nodes[known - 1];
-  for (unsigned i = last - known; i > first; --i) {
-    node = stack_node(node, walk.frames[i - 1], guard);
-    if (LEAKDIR_UNLIKELY(node == 0)) {  // no room: half a stack would mislead
-      scratch.nodes_known = 0;
-      return 0;
-    }
-    scratch.nodes[last - i] = node;
-  }
-  if (walk.is_fast) {
-    scratch.nodes_known = last - first;
-    scratch.nodes_dropped = dropped;
-    scratch.nodes_epoch = epoch;
+  scratch.nodes_known = known;
+  scratch.nodes_dropped = walk.is_fast ? dropped : kNotAFastWalk;
+  scratch.nodes_epoch = epoch;
+  for (; known < count; ++known) {
+    const std::uintptr_t pc = end[-1 - static_cast<int>(known)];
+    node = node_beside(scratch, node, pc, guard);
+    if (LEAKDIR_UNLIKELY(node == 0)) return 0;  // no room: half a stack would mislead
+    scratch.nodes[known] = node;
+    scratch.node_pcs[known] = pc;
+    scratch.nodes_known = known + 1;
   }
   return node;
 }
 
-unsigned libc_flag(std::uint32_t stack) {
-  return stack != 0 && (ledger_file.node(stack)->line & ledger::kNodeLibc) != 0 ? ledger::kFlagLibc : 0;
+// What is known of a whole stack from its innermost frame.
+Captured captured(std::uint32_t node, Call call, bool is_cut) {
+  unsigned flags = is_cut ? ledger::kFlagTruncated : 0;
+  if (LEAKDIR_LIKELY(node != 0)) {
+    std::uint32_t line = ledger_file.node(node)->line;
+    // operator new itself is left out.
+    while (LEAKDIR_UNLIKELY((line & ledger::kNodeNew) != 0) && ledger_file.node(node)->parent != 0) {
+      call = Call::kNew;
+      node = ledger_file.node(node)->parent;
+      line = ledger_file.node(node)->line;
+    }
+    if (LEAKDIR_UNLIKELY((line & ledger::kNodeLibc) != 0)) flags |= ledger::kFlagLibc;
+  }
+  return {node, call, flags};
 }
 
 }  // namespace
@@ -152,20 +187,22 @@ Captured capture_stack(ThreadState& thread, Caller caller, Call call, const Reen
   unsigned depth = frames_kept;
   if (LEAKDIR_UNLIKELY(unwind_way == Unwind::kCaller)) {
     if (function_kind(caller.pc, guard) != FunctionKind::kNew) {
-      const std::uint32_t stack = stack_node(0, caller.pc, guard);
-      return {stack, call, libc_flag(stack)};
+      return captured(stack_node(0, caller.pc, guard), call, false);
     }
     depth = 1;
   }
-  const int saved = errno;
-  const Walk stack = walk(*thread.scratch, caller, depth);
-  errno = saved;
-  if (LEAKDIR_UNLIKELY(stack.count == 0)) return {stack_node(0, caller.pc, guard), call, 0};
-  const unsigned first = new_frames(stack, call, guard);
-  const unsigned last = stack.count - first > depth ? first + depth : stack.count;
+  Walk stack;
+  walk_stack(stack, *thread.scratch, caller, depth);
+  if (LEAKDIR_UNLIKELY(stack.count == 0)) return captured(stack_node(0, caller.pc, guard), call, false);
+  // Most stacks are kept whole. Else `depth` counts from the caller of operator new on.
+  unsigned first = 0, last = stack.count;
+  if (LEAKDIR_UNLIKELY(stack.count > depth)) {
+    first = new_frames(stack, guard);
+    if (first != 0) call = Call::kNew;
+    if (stack.count - first > depth) last = first + depth;
+  }
   const bool is_cut = (last != stack.count || stack.is_truncated) && unwind_way != Unwind::kCaller;
-  const std::uint32_t node = node_of(*thread.scratch, stack, first, last, guard);
-  return {node, call, (is_cut ? ledger::kFlagTruncated : 0) | libc_flag(node)};
+  return captured(node_of(*thread.scratch, stack, first, last, guard), call, is_cut);
 }
 
 void prime_unwinder(const ReentryGuard& guard) {

@@ -7,30 +7,14 @@
 
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 
 #include "base.hh"
-#include "fast_walk.hh"
 #include "guard.hh"
 #include "ledger.hh"
 #include "options.hh"
 
 namespace leakdir {
-
-// What one thread needs to capture stacks and to write records: too much for a small stack, so it lies apart.
-struct ThreadScratch {
-  static constexpr unsigned kFrames = 128 + 16;  // the deepest stack, our own frames and operator new
-  std::uintptr_t frames[kFrames];
-  FastWalkState walk;
-  // Nodes of the last stack that the fast walk gave, from the outermost frame inwards: where the walk says that the
-  // outer frames are the same, so are their nodes.
-  std::uint32_t nodes[kFrames];
-  unsigned nodes_known;    // 0: none
-  unsigned nodes_dropped;  // outermost frames that were beyond `depth`: nodes[] begins after them
-  std::uint32_t nodes_epoch;
-  char record[24 << 10];  // the text of a record
-};
 
 struct Captured {
   std::uint32_t stack;  // node of the innermost frame of the user's; 0: no room

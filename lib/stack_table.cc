@@ -50,7 +50,9 @@ LEAKDIR_SLOW std::uint32_t add_frame(std::uint64_t hash, std::uint32_t parent, s
   }
   std::uint32_t line = 0;
   if (parent != 0) line = ledger_file.node(parent)->line & ledger::kNodeLibc;
-  if (function_kind(pc, guard) == FunctionKind::kLibcKeeper) line = ledger::kNodeLibc;
+  const FunctionKind kind = function_kind(pc, guard);
+  if (kind == FunctionKind::kLibcKeeper) line = ledger::kNodeLibc;
+  if (kind == FunctionKind::kNew) line |= ledger::kNodeNew;
   return add(hash, {ledger::block_word(pc, module_of(pc, guard)), parent, line});
 }
 

@@ -202,6 +202,26 @@ void set_signal_mask(const std::uint64_t* set, std::uint64_t* old) {
 
 void yield() { call(SYS_sched_yield); }
 
+// linux/membarrier.h, which older systems lack.
+constexpr long kPrivateExpedited = 1 << 3;
+constexpr long kRegisterPrivateExpedited = 1 << 4;
+
+bool can_order_all_threads() {
+#ifdef SYS_membarrier
+  return call(SYS_membarrier, kRegisterPrivateExpedited, 0) == 0;
+#else
+  return false;
+#endif
+}
+
+bool order_all_threads() {
+#ifdef SYS_membarrier
+  return call(SYS_membarrier, kPrivateExpedited, 0) == 0;
+#else
+  return false;
+#endif
+}
+
 int wait_on(const volatile std::uint32_t* word, std::uint32_t while_equal, std::uint64_t timeout_ns) {
   timespec timeout = {static_cast<time_t>(timeout_ns / 1000000000), static_cast<long>(timeout_ns % 1000000000)};
   return static_cast<int>(

@@ -69,6 +69,10 @@ int signal_process(int pid, int signal);
 bool thread_is_alive(int pid, int tid);
 void set_signal_mask(const std::uint64_t* set, std::uint64_t* old);
 void yield();
+// Makes each running thread of the process pass a full memory barrier (membarrier, Linux 4.14); false when it cannot be
+// had. Must have been asked for once in the process.
+bool can_order_all_threads();
+bool order_all_threads();
 int wait_on(const volatile std::uint32_t* word, std::uint32_t while_equal, std::uint64_t timeout_ns);  // futex
 void wake(const volatile std::uint32_t* word);
 [[noreturn]] void exit_process(int status);

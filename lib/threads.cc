@@ -5,7 +5,7 @@
 
 #include "helper.hh"
 #include "ledger_file.hh"
-#include "stack.hh"
+#include "scratch.hh"
 #include "sys.hh"
 
 namespace leakdir {
@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::uint32_t kMostThreads = 16384;  // records; beyond that, records of ended threads are used again
 constexpr std::uint64_t kBatch = 64;
-constexpr unsigned kPools = 64;
 
 std::atomic<std::uint32_t> sequence_epoch{1};
 std::atomic<std::uint32_t> oldest_record{1};
@@ -74,7 +73,6 @@ LEAKDIR_SLOW void enter_thread(ThreadState& thread, const ReentryGuard&) {
   const int pid = sys::pid();
   const auto tid = static_cast<std::uint32_t>(sys::tid());
   thread.index = static_cast<std::uint16_t>(take_thread_record(tid, pid));
-  thread.pool = static_cast<std::uint16_t>(thread.index % kPools);
   thread.next_sequence = thread.end_sequence = 0;
   thread.scratch = take_scratch(tid, pid);
   if (thread.index != 0) {

@@ -2,6 +2,7 @@
 #include "tracker.hh"
 
 #include <atomic>
+#include <cstddef>
 
 #include "bad_free.hh"
 #include "clock.hh"
@@ -72,7 +73,14 @@ LEAKDIR_SLOW void record_nested(const void* block, std::size_t size, Call call, 
   const unsigned own = thread.own_allocations ? ledger::kFlagLibc : 0;
   const NewBlock live = {address_of(block), size,         single_sequence(), now_ticks(),
                          captured.stack,    thread.index, captured.call,     captured.flags | own};
-  if (!add_live_block(live, thread.pool)) pass_unrecorded(block);
+  const AddedBlock added = add_live_block(live, nullptr);
+  if (added.index == 0) pass_unrecorded(block);
+}
+
+// The index had another block in this place: it must have gone in a way that passed by the hooks.
+LEAKDIR_SLOW void forget_replaced(std::uint32_t index, ThreadState& thread) {
+  const TakenBlock taken = take_replaced_block(index);
+  if (taken.index != 0) block_is_gone(taken, thread.scratch);
 }
 
 void count_allocation(const ThreadState& thread) {
@@ -93,8 +101,10 @@ void record(const void* block, std::size_t size, Call call, Caller caller, Threa
   }
   const NewBlock live = {address_of(block), size,         next_sequence(thread), now_ticks(),
                          captured.stack,    thread.index, captured.call,         captured.flags};
-  if (LEAKDIR_UNLIKELY(!add_live_block(live, thread.pool))) return pass_unrecorded(block);
-  if (is_listed(captured.flags)) block_became_live(address_of(block), thread, guard);
+  const AddedBlock added = add_live_block(live, thread.scratch);
+  if (LEAKDIR_UNLIKELY(added.index == 0)) return pass_unrecorded(block);
+  if (LEAKDIR_UNLIKELY(added.replaced != 0)) forget_replaced(added.replaced, thread);
+  if (is_listed(captured.flags)) block_became_live(added.index, thread, guard);
 }
 
 // Phases in which allocations are not simply recorded. True: it shall be recorded after all.
@@ -105,12 +115,10 @@ LEAKDIR_SLOW bool allocated_in_other_phase(const void* block, std::size_t size, 
       return false;
     case Phase::kForked:
       return start_in_child();
-    case Phase::kPaused:
-      some_blocks_are_unknown();
-      return false;
     case Phase::kSwitching:
       pass_unrecorded(block);
       return false;
+    case Phase::kPaused:
     case Phase::kOff:
       return false;
     case Phase::kRecording:
@@ -146,6 +154,11 @@ LEAKDIR_SLOW bool freed_in_other_phase(const void* block) {
   return true;
 }
 
+// While paused: not recorded, and nothing to be said about it.
+bool is_unknown(const void* block) {
+  return find_live_block(address_of(block)) == 0 && address_of(block) % alignof(std::max_align_t) == 0;
+}
+
 bool is_usual(Phase now) { return now == Phase::kRecording; }
 
 }  // namespace
@@ -160,7 +173,9 @@ void block_allocated(void* block, std::size_t size, Call call, Caller caller) {
 }
 
 bool block_freed(void* block, Caller caller) {
-  if (LEAKDIR_UNLIKELY(!is_usual(phase())) && freed_in_other_phase(block)) return true;
+  if (LEAKDIR_UNLIKELY(!is_usual(phase()))) {
+    if (phase() == Phase::kPaused ? is_unknown(block) : freed_in_other_phase(block)) return true;
+  }
   ThreadState& thread = thread_state;
   if (LEAKDIR_UNLIKELY(thread.dry_run)) {
     mark_own(block);
@@ -176,7 +191,7 @@ bool block_freed(void* block, Caller caller) {
   const TakenBlock taken = take_live_block(address);
   if (LEAKDIR_LIKELY(taken.index != 0)) {
     remember_free(address, {ledger::block_stack(taken.was.word[2], taken.was.word[3]), caller.pc});
-    block_is_gone(taken, thread);
+    block_is_gone(taken, nested ? nullptr : thread.scratch);
     return true;
   }
   return nested || !is_bad_free(address, false, caller, thread, guard);
@@ -197,12 +212,13 @@ SetAside begin_resize(void* block, Caller caller) {
 void finish_resize(const SetAside& old, void* block, std::size_t size, Call call, Caller caller) {
   if (old.recorded) {
     ThreadState& thread = thread_state;
+    const bool nested = thread.busy != 0;
     const ReentryGuard guard(thread);
     const std::uint64_t old_address = ledger::block_address(old.was.word[0]);
     if (old_address != address_of(block)) {
       remember_free(old_address, {ledger::block_stack(old.was.word[2], old.was.word[3]), caller.pc});
     }
-    block_is_gone({old.index, old.was}, thread);
+    block_is_gone({old.index, old.was}, nested ? nullptr : thread.scratch);
   }
   if (block != nullptr) block_allocated(block, size, call, caller);
 }
@@ -214,7 +230,7 @@ void undo_resize(const SetAside& old) {
   put_back_live_block({old.index, old.was});
   if (is_listed(ledger::block_flags(old.was.word[0])) &&
       (ledger::block_flags(old.was.word[0]) & ledger::kFlagFiled) == 0) {
-    block_became_live(ledger::block_address(old.was.word[0]), thread, guard);
+    block_became_live(old.index, thread, guard);
   }
 }
 
@@ -239,7 +255,7 @@ void import_early_blocks() {
                            thread.index,
                            early.call,
                            captured.flags | ledger::kFlagLibc};
-    if (!add_live_block(live, thread.pool)) some_blocks_are_unknown();
+    if (add_live_block(live, thread.scratch).index == 0) some_blocks_are_unknown();
   }
 }
 
@@ -256,7 +272,7 @@ void inherit_block(const ledger::Block& block) {
                          static_cast<std::uint16_t>(ledger::high16(block.word[1])),
                          static_cast<Call>(ledger::block_call(block.word[0])),
                          flags};
-  if (!add_live_block(live, thread.pool)) some_blocks_are_unknown();
+  if (add_live_block(live, thread.scratch).index == 0) some_blocks_are_unknown();
 }
 
 std::uint64_t mark_sequence() { return end_sequence_batches(); }

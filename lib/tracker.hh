@@ -31,7 +31,8 @@ SetAside begin_resize(void* block, Caller caller);
 void finish_resize(const SetAside& old, void* block, std::size_t size, ledger::Call call, Caller caller);
 void undo_resize(const SetAside& old);
 
-// Whether there is anything to tell at all.
+// Whether there is anything to tell at all: of what is allocated, and of what is freed.
+inline bool is_recording() { return LEAKDIR_LIKELY(phase() < Phase::kPaused); }
 inline bool is_watching() { return LEAKDIR_LIKELY(phase() != Phase::kOff); }
 
 void configure_tracker(const Options& options);

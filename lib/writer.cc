@@ -15,7 +15,7 @@
 #include "record_file.hh"
 #include "render.hh"
 #include "report.hh"
-#include "stack.hh"
+#include "scratch.hh"
 #include "sys.hh"
 
 namespace leakdir {
@@ -78,50 +78,81 @@ bool hand_over_to_helper(RecordFolder folder) {
   return true;
 }
 
-// Makes the file of a block that was live when `block` was read. False when it could not be made for now.
-bool make_file(RecordFolder folder, std::uint32_t index, const Block& block, char* buffer, std::size_t bytes) {
-  if (!take_file_place()) return false;
+enum class Outcome { kMade, kNotNow, kGivenUp };
+
+// Makes the file of a block that was live when `block` was read, and marks the block.
+Outcome make_file(RecordFolder folder, std::uint32_t index, const Block& block, char* buffer, std::size_t bytes) {
+  if (!take_file_place()) return Outcome::kNotNow;
   Text text(buffer, bytes);
   render_block(text, block);
   const std::uint64_t address = ledger::block_address(block.word[0]);
   const int error = create_record(folder, address, kRecordSuffix, text.data(), text.size());
   if (error != 0) {
     files.fetch_sub(1, std::memory_order_relaxed);
-    if (hand_over_to_helper(folder)) return false;
+    if (hand_over_to_helper(folder)) return Outcome::kNotNow;
     __atomic_fetch_add(&ledger_file.header()->write_errors, 1, __ATOMIC_RELAXED);
     report::cannot_write_record(record_dir_shown(), error);
-    return true;  // said and counted; not tried again at every look
+    return Outcome::kGivenUp;  // said and counted; not tried again at every look
   }
   // Freed meanwhile: nobody else knows of the file. Freed and the same record used again for the same address: the mark
   // would stick to another block, so the file goes and the next look makes the right one.
   if (!set_block_flags(index, block.word[0], ledger::kFlagFiled, 0)) {
     remove_file(folder, address);
-  } else if (!is_same(index, block)) {
-    if (set_block_flags(index, block.word[0] | ledger::flag_bits(ledger::kFlagFiled), 0, ledger::kFlagFiled)) {
-      remove_file(folder, address);
-    }
-    return false;
+    return Outcome::kGivenUp;
   }
-  return true;
+  if (is_same(index, block)) return Outcome::kMade;
+  if (set_block_flags(index, block.word[0] | ledger::flag_bits(ledger::kFlagFiled), 0, ledger::kFlagFiled)) {
+    remove_file(folder, address);
+  }
+  return Outcome::kNotNow;
+}
+
+// Removes the file of a block that is no more. The address may be live again, with a file of its own that was made over
+// this one.
+void remove_old_file(RecordFolder folder, std::uint64_t address) {
+  const std::uint32_t live = find_live_block(address);
+  const bool has_new_file = live != 0 && (ledger::block_flags(snapshot(live).word[0]) & ledger::kFlagFiled) != 0;
+  if (has_new_file) {
+    files.fetch_sub(1, std::memory_order_relaxed);
+  } else {
+    remove_file(folder, address);
+  }
 }
 
 void remove_files_of_gone_blocks(RecordFolder folder) {
   std::uint32_t index = gone_blocks.exchange(0, std::memory_order_acquire);
   while (index != 0) {
     const Block block = snapshot(index);
-    const std::uint64_t address = ledger::block_address(block.word[0]);
     const std::uint32_t next = static_cast<std::uint32_t>(block.word[3]);
-    // The address may be live again, with a file of its own that was made over this one.
-    const std::uint32_t live = find_live_block(address);
-    const bool has_new_file = live != 0 && (ledger::block_flags(snapshot(live).word[0]) & ledger::kFlagFiled) != 0;
-    if (has_new_file) {
-      files.fetch_sub(1, std::memory_order_relaxed);
-    } else {
-      remove_file(folder, address);
-    }
-    reuse_block(index, 0);
+    remove_old_file(folder, ledger::block_address(block.word[0]));
+    reuse_block(index, nullptr);
     index = next;
   }
+}
+
+// Blocks that a look has marked: whether their frees have seen the mark is settled for many at once.
+struct Marked {
+  static constexpr unsigned kMost = 256;
+  unsigned count = 0;
+  std::uint32_t index[kMost];
+  std::uint64_t address[kMost];
+};
+Marked marked;
+
+void settle_marked(RecordFolder folder) {
+  if (marked.count == 0) return;
+  order_all_hooks();
+  for (unsigned i = 0; i < marked.count; ++i) {
+    const std::uint64_t word0 = snapshot(marked.index[i]).word[0];
+    const bool is_it = ledger::block_address(word0) == marked.address[i];
+    const bool has_mark = (ledger::block_flags(word0) & ledger::kFlagFiled) != 0;
+    const bool is_freed = ledger::block_state(word0) == BlockState::kFreed;
+    if (is_it && has_mark && !is_freed) continue;                          // whoever frees it finds the mark
+    if (is_it && !has_mark && is_freed) continue;                          // who freed it has found the mark
+    if (is_it && has_mark && !take_filed_flag(marked.index[i])) continue;  // and only just now
+    remove_old_file(folder, marked.address[i]);
+  }
+  marked.count = 0;
 }
 
 // Returns whether the block is due later.
@@ -138,7 +169,13 @@ bool look_at(RecordFolder folder, std::uint32_t index, std::uint64_t now, std::u
   }
   if (has_file) return false;
   if (now - ledger::low48(block.word[3]) < min_age && min_age != 0) return true;
-  return !make_file(folder, index, block, look_buffer, kLookBuffer);
+  const Outcome outcome = make_file(folder, index, block, look_buffer, kLookBuffer);
+  if (outcome == Outcome::kMade) {
+    marked.index[marked.count] = index;
+    marked.address[marked.count] = ledger::block_address(block.word[0]);
+    if (++marked.count == Marked::kMost) settle_marked(folder);
+  }
+  return outcome == Outcome::kNotNow;
 }
 
 }  // namespace
@@ -152,11 +189,12 @@ void configure_writer(const Options& options) {
   if (look_buffer == nullptr) look_buffer = static_cast<char*>(sys::map_private(kLookBuffer));
 }
 
-void block_became_live(std::uint64_t address, ThreadState& thread, const ReentryGuard&) {
+void block_became_live(std::uint32_t index, ThreadState& thread, const ReentryGuard&) {
   switch (mode.load(std::memory_order_relaxed)) {
     case WriteMode::kExit:
       return;
     case WriteMode::kBehind:
+      hook_barrier();
       if (LEAKDIR_LIKELY(helper_is_needed())) return;
       if (now_ticks() >= next_look_ticks.load(std::memory_order_relaxed)) {
         next_look_ticks.store(now_ticks() + ticks_of_ns(delay_ns / 2), std::memory_order_relaxed);
@@ -166,21 +204,20 @@ void block_became_live(std::uint64_t address, ThreadState& thread, const Reentry
     case WriteMode::kSync:
       break;
   }
-  const std::uint32_t index = find_live_block(address);
-  if (index == 0 || thread.scratch == nullptr) return;
+  if (thread.scratch == nullptr) return;
   make_file({}, index, snapshot(index), thread.scratch->record, sizeof thread.scratch->record);
 }
 
-void block_is_gone(const TakenBlock& block, ThreadState& thread) {
+void block_is_gone(const TakenBlock& block, ThreadScratch* scratch) {
   if (LEAKDIR_LIKELY((ledger::block_flags(block.was.word[0]) & ledger::kFlagFiled) == 0)) {
-    reuse_block(block.index, thread.pool);
+    reuse_block(block.index, scratch);
     return;
   }
   if (mode.load(std::memory_order_relaxed) != WriteMode::kBehind) {
     const std::uint64_t address = ledger::block_address(block.was.word[0]);
     if (remove_record({}, address, kRecordSuffix) == 0 || !hand_over_to_helper({})) {
       files.fetch_sub(1, std::memory_order_relaxed);
-      reuse_block(block.index, thread.pool);
+      reuse_block(block.index, scratch);
       return;
     }
   }
@@ -220,6 +257,7 @@ bool look(int descriptor, std::uint64_t min_age_ns, bool everything) {
     if (due_later) set_page_mark(page);
     later = later || due_later;
   }
+  settle_marked(folder);
   return later || gone_blocks.load() != 0;
 }
 

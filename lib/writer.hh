@@ -22,10 +22,10 @@ namespace leakdir {
 void configure_writer(const Options& options);
 
 // A listed block has just become live; `index` is its record.
-void block_became_live(std::uint64_t address, ThreadState& thread, const ReentryGuard&);
+void block_became_live(std::uint32_t index, ThreadState& thread, const ReentryGuard&);
 
 // A block was taken out of the live table: its file goes, now or soon, and its record may be used again.
-void block_is_gone(const TakenBlock& block, ThreadState& thread);
+void block_is_gone(const TakenBlock& block, ThreadScratch* scratch);
 
 // The same for a block that is about to be resized: in sync mode its file goes first, because the address may be
 // somebody else's before realloc returns. Returns the block without the mark if so.

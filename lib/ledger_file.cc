@@ -39,11 +39,18 @@ constexpr Room kRooms[ledger::kKinds] = {
     {4 << 20, 4 << 10},                                      // text
 };
 
-// An extent is as large as everything before it, within these bounds: growth stays rare and each one short. Beyond
-// kManyBytes the directory must be spared.
-constexpr std::uint64_t kLargestExtent = 1 << 20;
-constexpr std::uint64_t kLargestExtentLater = 4 << 20;
-constexpr std::uint64_t kManyBytes = 256 << 20;
+// An extent is as large as everything before it, within bounds: to have a page of tmpfs allocated takes a microsecond,
+// and no call of malloc is to wait for a thousand of them. In a large ledger the directory of extents must be spared.
+struct ExtentBound {
+  std::uint64_t ledger_bytes, extent_bytes;
+};
+constexpr ExtentBound kExtentBounds[] = {{64 << 20, 256 << 10}, {512 << 20, 1 << 20}, {UINT64_MAX, 2 << 20}};
+
+std::uint64_t largest_extent(std::uint64_t have) {
+  unsigned i = 0;
+  while (have >= kExtentBounds[i].ledger_bytes) ++i;
+  return kExtentBounds[i].extent_bytes;
+}
 
 std::uint64_t page_bytes() {
   static std::uint64_t bytes = 0;
@@ -205,7 +212,7 @@ LEAKDIR_SLOW bool LedgerFile::grow(Kind kind, std::uint32_t until) {
   const std::uint32_t record = ledger::kRecordBytes[static_cast<std::uint32_t>(kind)];
   while (array.mapped.load(std::memory_order_relaxed) < until) {
     const std::uint64_t have = std::uint64_t{array.mapped.load(std::memory_order_relaxed)} * record;
-    const std::uint64_t most = have >= kManyBytes ? kLargestExtentLater : kLargestExtent;
+    const std::uint64_t most = largest_extent(have);
     std::uint64_t bytes =
         have < kRooms[static_cast<std::uint32_t>(kind)].first ? kRooms[static_cast<std::uint32_t>(kind)].first : have;
     bytes = page_aligned(bytes < most ? bytes : most);

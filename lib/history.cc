@@ -15,11 +15,21 @@ struct Entry {
   std::uint64_t address_caller;
   std::uint64_t stack_caller;
 };
-constexpr std::uint64_t kEntries = 4096;
+
+// A part of the table for the addresses of each 64 MiB: glibc's arenas lie in regions of that size, so threads with
+// arenas of their own write to different parts. Of a heap's part each free writes somewhere: it is to stay in the
+// cache.
+constexpr unsigned kRegionBits = 26;
+constexpr std::uint64_t kParts = 16;
+constexpr std::uint64_t kPartEntries = 2048;
+constexpr std::uint64_t kEntries = kParts * kPartEntries;
 Entry* entries = nullptr;
 
-// Neighbours of the heap are neighbours here, so that threads with arenas of their own share no cache line.
-Entry& entry_of(std::uint64_t address) { return entries[((address >> 5) ^ mix(address >> 19)) % kEntries]; }
+// Neighbours of the heap are neighbours here.
+Entry& entry_of(std::uint64_t address) {
+  const std::uint64_t part = mix(address >> kRegionBits) % kParts;
+  return entries[part * kPartEntries + (address >> 5) % kPartEntries];
+}
 
 std::atomic<bool> unknown_blocks{false};
 

@@ -116,8 +116,9 @@ Verdict judge(std::uint64_t address, bool is_realloc) {
 
 void write_bad_free(const BadFree& bad, ThreadState& thread) {
   char small[1024];  // without scratch memory: the beginning of the record
-  Text text(thread.scratch != nullptr ? thread.scratch->record : small,
-            thread.scratch != nullptr ? sizeof thread.scratch->record : sizeof small);
+  RecordText* const large = thread.scratch != nullptr ? &thread.scratch->record : nullptr;
+  if (large != nullptr) large->tail_bytes = 0;
+  Text text(large != nullptr ? large->text : small, large != nullptr ? sizeof large->text : sizeof small);
   render_bad_free(text, bad);
   const int error = create_record({}, bad.address, kBadFreeSuffix, text.data(), text.size());
   if (error != 0) report::cannot_write_record(record_dir_shown(), error);

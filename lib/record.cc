@@ -91,11 +91,19 @@ void put_named_stack(Text& out, const char* name, const FrameChain& chain, std::
 void put_record_name(Text& out, std::uint64_t address, const char* suffix) { out.hex(address).put(suffix); }
 
 void put_record(Text& out, const RecordView& record, const FrameChain& chain) {
+  put_record_head(out, record, chain);
+  put_record_tail(out, record, chain);
+}
+
+void put_record_head(Text& out, const RecordView& record, const FrameChain& chain) {
   out.put("[+").hex(caller_offset(chain, record.stack)).put("] --> addr:").hex(record.address);
   out.put(", size:").dec(record.size_bytes).put('\n');
   out.put("call: ").put(record.call).put('\n');
   put_origin(out, record.origin);
   out.put("sequence: ").dec(record.sequence).put('\n');
+}
+
+void put_record_tail(Text& out, const RecordView& record, const FrameChain& chain) {
   put_program(out, record.origin);
   if (record.file != nullptr) out.put("location: ").one_line(record.file).put(':').dec(record.line).put('\n');
   if (record.early) out.put("early: yes\n");

@@ -103,6 +103,13 @@ void put_record_name(Text& out, std::uint64_t address, const char* suffix);
 
 // The whole text. What does not fit into the buffer is left out at the end of a line (see Text::full).
 void put_record(Text& out, const RecordView& record, const FrameChain& chain);
+
+// Its two parts: what is of this block alone (at most kMaxRecordHead bytes), and what it shares with all blocks of one
+// stack, whose RecordView says the same from `file` on.
+inline constexpr std::size_t kMaxRecordHead = 320;
+void put_record_head(Text& out, const RecordView& record, const FrameChain& chain);
+void put_record_tail(Text& out, const RecordView& record, const FrameChain& chain);
+
 void put_bad_free(Text& out, const BadFreeView& bad, const FrameChain& chain);
 
 }  // namespace leakdir

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "render.hh"
 
+#include "base.hh"
 #include "clock.hh"
 #include "ledger_file.hh"
 #include "record.hh"
@@ -43,7 +44,7 @@ bool is_listed(unsigned flags) {
   return (flags & ledger::kFlagLibc) == 0 || ledger_file.header()->option_libc != 0;
 }
 
-void render_block(Text& out, const ledger::Block& block) {
+Rendered render_block(RecordText& into, const ledger::Block& block) {
   const unsigned flags = ledger::block_flags(block.word[0]);
   const RecordView view = {origin_of(ledger::high16(block.word[1]), ledger::low48(block.word[3])),
                            ledger::block_address(block.word[0]),
@@ -56,7 +57,25 @@ void render_block(Text& out, const ledger::Block& block) {
                            (flags & ledger::kFlagEarly) != 0,
                            (flags & ledger::kFlagInherited) != 0,
                            (flags & ledger::kFlagTruncated) != 0};
-  put_record(out, view, kChain);
+  constexpr unsigned kOfTail = ledger::kFlagEarly | ledger::kFlagInherited | ledger::kFlagTruncated;
+  char* const tail = into.text + kMaxRecordHead;
+  if (into.tail_bytes == 0 || into.stack != view.stack || into.flags != (flags & kOfTail)) {
+    into.tail_bytes = 0;  // a handler may leave by longjmp in between
+    signal_fence();
+    Text out(tail, sizeof into.text - kMaxRecordHead);
+    put_record_tail(out, view, kChain);
+    into.stack = view.stack;
+    into.flags = flags & kOfTail;
+    signal_fence();
+    into.tail_bytes = static_cast<std::uint32_t>(out.size());
+  }
+  // The head is put right before it: one write writes both.
+  char head[kMaxRecordHead];
+  Text out(head, sizeof head);
+  put_record_head(out, view, kChain);
+  char* const start = tail - out.size();
+  for (std::size_t i = 0; i < out.size(); ++i) start[i] = head[i];
+  return {start, out.size() + into.tail_bytes};
 }
 
 void render_bad_free(Text& out, const ledger::BadFree& bad) {

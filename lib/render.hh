@@ -4,12 +4,19 @@
 
 #pragma once
 
+#include <cstddef>
+
 #include "ledger.hh"
+#include "scratch.hh"
 #include "text.hh"
 
 namespace leakdir {
 
-void render_block(Text& out, const ledger::Block& block);
+struct Rendered {
+  const char* text;
+  std::size_t bytes;
+};
+Rendered render_block(RecordText& into, const ledger::Block& block);
 void render_bad_free(Text& out, const ledger::BadFree& bad);
 
 // Is it among what the user asked to see? (Not libc's own, not ignored.)

@@ -23,6 +23,15 @@ struct FreeRecords {
   std::uint32_t kept[kMost];
 };
 
+// The text of a record. What it has in common with the one before it here, the stack above all, is not made again; see
+// render.cc.
+struct RecordText {
+  std::uint32_t stack;       // of the last one
+  unsigned flags;            // … and what else its tail depended on
+  std::uint32_t tail_bytes;  // 0: there is none
+  char text[48 << 10];
+};
+
 struct ThreadScratch {
   static constexpr unsigned kFrames = 128 + 16;  // the deepest stack, our own frames and operator new
   FastWalkState walk;
@@ -38,9 +47,9 @@ struct ThreadScratch {
   std::uint32_t nodes_epoch;
   // Nodes that the thread has met, by parent and return address: those that are met again cost one look.
   struct KnownNode {
-    std::uintptr_t pc;
+    std::uintptr_t pc;  // 0: none
     std::uint32_t parent;
-    std::uint32_t node;  // 0: none
+    std::uint32_t node;
   };
   static constexpr unsigned kKnownNodeBits = 10;
   KnownNode known_nodes[1 << kKnownNodeBits];
@@ -49,7 +58,7 @@ struct ThreadScratch {
     return static_cast<unsigned>(key >> (64 - kKnownNodeBits));
   }
   FreeRecords free_records;
-  char record[24 << 10];  // the text of a record
+  RecordText record;
 };
 
 }  // namespace leakdir

@@ -35,8 +35,7 @@ std::atomic<std::uint64_t> next_look_ticks{0};  // without a helper: when a hook
 std::atomic<std::uint32_t> gone_blocks{0};
 
 // The text of the record that the one look at a time writes.
-constexpr std::size_t kLookBuffer = 64 << 10;
-char* look_buffer = nullptr;
+RecordText* look_text = nullptr;
 
 constexpr unsigned kLookTries = 4000;
 
@@ -81,12 +80,11 @@ bool hand_over_to_helper(RecordFolder folder) {
 enum class Outcome { kMade, kNotNow, kGivenUp };
 
 // Makes the file of a block that was live when `block` was read, and marks the block.
-Outcome make_file(RecordFolder folder, std::uint32_t index, const Block& block, char* buffer, std::size_t bytes) {
+Outcome make_file(RecordFolder folder, std::uint32_t index, const Block& block, RecordText& text) {
   if (!take_file_place()) return Outcome::kNotNow;
-  Text text(buffer, bytes);
-  render_block(text, block);
+  const Rendered record = render_block(text, block);
   const std::uint64_t address = ledger::block_address(block.word[0]);
-  const int error = create_record(folder, address, kRecordSuffix, text.data(), text.size());
+  const int error = create_record(folder, address, kRecordSuffix, record.text, record.bytes);
   if (error != 0) {
     files.fetch_sub(1, std::memory_order_relaxed);
     if (hand_over_to_helper(folder)) return Outcome::kNotNow;
@@ -169,7 +167,7 @@ bool look_at(RecordFolder folder, std::uint32_t index, std::uint64_t now, std::u
   }
   if (has_file) return false;
   if (now - ledger::low48(block.word[3]) < min_age && min_age != 0) return true;
-  const Outcome outcome = make_file(folder, index, block, look_buffer, kLookBuffer);
+  const Outcome outcome = make_file(folder, index, block, *look_text);
   if (outcome == Outcome::kMade) {
     marked.index[marked.count] = index;
     marked.address[marked.count] = ledger::block_address(block.word[0]);
@@ -186,7 +184,7 @@ void configure_writer(const Options& options) {
   delay_ns = std::uint64_t{options.delay_ms} * 1000000;
   files.store(0, std::memory_order_relaxed);
   gone_blocks.store(0, std::memory_order_relaxed);
-  if (look_buffer == nullptr) look_buffer = static_cast<char*>(sys::map_private(kLookBuffer));
+  if (look_text == nullptr) look_text = static_cast<RecordText*>(sys::map_private(sizeof(RecordText)));
 }
 
 void block_became_live(std::uint32_t index, ThreadState& thread, const ReentryGuard&) {
@@ -205,7 +203,7 @@ void block_became_live(std::uint32_t index, ThreadState& thread, const ReentryGu
       break;
   }
   if (thread.scratch == nullptr) return;
-  make_file({}, index, snapshot(index), thread.scratch->record, sizeof thread.scratch->record);
+  make_file({}, index, snapshot(index), thread.scratch->record);
 }
 
 void block_is_gone(const TakenBlock& block, ThreadScratch* scratch) {
@@ -239,7 +237,7 @@ TakenBlock block_is_set_aside(TakenBlock block) {
 
 bool look(int descriptor, std::uint64_t min_age_ns, bool everything) {
   const TryLock lock(process->pass_lock, everything ? kLookTries : 1);
-  if (!lock.taken() || look_buffer == nullptr) return true;
+  if (!lock.taken() || look_text == nullptr) return true;
   const RecordFolder folder = {descriptor};
   remove_files_of_gone_blocks(folder);
   bool later = false;

@@ -112,14 +112,14 @@ LEAKDIR_SLOW unsigned new_frames(const Walk& walk, const ReentryGuard& guard) {
 // The node of (parent, pc), from the thread's own cache where it can.
 std::uint32_t node_beside(ThreadScratch& scratch, std::uint32_t parent, std::uintptr_t pc, const ReentryGuard& guard) {
   ThreadScratch::KnownNode& known = scratch.known_nodes[ThreadScratch::place_of_node(parent, pc)];
-  if (LEAKDIR_LIKELY(known.pc == pc && known.parent == parent && known.node != 0)) return known.node;
+  if (LEAKDIR_LIKELY(known.pc == pc && known.parent == parent)) return known.node;
   const std::uint32_t node = stack_node(parent, pc, guard);
-  known.node = 0;  // a handler may leave by longjmp in between
+  known.pc = 0;  // a handler may leave by longjmp in between
+  signal_fence();
+  known.parent = parent;
+  known.node = node;
   signal_fence();
   known.pc = pc;
-  known.parent = parent;
-  signal_fence();
-  known.node = node;
   return node;
 }
 
@@ -135,7 +135,7 @@ inline std::uint32_t node_of(ThreadScratch& scratch, const Walk& walk, unsigned 
   const std::uint32_t epoch = stack_epoch();
   unsigned known = 0;
   if (LEAKDIR_UNLIKELY(scratch.nodes_epoch != epoch)) {
-    for (ThreadScratch::KnownNode& node : scratch.known_nodes) node.node = 0;
+    for (ThreadScratch::KnownNode& node : scratch.known_nodes) node.pc = 0;
   } else {
     const unsigned most = scratch.nodes_known < count ? scratch.nodes_known : count;
     // The walk knows of some without a look.
@@ -144,17 +144,25 @@ inline std::uint32_t node_of(ThreadScratch& scratch, const Walk& walk, unsigned 
     while (known < most && scratch.node_pcs[known] == end[-1 - static_cast<int>(known)]) ++known;
   }
   std::uint32_t node = known == 0 ? 0 : scratch.nodes[known - 1];
-  scratch.nodes_known = known;
   scratch.nodes_dropped = walk.is_fast ? dropped : kNotAFastWalk;
+  if (known == count) {
+    scratch.nodes_known = known;
+    return node;
+  }
+  scratch.nodes_known = 0;
+  signal_fence();
   scratch.nodes_epoch = epoch;
-  for (; known < count; ++known) {
-    const std::uintptr_t pc = end[-1 - static_cast<int>(known)];
+  const std::uintptr_t* at = end - known;
+  do {
+    const std::uintptr_t pc = *--at;
     node = node_beside(scratch, node, pc, guard);
     if (LEAKDIR_UNLIKELY(node == 0)) return 0;  // no room: half a stack would mislead
     scratch.nodes[known] = node;
     scratch.node_pcs[known] = pc;
-    scratch.nodes_known = known + 1;
-  }
+    ++known;
+  } while (known != count);
+  signal_fence();
+  scratch.nodes_known = count;
   return node;
 }
 

@@ -33,6 +33,7 @@ struct RecordText {
 };
 
 struct ThreadScratch {
+  std::uint32_t generation;                      // of the process (process.hh) in which it was used last
   static constexpr unsigned kFrames = 128 + 16;  // the deepest stack, our own frames and operator new
   FastWalkState walk;
   // The last stack's nodes and return addresses, from the outermost frame that was kept inwards: as far as the return

@@ -48,6 +48,17 @@ ThreadScratch* take_scratch(std::uint32_t tid, int pid) {
   return scratch_memory[place];
 }
 
+// In a forked child: another thread of the parent may have been writing it while it was copied, page by page.
+void forget_parent(ThreadScratch& scratch) {
+  fast_walk_forget_previous(scratch.walk);
+  scratch.walk.reach = {};
+  scratch.nodes_known = 0;
+  for (ThreadScratch::KnownNode& node : scratch.known_nodes) node.pc = 0;
+  scratch.free_records.epoch = 0;
+  scratch.record.tail_bytes = 0;
+  scratch.generation = process_generation;
+}
+
 std::uint32_t take_thread_record(std::uint32_t tid, int pid) {
   if (ledger_file.used(ledger::Kind::kThreads) < kMostThreads) return ledger_file.take(ledger::Kind::kThreads, 1);
   for (unsigned i = 0; i < kPlacesToTry; ++i) {
@@ -75,6 +86,7 @@ LEAKDIR_SLOW void enter_thread(ThreadState& thread, const ReentryGuard&) {
   thread.index = static_cast<std::uint16_t>(take_thread_record(tid, pid));
   thread.next_sequence = thread.end_sequence = 0;
   thread.scratch = take_scratch(tid, pid);
+  if (thread.scratch != nullptr && thread.scratch->generation != process_generation) forget_parent(*thread.scratch);
   if (thread.index != 0) {
     ledger::Thread& record = *ledger_file.thread(thread.index);
     record.tid = tid;

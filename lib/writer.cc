@@ -185,6 +185,9 @@ void configure_writer(const Options& options) {
   files.store(0, std::memory_order_relaxed);
   gone_blocks.store(0, std::memory_order_relaxed);
   if (look_text == nullptr) look_text = static_cast<RecordText*>(sys::map_private(sizeof(RecordText)));
+  // In a forked child: a look of the parent's helper may have been under way.
+  marked.count = 0;
+  if (look_text != nullptr) look_text->tail_bytes = 0;
 }
 
 void block_became_live(std::uint32_t index, ThreadState& thread, const ReentryGuard&) {

@@ -95,19 +95,6 @@ const char* environment_value(char** environment, const char* name) {
   return nullptr;
 }
 
-// A relative path of the config file must stay where it is when the program changes its directory.
-void keep_config_path(const char* path) {
-  Text text(config_path, sizeof config_path);
-  if (path[0] != '/') {
-    if (sys::call(SYS_getcwd, reinterpret_cast<long>(config_path), sizeof config_path) < 0) return;
-    std::size_t bytes = 0;
-    while (config_path[bytes] != '\0') ++bytes;
-    text = Text(config_path + bytes, sizeof config_path - bytes);
-    text.put('/');
-  }
-  text.put(path).c_str();
-}
-
 void read_config_file(const char* named) {
   const char* path = named != nullptr ? named : kDefaultConfig;
   char text[4096];
@@ -118,7 +105,8 @@ void read_config_file(const char* named) {
     report::config_unreadable(path, static_cast<int>(got));
   }
   config_found = got >= 0;
-  keep_config_path(path);
+  // It must stay where it is when the program changes its directory.
+  if (sys::make_absolute(path, config_path, sizeof config_path) != 0) config_path[0] = '\0';
 }
 
 void read_options(char** environment) {

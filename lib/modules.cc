@@ -74,10 +74,7 @@ std::uint32_t module_path(const dl_phdr_info& info, bool is_program) {
     return ledger_file.add_text(Text(bracketed, sizeof bracketed).put('[').put(name).put(']').c_str());
   }
   char path[kPathBytes];
-  Text text(path, sizeof path);
-  char folder[kPathBytes / 2];
-  if (sys::read_link_at(AT_FDCWD, "/proc/self/cwd", folder, sizeof folder) > 0) text.put(folder).put('/');
-  return ledger_file.add_text(text.put(name).c_str());
+  return ledger_file.add_text(sys::make_absolute(name, path, sizeof path) == 0 ? path : name);
 }
 
 void add_module(const dl_phdr_info& info, std::uintptr_t start, std::uintptr_t end, Refresh& refresh) {

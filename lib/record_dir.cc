@@ -68,22 +68,6 @@ void expand(const char* pattern, const char* program, Text& into) {
   }
 }
 
-int make_absolute(const char* path, char* into, std::size_t room) {
-  Text text(into, room);
-  if (path[0] != '/') {
-    if (sys::call(SYS_getcwd, reinterpret_cast<long>(into), static_cast<long>(room)) < 0) return -ENOENT;
-    std::size_t bytes = 0;
-    while (into[bytes] != '\0') ++bytes;
-    text = Text(into + bytes, room - bytes);
-    if (bytes > 1) text.put('/');
-    while (path[0] == '.' && path[1] == '/') path += 2;
-  }
-  text.put(path);
-  if (text.full()) return -ENAMETOOLONG;
-  text.c_str();
-  return 0;
-}
-
 // Claims `folder`, known as own_path, and makes the ledger in it.
 bool make_ledger(int folder) {
   struct stat status;
@@ -141,7 +125,7 @@ bool claim_record_dir(const Options& options, const char* program) {
   Text shown(shown_path, sizeof shown_path);
   expand(options.dir, program, shown);
   shown.c_str();
-  const int error = make_absolute(shown_path, base_path, sizeof base_path);
+  const int error = sys::make_absolute(shown_path, base_path, sizeof base_path);
   if (error != 0) {
     report::cannot_make_directory(shown_path, error);
     return false;

@@ -12,6 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "text.hh"
+
 namespace leakdir::sys {
 
 #if defined(__x86_64__)
@@ -135,6 +137,22 @@ int stat_at(int directory, const char* path, struct stat* into, int flags) {
 int stat_descriptor(int descriptor, struct stat* into) { return stat_at(descriptor, "", into, AT_EMPTY_PATH); }
 
 int change_mode(int descriptor, unsigned mode) { return static_cast<int>(call(SYS_fchmod, descriptor, mode)); }
+
+int make_absolute(const char* path, char* into, std::size_t room) {
+  Text text(into, room);
+  if (path[0] != '/') {
+    if (call(SYS_getcwd, reinterpret_cast<long>(into), static_cast<long>(room)) < 0) return -ENOENT;
+    std::size_t bytes = 0;
+    while (into[bytes] != '\0') ++bytes;
+    text = Text(into + bytes, room - bytes);
+    if (bytes > 1) text.put('/');
+    while (path[0] == '.' && path[1] == '/') path += 2;
+  }
+  text.put(path);
+  if (text.full()) return -ENAMETOOLONG;
+  text.c_str();
+  return 0;
+}
 
 long read_link_at(int directory, const char* path, char* into, std::size_t count) {
   const long length = call(SYS_readlinkat, directory, address(path), address(into), static_cast<long>(count) - 1);

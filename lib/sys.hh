@@ -47,6 +47,9 @@ int link_at(int directory, const char* from, const char* to);
 int stat_at(int directory, const char* path, struct stat* into, int flags);
 int stat_descriptor(int descriptor, struct stat* into);
 int change_mode(int descriptor, unsigned mode);
+// `path` seen from the working directory, zero-terminated; as it is if it is absolute. 0 or a negative errno. (Without
+// the "./" in front; ".." stays.)
+int make_absolute(const char* path, char* into, std::size_t room);
 long read_link_at(int directory, const char* path, char* into, std::size_t count);  // zero-terminated
 int allocate(int descriptor, std::uint64_t offset, std::uint64_t bytes);  // reserves the space: no SIGBUS later
 int punch_hole(int descriptor, std::uint64_t offset, std::uint64_t bytes);

@@ -109,10 +109,8 @@ INSTANTIATE_TEST_SUITE_P(Linked, BadFree,
                          testing::Combine(testing::Values("static", "pie"), testing::Values("behind", "sync"),
                                           testing::ValuesIn(kBads)),
                          [](const testing::TestParamInfo<BadFree::ParamType>& info) {
-                           std::string name = std::string(std::get<2>(info.param).argument) + "_" +
-                                              std::get<0>(info.param) + "_" + std::get<1>(info.param);
-                           for (char& c : name) c = c == '-' ? '_' : c;
-                           return name;
+                           return case_name(std::string(std::get<2>(info.param).argument) + "_" +
+                                            std::get<0>(info.param) + "_" + std::get<1>(info.param));
                          });
 
 TEST(BadFreeAgain, OfTheSameBlockIsCounted) {

@@ -10,20 +10,7 @@
 namespace leakdir_test {
 namespace {
 
-std::vector<std::string> every_linking() {
-  std::vector<std::string> result;
-  for (const std::string& kind : kEveryKind) {
-    result.push_back(kind);
-    result.push_back(kind + ".clang");
-  }
-  return result;
-}
-
-std::string test_name(const testing::TestParamInfo<std::string>& info) {
-  std::string name = info.param;
-  for (char& c : name) c = c == '-' || c == '.' ? '_' : c;
-  return name;
-}
+std::string test_name(const testing::TestParamInfo<std::string>& info) { return case_name(info.param); }
 
 class CleanProgram : public testing::TestWithParam<std::string> {
  protected:

@@ -138,9 +138,11 @@ TEST_P(DirectoryStays, WhereItWas) {
   const Scratch scratch;
   const Outcome outcome = run_in(scratch, target("moved", kind), {"write=" + write, {how}, {}, 60});
   ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
-  if (how == "setuid") {  // the directory is root's, and closed to what the program is now: the ledger goes on, and it is said
+  if (how ==
+      "setuid") {  // the directory is root's, and closed to what the program is now: the ledger goes on, and it is said
     EXPECT_EQ(totals_of(report(scratch / "mem")).blocks, 2u);
-    EXPECT_NE(outcome.err.find("leakdir: cannot write record files in ./mem (error 13)"), std::string::npos) << outcome.err;
+    EXPECT_NE(outcome.err.find("leakdir: cannot write record files in ./mem (error 13)"), std::string::npos)
+        << outcome.err;
     const std::vector<std::uint64_t> sizes = sizes_of(records_in(scratch / "mem"));
     EXPECT_EQ(std::count(sizes.begin(), sizes.end(), 8009u), 0);
   } else {
@@ -157,10 +159,8 @@ INSTANTIATE_TEST_SUITE_P(After, DirectoryStays,
                                           testing::Values("chdir", "umask-none", "umask-all", "chroot", "setuid"),
                                           testing::Values("behind", "sync", "exit")),
                          [](const testing::TestParamInfo<DirectoryStays::ParamType>& info) {
-                           std::string name =
-                               std::get<1>(info.param) + "_" + std::get<0>(info.param) + "_" + std::get<2>(info.param);
-                           for (char& c : name) c = c == '-' ? '_' : c;
-                           return name;
+                           return case_name(std::get<1>(info.param) + "_" + std::get<0>(info.param) + "_" +
+                                            std::get<2>(info.param));
                          });
 
 }  // namespace

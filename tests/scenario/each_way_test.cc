@@ -48,21 +48,8 @@ TEST_P(EachWay, InCGivesOneRecordInExitMode) { gives_one_record("each_way", "wri
 TEST_P(EachWay, OfOperatorNewGivesOneRecord) { gives_one_record("each_new", "", kWaysOfNew); }
 TEST_P(EachWay, OfOperatorNewGivesOneRecordByBoost) { gives_one_record("each_new", "unwind=boost", kWaysOfNew); }
 
-std::vector<std::string> every_linking() {
-  std::vector<std::string> result;
-  for (const std::string& kind : kEveryKind) {
-    result.push_back(kind);
-    result.push_back(kind + ".clang");
-  }
-  return result;
-}
-
 INSTANTIATE_TEST_SUITE_P(Linked, EachWay, testing::ValuesIn(every_linking()),
-                         [](const testing::TestParamInfo<std::string>& info) {
-                           std::string name = info.param;
-                           for (char& c : name) c = c == '-' || c == '.' ? '_' : c;
-                           return name;
-                         });
+                         [](const testing::TestParamInfo<std::string>& info) { return case_name(info.param); });
 
 // realloc that moves or resizes replaces the record; one that fails leaves it as it was.
 class ReallocRecord : public testing::TestWithParam<std::string> {};

@@ -26,22 +26,11 @@ TEST_P(EarlyAndLate, BlocksAreRecordedAtTheirLines) {
   EXPECT_EQ(totals_of(report(scratch / "mem")).blocks, kBlocks);
 }
 
-std::vector<std::string> every_linking() {
-  std::vector<std::string> result;
-  for (const std::string& kind : kEveryKind) {
-    result.push_back(kind);
-    result.push_back(kind + ".clang");
-  }
-  return result;
-}
-
 INSTANTIATE_TEST_SUITE_P(Linked, EarlyAndLate,
                          testing::Combine(testing::ValuesIn(every_linking()),
                                           testing::Values("write=behind", "write=sync", "write=exit", "unwind=boost")),
                          [](const testing::TestParamInfo<EarlyAndLate::ParamType>& info) {
-                           std::string name = std::get<0>(info.param) + "_" + std::get<1>(info.param);
-                           for (char& c : name) c = c == '-' || c == '.' || c == '=' ? '_' : c;
-                           return name;
+                           return case_name(std::get<0>(info.param) + "_" + std::get<1>(info.param));
                          });
 
 // With the caller alone, a block of operator new is known by its size only: its caller is the C++ library.

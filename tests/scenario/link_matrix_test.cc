@@ -116,9 +116,7 @@ TEST_P(Link, OfCxxRecords) {
 
 INSTANTIATE_TEST_SUITE_P(With, Link, testing::ValuesIn(every_toolchain()),
                          [](const testing::TestParamInfo<Toolchain>& info) {
-                           std::string name = info.param.compiler + "_" + info.param.linker + "_" + info.param.kind;
-                           for (char& c : name) c = c == '-' ? '_' : c;
-                           return name;
+                           return case_name(info.param.compiler + "_" + info.param.linker + "_" + info.param.kind);
                          });
 
 // The plain object in a static program, with the flag that lets the first definition win.

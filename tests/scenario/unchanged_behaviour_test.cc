@@ -11,9 +11,7 @@ namespace leakdir_test {
 namespace {
 
 std::string param_name(const testing::TestParamInfo<std::tuple<std::string, std::string>>& info) {
-  std::string name = std::get<0>(info.param) + "_" + std::get<1>(info.param);
-  for (char& c : name) c = c == '-' ? '_' : c;
-  return name;
+  return case_name(std::get<0>(info.param) + "_" + std::get<1>(info.param));
 }
 
 class Behaviour : public testing::TestWithParam<std::tuple<std::string, std::string>> {

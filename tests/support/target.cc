@@ -3,12 +3,27 @@
 
 #include <gtest/gtest.h>
 
+#include <cctype>
 #include <regex>
 
 #include "paths.hh"
 #include "symbols.hh"
 
 namespace leakdir_test {
+
+std::vector<std::string> every_linking() {
+  std::vector<std::string> result;
+  for (const std::string& kind : kEveryKind) {
+    result.push_back(kind);
+    result.push_back(kind + ".clang");
+  }
+  return result;
+}
+
+std::string case_name(std::string text) {
+  for (char& c : text) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+  return text;
+}
 
 std::string target(const std::string& name, const std::string& kind) {
   return std::string(kTargets) + "/" + name + "." + kind;

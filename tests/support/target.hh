@@ -18,6 +18,11 @@ namespace leakdir_test {
 // The ways in which tests/targets/meson.build links a program.
 inline const std::vector<std::string> kEveryKind = {"static", "static-pie", "pie", "nopie"};
 
+// Each of them by both compilers, as target() wants it.
+std::vector<std::string> every_linking();
+// The same, or anything else, as part of the name of a case.
+std::string case_name(std::string text);
+
 std::string target(const std::string& name, const std::string& kind);
 
 struct RunOptions {

@@ -42,7 +42,7 @@ enum class State : std::uint32_t {
 
 constexpr std::size_t kStackBytes = 64 << 10;
 constexpr std::uint64_t kIdleNs = 1000000000;
-constexpr std::uint64_t kStopNs = 5000000000;
+constexpr std::uint64_t kStopNs = 30000000000;
 constexpr std::uint64_t kAllSignals = ~std::uint64_t{0};
 
 std::uint64_t look_interval_ns = 50000000;
@@ -239,6 +239,7 @@ bool stop_helper(bool last_look) {
   process->helper_idle.store(0);
   if (state() == State::kNone) change_state(State::kNone, State::kImpossible);
   if (!change_state(State::kRunning, last_look ? State::kAskedForLastLook : State::kAskedToStop)) return false;
+  cut_look_short();
   __atomic_fetch_add(&process->helper_wake, 1, __ATOMIC_RELEASE);
   sys::wake(&process->helper_wake);
   const std::uint64_t until = sys::monotonic_ns() + kStopNs;

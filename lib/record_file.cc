@@ -4,9 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include <atomic>
-
-#include "base.hh"
 #include "record.hh"
 #include "record_dir.hh"
 #include "sys.hh"
@@ -36,21 +33,12 @@ int open_record(RecordFolder folder, const RecordPath& path) {
   return sys::open_no_links(path.text, kFlags, kRecordFileMode);
 }
 
-// The program's umask may have taken away what the owner needs. Hardly any program does so, and to ask each time would
-// be a system call more for each record: of a number of files one is asked, the first among them; once it is so, all.
+// The program's umask may have taken away what the owner needs, and may do so from one file to the next. (Asking is
+// cheap; setting the mode each time is not.)
 void mend_mode(int file) {
-  constexpr unsigned kOneOf = 64;
-  static std::atomic<unsigned> made{0};
-  static std::atomic<bool> is_masked{false};
-  if (LEAKDIR_UNLIKELY(is_masked.load(std::memory_order_relaxed))) {
-    sys::change_mode(file, kRecordFileMode);
-    return;
-  }
-  if (made.fetch_add(1, std::memory_order_relaxed) % kOneOf != 0) return;
   struct stat status;
-  if (sys::stat_descriptor(file, &status) != 0 || (status.st_mode & 07777) == kRecordFileMode) return;
-  is_masked.store(true, std::memory_order_relaxed);
-  sys::change_mode(file, kRecordFileMode);
+  if (sys::stat_descriptor(file, &status) == 0 && (status.st_mode & 07777) != kRecordFileMode)
+    sys::change_mode(file, kRecordFileMode);
 }
 
 int unlink_record(RecordFolder folder, const RecordPath& path) {

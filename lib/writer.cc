@@ -31,6 +31,8 @@ std::uint64_t delay_ns = 0;
 std::atomic<std::uint64_t> files{0};
 std::atomic<std::uint64_t> next_look_ticks{0};  // without a helper: when a hook looks next
 
+std::atomic<bool> is_cut_short{false};  // the look that is under way
+
 // Freed records whose file is still there: a chain by word 3, like the free records of live_table.cc.
 std::atomic<std::uint32_t> gone_blocks{0};
 
@@ -184,6 +186,7 @@ void configure_writer(const Options& options) {
   delay_ns = std::uint64_t{options.delay_ms} * 1000000;
   files.store(0, std::memory_order_relaxed);
   gone_blocks.store(0, std::memory_order_relaxed);
+  is_cut_short.store(false, std::memory_order_relaxed);
   if (look_text == nullptr) look_text = static_cast<RecordText*>(sys::map_private(sizeof(RecordText)));
   // In a forked child: a look of the parent's helper may have been under way.
   marked.count = 0;
@@ -249,6 +252,10 @@ bool look(int descriptor, std::uint64_t min_age_ns, bool everything) {
   const std::uint64_t min_age_ticks = ticks_of_ns(min_age_ns);
   const std::uint32_t records = block_records();
   for (std::uint32_t page = 0; page * ledger::kBlocksPerPage < records; ++page) {
+    if (!everything && is_cut_short.load(std::memory_order_relaxed)) {
+      later = true;
+      break;
+    }
     if (!take_page_mark(page) && !everything) continue;
     bool due_later = false;
     const std::uint32_t first = page * ledger::kBlocksPerPage;
@@ -261,6 +268,8 @@ bool look(int descriptor, std::uint64_t min_age_ns, bool everything) {
   settle_marked(folder);
   return later || gone_blocks.load() != 0;
 }
+
+void cut_look_short() { is_cut_short.store(true, std::memory_order_relaxed); }
 
 bool write_all_records() {
   const int folder = open_record_dir();

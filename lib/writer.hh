@@ -39,6 +39,9 @@ bool write_all_records();
 // Returns whether something is left that will be due later. Only one look at a time: false if there is one already.
 bool look(int folder, std::uint64_t min_age_ns, bool everything);
 
+// The look that is under way ends soon, and so do all to come but those at everything: the end of the program waits.
+void cut_look_short();
+
 // From now on at once.
 void write_at_once();
 

@@ -12,6 +12,7 @@ std::uint32_t process_generation = 0;
 __thread ThreadState thread_state;
 
 void wipe_process() {
+  if (phase() == Phase::kOff) return;  // registered before it was known that nothing can be recorded
   process->growth_lock.store(0, std::memory_order_relaxed);
   process->modules_lock.store(0, std::memory_order_relaxed);
   process->pass_lock.store(0, std::memory_order_relaxed);

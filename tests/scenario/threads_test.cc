@@ -78,7 +78,7 @@ INSTANTIATE_TEST_SUITE_P(Linked, Threads,
                                                           Mode{"exit", "500000", "/tmp"})),
                          name_of);
 INSTANTIATE_TEST_SUITE_P(InSyncMode, Threads,
-                         testing::Values(std::tuple<std::string, Mode>("static", {"sync", "500000", memory_or_tmp()}),
+                         testing::Values(std::tuple<std::string, Mode>("static", {"sync", "100000", memory_or_tmp()}),
                                          std::tuple<std::string, Mode>("pie", {"sync", "20000", memory_or_tmp()})),
                          name_of);
 

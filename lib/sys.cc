@@ -16,41 +16,10 @@
 
 namespace leakdir::sys {
 
-#if defined(__x86_64__)
-long call(long number, long a, long b, long c, long d, long e, long f) {
-  long result;
-  register long r10 __asm__("r10") = d;
-  register long r8 __asm__("r8") = e;
-  register long r9 __asm__("r9") = f;
-  __asm__ volatile("syscall"
-                   : "=a"(result)
-                   : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                   : "rcx", "r11", "memory");
-  return result;
-}
-#elif defined(__aarch64__)
-long call(long number, long a, long b, long c, long d, long e, long f) {
-  register long x8 __asm__("x8") = number;
-  register long x0 __asm__("x0") = a;
-  register long x1 __asm__("x1") = b;
-  register long x2 __asm__("x2") = c;
-  register long x3 __asm__("x3") = d;
-  register long x4 __asm__("x4") = e;
-  register long x5 __asm__("x5") = f;
-  __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
-  return x0;
-}
-#else
-long call(long number, long a, long b, long c, long d, long e, long f) {
-  const int saved = errno;
-  long result = ::syscall(number, a, b, c, d, e, f);
-  if (result == -1) result = -errno;
-  errno = saved;
-  return result;
-}
-#endif
-
 namespace {
+
+// A call that is always interrupted is no reason to hang.
+constexpr unsigned kMostInterruptions = 1000;
 
 long address(const volatile void* p) { return reinterpret_cast<long>(p); }
 
@@ -75,9 +44,10 @@ int open_no_links(const char* path, int flags, unsigned mode) {
 void close(int descriptor) { call(SYS_close, descriptor); }
 
 int write_all(int descriptor, const char* bytes, std::size_t count) {
+  unsigned tries = 0;
   while (count > 0) {
     const long written = call(SYS_write, descriptor, address(bytes), static_cast<long>(count));
-    if (written == -EINTR) continue;
+    if (written == -EINTR && ++tries < kMostInterruptions) continue;
     if (written < 0) return static_cast<int>(written);
     if (written == 0) return -ENOSPC;
     bytes += written;
@@ -98,9 +68,10 @@ long read_file(const char* path, char* into, std::size_t count) {
   const int file = open_at(AT_FDCWD, path, O_RDONLY | O_NOCTTY);
   if (file < 0) return file;
   long total = 0;
+  unsigned tries = 0;
   while (total < static_cast<long>(count) - 1) {
     const long got = call(SYS_read, file, address(into + total), static_cast<long>(count) - 1 - total);
-    if (got == -EINTR) continue;
+    if (got == -EINTR && ++tries < kMostInterruptions) continue;
     if (got < 0 && total == 0) total = got;
     if (got <= 0) break;
     total += got;

@@ -80,6 +80,8 @@ enum class Control : std::uint32_t { kNone = 0, kPause = 1, kResume = 2 };
 
 enum class WriteMode : std::uint32_t { kSync = 0, kBehind = 1, kExit = 2 };
 
+enum class Recording : std::uint32_t { kUnknown = 0, kOn = 1, kPaused = 2 };
+
 struct Header {
   char magic[8];
   std::uint32_t version;
@@ -131,9 +133,9 @@ struct Header {
   std::uint64_t files_over_limit;  // live blocks without a file at exit because of max_files
   std::uint64_t write_errors;      // record files that could not be written or removed
 
-  std::uint64_t file_bytes;    // length of the file, holes included
-  std::uint32_t extent_count;  // entries of the directory that are valid
-  std::uint32_t reserved;
+  std::uint64_t file_bytes;        // length of the file, holes included
+  std::uint32_t extent_count;      // entries of the directory that are valid
+  std::uint32_t option_recording;  // Recording: as it was at start
 };
 static_assert(offsetof(Header, pid) == 32);
 static_assert(offsetof(Header, start_realtime_ns) == 80);

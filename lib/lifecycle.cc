@@ -310,6 +310,7 @@ void ready_to_record(bool recording) {
   tune_clock(header);
   header.recording = recording ? 1 : 0;
   header.pauses = recording ? 0 : 1;
+  header.option_recording = static_cast<std::uint32_t>(recording ? ledger::Recording::kOn : ledger::Recording::kPaused);
   sign(header);
   open_live_table();
   configure_writer(options);

@@ -145,6 +145,8 @@ class Loader {
     snapshot_.start_ns = clamped(header.start_realtime_ns);
     snapshot_.lists_libc = header.option_libc != 0;
     snapshot_.paused = header.recording == 0 && !is_exited;
+    snapshot_.never_recorded = header.option_recording == static_cast<std::uint32_t>(ledger::Recording::kPaused) &&
+                               header.recording == 0 && header.pauses <= 1;
     snapshot_.max_files = header.option_max_files;
     snapshot_.suppressions = reader_.text(header.suppressions, kMaxSuppressions);
     snapshot_.dropped_blocks = header.dropped_blocks;

@@ -153,6 +153,7 @@ void describe(Archive& archive, In<Archive, Saved>& saved) {
   archive.number(20, snapshot.pauses);
   archive.number(21, snapshot.bad_frees_seen);
   archive.number(22, snapshot.is_damaged);
+  archive.number(25, snapshot.never_recorded);
   archive.texts(23, snapshot.notices);
   archive.texts(24, snapshot.warnings);
   archive.list(30, snapshot.modules);

@@ -96,6 +96,7 @@ struct Snapshot {
 
   bool lists_libc = false;  // the program asked for libc's own blocks (option libc=1)
   bool paused = false;
+  bool never_recorded = false;  // it started paused, and nobody ever switched recording on
   std::uint64_t max_files = 0;
   std::string suppressions;  // those that the program brings itself, __lsan_default_suppressions()
 

@@ -17,10 +17,9 @@ std::string distrust(const Snapshot& snapshot) {
   if (snapshot.dropped_blocks != 0)
     return fmt::format("{} could not be recorded, because the ledger could not grow",
                        count_of(snapshot.dropped_blocks, "block"));
+  if (snapshot.never_recorded) return "recording was paused from the start, and nobody switched it on";
   if (snapshot.allocations == 0 && snapshot.frees == 0)
-    return snapshot.paused || snapshot.pauses != 0
-               ? "recording was paused, and leakdir saw no call"
-               : "leakdir was there, but saw no call: the hooks did not run, or the program never allocated";
+    return "leakdir was there, but saw no call: the hooks did not run, or the program never allocated";
   return {};
 }
 

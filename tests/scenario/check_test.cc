@@ -102,6 +102,15 @@ TEST_F(Check, DoesNotTrustALedgerWithoutACall) {
   EXPECT_THAT(check(kNoTrust), HasSubstr("saw no call: the hooks did not run"));
 }
 
+TEST_F(Check, DoesNotTrustARunThatWasPausedAllTheTime) {
+  for (const char* kind : {"static", "pie"}) {
+    leave("leaks", kind, {"recording=0", {"3"}, {}, 60});
+    EXPECT_EQ(check(kNoTrust), "no trustworthy data: recording was paused from the start, and nobody switched it on");
+    leave("paused", kind, {"", {"api"}, {}, 60});  // it pauses a part that it chose itself
+    check(kLeak);
+  }
+}
+
 TEST_F(Check, DoesNotTrustALedgerThatIsCutShort) {
   leave("leaks", "static", {"", {"3"}, {}, 60});
   std::filesystem::resize_file(scratch_ / "mem/.ledger", std::filesystem::file_size(scratch_ / "mem/.ledger") - 8192);

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "trust.hh"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "load_from_memory.hh"
+#include "load_records.hh"
+
+namespace leakdir::tool {
+namespace {
+
+using testing::HasSubstr;
+
+class Trust : public testing::Test {
+ protected:
+  Trust() {
+    ledger.program("/home/you/app", 0x400000);
+    ledger.thread(4711, "app", 17, 17);
+  }
+  std::string doubt() const { return distrust(load_built(ledger)); }
+
+  LedgerBuilder ledger;
+};
+
+TEST_F(Trust, IsInALedgerThatSawCalls) {
+  EXPECT_EQ(doubt(), "");
+  ledger.block({0x1000, 20, ledger.stack({0x401000})});
+  ledger.header.dropped_stacks = 1;  // the block is there, and counts
+  ledger.header.unrecorded = 1;      // asked for, by min_size
+  ledger.header.pauses = 2;
+  EXPECT_EQ(doubt(), "");
+}
+
+TEST_F(Trust, IsNotInOneThatSawNone) {
+  ledger.threads.resize(1);
+  EXPECT_THAT(doubt(), HasSubstr("saw no call: the hooks did not run"));
+}
+
+TEST_F(Trust, IsNotInOneThatHadToDropBlocks) {
+  ledger.header.dropped_blocks = 3;
+  EXPECT_EQ(doubt(), "3 blocks could not be recorded, because the ledger could not grow");
+}
+
+TEST_F(Trust, IsNotInOneThatNeverRecorded) {
+  ledger.header.option_recording = static_cast<std::uint32_t>(ledger::Recording::kPaused);
+  ledger.header.recording = 0;
+  ledger.header.pauses = 1;
+  EXPECT_THAT(doubt(), HasSubstr("paused from the start"));
+  ledger.header.pauses = 2;
+  EXPECT_EQ(doubt(), "") << "it was switched on, and off again";
+  ledger.header.pauses = 1;
+  ledger.header.recording = 1;
+  EXPECT_EQ(doubt(), "") << "it was switched on";
+}
+
+TEST_F(Trust, IsNotInADamagedOne) {
+  ledger.block({0x1000, 20, 4711});  // a stack that is not there
+  EXPECT_THAT(doubt(), HasSubstr("damaged"));
+  ledger.blocks.resize(1);
+  const std::string whole = ledger.build();
+  EXPECT_THAT(distrust(load_bytes(whole.substr(0, whole.size() - 1))), HasSubstr("cut short"));
+}
+
+TEST_F(Trust, IsNotInRecordFilesAlone) {
+  Snapshot snapshot = snapshot_of_records({});
+  snapshot.directory = "mem";
+  EXPECT_THAT(distrust(snapshot), HasSubstr("mem has no ledger"));
+}
+
+}  // namespace
+}  // namespace leakdir::tool

@@ -69,8 +69,8 @@ TEST(Readme, NamesEveryOptionAndCommand) {
                              "on_bad_free", "exitcode", "min_size", "summary", "libc"}) {
     EXPECT_NE(readme.find("`" + std::string(option) + "`"), std::string::npos) << option;
   }
-  for (const char* command :
-       {"leakdir report", "leakdir recover", "leakdir check", "leakdir diff", "leakdir save", "leakdir pause"}) {
+  for (const char* command : {"leakdir report", "leakdir recover", "leakdir check", "leakdir diff", "leakdir save",
+                              "leakdir pause", "leakdir watch", "leakdir doctor"}) {
     EXPECT_NE(readme.find(command), std::string::npos) << command;
   }
 }

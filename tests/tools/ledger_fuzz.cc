@@ -15,6 +15,7 @@
 
 #include "emit.hh"
 #include "error.hh"
+#include "growth.hh"
 #include "ledger_builder.hh"
 #include "load_ledger.hh"
 #include "recover.hh"
@@ -27,6 +28,15 @@ class NoSymbols : public Symbols {
  public:
   std::vector<SourceLine> lookup(const Module&, std::uint64_t) override { return {}; }
 };
+
+bool has_html() {
+  try {
+    require_html();
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
 
 // Loads, groups and prints in every format; says whether the bytes were taken for a ledger.
 bool try_bytes(std::string_view bytes, bool is_running) {
@@ -41,11 +51,17 @@ bool try_bytes(std::string_view bytes, bool is_running) {
     const Grouped grouped = group(snapshot, options);
     NoSymbols none;
     const FrameLines lines = symbolise(snapshot, shown_stacks(snapshot, grouped, grouped.groups.size()), none);
-    const Report report{snapshot, grouped, lines, grouped.groups.size(), false, snapshot.warnings};
+    Report report{snapshot, grouped, lines, grouped.groups.size(), false, snapshot.warnings};
+    const Growth growth = GrowthMeter().measure(snapshot, grouped);
+    report.growth = &growth;
     std::size_t total = 0;
     const Sink count = [&total](std::string_view piece) { total += piece.size(); };
     emit_text(report, {true, 40}, count);
+    emit_text(report, {false, 20, 2}, count);
     emit_json(report, count);
+    emit_folded(report, count);
+    emit_pprof(report, count);
+    if (has_html()) emit_html(report, count);
     for (const auto& block : snapshot.blocks) total += record_text(snapshot, block).size();
     for (const auto& bad_free : snapshot.bad_frees) total += bad_free_text(snapshot, bad_free).size();
     return total != 0;

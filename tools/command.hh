@@ -22,6 +22,7 @@ class Command {
 std::unique_ptr<Command> make_check();
 std::unique_ptr<Command> make_diff();
 std::unique_ptr<Command> make_doctor();
+std::unique_ptr<Command> make_document();
 std::unique_ptr<Command> make_flush();
 std::unique_ptr<Command> make_pause();
 std::unique_ptr<Command> make_recover();

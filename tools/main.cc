@@ -35,6 +35,7 @@ constexpr Entry kCommands[] = {
     {"resume", "Record again in a running process", leakdir::tool::make_resume},
     {"flush", "Make the record files of a running process be up to date now", leakdir::tool::make_flush},
     {"save", "Store the whole picture in one file, which takes the place of DIR", leakdir::tool::make_save},
+    {"document", "Print the manual page or a shell's completions", leakdir::tool::make_document},
 };
 
 int fail(int status, const std::string& text) {

@@ -13,6 +13,8 @@ packages=(
   libgtest-dev libgmock-dev clang llvm-14-linker-tools lld mold valgrind libc6-dbg libdebuginfod1
   # real programs are linked with these
   libsqlite3-dev liblua5.4-dev libexpat1-dev libjansson-dev libxml2-dev libicu-dev liblzma-dev
+  # read manual pages and completions
+  groff-base zsh
   # opens the report's page; a terminal to watch on
   chromium-headless-shell tmux
   # reads profiles by pprof's own specification

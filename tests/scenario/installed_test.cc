@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What `meson install` installs is where a compiler, man and the shells look for it, works from there, and tells of
+// each command and option that there is.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <regex>
+#include <set>
+
+#include "paths.hh"
+#include "report_json.hh"
+#include "target.hh"
+
+namespace leakdir_test {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+std::string build_root() { return std::string(kTool).substr(0, std::string(kTool).rfind("/tools/")); }
+
+std::string said_by(const std::vector<std::string>& arguments) {
+  const Outcome outcome = run_tool(arguments);
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  return outcome.out;
+}
+
+std::set<std::string> all_in(const std::string& text, const std::string& pattern) {
+  std::set<std::string> found;
+  const std::regex regex(pattern);
+  for (std::sregex_iterator at(text.begin(), text.end(), regex), end; at != end; ++at) found.insert((*at)[1]);
+  return found;
+}
+
+std::set<std::string> commands() {
+  const std::string help = said_by({"--help"});
+  return all_in(help.substr(help.find("Subcommands:")), "\n  ([a-z]+) ");
+}
+
+std::set<std::string> options_of(const std::string& command) {
+  return all_in(said_by({command, "--help"}), "(--[a-z-]+)");
+}
+
+TEST(Documents, ManualPageHasEachCommandAndOption) {
+  const std::string page = said_by({"document", "man"});
+  EXPECT_GE(commands().size(), 8u);
+  for (const auto& command : commands()) {
+    const std::size_t begin = page.find(".SS \"leakdir " + command + "\"");
+    ASSERT_NE(begin, std::string::npos) << command;
+    const std::string section = page.substr(begin, page.find("\n.S", begin + 1) - begin);
+    for (const auto& option : options_of(command))
+      EXPECT_THAT(section, HasSubstr("\\fB" + std::regex_replace(option, std::regex("-"), "\\-") + "\\fR"));
+  }
+}
+
+TEST(Documents, ManualPageOfTheObjectHasEachOptionOfIt) {
+  const std::string options = read_file(std::string(kSourceRoot) + "/lib/options.inc");
+  const std::string page = read_file(std::string(kSourceRoot) + "/tools/man/leakdir.7");
+  const std::set<std::string> names = all_in(options, "\nOPTION_[A-Z]+\\((\\w+),");
+  EXPECT_GE(names.size(), 14u);
+  for (const auto& name : names) EXPECT_THAT(page, HasSubstr("\n.BR " + name + " = "));
+}
+
+TEST(Documents, ManualPagesAreGoodRoff) {
+  const Scratch scratch;
+  write_file(scratch / "leakdir.1", said_by({"document", "man"}));
+  for (const std::string& page : {scratch / "leakdir.1", std::string(kSourceRoot) + "/tools/man/leakdir.7"}) {
+    const Outcome outcome = run({{"groff", "-man", "-Tascii", "-ww", page}, "", {}, "", 60});
+    EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    EXPECT_EQ(outcome.err, "");
+  }
+}
+
+class Completion : public testing::Test {
+ protected:
+  Completion() { write_file(scratch_ / "leakdir.bash", said_by({"document", "bash"})); }
+
+  // What bash offers for the last of these words.
+  std::vector<std::string> offered(const std::string& words) {
+    const std::string script = "set -u; source leakdir.bash; COMP_WORDS=(" + words +
+                               "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _leakdir; printf '%s\\n' \"${COMPREPLY[@]}\"";
+    const Outcome outcome = run({{"bash", "-c", script}, scratch_.path(), {}, "", 60});
+    EXPECT_TRUE(outcome.exited_with(0) && outcome.err.empty()) << outcome.describe();
+    std::vector<std::string> lines = lines_of(outcome.out);
+    if (lines == std::vector<std::string>{""}) lines.clear();
+    return lines;
+  }
+
+  Scratch scratch_;
+};
+
+TEST_F(Completion, OfBashOffersCommandsOptionsAndChoices) {
+  const std::vector<std::string> offered_commands = offered("leakdir ''");
+  EXPECT_EQ(std::set<std::string>(offered_commands.begin(), offered_commands.end()), commands());
+  EXPECT_THAT(offered("leakdir rep"), testing::ElementsAre("report"));
+  EXPECT_THAT(offered("leakdir report --sort ''"), testing::ElementsAre("bytes", "blocks", "age"));
+  EXPECT_THAT(offered("leakdir report --format f"), testing::ElementsAre("folded"));
+  EXPECT_THAT(offered("leakdir report --top ''"), IsEmpty());
+  EXPECT_THAT(offered("leakdir report ''"), IsEmpty()) << "files, by bash itself";
+  for (const auto& command : commands()) {
+    const std::vector<std::string> options = offered("leakdir " + command + " --");
+    EXPECT_EQ(std::set<std::string>(options.begin(), options.end()), options_of(command)) << command;
+  }
+}
+
+TEST_F(Completion, OfZshIsZshAndHasEachOption) {
+  const std::string script = said_by({"document", "zsh"});
+  write_file(scratch_ / "_leakdir", script);
+  const Outcome outcome = run({{"zsh", "-n", scratch_ / "_leakdir"}, "", {}, "", 60});
+  EXPECT_TRUE(outcome.exited_with(0) && outcome.err.empty()) << outcome.describe();
+  for (const auto& command : commands()) {
+    const std::size_t begin = script.find("\n        " + command + ")\n");
+    ASSERT_NE(begin, std::string::npos) << command;
+    const std::string section = script.substr(begin, script.find(";;", begin) - begin);
+    for (const auto& option : options_of(command)) EXPECT_THAT(section, HasSubstr(option));
+  }
+}
+
+TEST(Installed, ToolObjectsHeadersAndDocumentsAreWhereTheyAreLookedFor) {
+  const Scratch scratch;
+  const Outcome install =
+      run({{"meson", "install", "-C", build_root(), "--no-rebuild", "--destdir", scratch / "root"}, "", {}, "", 120});
+  ASSERT_TRUE(install.exited_with(0)) << install.describe();
+  const Outcome found =
+      run({{"sh", "-c", "find root -type f | sed 's,^root,,' | LC_ALL=C sort"}, scratch.path(), {}, "", 60});
+  for (const char* file : {"/bin/leakdir\n", "/include/leakdir/leakdir.h\n", "/leakdir.o\n", "/leakdir-static.o\n",
+                           "/share/man/man1/leakdir.1\n", "/share/man/man7/leakdir.7\n",
+                           "/share/bash-completion/completions/leakdir.bash\n", "/share/zsh/site-functions/_leakdir\n"})
+    EXPECT_THAT(found.out, HasSubstr(file));
+
+  write_file(scratch / "app.c",
+             "#include <leakdir/leakdir.h>\n#include <stdlib.h>\nvoid *volatile kept;\n"
+             "int main(void) { leakdir_start(); kept = malloc(20); return 0; }\n");
+  for (const std::string& how : {std::string("-l:leakdir.o"), std::string("-static -l:leakdir-static.o")}) {
+    const Outcome leak =
+        run({{"sh", "-ec",
+              "cd \"$(dirname \"$(find root -name leakdir.o)\")\"; lib=$PWD; cd - >/dev/null; root=${lib%/lib*};"
+              "gcc -g app.c -I\"$root/include\" -L\"$lib\" " +
+                  how +
+                  " -o app; rm -rf mem; ./app 2>/dev/null;"
+                  "\"$root/bin/leakdir\" report"},
+             scratch.path(),
+             {},
+             "",
+             120});
+    EXPECT_TRUE(leak.exited_with(0)) << leak.describe();
+    EXPECT_THAT(leak.out, HasSubstr("1 live block, 20 bytes in 1 stack\n")) << leak.describe();
+  }
+}
+
+}  // namespace
+}  // namespace leakdir_test

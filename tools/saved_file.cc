@@ -43,6 +43,11 @@ struct Head {
 };
 static_assert(sizeof(Head) == 24);
 
+// Flags of a block: bit i of the file's number is this flag of the ledger, whose own bits may move. New ones come last.
+constexpr unsigned kFlags[] = {ledger::kFlagFiled,   ledger::kFlagEarly,     ledger::kFlagInherited, ledger::kFlagLibc,
+                               ledger::kFlagIgnored, ledger::kFlagTruncated, ledger::kFlagPlace};
+constexpr unsigned kFlagCount = sizeof kFlags / sizeof kFlags[0];
+
 // The names of one frame; frames without any are not in the file.
 struct NamedFrame {
   std::uint32_t frame = kNone;
@@ -92,7 +97,7 @@ void describe(Archive& archive, In<Archive, Block>& block) {
   archive.number(4, block.time_ns);
   archive.index(5, block.stack);
   archive.number(6, block.thread);
-  archive.number(7, block.flags);
+  archive.flags(7, block.flags);
   archive.number(8, block.call);
 }
 
@@ -181,6 +186,11 @@ class Writer {
     if (value > T{}) out_.add_uint64(tag, static_cast<std::uint64_t>(value));
   }
   void state(protozero::pbf_tag_type tag, State value) { out_.add_uint64(tag, static_cast<std::uint64_t>(value) + 1); }
+  void flags(protozero::pbf_tag_type tag, unsigned value) {
+    unsigned stored = 0;
+    for (unsigned i = 0; i < kFlagCount; ++i) stored |= (value & kFlags[i]) != 0 ? 1u << i : 0;
+    number(tag, stored);
+  }
   void index(protozero::pbf_tag_type tag, std::uint32_t value) {
     if (value != kNone) out_.add_uint64(tag, std::uint64_t{value} + 1);
   }
@@ -242,6 +252,13 @@ class Reader {
     if (plus_one == 0 || plus_one > static_cast<unsigned>(State::kKilled) + 1)
       throw Damage{"the process is in no known state"};
     value = static_cast<State>(plus_one - 1);
+  }
+  void flags(protozero::pbf_tag_type tag, std::uint16_t& value) {
+    std::uint32_t stored = 0;
+    if (in_.tag() != tag || is_taken_) return;
+    number(tag, stored);
+    value = 0;
+    for (unsigned i = 0; i < kFlagCount; ++i) value |= static_cast<std::uint16_t>(stored >> i & 1 ? kFlags[i] : 0);
   }
   void index(protozero::pbf_tag_type tag, std::uint32_t& value) {
     std::uint64_t plus_one = 0;

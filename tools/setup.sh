@@ -7,7 +7,7 @@ set -euo pipefail
 
 packages=(
   # to build the objects and the tool
-  gcc g++ libc6-dev binutils meson ninja-build pkg-config python3 libboost-stacktrace-dev libdw-dev libelf-dev
+  gcc g++ libc6-dev binutils meson ninja-build pkg-config python3 ca-certificates libboost-stacktrace-dev libdw-dev libelf-dev
   libcli11-dev libfmt-dev nlohmann-json3-dev libprotozero-dev zlib1g-dev
   # to test: GoogleTest, every compiler and linker of the matrix, an oracle
   libgtest-dev libgmock-dev clang llvm-14-linker-tools lld mold valgrind libc6-dbg libdebuginfod1

@@ -98,6 +98,7 @@ TEST_F(Completion, OfBashOffersCommandsOptionsAndChoices) {
   EXPECT_THAT(offered("leakdir report --sort ''"), testing::ElementsAre("bytes", "blocks", "age"));
   EXPECT_THAT(offered("leakdir report --format f"), testing::ElementsAre("folded"));
   EXPECT_THAT(offered("leakdir report --top ''"), IsEmpty());
+  EXPECT_THAT(offered("leakdir report --top -"), IsEmpty()) << "a value, and no option";
   EXPECT_THAT(offered("leakdir report ''"), IsEmpty()) << "files, by bash itself";
   for (const auto& command : commands()) {
     const std::vector<std::string> options = offered("leakdir " + command + " --");

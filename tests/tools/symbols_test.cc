@@ -290,7 +290,14 @@ TEST_F(FarFromTheDevice, DebuginfodIsAskedIfAndOnlyIfTheUserSaysSo) {
   setenv("DEBUGINFOD_URLS", server.url().c_str(), 1);
   setenv("DEBUGINFOD_CACHE_PATH", home.file("cache").c_str(), 1);
   EXPECT_THAT(lookup(options), IsEmpty());
+  // libdw asks by itself, for a file that is here and stripped, unless it is kept from it.
+  setenv("DEBUGINFOD_URLS", server.url().c_str(), 1);
+  SymbolOptions with_stripped_file;
+  with_stripped_file.sysroot = home.file("root");
+  module.path = "/opt/app";
+  EXPECT_THAT(lookup(with_stripped_file), IsEmpty());
   EXPECT_FALSE(home.has("cache"));
+  module.path = "/not/here";
 
   options.asks_debuginfod = true;
   setenv("DEBUGINFOD_URLS", server.url().c_str(), 1);

@@ -177,6 +177,9 @@ class Examination {
 
   Finding unwind_tables() const {
     const char* flags = "compile with -fasynchronous-unwind-tables, and keep .eh_frame when stripping";
+    // 32-bit ARM has tables of its own kind.
+    if (file_.header().e_machine == EM_ARM && file_.has_section(".ARM.exidx"))
+      return {"unwind tables", Health::kGood, ".ARM.exidx", ""};
     if (!file_.has_section(".eh_frame"))
       return {"unwind tables", Health::kMissing, "there is no .eh_frame: stacks will have the caller alone", flags};
     std::size_t covered = 0, all = 0;

@@ -188,6 +188,23 @@ TEST_F(Doctor, LooksAtProgramsOfOtherMachines) {
   EXPECT_EQ(diagnosis.at("machine"), "riscv64");
   expect(diagnosis, "frame pointers", "unknown", "not looked for on this machine");
 
+  // Programs that were compiled for them.
+  write_file(scratch_ / "far.c",
+             "int inner(int);\n__attribute__((noinline)) int outer(int n) { return inner(n) + 1; }\n"
+             "__attribute__((noinline)) int inner(int n) { return n > 3 ? outer(n - 1) + 2 : n; }\n"
+             "void _start(void) { for (;;) outer(3); }\n"
+             "#ifdef __arm__\nvoid __aeabi_unwind_cpp_pr0(void) {}\n#endif\n");
+  const std::string compile = " -g -O1 -funwind-tables -nostdlib -static -fuse-ld=lld far.c -o far";
+  shell("clang --target=aarch64-linux-gnu -fno-omit-frame-pointer" + compile);
+  diagnosis = examine("far", 3);
+  expect(diagnosis, "unwind tables", "good", ".eh_frame with its index, for 3 of 3 functions");
+  expect(diagnosis, "frame pointers", "good", "2 of 2 functions");
+  expect(diagnosis, "lines", "good", "of 1 source file");
+  shell("clang --target=armv7-linux-gnueabihf" + compile);
+  diagnosis = examine("far", 3);
+  EXPECT_EQ(diagnosis.at("machine"), "arm");
+  expect(diagnosis, "unwind tables", "good", ".ARM.exidx");
+
   // 32 bits, the other byte order, and nothing in it.
   std::string tiny(
       "\x7f"

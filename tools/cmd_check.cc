@@ -71,12 +71,12 @@ class CheckCommand : public Command {
     }
     std::vector<std::string> warnings;
     auto rules = read_suppressions(suppression_options_, snapshot, warnings);
+    for (const auto& notice : snapshot.notices) say("note: " + notice);
     if (!doubt.empty()) return answer(kNoTrust, "no trustworthy data: " + doubt);
 
     const Tally now = tally(snapshot, std::move(rules), warnings);
     if (snapshot.unrecorded != 0)
       say(fmt::format("note: {} below min_size were not recorded", count_of(snapshot.unrecorded, "allocation")));
-    for (const auto& notice : snapshot.notices) say("note: " + notice);
     for (const auto& warning : warnings) say("warning: " + warning);
     if (!new_baseline_.empty()) write_whole(new_baseline_, baseline_text(now), 0666);
     if (!baseline_.empty()) return compare_with(baseline, now);

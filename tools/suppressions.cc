@@ -112,7 +112,7 @@ std::string_view last_part(std::string_view path) { return path.substr(path.rfin
 // The pattern that tells the stack best: its innermost function of known source that is not the library's, else of the
 // program, else any function, else a module. Empty: nothing is known that could be matched.
 std::string pattern_for(const Snapshot& snapshot, const FrameLines& lines, std::uint32_t stack) {
-  constexpr unsigned kNothing = 5;
+  constexpr unsigned kNothing = 6;
   unsigned best = kNothing;
   std::string pattern;
   auto offer = [&](unsigned rank, std::string_view name) {
@@ -125,20 +125,19 @@ std::string pattern_for(const Snapshot& snapshot, const FrameLines& lines, std::
   for (std::uint32_t index : frames_of(snapshot, stack)) {
     const Frame& frame = snapshot.frames[index];
     if (frame.is_place) {
-      offer(4, snapshot.places[frame.module]);
+      offer(5, snapshot.places[frame.module]);
       continue;
     }
     const Module* module = frame.module == kNone ? nullptr : &snapshot.modules[frame.module];
     for (const auto& line : lines[index]) {
-      const bool is_ours = !is_runtime_line(line);
-      offer(is_ours && !line.file.empty()                        ? 0
-            : is_ours && module != nullptr && module->is_program ? 1
-                                                                 : 2,
-            line.function);
+      // Where paths were made relative, for reproducible builds, the file does not tell whose the line is.
+      const bool is_ours = module != nullptr && module->is_program && !is_runtime_function(line.function);
+      const unsigned without_path = !is_ours ? 3 : line.file.empty() ? 2 : 1;
+      offer(!is_runtime_line(line) && !line.file.empty() ? 0 : without_path, line.function);
     }
     // Not the program's: that would be everything.
-    if (module != nullptr && !module->is_program && best > 3 && !last_part(module->path).empty()) {
-      best = 3;
+    if (module != nullptr && !module->is_program && best > 4 && !last_part(module->path).empty()) {
+      best = 4;
       pattern = fmt::format("{}$", last_part(module->path));
     }
   }

@@ -170,6 +170,12 @@ TEST_F(Suppress, SuppressionsArePreciseAndSafe) {
   EXPECT_THAT(suppressions_for(snapshot, lines, grouped, 1), HasSubstr("leak:^fill$\n"));
   lines[snapshot.nodes[grouped.groups[0].stack].frame] = {{"__strdup", "string/strdup.c", 1, false}};
   EXPECT_THAT(suppressions_for(snapshot, lines, grouped, 1), HasSubstr("leak:^main$\n"));
+  for (auto& of_frame : lines)
+    if (!of_frame.empty() && of_frame[0].function == "main") of_frame[0].file = "src/main.c";
+  lines[snapshot.nodes[grouped.groups[0].stack].frame] = {{"__strdup", "", 0, false}};
+  EXPECT_THAT(suppressions_for(snapshot, lines, grouped, 1), HasSubstr("leak:^main$\n"));
+  lines[snapshot.nodes[grouped.groups[0].stack].frame] = {{"make", "src/make.c", 1, false}};
+  EXPECT_THAT(suppressions_for(snapshot, lines, grouped, 1), HasSubstr("leak:^make$\n"));
   lines[snapshot.nodes[grouped.groups[0].stack].frame] = {{"evil\nleak:*", "/src/fill.cc", 2, false}};
   EXPECT_THAT(suppressions_for(snapshot, lines, grouped, 1), testing::Not(HasSubstr("leak:*")));
   for (auto& of_frame : lines) of_frame.clear();

@@ -13,14 +13,15 @@ mkdir -p "$build/objects"
 
 flags=(-std=c++17 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
   -Itools -Ilib -Itests/fuzz -Itests/tools)
-sources=()
-for source in tools/*.cc lib/record.cc; do
-  case $source in tools/main.cc | tools/cmd_*.cc | tools/common_options.cc | tools/emit_html.cc) continue ;; esac
-  sources+=("$source")
-done
+# What the tool's library is made of, without the page of `report --format html`, which is no reader.
+mapfile -t sources < <(sed -n "/^tool_lib = /,/^  include_directories/s/^  '\(.*\.cc\)',\$/tools\/\1/p" tools/meson.build)
+sources+=(tools/emit_html_none.cc)
+newest_header=$(ls -t tools/*.hh lib/*.hh | head -n 1)
 printf '%s\n' "${sources[@]}" | nice -n 19 xargs -P "$(nproc)" -I{} sh -c '
-  object=$0/objects/$(basename {} .cc).o
-  [ "$object" -nt {} ] || clang++ "$@" -fsanitize=fuzzer-no-link -c {} -o "$object"' "$build" "${flags[@]}"
+  object=$0/objects/$(basename {} .cc).o header=$1
+  shift
+  [ "$object" -nt {} ] && [ "$object" -nt "$header" ] || clang++ "$@" -fsanitize=fuzzer-no-link -c {} -o "$object"
+' "$build" "$newest_header" "${flags[@]}"
 
 status=0
 for target in "${targets[@]}"; do

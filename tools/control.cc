@@ -50,6 +50,17 @@ void check_file(int descriptor, const std::string& path) {
   if (status.st_size < static_cast<off_t>(ledger::kHeaderBytes)) throw Error(fmt::format("{} is cut short", path));
 }
 
+// By SIGSTOP, or by a debugger.
+bool is_stopped(std::uint32_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  std::string stat;
+  std::getline(file, stat);
+  // The name in parentheses may hold anything.
+  const std::size_t name_end = stat.rfind(')');
+  return name_end != std::string::npos && name_end + 2 < stat.size() &&
+         (stat[name_end + 2] == 'T' || stat[name_end + 2] == 't');
+}
+
 bool has_helper(std::uint32_t pid) {
   std::error_code error;
   for (std::filesystem::directory_iterator threads(fmt::format("/proc/{}/task", pid), error), end;
@@ -113,7 +124,8 @@ Control::Answer Control::look(bool is_done) const {
 }
 
 std::string Control::excuse() const {
-  if (has_helper(header().pid)) return "it is stopped, or very busy";
+  if (is_stopped(header().pid)) return "it is stopped";
+  if (has_helper(header().pid)) return "it is very busy";
   return "leakdir's helper thread is not there; it comes when the program allocates again";
 }
 

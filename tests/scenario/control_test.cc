@@ -151,9 +151,8 @@ TEST_F(Control, ToldByAProgramThatIsStopped) {
   program.step('a');
   program.process().kill(SIGSTOP);
   for (const char* command : {"pause", "flush"}) {
-    EXPECT_EQ(
-        tool(1, {command, "--timeout", "0.1"}),
-        "leakdir: " + program.name() + " has not answered in 0.1 s: it is stopped, or very busy. The request stands\n");
+    EXPECT_EQ(tool(1, {command, "--timeout", "0.1"}),
+              "leakdir: " + program.name() + " has not answered in 0.1 s: it is stopped. The request stands\n");
   }
   program.process().kill(SIGCONT);
   tool(0, {"resume"});

@@ -39,7 +39,7 @@ class EachCallFails : public testing::TestWithParam<std::tuple<std::string, std:
   // Whether the fault happened at all: the program may make fewer calls.
   bool run_with(const Fault& fault) {
     const auto& [kind, write] = GetParam();
-    const Scratch scratch;
+    const Scratch scratch(in_memory());
     const std::string report = scratch / "report";
     RunOptions options = {"summary=0:delay_ms=1:write=" + write, {}, {}, 60};
     if (fault.number != 0) {

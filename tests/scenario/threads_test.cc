@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include <map>
 #include <regex>
@@ -30,10 +29,6 @@ struct Mode {
   const char* operations;  // of each thread
   const char* base;        // where the records lie
 };
-
-// In sync mode each pair costs the four system calls of a file made and removed: millions of them want a file system in
-// memory.
-const char* memory_or_tmp() { return access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"; }
 
 class Threads : public testing::TestWithParam<std::tuple<std::string, Mode>> {};
 
@@ -78,8 +73,8 @@ INSTANTIATE_TEST_SUITE_P(Linked, Threads,
                                                           Mode{"exit", "500000", "/tmp"})),
                          name_of);
 INSTANTIATE_TEST_SUITE_P(InSyncMode, Threads,
-                         testing::Values(std::tuple<std::string, Mode>("static", {"sync", "100000", memory_or_tmp()}),
-                                         std::tuple<std::string, Mode>("pie", {"sync", "20000", memory_or_tmp()})),
+                         testing::Values(std::tuple<std::string, Mode>("static", {"sync", "100000", in_memory()}),
+                                         std::tuple<std::string, Mode>("pie", {"sync", "20000", in_memory()})),
                          name_of);
 
 }  // namespace

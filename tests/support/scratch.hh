@@ -24,6 +24,10 @@ class Scratch {
   std::string path_;
 };
 
+// Where to put scratch directories of tests that make and remove files by the hundred thousand: a file system in memory
+// if there is one.
+const char* in_memory();
+
 // Small doings with files; they throw when they cannot.
 void write_file(const std::string& path, const std::string& text);
 std::string read_file(const std::string& path);

@@ -133,6 +133,7 @@ bool move_in(Inheritance& kept, ThreadState& thread) {
   process_generation = static_cast<std::uint32_t>(sys::pid());
   forget_threads();
   const ReentryGuard guard(thread);
+  thread.generation = 0;  // in a new pid namespace a child may have its parent's pid
   ensure_thread(thread, guard);
   for (std::uint64_t i = 0; i < kept.block_count; ++i) inherit_block(kept.blocks[i]);
   if (kept.some_are_lost) some_blocks_are_unknown();
@@ -152,7 +153,9 @@ LEAKDIR_SLOW bool start_in_child() {
   if (!move_in(kept, thread)) {
     let_go(kept);
     ledger_file.leave();
-    set_phase(Phase::kOff);
+    // In ordinary memory: children of this child are to find it.
+    early_process.phase.store(static_cast<std::uint32_t>(Phase::kOff));
+    process = &early_process;
     return false;
   }
   let_go(kept);

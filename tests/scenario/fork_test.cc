@@ -77,6 +77,18 @@ INSTANTIATE_TEST_SUITE_P(Linked, Fork,
                            return std::string(info.param.kind) + "_" + info.param.write;
                          });
 
+// It can record nothing, and neither can its own children: all do their work.
+class Grandchild : public testing::TestWithParam<std::string> {};
+
+TEST_P(Grandchild, OfAChildWithoutADirectoryAllocates) {
+  const Scratch scratch;
+  const Outcome outcome = run_in(scratch, target("grandchild", GetParam()), {"write=behind", {}, {}, 60});
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(outcome.out, "child 0\n");
+}
+
+INSTANTIATE_TEST_SUITE_P(Linked, Grandchild, testing::Values("static", "pie"));
+
 class Spawn : public testing::TestWithParam<std::tuple<std::string, std::string>> {};
 
 TEST_P(Spawn, OfChildrenThatOnlyExecLeavesNothing) {

@@ -3,7 +3,7 @@
 // A hash table of 64-bit slots that any number of threads, and handlers that interrupt them, use at once without a
 // lock, and that grows without moving anything: when no bucket has room, a larger level is added beside the others, and
 // a look-up asks the levels one after the other, a cache line each. Slots are words that the caller gives a meaning; 0
-// is free. The memory comes from mmap and is never given back (clear() empties it).
+// is free. The memory comes from mmap and is never given back.
 //
 // The index of nodes is made of it: (parent, pc) -> node (stack_table.cc).
 
@@ -54,22 +54,6 @@ class ProbeTable {
       }
       if (!add_level(levels)) return false;
     }
-  }
-
-  // Calls `visit(slot)` for each slot in use. Slots that come and go meanwhile may be seen or not.
-  template <typename Visit>
-  void for_each(Visit visit) {
-    for (unsigned level = 0; level < levels_.load(std::memory_order_acquire); ++level) {
-      for (std::size_t i = 0; i < slots_in(level); ++i) {
-        Slot& slot = level_[level].load(std::memory_order_relaxed)[i];
-        if (slot.load(std::memory_order_acquire) != 0) visit(slot);
-      }
-    }
-  }
-
-  // Forgets everything. Nobody else may use the table meanwhile.
-  void clear() {
-    for_each([](Slot& slot) { slot.store(0, std::memory_order_relaxed); });
   }
 
  private:

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <memory>
-#include <set>
 #include <thread>
 #include <vector>
 
@@ -34,16 +33,6 @@ TEST(ProbeTable, AFreedSlotIsUsedAgain) {
     find(*table, word)->store(0);
     ASSERT_EQ(find(*table, word), nullptr);
   }
-  unsigned used = 0;
-  table->for_each([&](Table::Slot&) { ++used; });
-  EXPECT_EQ(used, 0u);
-}
-
-TEST(ProbeTable, ClearForgetsEverything) {
-  auto table = std::make_unique<Table>();
-  for (std::uint64_t w = 1; w <= 1000; ++w) table->insert(mix(w), w);
-  table->clear();
-  for (std::uint64_t w = 1; w <= 1000; ++w) EXPECT_EQ(find(*table, w), nullptr);
 }
 
 TEST(ProbeTable, RefusesWhenEveryLevelIsFull) {
@@ -67,10 +56,9 @@ TEST(ProbeTable, ThreadsThatInsertAtOnceLoseNothing) {
     });
   }
   for (std::thread& thread : threads) thread.join();
-  std::set<std::uint64_t> left;
-  table->for_each([&](Table::Slot& slot) { left.insert(slot.load()); });
-  EXPECT_EQ(left.size(), 4 * kEach / 2);
-  for (const std::uint64_t word : left) EXPECT_EQ((word - 1) % 2, 0u);
+  for (std::uint64_t word = 1; word <= 4 * kEach; ++word) {
+    EXPECT_EQ(find(*table, word) != nullptr, (word - 1) % 2 == 0) << word;
+  }
 }
 
 }  // namespace

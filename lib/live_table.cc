@@ -60,43 +60,47 @@ std::uint64_t mark_freed(Block& block, std::uint64_t word0) {
 // ---- Free records ----
 //
 // Each thread keeps some for itself. What it has too many of goes to a list that all share, in one piece, and who runs
-// out takes all of that list, keeps some and puts the rest back. The link takes the place of the time in word 3: what
-// else is known of a freed block stays, for a forked child that still has it (fork.cc).
+// out takes some of that list. The link takes the place of the time in word 3: what else is known of a freed block
+// stays, for a forked child that still has it (fork.cc).
 
-std::atomic<std::uint32_t> shared_list{0};
+// Count << 32 | first record, 0: none. The count changes with every exchange, so that a list that went and came back
+// meanwhile is noticed.
+std::atomic<std::uint64_t> shared_list{0};
 std::atomic<std::uint32_t> epoch{1};  // of what threads keep: it counts no more when records were given back
 
-std::uint32_t link_of(std::uint32_t record) {
-  return static_cast<std::uint32_t>(load_word(*ledger_file.block(record), 3));
-}
-
-void set_link(std::uint32_t record, std::uint32_t next) {
-  Block& block = *ledger_file.block(record);
-  store_word(block, 3, ledger::block_word(next, ledger::high16(load_word(block, 3))));
-}
+constexpr std::uint64_t next_head(std::uint64_t head, std::uint32_t first) { return ((head >> 32) + 1) << 32 | first; }
 
 void share(std::uint32_t first, std::uint32_t last) {
-  std::uint32_t head = shared_list.load(std::memory_order_relaxed);
+  std::uint64_t head = shared_list.load(std::memory_order_relaxed);
   do {
-    set_link(last, head);
-  } while (!shared_list.compare_exchange_weak(head, first, std::memory_order_release));
+    chain_record(last, static_cast<std::uint32_t>(head));
+  } while (!shared_list.compare_exchange_weak(head, next_head(head, first), std::memory_order_release));
 }
 
-// All of the list is taken at once, so nobody ever looks at a link that somebody else may change.
-std::uint32_t take_shared(FreeRecords* own) {
-  const std::uint32_t first = shared_list.exchange(0, std::memory_order_acquire);
-  if (first == 0) return 0;
-  std::uint32_t rest = link_of(first);
-  while (own != nullptr && rest != 0 && own->count < FreeRecords::kMost / 2) {
-    own->kept[own->count++] = rest;
-    rest = link_of(rest);
+void empty_shared_list() {
+  std::uint64_t head = shared_list.load(std::memory_order_relaxed);
+  while (!shared_list.compare_exchange_weak(head, next_head(head, 0), std::memory_order_relaxed)) {
   }
-  std::uint32_t none = 0;
-  if (rest == 0 || shared_list.compare_exchange_strong(none, rest, std::memory_order_release)) return first;
-  std::uint32_t last = rest;  // others were faster: theirs are hung behind ours
-  while (link_of(last) != 0) last = link_of(last);
-  share(rest, last);
-  return first;
+}
+
+// One record for now, and some to keep.
+std::uint32_t take_shared(FreeRecords* own) {
+  const std::uint32_t records = ledger_file.used(ledger::Kind::kBlocks);
+  std::uint64_t head = shared_list.load(std::memory_order_acquire);
+  for (;;) {
+    const auto first = static_cast<std::uint32_t>(head);
+    if (first == 0) return 0;
+    // Somebody else may take them meanwhile: then these are no links, and the exchange fails.
+    std::uint32_t count = 0;
+    std::uint32_t next = next_record(first);
+    while (own != nullptr && count < FreeRecords::kMost / 2 && next != 0 && next < records) {
+      own->kept[count++] = next;
+      next = next_record(next);
+    }
+    if (!shared_list.compare_exchange_weak(head, next_head(head, next), std::memory_order_acquire)) continue;
+    if (own != nullptr) own->count = count;
+    return first;
+  }
 }
 
 std::uint32_t take_new_page(FreeRecords* own) {
@@ -108,20 +112,23 @@ std::uint32_t take_new_page(FreeRecords* own) {
     own->end_of_fresh = end;
     return first;
   }
-  for (std::uint32_t i = first + 1; i + 1 < end; ++i) set_link(i, i + 1);
+  for (std::uint32_t i = first + 1; i + 1 < end; ++i) chain_record(i, i + 1);
   share(first + 1, end - 1);
   return first;
 }
 
+LEAKDIR_SLOW void begin_to_keep(FreeRecords& own) { own = {epoch.load(std::memory_order_relaxed), 0, 0, 0, {}}; }
+
+bool is_current(const FreeRecords& own) { return own.epoch == epoch.load(std::memory_order_relaxed); }
+
 LEAKDIR_SLOW std::uint32_t take_record_slow(FreeRecords* own) {
-  const std::uint32_t now = epoch.load(std::memory_order_relaxed);
-  if (own != nullptr && own->epoch != now) *own = {now, 0, 0, 0, {}};
+  if (own != nullptr && !is_current(*own)) begin_to_keep(*own);
   const std::uint32_t record = take_shared(own);
   return record != 0 ? record : take_new_page(own);
 }
 
 std::uint32_t take_record(FreeRecords* own) {
-  if (LEAKDIR_LIKELY(own != nullptr && own->epoch == epoch.load(std::memory_order_relaxed))) {
+  if (LEAKDIR_LIKELY(own != nullptr && is_current(*own))) {
     if (LEAKDIR_LIKELY(own->count != 0)) return own->kept[--own->count];
     if (LEAKDIR_LIKELY(own->fresh != own->end_of_fresh)) return own->fresh++;
   }
@@ -131,10 +138,13 @@ std::uint32_t take_record(FreeRecords* own) {
 // The half that was freed first.
 LEAKDIR_SLOW void share_half(FreeRecords& own) {
   constexpr std::uint32_t kHalf = FreeRecords::kMost / 2;
-  for (std::uint32_t i = 0; i + 1 < kHalf; ++i) set_link(own.kept[i], own.kept[i + 1]);
+  own.count = 0;  // half done, all of them are lost rather than in two places
+  signal_fence();
+  for (std::uint32_t i = 0; i + 1 < kHalf; ++i) chain_record(own.kept[i], own.kept[i + 1]);
   share(own.kept[0], own.kept[kHalf - 1]);
-  for (std::uint32_t i = kHalf; i < own.count; ++i) own.kept[i - kHalf] = own.kept[i];
-  own.count -= kHalf;
+  for (std::uint32_t i = kHalf; i < FreeRecords::kMost; ++i) own.kept[i - kHalf] = own.kept[i];
+  signal_fence();
+  own.count = kHalf;
 }
 
 FreeRecords* records_of(ThreadScratch* scratch) { return scratch == nullptr ? nullptr : &scratch->free_records; }
@@ -142,6 +152,17 @@ FreeRecords* records_of(ThreadScratch* scratch) { return scratch == nullptr ? nu
 LEAKDIR_SLOW AddedBlock not_added() {
   __atomic_fetch_add(&ledger_file.header()->dropped_blocks, 1, __ATOMIC_RELAXED);
   return {};
+}
+
+// Whether the cell held `number` and was emptied by this call.
+bool empty_cell(AddressMap::Cell& cell, std::uint32_t number) {
+  // An exchange: where a faulty program frees a block twice at once, one of the two finds it. With one thread there is
+  // no such thing, and an exchange would make the processor wait for everything before it.
+  if (glibc::is_single_threaded()) {
+    cell.store(0, std::memory_order_relaxed);
+    return true;
+  }
+  return cell.compare_exchange_strong(number, 0, std::memory_order_acquire);
 }
 
 // `number` is no longer in the index: its record is freed, and the caller's.
@@ -157,6 +178,15 @@ TakenBlock end_of_block(std::uint32_t number, std::uint64_t word0) {
 }
 
 }  // namespace
+
+std::uint32_t next_record(std::uint32_t record) {
+  return static_cast<std::uint32_t>(load_word(*ledger_file.block(record), 3));
+}
+
+void chain_record(std::uint32_t record, std::uint32_t next) {
+  Block& block = *ledger_file.block(record);
+  store_word(block, 3, ledger::block_word(next, ledger::high16(load_word(block, 3))));
+}
 
 void open_live_table() { frees_have_barriers = !sys::can_order_all_threads(); }
 
@@ -176,17 +206,6 @@ AddedBlock add_live_block(const NewBlock& block, ThreadScratch* scratch) {
   const std::uint32_t replaced = cell->load(std::memory_order_relaxed);
   cell->store(number, std::memory_order_release);
   return {number, replaced};
-}
-
-// Whether the cell held `number` and was emptied by this call.
-bool empty_cell(AddressMap::Cell& cell, std::uint32_t number) {
-  // An exchange: where a faulty program frees a block twice at once, one of the two finds it. With one thread there is
-  // no such thing, and an exchange would make the processor wait for everything before it.
-  if (glibc::is_single_threaded()) {
-    cell.store(0, std::memory_order_relaxed);
-    return true;
-  }
-  return cell.compare_exchange_strong(number, 0, std::memory_order_acquire);
 }
 
 TakenBlock take_live_block(std::uint64_t address) {
@@ -215,11 +234,12 @@ void put_back_live_block(const TakenBlock& block) {
 
 void reuse_block(std::uint32_t number, ThreadScratch* scratch) {
   FreeRecords* own = records_of(scratch);
-  if (LEAKDIR_UNLIKELY(own == nullptr || own->epoch != epoch.load(std::memory_order_relaxed))) {
-    return share(number, number);
-  }
+  if (LEAKDIR_UNLIKELY(own == nullptr)) return share(number, number);
+  if (LEAKDIR_UNLIKELY(!is_current(*own))) begin_to_keep(*own);
   if (LEAKDIR_UNLIKELY(own->count == FreeRecords::kMost)) share_half(*own);
-  own->kept[own->count++] = number;
+  own->kept[own->count] = number;
+  signal_fence();  // a handler may leave by longjmp in between
+  ++own->count;
 }
 
 bool take_filed_flag(std::uint32_t number) {
@@ -237,6 +257,7 @@ void hook_barrier() {
 }
 
 void order_all_hooks() {
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
   if (frees_have_barriers || sys::order_all_threads()) return;
   // Taken away meanwhile (a filter of system calls). From now on each free has its own; those that are under way have
   // a while to end.
@@ -292,7 +313,7 @@ LEAKDIR_SLOW std::uint32_t find_freed_block(std::uint64_t address) {
 std::uint32_t block_records() { return ledger_file.used(ledger::Kind::kBlocks); }
 
 void give_back_free_records() {
-  shared_list.store(0, std::memory_order_relaxed);
+  empty_shared_list();
   epoch.fetch_add(1, std::memory_order_seq_cst);
   ledger_file.trim([](std::uint32_t page) {
     const std::uint32_t first = page * ledger::kBlocksPerPage;
@@ -323,7 +344,7 @@ void for_each_indexed(void (*visit)(std::uint64_t, std::uint32_t, void*), void* 
 
 void clear_live_table() {
   cells.clear();
-  shared_list.store(0, std::memory_order_relaxed);
+  empty_shared_list();
   epoch.fetch_add(1, std::memory_order_relaxed);
 }
 

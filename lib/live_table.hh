@@ -2,9 +2,10 @@
 //
 // Which blocks are live: the records in the ledger, and the index in private memory that finds a block by its address.
 //
-// Threads that touch different blocks share nothing, not even a word that they exchange with; a signal handler may
-// interrupt any function here and call it again. An address belongs to one caller at a time (it has it from malloc, or
-// hands it to free); where a faulty program frees a block twice at once, exactly one of the two finds it.
+// Threads that touch different blocks share nothing but a list of free records, which one in some thirty calls asks; a
+// signal handler may interrupt any function here and call it again. An address belongs to one caller at a time (it has
+// it from malloc, or hands it to free); where a faulty program frees a block twice at once, exactly one of the two
+// finds it.
 
 #pragma once
 
@@ -52,6 +53,10 @@ void reuse_block(std::uint32_t index, ThreadScratch* scratch);
 
 // The same for AddedBlock::replaced: it was freed in a way that passed by the hooks.
 TakenBlock take_replaced_block(std::uint32_t index);
+
+// Freed records that wait for something, in a chain: the link takes the place of the time.
+void chain_record(std::uint32_t index, std::uint32_t next);
+std::uint32_t next_record(std::uint32_t index);
 
 // For the writer, which sets kFlagFiled of blocks that other threads free meanwhile. After it has set flags it calls
 // order_all_hooks() (a system call): of each of these blocks that is live after that, free finds the flag. Of each that

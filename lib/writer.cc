@@ -33,8 +33,17 @@ std::atomic<std::uint64_t> next_look_ticks{0};  // without a helper: when a hook
 
 std::atomic<bool> is_cut_short{false};  // the look that is under way
 
-// Freed records whose file is still there: a chain by word 3, like the free records of live_table.cc.
+// Freed records that are not to be used again before the next look, chained by word 3 like the free records of
+// live_table.cc: those whose file is still there; those whose file was removed while a look was under way.
 std::atomic<std::uint32_t> gone_blocks{0};
+std::atomic<std::uint32_t> parked_blocks{0};
+
+void chain(std::atomic<std::uint32_t>& blocks, std::uint32_t index) {
+  std::uint32_t first = blocks.load(std::memory_order_relaxed);
+  do {
+    chain_record(index, first);
+  } while (!blocks.compare_exchange_weak(first, index));
+}
 
 // The text of the record that the one look at a time writes.
 RecordText* look_text = nullptr;
@@ -81,8 +90,9 @@ bool hand_over_to_helper(RecordFolder folder) {
 
 enum class Outcome { kMade, kNotNow, kGivenUp };
 
-// Makes the file of a block that was live when `block` was read, and marks the block.
-Outcome make_file(RecordFolder folder, std::uint32_t index, const Block& block, RecordText& text) {
+// Makes the file of a block that was live when `block` was read, and marks the block. `block` comes out as it was
+// marked.
+Outcome make_file(RecordFolder folder, std::uint32_t index, Block& block, RecordText& text) {
   if (!take_file_place()) return Outcome::kNotNow;
   const Rendered record = render_block(text, block);
   const std::uint64_t address = ledger::block_address(block.word[0]);
@@ -101,10 +111,13 @@ Outcome make_file(RecordFolder folder, std::uint32_t index, const Block& block, 
     return Outcome::kGivenUp;
   }
   if (is_same(index, block)) return Outcome::kMade;
+  const Block other = snapshot(index);
   if (set_block_flags(index, block.word[0] | ledger::flag_bits(ledger::kFlagFiled), 0, ledger::kFlagFiled)) {
     remove_file(folder, address);
+    return Outcome::kNotNow;
   }
-  return Outcome::kNotNow;
+  block = other;  // freed as well, just now
+  return Outcome::kMade;
 }
 
 // Removes the file of a block that is no more. The address may be live again, with a file of its own that was made over
@@ -119,12 +132,20 @@ void remove_old_file(RecordFolder folder, std::uint64_t address) {
   }
 }
 
+void use_parked_blocks_again() {
+  std::uint32_t index = parked_blocks.exchange(0, std::memory_order_acquire);
+  while (index != 0) {
+    const std::uint32_t next = next_record(index);
+    reuse_block(index, nullptr);
+    index = next;
+  }
+}
+
 void remove_files_of_gone_blocks(RecordFolder folder) {
   std::uint32_t index = gone_blocks.exchange(0, std::memory_order_acquire);
   while (index != 0) {
-    const Block block = snapshot(index);
-    const std::uint32_t next = static_cast<std::uint32_t>(block.word[3]);
-    remove_old_file(folder, ledger::block_address(block.word[0]));
+    const std::uint32_t next = next_record(index);
+    remove_old_file(folder, ledger::block_address(snapshot(index).word[0]));
     reuse_block(index, nullptr);
     index = next;
   }
@@ -136,28 +157,37 @@ struct Marked {
   unsigned count = 0;
   std::uint32_t index[kMost];
   std::uint64_t address[kMost];
+  std::uint64_t sequence_word[kMost];  // word 2: no two blocks have the same one
 };
 Marked marked;
+
+// A free that found the mark keeps the record from being used again until the look is over. So if the record is another
+// block's by now, the free missed the mark, and nobody else knows of the file.
+void settle(RecordFolder folder, std::uint32_t index, std::uint64_t address, std::uint64_t sequence_word) {
+  for (;;) {
+    const Block now = snapshot(index);
+    const BlockState state = ledger::block_state(now.word[0]);
+    const bool has_mark = (ledger::block_flags(now.word[0]) & ledger::kFlagFiled) != 0;
+    const bool is_it = ledger::block_address(now.word[0]) == address && now.word[2] == sequence_word;
+    if (is_it && state == BlockState::kLive && has_mark) return;    // whoever frees it finds the mark
+    if (is_it && state == BlockState::kFreed && !has_mark) return;  // who freed it has found the mark
+    if (is_it && state == BlockState::kFreed && !take_filed_flag(index)) continue;
+    return remove_old_file(folder, address);
+  }
+}
 
 void settle_marked(RecordFolder folder) {
   if (marked.count == 0) return;
   order_all_hooks();
   for (unsigned i = 0; i < marked.count; ++i) {
-    const std::uint64_t word0 = snapshot(marked.index[i]).word[0];
-    const bool is_it = ledger::block_address(word0) == marked.address[i];
-    const bool has_mark = (ledger::block_flags(word0) & ledger::kFlagFiled) != 0;
-    const bool is_freed = ledger::block_state(word0) == BlockState::kFreed;
-    if (is_it && has_mark && !is_freed) continue;                          // whoever frees it finds the mark
-    if (is_it && !has_mark && is_freed) continue;                          // who freed it has found the mark
-    if (is_it && has_mark && !take_filed_flag(marked.index[i])) continue;  // and only just now
-    remove_old_file(folder, marked.address[i]);
+    settle(folder, marked.index[i], marked.address[i], marked.sequence_word[i]);
   }
   marked.count = 0;
 }
 
 // Returns whether the block is due later.
 bool look_at(RecordFolder folder, std::uint32_t index, std::uint64_t now, std::uint64_t min_age) {
-  const Block block = snapshot(index);
+  Block block = snapshot(index);
   if (ledger::block_state(block.word[0]) != BlockState::kLive) return false;
   const unsigned flags = ledger::block_flags(block.word[0]);
   const bool has_file = (flags & ledger::kFlagFiled) != 0;
@@ -168,11 +198,13 @@ bool look_at(RecordFolder folder, std::uint32_t index, std::uint64_t now, std::u
     return false;
   }
   if (has_file) return false;
-  if (now - ledger::low48(block.word[3]) < min_age && min_age != 0) return true;
+  const auto age = static_cast<std::int64_t>(now - ledger::low48(block.word[3]));  // below 0: born since the look began
+  if (age < static_cast<std::int64_t>(min_age) && min_age != 0) return true;
   const Outcome outcome = make_file(folder, index, block, *look_text);
   if (outcome == Outcome::kMade) {
     marked.index[marked.count] = index;
     marked.address[marked.count] = ledger::block_address(block.word[0]);
+    marked.sequence_word[marked.count] = block.word[2];
     if (++marked.count == Marked::kMost) settle_marked(folder);
   }
   return outcome == Outcome::kNotNow;
@@ -186,6 +218,7 @@ void configure_writer(const Options& options) {
   delay_ns = std::uint64_t{options.delay_ms} * 1000000;
   files.store(0, std::memory_order_relaxed);
   gone_blocks.store(0, std::memory_order_relaxed);
+  parked_blocks.store(0, std::memory_order_relaxed);
   is_cut_short.store(false, std::memory_order_relaxed);
   if (look_text == nullptr) look_text = static_cast<RecordText*>(sys::map_private(sizeof(RecordText)));
   // In a forked child: a look of the parent's helper may have been under way.
@@ -209,7 +242,8 @@ void block_became_live(std::uint32_t index, ThreadState& thread, const ReentryGu
       break;
   }
   if (thread.scratch == nullptr) return;
-  make_file({}, index, snapshot(index), thread.scratch->record);
+  Block block = snapshot(index);
+  make_file({}, index, block, thread.scratch->record);
 }
 
 void block_is_gone(const TakenBlock& block, ThreadScratch* scratch) {
@@ -221,15 +255,11 @@ void block_is_gone(const TakenBlock& block, ThreadScratch* scratch) {
     const std::uint64_t address = ledger::block_address(block.was.word[0]);
     if (remove_record({}, address, kRecordSuffix) == 0 || !hand_over_to_helper({})) {
       files.fetch_sub(1, std::memory_order_relaxed);
-      reuse_block(block.index, scratch);
-      return;
+      if (process->pass_lock.load() == 0) return reuse_block(block.index, scratch);
+      return chain(parked_blocks, block.index);
     }
   }
-  std::uint64_t* link = &ledger_file.block(block.index)->word[3];
-  std::uint32_t first = gone_blocks.load(std::memory_order_relaxed);
-  do {
-    __atomic_store_n(link, first, __ATOMIC_RELAXED);
-  } while (!gone_blocks.compare_exchange_weak(first, block.index));
+  chain(gone_blocks, block.index);
   helper_is_needed();
 }
 
@@ -245,6 +275,7 @@ bool look(int descriptor, std::uint64_t min_age_ns, bool everything) {
   const TryLock lock(process->pass_lock, everything ? kLookTries : 1);
   if (!lock.taken() || look_text == nullptr) return true;
   const RecordFolder folder = {descriptor};
+  use_parked_blocks_again();
   remove_files_of_gone_blocks(folder);
   bool later = false;
   tune_clock(*ledger_file.header());
@@ -266,6 +297,7 @@ bool look(int descriptor, std::uint64_t min_age_ns, bool everything) {
     later = later || due_later;
   }
   settle_marked(folder);
+  if (everything) remove_files_of_gone_blocks(folder);  // by threads that did not know yet that this is the end
   return later || gone_blocks.load() != 0;
 }
 

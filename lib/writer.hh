@@ -36,7 +36,7 @@ TakenBlock block_is_set_aside(TakenBlock block);
 bool write_all_records();
 
 // One look: files for what is older than `min_age_ns`, no files for what is gone. `folder` as for create_record.
-// Returns whether something is left that will be due later. Only one look at a time: false if there is one already.
+// Returns whether something is left that will be due later. Only one look at a time: true if there is one already.
 bool look(int folder, std::uint64_t min_age_ns, bool everything);
 
 // The look that is under way ends soon, and so do all to come but those at everything: the end of the program waits.

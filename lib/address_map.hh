@@ -5,9 +5,9 @@
 // programs go through memory in some order, and so does this. Nothing is hashed, moved or locked, and a look-up reads
 // three words.
 //
-// The cells of 16 MiB lie in a leaf of 2 MiB (64-bit), of which only what was touched costs memory: an eighth of the
-// heap at most. Leaves come from mmap, are found through two levels of tables, and are never given back. Any number of
-// threads, and handlers that interrupt them; 0 is a cell that is not in use.
+// The cells of 16 MiB lie in a leaf of 2 MiB (4 MiB where pointers have 32 bits), of which only what was touched costs
+// memory: an eighth of the heap at most (a quarter). Leaves come from mmap, are found through two levels of tables, and
+// are never given back. Any number of threads, and handlers that interrupt them; 0 is a cell that is not in use.
 
 #pragma once
 
@@ -61,7 +61,9 @@ class AddressMap {
   void clear() {
     for_each_leaf([](std::uint64_t, Cell* leaf) {
       if (sys::advise(leaf, kLeafBytes, MADV_DONTNEED) == 0) return;
-      for (std::uint64_t i = 0; i < kLeafCells; ++i) leaf[i].store(0, std::memory_order_relaxed);
+      for (std::uint64_t i = 0; i < kLeafCells; ++i) {  // locked in memory: not to be made memory as a whole
+        if (leaf[i].load(std::memory_order_relaxed) != 0) leaf[i].store(0, std::memory_order_relaxed);
+      }
     });
   }
 
@@ -98,7 +100,7 @@ class AddressMap {
     void* memory = sys::map_private(bytes);
     if (memory == nullptr) return place.load(std::memory_order_acquire);
     // A huge page for a leaf would cost 2 MiB where a few KiB are in use.
-    sys::advise(memory, bytes, MADV_NOHUGEPAGE);
+    if (bytes == kLeafBytes) sys::advise(memory, bytes, MADV_NOHUGEPAGE);
     if (place.compare_exchange_strong(there, static_cast<T*>(memory), std::memory_order_acq_rel)) {
       return static_cast<T*>(memory);
     }

@@ -9,6 +9,7 @@
 
 #include "base.hh"
 #include "clock.hh"
+#include "glibc.hh"
 #include "history.hh"
 #include "ledger_file.hh"
 #include "live_table.hh"
@@ -42,7 +43,7 @@ bool read_words(std::uint64_t address, std::uint64_t* into, unsigned words) {
   return got == static_cast<long>(words * sizeof *into);
 }
 
-constexpr std::uint64_t kAlignment = 2 * sizeof(void*);
+constexpr std::uint64_t kAlignment = glibc::kAlignment;
 constexpr std::uint64_t kPreviousInUse = 1;
 constexpr std::uint64_t kOwnMapping = 2;
 constexpr std::uint64_t kSizeFlags = 7;

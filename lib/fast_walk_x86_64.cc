@@ -3,7 +3,7 @@
 // The fast walk on x86-64 Linux: rules from call frame information, and the walk itself.
 //
 // Every step that is not beyond doubt ends in kCannot; then Boost looks at this stack. The hot path is fast_walk,
-// follow and take_over_previous with nothing to learn; all else is kept out of line.
+// follow and unchanged_frames with nothing to learn; all else is kept out of line.
 
 #include "fast_walk.hh"
 

@@ -23,6 +23,9 @@ extern "C" __attribute__((weak)) char __libc_single_threaded;
 
 namespace leakdir::glibc {
 
+// Of every block.
+inline constexpr std::size_t kAlignment = 2 * sizeof(void*);
+
 inline bool is_single_threaded() { return &__libc_single_threaded != nullptr && __libc_single_threaded != 0; }
 
 inline void* malloc(std::size_t size) { return __libc_malloc(size); }

@@ -32,7 +32,7 @@ struct Process {
   std::atomic<std::uint32_t> modules_lock;
   std::atomic<std::uint32_t> pass_lock;
 
-  // The helper thread; see writer.cc.
+  // The helper thread; see helper.cc.
   std::atomic<std::uint32_t> helper_state;
   std::uint32_t helper_alive;  // the kernel clears it when the thread is gone
   std::uint32_t helper_wake;   // it sleeps on this word

@@ -114,7 +114,8 @@ std::uint32_t node_beside(ThreadScratch& scratch, std::uint32_t parent, std::uin
   ThreadScratch::KnownNode& known = scratch.known_nodes[ThreadScratch::place_of_node(parent, pc)];
   if (LEAKDIR_LIKELY(known.pc == pc && known.parent == parent)) return known.node;
   const std::uint32_t node = stack_node(parent, pc, guard);
-  known.pc = 0;  // a handler may leave by longjmp in between
+  if (LEAKDIR_UNLIKELY(node == 0)) return 0;  // no room now; there may be the next time
+  known.pc = 0;                               // a handler may leave by longjmp in between
   signal_fence();
   known.parent = parent;
   known.node = node;

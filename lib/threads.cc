@@ -48,14 +48,18 @@ ThreadScratch* take_scratch(std::uint32_t tid, int pid) {
   return scratch_memory[place];
 }
 
+// A thread may have ended, by a longjmp or a cancellation, in the middle of a hook.
+void forget_last_call(ThreadScratch& scratch) {
+  fast_walk_forget_previous(scratch.walk);
+  scratch.nodes_known = 0;
+  scratch.record.tail_bytes = 0;
+}
+
 // In a forked child: another thread of the parent may have been writing it while it was copied, page by page.
 void forget_parent(ThreadScratch& scratch) {
-  fast_walk_forget_previous(scratch.walk);
   scratch.walk.reach = {};
-  scratch.nodes_known = 0;
   for (ThreadScratch::KnownNode& node : scratch.known_nodes) node.pc = 0;
   scratch.free_records.epoch = 0;
-  scratch.record.tail_bytes = 0;
   scratch.generation = process_generation;
 }
 
@@ -82,11 +86,20 @@ LEAKDIR_SLOW void take_batch(ThreadState& thread, std::uint32_t epoch) {
 
 LEAKDIR_SLOW void enter_thread(ThreadState& thread, const ReentryGuard&) {
   const int pid = sys::pid();
+  if (static_cast<std::uint32_t>(pid) != process_generation) {
+    // A vfork child: its memory is the parent's, and it cannot tell which of the parent's threads are alive.
+    thread.index = 0;
+    thread.scratch = nullptr;
+    return;
+  }
   const auto tid = static_cast<std::uint32_t>(sys::tid());
   thread.index = static_cast<std::uint16_t>(take_thread_record(tid, pid));
   thread.next_sequence = thread.end_sequence = 0;
   thread.scratch = take_scratch(tid, pid);
-  if (thread.scratch != nullptr && thread.scratch->generation != process_generation) forget_parent(*thread.scratch);
+  if (thread.scratch != nullptr) {
+    forget_last_call(*thread.scratch);
+    if (thread.scratch->generation != process_generation) forget_parent(*thread.scratch);
+  }
   if (thread.index != 0) {
     ledger::Thread& record = *ledger_file.thread(thread.index);
     record.tid = tid;

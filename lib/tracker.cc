@@ -2,10 +2,10 @@
 #include "tracker.hh"
 
 #include <atomic>
-#include <cstddef>
 
 #include "bad_free.hh"
 #include "clock.hh"
+#include "glibc.hh"
 #include "guard.hh"
 #include "history.hh"
 #include "ledger_file.hh"
@@ -66,6 +66,12 @@ LEAKDIR_SLOW void pass_small(const void* block) {
   pass_unrecorded(block);
 }
 
+// The index had another block in this place: it must have gone in a way that passed by the hooks.
+LEAKDIR_SLOW void forget_replaced(std::uint32_t index, ThreadScratch* scratch) {
+  const TakenBlock taken = take_replaced_block(index);
+  if (taken.index != 0) block_is_gone(taken, scratch);
+}
+
 // In the middle of a hook, or of something that leakdir caused: the caller is all that may be asked for.
 LEAKDIR_SLOW void record_nested(const void* block, std::size_t size, Call call, Caller caller,
                                 const ThreadState& thread) {
@@ -74,13 +80,8 @@ LEAKDIR_SLOW void record_nested(const void* block, std::size_t size, Call call, 
   const NewBlock live = {address_of(block), size,         single_sequence(), now_ticks(),
                          captured.stack,    thread.index, captured.call,     captured.flags | own};
   const AddedBlock added = add_live_block(live, nullptr);
-  if (added.index == 0) pass_unrecorded(block);
-}
-
-// The index had another block in this place: it must have gone in a way that passed by the hooks.
-LEAKDIR_SLOW void forget_replaced(std::uint32_t index, ThreadState& thread) {
-  const TakenBlock taken = take_replaced_block(index);
-  if (taken.index != 0) block_is_gone(taken, thread.scratch);
+  if (added.index == 0) return pass_unrecorded(block);
+  if (added.replaced != 0) forget_replaced(added.replaced, nullptr);
 }
 
 void count_allocation(const ThreadState& thread) {
@@ -103,7 +104,7 @@ void record(const void* block, std::size_t size, Call call, Caller caller, Threa
                          captured.stack,    thread.index, captured.call,         captured.flags};
   const AddedBlock added = add_live_block(live, thread.scratch);
   if (LEAKDIR_UNLIKELY(added.index == 0)) return pass_unrecorded(block);
-  if (LEAKDIR_UNLIKELY(added.replaced != 0)) forget_replaced(added.replaced, thread);
+  if (LEAKDIR_UNLIKELY(added.replaced != 0)) forget_replaced(added.replaced, thread.scratch);
   if (is_listed(captured.flags)) block_became_live(added.index, thread, guard);
 }
 
@@ -154,12 +155,19 @@ LEAKDIR_SLOW bool freed_in_other_phase(const void* block) {
   return true;
 }
 
-// While paused: not recorded, and nothing to be said about it.
-bool is_unknown(const void* block) {
-  return find_live_block(address_of(block)) == 0 && address_of(block) % alignof(std::max_align_t) == 0;
+bool is_usual(Phase now) { return now == Phase::kRecording; }
+
+// Not while paused: the address may be handed out again unseen, and recording go on before it is freed.
+void remember(const TakenBlock& gone, Caller caller) {
+  if (LEAKDIR_UNLIKELY(!is_usual(phase()))) return;
+  remember_free(ledger::block_address(gone.was.word[0]),
+                {ledger::block_stack(gone.was.word[2], gone.was.word[3]), caller.pc});
 }
 
-bool is_usual(Phase now) { return now == Phase::kRecording; }
+// While paused: not recorded, and nothing to be said about it.
+bool is_unknown(const void* block) {
+  return find_live_block(address_of(block)) == 0 && address_of(block) % glibc::kAlignment == 0;
+}
 
 }  // namespace
 
@@ -190,7 +198,7 @@ bool block_freed(void* block, Caller caller) {
   }
   const TakenBlock taken = take_live_block(address);
   if (LEAKDIR_LIKELY(taken.index != 0)) {
-    remember_free(address, {ledger::block_stack(taken.was.word[2], taken.was.word[3]), caller.pc});
+    remember(taken, caller);
     block_is_gone(taken, nested ? nullptr : thread.scratch);
     return true;
   }
@@ -205,7 +213,10 @@ SetAside begin_resize(void* block, Caller caller) {
   const ReentryGuard guard(thread);
   if (LEAKDIR_LIKELY(!nested)) ensure_thread(thread, guard);
   const TakenBlock taken = block_is_set_aside(take_live_block(address));
-  if (LEAKDIR_LIKELY(taken.index != 0)) return {true, false, taken.index, taken.was};
+  if (LEAKDIR_LIKELY(taken.index != 0)) {
+    remember(taken, caller);  // now: when realloc returns, the address may be another thread's
+    return {true, false, taken.index, taken.was};
+  }
   return {false, !nested && is_bad_free(address, true, caller, thread, guard), 0, {}};
 }
 
@@ -214,10 +225,7 @@ void finish_resize(const SetAside& old, void* block, std::size_t size, Call call
     ThreadState& thread = thread_state;
     const bool nested = thread.busy != 0;
     const ReentryGuard guard(thread);
-    const std::uint64_t old_address = ledger::block_address(old.was.word[0]);
-    if (old_address != address_of(block)) {
-      remember_free(old_address, {ledger::block_stack(old.was.word[2], old.was.word[3]), caller.pc});
-    }
+    if (ledger::block_address(old.was.word[0]) == address_of(block)) forget_free(address_of(block));
     block_is_gone({old.index, old.was}, nested ? nullptr : thread.scratch);
   }
   if (block != nullptr) block_allocated(block, size, call, caller);
@@ -226,9 +234,11 @@ void finish_resize(const SetAside& old, void* block, std::size_t size, Call call
 void undo_resize(const SetAside& old) {
   if (!old.recorded) return;
   ThreadState& thread = thread_state;
+  const bool nested = thread.busy != 0;
   const ReentryGuard guard(thread);
+  forget_free(ledger::block_address(old.was.word[0]));
   put_back_live_block({old.index, old.was});
-  if (is_listed(ledger::block_flags(old.was.word[0])) &&
+  if (!nested && is_listed(ledger::block_flags(old.was.word[0])) &&
       (ledger::block_flags(old.was.word[0]) & ledger::kFlagFiled) == 0) {
     block_became_live(old.index, thread, guard);
   }
@@ -262,7 +272,7 @@ void import_early_blocks() {
 void inherit_block(const ledger::Block& block) {
   ThreadState& thread = thread_state;
   const unsigned flags = (ledger::block_flags(block.word[0]) | ledger::kFlagInherited) & ~ledger::kFlagFiled;
-  // Freed by the parent since: all that its record still knows but the time.
+  // Freed by the parent since: its record still knows all but the time, the call and the early flag.
   const bool has_time = ledger::block_state(block.word[0]) == ledger::BlockState::kLive;
   const NewBlock live = {ledger::block_address(block.word[0]),
                          ledger::low48(block.word[1]),

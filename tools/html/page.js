@@ -363,7 +363,9 @@
       if (!within(x, at) || x(at) - lastMark < 38) continue;
       lastMark = x(at);
       svg.append("line").attr("class", "grid").attr("x1", x(at)).attr("x2", x(at)).attr("y1", top).attr("y2", height - bottom);
-      svg.append("text").attr("x", x(at)).attr("y", height - bottom + 15).attr("text-anchor", "middle").text(text);
+      const isAtEdge = x(at) + 20 > width;  // the whole word is to be seen
+      svg.append("text").attr("x", isAtEdge ? width : x(at)).attr("y", height - bottom + 15)
+        .attr("text-anchor", isAtEdge ? "end" : "middle").text(text);
     }
     let step = 1;
     while ((y.domain()[1] - y.domain()[0]) / step > 8) ++step;

@@ -136,6 +136,11 @@ LEAKDIR_SLOW void mark_own(const void* block) {
   set_block_flags(index, word0, ledger::kFlagLibc, 0);
 }
 
+// While paused: not recorded, and nothing to be said about it.
+bool is_unknown(const void* block) {
+  return find_live_block(address_of(block)) == 0 && address_of(block) % glibc::kAlignment == 0;
+}
+
 // Phases in which the ledger does not take the free as usual. True: hand it on to glibc and do nothing else.
 LEAKDIR_SLOW bool freed_in_other_phase(const void* block) {
   switch (phase()) {
@@ -149,6 +154,7 @@ LEAKDIR_SLOW bool freed_in_other_phase(const void* block) {
     case Phase::kOff:
       return true;
     case Phase::kPaused:
+      return is_unknown(block);
     case Phase::kRecording:
       return false;
   }
@@ -164,11 +170,6 @@ void remember(const TakenBlock& gone, Caller caller) {
                 {ledger::block_stack(gone.was.word[2], gone.was.word[3]), caller.pc});
 }
 
-// While paused: not recorded, and nothing to be said about it.
-bool is_unknown(const void* block) {
-  return find_live_block(address_of(block)) == 0 && address_of(block) % glibc::kAlignment == 0;
-}
-
 }  // namespace
 
 void block_allocated(void* block, std::size_t size, Call call, Caller caller) {
@@ -181,14 +182,12 @@ void block_allocated(void* block, std::size_t size, Call call, Caller caller) {
 }
 
 bool block_freed(void* block, Caller caller) {
-  if (LEAKDIR_UNLIKELY(!is_usual(phase()))) {
-    if (phase() == Phase::kPaused ? is_unknown(block) : freed_in_other_phase(block)) return true;
-  }
   ThreadState& thread = thread_state;
-  if (LEAKDIR_UNLIKELY(thread.dry_run)) {
+  if (LEAKDIR_UNLIKELY(thread.dry_run)) {  // paused or not: nothing is freed
     mark_own(block);
     return false;
   }
+  if (LEAKDIR_UNLIKELY(!is_usual(phase())) && freed_in_other_phase(block)) return true;
   const std::uint64_t address = address_of(block);
   const bool nested = thread.busy != 0;
   const ReentryGuard guard(thread);

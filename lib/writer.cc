@@ -132,57 +132,57 @@ void remove_old_file(RecordFolder folder, std::uint64_t address) {
   }
 }
 
-void use_parked_blocks_again() {
-  std::uint32_t index = parked_blocks.exchange(0, std::memory_order_acquire);
+// The records of a chain may be used again, after `last_look(index)` at each.
+template <typename LastLook>
+void use_again(std::atomic<std::uint32_t>& blocks, LastLook last_look) {
+  std::uint32_t index = blocks.exchange(0, std::memory_order_acquire);
   while (index != 0) {
     const std::uint32_t next = next_record(index);
+    last_look(index);
     reuse_block(index, nullptr);
     index = next;
   }
+}
+
+void use_parked_blocks_again() {
+  use_again(parked_blocks, [](std::uint32_t) {});
 }
 
 void remove_files_of_gone_blocks(RecordFolder folder) {
-  std::uint32_t index = gone_blocks.exchange(0, std::memory_order_acquire);
-  while (index != 0) {
-    const std::uint32_t next = next_record(index);
-    remove_old_file(folder, ledger::block_address(snapshot(index).word[0]));
-    reuse_block(index, nullptr);
-    index = next;
-  }
+  use_again(gone_blocks,
+            [&](std::uint32_t index) { remove_old_file(folder, ledger::block_address(snapshot(index).word[0])); });
 }
 
 // Blocks that a look has marked: whether their frees have seen the mark is settled for many at once.
-struct Marked {
-  static constexpr unsigned kMost = 256;
-  unsigned count = 0;
-  std::uint32_t index[kMost];
-  std::uint64_t address[kMost];
-  std::uint64_t sequence_word[kMost];  // word 2: no two blocks have the same one
+struct MarkedBlock {
+  std::uint32_t index;
+  std::uint64_t address;
+  std::uint64_t sequence_word;  // word 2: no two blocks have the same one
 };
-Marked marked;
+constexpr unsigned kMostMarked = 256;
+MarkedBlock marked[kMostMarked];
+unsigned marked_count = 0;
 
 // A free that found the mark keeps the record from being used again until the look is over. So if the record is another
 // block's by now, the free missed the mark, and nobody else knows of the file.
-void settle(RecordFolder folder, std::uint32_t index, std::uint64_t address, std::uint64_t sequence_word) {
+void settle(RecordFolder folder, const MarkedBlock& block) {
   for (;;) {
-    const Block now = snapshot(index);
+    const Block now = snapshot(block.index);
     const BlockState state = ledger::block_state(now.word[0]);
     const bool has_mark = (ledger::block_flags(now.word[0]) & ledger::kFlagFiled) != 0;
-    const bool is_it = ledger::block_address(now.word[0]) == address && now.word[2] == sequence_word;
+    const bool is_it = ledger::block_address(now.word[0]) == block.address && now.word[2] == block.sequence_word;
     if (is_it && state == BlockState::kLive && has_mark) return;    // whoever frees it finds the mark
     if (is_it && state == BlockState::kFreed && !has_mark) return;  // who freed it has found the mark
-    if (is_it && state == BlockState::kFreed && !take_filed_flag(index)) continue;
-    return remove_old_file(folder, address);
+    if (is_it && state == BlockState::kFreed && !take_filed_flag(block.index)) continue;
+    return remove_old_file(folder, block.address);
   }
 }
 
 void settle_marked(RecordFolder folder) {
-  if (marked.count == 0) return;
+  if (marked_count == 0) return;
   order_all_hooks();
-  for (unsigned i = 0; i < marked.count; ++i) {
-    settle(folder, marked.index[i], marked.address[i], marked.sequence_word[i]);
-  }
-  marked.count = 0;
+  for (unsigned i = 0; i < marked_count; ++i) settle(folder, marked[i]);
+  marked_count = 0;
 }
 
 // Returns whether the block is due later.
@@ -202,10 +202,8 @@ bool look_at(RecordFolder folder, std::uint32_t index, std::uint64_t now, std::u
   if (age < static_cast<std::int64_t>(min_age) && min_age != 0) return true;
   const Outcome outcome = make_file(folder, index, block, *look_text);
   if (outcome == Outcome::kMade) {
-    marked.index[marked.count] = index;
-    marked.address[marked.count] = ledger::block_address(block.word[0]);
-    marked.sequence_word[marked.count] = block.word[2];
-    if (++marked.count == Marked::kMost) settle_marked(folder);
+    marked[marked_count] = {index, ledger::block_address(block.word[0]), block.word[2]};
+    if (++marked_count == kMostMarked) settle_marked(folder);
   }
   return outcome == Outcome::kNotNow;
 }
@@ -222,7 +220,7 @@ void configure_writer(const Options& options) {
   is_cut_short.store(false, std::memory_order_relaxed);
   if (look_text == nullptr) look_text = static_cast<RecordText*>(sys::map_private(sizeof(RecordText)));
   // In a forked child: a look of the parent's helper may have been under way.
-  marked.count = 0;
+  marked_count = 0;
   if (look_text != nullptr) look_text->tail_bytes = 0;
 }
 

@@ -71,14 +71,13 @@ constexpr unsigned kMostOwnFrames = 12;
 
 LEAKDIR_SLOW void compare_with_boost(const Walk& fast, unsigned most, std::uintptr_t caller) {
   std::uintptr_t frames[ThreadScratch::kFrames];
-  const unsigned count = boost_frames(frames, ThreadScratch::kFrames);
-  unsigned ours = 0;
-  while (ours < count && frames[ours] != caller) ++ours;
-  const unsigned expected = count - ours < most ? count - ours : most;
+  Walk boost;
+  walk_with_boost(boost, frames, ThreadScratch::kFrames, caller);
+  const unsigned expected = boost.count < most ? boost.count : most;
   bool same = fast.count == expected;
-  for (unsigned i = 0; same && i < expected; ++i) same = fast.frames[i] == frames[ours + i];
+  for (unsigned i = 0; same && i < expected; ++i) same = fast.frames[i] == boost.frames[i];
   if (same) return;
-  report::frames_differ(fast.frames, fast.count, frames + ours, count - ours);
+  report::frames_differ(fast.frames, fast.count, boost.frames, boost.count);
   ::abort();
 }
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSL-1.0
 #
 # run.sh [SECONDS] [TARGET...]: each fuzz target under libFuzzer with AddressSanitizer and UndefinedBehaviorSanitizer, for
-# SECONDS (60) one after the other, at low priority. What was found lies in build-fuzz/: crash-*, timeout-*, oom-*.
+# SECONDS (60) one after the other. What was found lies in build-fuzz/ (LEAKDIR_FUZZ_BUILD): crash-*, timeout-*, oom-*.
+# An input may take two minutes: on a busy machine a few seconds of processor time do.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=${1:-60}
@@ -17,7 +18,7 @@ flags=(-std=c++17 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -f
 mapfile -t sources < <(sed -n "/^tool_lib = /,/^  include_directories/s/^  '\(.*\.cc\)',\$/tools\/\1/p" tools/meson.build)
 sources+=(tools/emit_html_none.cc)
 newest_header=$(ls -t tools/*.hh lib/*.hh | head -n 1)
-printf '%s\n' "${sources[@]}" | nice -n 19 xargs -P "$(nproc)" -I{} sh -c '
+printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -I{} sh -c '
   object=$0/objects/$(basename {} .cc).o header=$1
   shift
   [ "$object" -nt {} ] && [ "$object" -nt "$header" ] || clang++ "$@" -fsanitize=fuzzer-no-link -c {} -o "$object"
@@ -29,17 +30,17 @@ for target in "${targets[@]}"; do
   with=(tests/fuzz/must_hold.cc) driver=(tests/fuzz/driver.cc)
   if [ "$target" = ledger ]; then source=tests/tools/ledger_fuzz.cc with=() driver=(); fi
   libraries=("$build"/objects/*.o -ldw -lelf -lz -lfmt)
-  nice -n 19 clang++ "${flags[@]}" -fsanitize=fuzzer -DLEAKDIR_LIBFUZZER "$source" "${with[@]}" "${libraries[@]}" \
+  clang++ "${flags[@]}" -fsanitize=fuzzer -DLEAKDIR_LIBFUZZER "$source" "${with[@]}" "${libraries[@]}" \
     -o "$build/$target"
   # The seeds that are in the target's own code.
-  nice -n 19 clang++ "${flags[@]}" -fsanitize=fuzzer-no-link "$source" "${with[@]}" "${driver[@]}" "${libraries[@]}" \
+  clang++ "${flags[@]}" -fsanitize=fuzzer-no-link "$source" "${with[@]}" "${driver[@]}" "${libraries[@]}" \
     -o "$build/$target-driver"
   mkdir -p "$build/corpus/$target"
   "$build/$target-driver" --write "$build/corpus/$target"
   corpus=("$build/corpus/$target")
   if [ -d "tests/fuzz/corpus/$target" ]; then corpus+=("tests/fuzz/corpus/$target"); fi
   echo "== $target"
-  nice -n 19 "$build/$target" -max_total_time="$seconds" -max_len=100000 -timeout=20 -rss_limit_mb=3000 -print_final_stats=1 \
+  "$build/$target" -max_total_time="$seconds" -max_len=100000 -timeout=120 -rss_limit_mb=3000 -print_final_stats=1 \
     -artifact_prefix="$build/$target-" "${corpus[@]}" 2>&1 | tail -n 12 || status=1
 done
 exit $status

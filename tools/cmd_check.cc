@@ -47,9 +47,7 @@ class CheckCommand : public Command {
         ->type_name("FILE");
     app.add_option("--write-baseline", new_baseline_, "Store what there is as known, for --baseline")
         ->type_name("FILE");
-    app.add_option("--min-age", min_age_, "Leave out blocks that are younger than this")
-        ->type_name("SECONDS")
-        ->check(CLI::Range(0.0, 1e9));
+    add_min_age(app, min_age_);
     add_suppression_options(app, suppression_options_);
     add_symbol_options(app, symbol_options_);
     app.footer(

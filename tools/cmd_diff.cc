@@ -36,18 +36,11 @@ class DiffCommand : public Command {
         ->required();
     app.add_option("NEW", new_, "What is: the same")->required();
     app.add_flag("--all", lists_all_, "List what has shrunk or is gone, too");
-    app.add_option("--top", top_, "List this many stacks (all)")->type_name("N")->check(CLI::PositiveNumber);
-    app.add_option("--min-age", min_age_, "Leave out blocks that are younger than this")
-        ->type_name("SECONDS")
-        ->check(CLI::Range(0.0, 1e9));
-    app.add_option("--format", format_, "text or json")
-        ->type_name("FORMAT")
-        ->check(CLI::IsMember({"text", "json"}))
-        ->capture_default_str();
+    add_top(app, top_, "all");
+    add_min_age(app, min_age_);
+    add_format(app, format_, {"text", "json"});
     app.add_option("-o,--output", output_, "Write to a file")->type_name("FILE");
-    app.add_option("--error-exitcode", error_exitcode_, "Exit status when something grew")
-        ->type_name("N")
-        ->check(CLI::Range(0, 255));
+    add_error_exitcode(app, error_exitcode_, "something grew");
     add_suppression_options(app, suppression_options_);
     add_symbol_options(app, symbol_options_);
     app.footer(

@@ -17,14 +17,8 @@ class DoctorCommand : public Command {
  public:
   void describe(CLI::App& app) override {
     app.add_option("BINARY", binary_, "The program, or a library of it")->required();
-    app.add_option("--format", format_, "text or json")
-        ->type_name("FORMAT")
-        ->check(CLI::IsMember({"text", "json"}))
-        ->capture_default_str();
-    app.add_option("--color", color_, "auto, always or never")
-        ->type_name("WHEN")
-        ->check(CLI::IsMember({"auto", "always", "never"}))
-        ->capture_default_str();
+    add_format(app, format_, {"text", "json"});
+    add_color(app, color_);
     app.add_option("--debug-path", options_.debug_paths, "Where debug files and .build-id/ are (may be given again)")
         ->type_name("DIR")
         ->allow_extra_args(false);

@@ -32,27 +32,14 @@ class ReportCommand : public Command {
  public:
   void describe(CLI::App& app) override {
     add_directory(app, directory_);
-    app.add_option("--top", top_, "Show this many stacks (all)")->type_name("N")->check(CLI::PositiveNumber);
-    app.add_option("--min-age", min_age_, "Leave out blocks that are younger than this")
-        ->type_name("SECONDS")
-        ->check(CLI::Range(0.0, 1e9));
-    app.add_option("--sort", sort_, "Largest first by: bytes, blocks, age")
-        ->type_name("KEY")
-        ->check(CLI::IsMember({"bytes", "blocks", "age"}))
-        ->capture_default_str();
-    app.add_flag("--libc", lists_libc_, "List libc's and the C++ runtime's own blocks too");
-    app.add_option("--format", format_, "text, json, html, folded (for flame graphs) or pprof")
-        ->type_name("FORMAT")
-        ->check(CLI::IsMember({"text", "json", "html", "folded", "pprof"}))
-        ->capture_default_str();
+    add_top(app, top_, "all");
+    add_min_age(app, min_age_);
+    add_sort(app, sort_, {"bytes", "blocks", "age"});
+    add_libc(app, lists_libc_);
+    add_format(app, format_, {"text", "json", "html", "folded", "pprof"});
     app.add_option("-o,--output", output_, "Write to a file")->type_name("FILE");
-    app.add_option("--color", color_, "auto, always or never")
-        ->type_name("WHEN")
-        ->check(CLI::IsMember({"auto", "always", "never"}))
-        ->capture_default_str();
-    app.add_option("--error-exitcode", error_exitcode_, "Exit status when live blocks or bad frees are listed")
-        ->type_name("N")
-        ->check(CLI::Range(0, 255));
+    add_color(app, color_);
+    add_error_exitcode(app, error_exitcode_, "live blocks or bad frees are listed");
     add_suppression_options(app, suppression_options_);
     app.add_flag("--gen-suppressions", generates_suppressions_, "Print suppressions for what is listed, ready to paste")
         ->group("Suppressions");

@@ -58,21 +58,11 @@ class WatchCommand : public Command {
     app.add_option("--count", count_, "Look this many times (until the process ends)")
         ->type_name("N")
         ->check(CLI::PositiveNumber);
-    app.add_option("--top", top_, "Show this many stacks (what fits on the terminal; 10 where there is none)")
-        ->type_name("N")
-        ->check(CLI::PositiveNumber);
-    app.add_option("--min-age", min_age_, "Leave out blocks that are younger than this")
-        ->type_name("SECONDS")
-        ->check(CLI::Range(0.0, 1e9));
-    app.add_option("--sort", sort_, "Largest first by: bytes, blocks, age, growth")
-        ->type_name("KEY")
-        ->check(CLI::IsMember({"bytes", "blocks", "age", "growth"}))
-        ->capture_default_str();
-    app.add_flag("--libc", lists_libc_, "List libc's and the C++ runtime's own blocks too");
-    app.add_option("--color", color_, "auto, always or never")
-        ->type_name("WHEN")
-        ->check(CLI::IsMember({"auto", "always", "never"}))
-        ->capture_default_str();
+    add_top(app, top_, "what fits on the terminal; 10 where there is none");
+    add_min_age(app, min_age_);
+    add_sort(app, sort_, {"bytes", "blocks", "age", "growth"});
+    add_libc(app, lists_libc_);
+    add_color(app, color_);
     add_suppression_options(app, suppression_options_);
     add_symbol_options(app, symbol_options_);
     app.footer(

@@ -14,6 +14,12 @@ namespace {
 
 constexpr std::size_t kMaxSuppressions = 16 << 20;
 
+// An option that is one of some words.
+void add_choice(CLI::App& app, const std::string& name, std::string& choice, const std::vector<std::string>& choices,
+                const std::string& help, const std::string& type) {
+  app.add_option(name, choice, help)->type_name(type)->check(CLI::IsMember(choices))->capture_default_str();
+}
+
 }  // namespace
 
 void add_directory(CLI::App& app, std::string& directory) {
@@ -34,6 +40,38 @@ void add_symbol_options(CLI::App& app, SymbolOptions& options) {
       ->group("Symbols");
   app.add_flag("--debuginfod", options.asks_debuginfod, "Fetch what is not here from the servers of DEBUGINFOD_URLS")
       ->group("Symbols");
+}
+
+void add_min_age(CLI::App& app, double& seconds) {
+  app.add_option("--min-age", seconds, "Leave out blocks that are younger than this")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.0, 1e9));
+}
+
+void add_top(CLI::App& app, std::size_t& stacks, const std::string& otherwise) {
+  app.add_option("--top", stacks, "Show this many stacks (" + otherwise + ")")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+}
+
+void add_sort(CLI::App& app, std::string& key, const std::vector<std::string>& keys) {
+  add_choice(app, "--sort", key, keys, "Largest first by this", "KEY");
+}
+
+void add_libc(CLI::App& app, bool& lists_libc) {
+  app.add_flag("--libc", lists_libc, "List libc's and the C++ runtime's own blocks too");
+}
+
+void add_format(CLI::App& app, std::string& format, const std::vector<std::string>& formats) {
+  add_choice(app, "--format", format, formats, "How to write it", "FORMAT");
+}
+
+void add_color(CLI::App& app, std::string& when) {
+  add_choice(app, "--color", when, {"auto", "always", "never"}, "Whether to use colour", "WHEN");
+}
+
+void add_error_exitcode(CLI::App& app, int& status, const std::string& when) {
+  app.add_option("--error-exitcode", status, "Exit status when " + when)->type_name("N")->check(CLI::Range(0, 255));
 }
 
 void add_patience(CLI::App& app, double& seconds) {

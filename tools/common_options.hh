@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,15 @@ namespace leakdir::tool {
 
 void add_directory(CLI::App& app, std::string& directory);
 void add_symbol_options(CLI::App& app, SymbolOptions& options);
+void add_min_age(CLI::App& app, double& seconds);
+// `otherwise`: how many there are without it, in words.
+void add_top(CLI::App& app, std::size_t& stacks, const std::string& otherwise);
+void add_sort(CLI::App& app, std::string& key, const std::vector<std::string>& keys);
+void add_libc(CLI::App& app, bool& lists_libc);
+void add_format(CLI::App& app, std::string& format, const std::vector<std::string>& formats);
+void add_color(CLI::App& app, std::string& when);
+// `when`: what makes the command end with it, in words.
+void add_error_exitcode(CLI::App& app, int& status, const std::string& when);
 
 // How long to wait for the answer of a running process, in seconds.
 inline constexpr double kPatience = 10;

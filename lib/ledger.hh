@@ -57,7 +57,9 @@ enum class Kind : std::uint32_t {
 };
 inline constexpr std::uint32_t kKinds = 7;
 
-// Records first .. first + count - 1 of one kind, at file_offset.
+// Records first .. first + count - 1 of one kind, at file_offset; kInMemory: they were in the memory of the process and
+// nowhere else, because the file could not grow.
+inline constexpr std::uint64_t kInMemory = 0;
 struct Extent {
   std::uint64_t file_offset;
   std::uint32_t kind;

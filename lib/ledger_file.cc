@@ -110,11 +110,6 @@ int LedgerFile::create(const char* directory, const char* name, bool& shared) {
   struct stat status;
   int error = sys::stat_descriptor(file, &status);
   if (error == 0) error = sys::allocate(file, 0, ledger::kHeaderBytes);
-  if (error == -EOPNOTSUPP || error == -ENOSYS) {
-    error = sys::truncate(file, ledger::kHeaderBytes);
-    char zero = 0;
-    if (error == 0) error = sys::write_all(file, &zero, 1);
-  }
   void* mapping = nullptr;
   if (error == 0) {
     mapping = sys::map(nullptr, ledger::kHeaderBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
@@ -122,6 +117,7 @@ int LedgerFile::create(const char* directory, const char* name, bool& shared) {
   }
   sys::close(file);
   if (error != 0) {
+    sys::unlink_at(AT_FDCWD, path_);  // a reader has the record files then
     report::ledger_not_shared(directory, error);
     shared = false;
     return create_private();
@@ -174,32 +170,37 @@ int LedgerFile::open_again() const {
   return error != 0 ? error : -ESTALE;
 }
 
+int LedgerFile::map_from_file(char* at, std::uint64_t bytes) {
+  const int file = open_again();
+  if (file < 0) return file;
+  const std::uint64_t offset = header_->file_bytes;
+  int error = sys::allocate(file, offset, bytes);
+  if (error == 0 && sys::map(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, offset) == nullptr) {
+    error = -ENOMEM;
+  }
+  sys::close(file);
+  return error;
+}
+
+// Where the file cannot grow (a full disk, no descriptor left, the directory gone), the extent lies in private memory:
+// the program has its record files still, and a reader of the ledger is told that something is missing.
 int LedgerFile::map_extent(Array& array, Kind kind, std::uint64_t bytes) {
   const std::uint32_t record = ledger::kRecordBytes[static_cast<std::uint32_t>(kind)];
   const std::uint32_t first = array.mapped.load(std::memory_order_relaxed);
   char* at = array.base + std::uint64_t{first} * record;
   const std::uint32_t extents = header_->extent_count;
   if (extents == ledger::kMaxExtents) return -EFBIG;
-  const std::uint64_t offset = header_->file_bytes;
-  if (path_ == nullptr) {
-    if (sys::map(at, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) ==
-        nullptr) {
-      return -ENOMEM;
-    }
-  } else {
-    const int file = open_again();
-    if (file < 0) return file;
-    int error = sys::allocate(file, offset, bytes);
-    if (error == 0 && sys::map(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, offset) == nullptr) {
-      error = -ENOMEM;
-    }
-    sys::close(file);
-    if (error != 0) return error;
+  const int file_error = path_ == nullptr ? 0 : map_from_file(at, bytes);
+  if (file_error != 0) report::ledger_in_memory(file_error);
+  if ((path_ == nullptr || file_error != 0) &&
+      sys::map(at, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) ==
+          nullptr) {
+    return -ENOMEM;
   }
-  auto* directory = reinterpret_cast<ledger::Extent*>(reinterpret_cast<char*>(header_) + ledger::kDirectoryOffset);
   const std::uint32_t count = static_cast<std::uint32_t>(bytes / record);
-  directory[extents] = {offset, static_cast<std::uint32_t>(kind), first, count, 0};
-  header_->file_bytes = offset + bytes;
+  const std::uint64_t offset = file_error == 0 ? header_->file_bytes : ledger::kInMemory;
+  directory()[extents] = {offset, static_cast<std::uint32_t>(kind), first, count, 0};
+  if (file_error == 0) header_->file_bytes = offset + bytes;
   __atomic_store_n(&header_->extent_count, extents + 1, __ATOMIC_RELEASE);
   array.mapped.store(first + count, std::memory_order_release);
   return 0;
@@ -269,7 +270,25 @@ void LedgerFile::trim_tail(int file, ledger::Extent& extent) {
     array.mapped.store(extent.first + static_cast<std::uint32_t>(from / record), std::memory_order_relaxed);
   }
   extent.count = static_cast<std::uint32_t>(from / record);
-  if (from < bytes) sys::punch_hole(file, extent.file_offset + from, bytes - from);
+  if (from < bytes && extent.file_offset != ledger::kInMemory)
+    sys::punch_hole(file, extent.file_offset + from, bytes - from);
+}
+
+// There may be room for it by now.
+bool LedgerFile::bring_home(int file, ledger::Extent& extent) {
+  const std::uint64_t offset = header_->file_bytes;
+  const std::uint64_t bytes = page_aligned(std::uint64_t{extent.count} * ledger::kRecordBytes[extent.kind]);
+  if (sys::allocate(file, offset, bytes) != 0) return false;
+  char* from = array_of(extent).base + std::uint64_t{extent.first} * ledger::kRecordBytes[extent.kind];
+  auto* to = static_cast<char*>(sys::map(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, offset));
+  if (to == nullptr) return false;
+  for (std::uint64_t i = 0; i < bytes; ++i) to[i] = from[i];
+  const bool done = sys::map(from, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, offset) != nullptr;
+  sys::unmap(to, bytes);
+  if (!done) return false;
+  extent.file_offset = offset;
+  header_->file_bytes = offset + bytes;
+  return true;
 }
 
 void LedgerFile::trim_pages(int file, const ledger::Extent& extent, bool (*page_is_empty)(std::uint32_t page)) {
@@ -287,10 +306,11 @@ void LedgerFile::trim_pages(int file, const ledger::Extent& extent, bool (*page_
 void LedgerFile::trim(bool (*page_is_empty)(std::uint32_t page)) {
   const int file = open_again();
   if (file < 0) return;
-  auto* directory = reinterpret_cast<ledger::Extent*>(reinterpret_cast<char*>(header_) + ledger::kDirectoryOffset);
   for (std::uint32_t i = 0; i < header_->extent_count; ++i) {
-    trim_tail(file, directory[i]);
-    if (directory[i].kind == static_cast<std::uint32_t>(Kind::kBlocks)) trim_pages(file, directory[i], page_is_empty);
+    ledger::Extent& extent = directory()[i];
+    trim_tail(file, extent);
+    if (extent.count == 0 || (extent.file_offset == ledger::kInMemory && !bring_home(file, extent))) continue;
+    if (extent.kind == static_cast<std::uint32_t>(Kind::kBlocks)) trim_pages(file, extent, page_is_empty);
   }
   sys::close(file);
 }

@@ -5,8 +5,8 @@
 //
 // Never moves: a record's address is base + index for the life of the process. Address space for the largest ledger is
 // reserved at start; file space is allocated before it is touched, so that a full disk is an error of the growth and
-// never SIGBUS. Holds no descriptor. Threads may take records at once; growth is behind a lock that is only tried, so
-// that a signal handler that interrupts it cannot hang.
+// never SIGBUS. What the file has no room for lies in private memory. Holds no descriptor. Threads may take records at
+// once; growth is behind a lock that is only tried, so that a signal handler that interrupts it cannot hang.
 
 #pragma once
 
@@ -84,6 +84,11 @@ class LedgerFile {
   void trim_tail(int file, ledger::Extent& extent);
   void trim_pages(int file, const ledger::Extent& extent, bool (*page_is_empty)(std::uint32_t page));
   int map_extent(Array& array, ledger::Kind kind, std::uint64_t bytes);
+  int map_from_file(char* at, std::uint64_t bytes);
+  bool bring_home(int file, ledger::Extent& extent);
+  ledger::Extent* directory() {
+    return reinterpret_cast<ledger::Extent*>(reinterpret_cast<char*>(header_) + ledger::kDirectoryOffset);
+  }
 
   ledger::Header* header_ = nullptr;
   const char* path_ = nullptr;  // absolute; null: private memory

@@ -231,6 +231,13 @@ void at_exit(void*) {
   }
 }
 
+// Without /proc: as the program was called.
+void find_program_path() {
+  if (sys::read_link_at(AT_FDCWD, "/proc/self/exe", program_path, sizeof program_path) > 0) return;
+  const auto* called = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
+  if (called == nullptr || sys::make_absolute(called, program_path, sizeof program_path) != 0) program_path[0] = '\0';
+}
+
 bool is_static_program() { return ::getauxval(AT_BASE) == 0; }
 
 void at_exit_of_static_program() {
@@ -249,9 +256,10 @@ void check_libc() {
 void start(int, char**, char** environment) {
   const int saved = errno;
   const GuardedScope guarded;
+  report::remember_stderr();
   read_options(environment);
   if (options.help) print_option_help(report::help_line);
-  sys::read_link_at(AT_FDCWD, "/proc/self/exe", program_path, sizeof program_path);
+  find_program_path();
   if (!options.enabled) {
     set_phase(Phase::kOff);
     return;

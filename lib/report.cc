@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "report.hh"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <atomic>
 #include <cstddef>
 
@@ -9,6 +12,25 @@
 
 namespace leakdir::report {
 namespace {
+
+// The file that stderr was when the program started.
+std::uint64_t stderr_device = 0, stderr_inode = 0;
+bool stderr_is_open = false;
+
+// Descriptor 2 may be something else by now: the program may have closed it, and opened a file of its own under its
+// number. A terminal and a log (whatever is only ever appended to) are no such file.
+bool is_stderr_still() {
+  struct stat status;
+  if (!stderr_is_open || sys::stat_descriptor(2, &status) != 0) return false;
+  if (status.st_dev == stderr_device && status.st_ino == stderr_inode) return true;
+  if (S_ISCHR(status.st_mode)) return true;
+  const int flags = sys::status_flags(2);
+  return flags >= 0 && (flags & O_APPEND) != 0;
+}
+
+void write_to_stderr(const iovec* pieces, int count) {
+  if (is_stderr_still()) sys::write_message(2, pieces, count);
+}
 
 // A line made of pieces and written at once. Paths are not copied: a message needs little stack.
 class Line {
@@ -38,7 +60,7 @@ class Line {
   }
   void say() {
     add("\n");
-    sys::write_pieces(2, pieces_, count_);
+    write_to_stderr(pieces_, count_);
   }
 
  private:
@@ -52,8 +74,10 @@ class Line {
 // True the first time.
 bool once(std::atomic<bool>& said) { return !said.exchange(true, std::memory_order_relaxed); }
 
-std::atomic<bool> said_ledger_full{false};
-std::atomic<bool> said_cannot_write{false};
+// One line for what goes wrong with the file system: a full disk is met in several places. The helper thread has no
+// stderr, so it leaves the line to the others.
+std::atomic<bool> said_fault{false};
+bool may_say_fault() { return is_stderr_still() && once(said_fault); }
 std::atomic<unsigned> bad_frees_said{0};
 constexpr unsigned kBadFreesToSay = 10;
 
@@ -62,6 +86,13 @@ void fault(const char* what, const char* path, int error, const char* so) {
 }
 
 }  // namespace
+
+void remember_stderr() {
+  struct stat status = {};
+  stderr_is_open = sys::stat_descriptor(2, &status) == 0;
+  stderr_device = status.st_dev;
+  stderr_inode = status.st_ino;
+}
 
 void cannot_make_directory(const char* path, int error) {
   fault("cannot make the directory ", path, error, "nothing is recorded");
@@ -76,11 +107,21 @@ void cannot_make_ledger(const char* path, int error) {
 }
 
 void ledger_not_shared(const char* path, int error) {
+  if (!may_say_fault()) return;
   fault("no shared mapping in ", path, error, "what is live is lost if the program is killed");
 }
 
+void ledger_in_memory(int error) {
+  if (!may_say_fault()) return;
+  Line()
+      .add("the ledger cannot grow (error ")
+      .dec(static_cast<std::uint64_t>(-error))
+      .add("): what is live from now on is lost if the program is killed")
+      .say();
+}
+
 void ledger_full(int error) {
-  if (!once(said_ledger_full)) return;
+  if (!may_say_fault()) return;
   Line()
       .add("the ledger cannot grow (error ")
       .dec(static_cast<std::uint64_t>(-error))
@@ -89,7 +130,7 @@ void ledger_full(int error) {
 }
 
 void cannot_write_record(const char* path, int error) {
-  if (!once(said_cannot_write)) return;
+  if (!may_say_fault()) return;
   fault("cannot write record files in ", path, error,
         "the ledger has the live blocks: leakdir report, leakdir recover");
 }
@@ -132,7 +173,8 @@ void config_unreadable(const char* path, int error) { fault("cannot read ", path
 void help_line(const char* text) {
   std::size_t bytes = 0;
   while (text[bytes] != '\0') ++bytes;
-  sys::write_all(2, text, bytes);
+  const iovec piece = {const_cast<char*>(text), bytes};
+  write_to_stderr(&piece, 1);
 }
 
 void frames_differ(const std::uintptr_t* fast, unsigned fast_count, const std::uintptr_t* boost, unsigned boost_count) {

@@ -2,8 +2,8 @@
 //
 // Everything that the object can say. Each message has its own function; this list is the full list.
 //
-// One write to descriptor 2 each, prefixed "leakdir: ", no stdio, no allocation, errno untouched. Messages of a kind
-// that could repeat are said once, bad frees ten times.
+// One write to stderr each, prefixed "leakdir: ", no stdio, no allocation, errno untouched. Of the faults that come
+// from the file system while the program runs, only the first is said; bad frees ten times.
 
 #pragma once
 
@@ -13,11 +13,15 @@
 
 namespace leakdir::report {
 
+// At start. Nothing is written to descriptor 2 once it is something else: it may be a file of the program's.
+void remember_stderr();
+
 // Faults. `error` is a negative errno.
 void cannot_make_directory(const char* path, int error);
 void cannot_use_directory(const char* path, int error);
 void cannot_make_ledger(const char* path, int error);  // nothing is recorded
 void ledger_not_shared(const char* path, int error);   // recorded, but a kill loses it
+void ledger_in_memory(int error);                      // the same for what is recorded from now on
 void ledger_full(int error);                           // further blocks are counted, not recorded
 void cannot_write_record(const char* path, int error);
 void directory_in_use(const char* path, int pid, const char* instead);

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -22,6 +23,29 @@ namespace {
 constexpr unsigned kMostInterruptions = 1000;
 
 long address(const volatile void* p) { return reinterpret_cast<long>(p); }
+
+bool is_over_file_limit(std::uint64_t bytes) {
+  std::uint64_t limit[2] = {};
+  return call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, address(limit)) == 0 && bytes > limit[0];
+}
+
+constexpr std::uint64_t signal_bit(int signal) { return std::uint64_t{1} << (signal - 1); }
+
+int write_zeros(int descriptor, std::uint64_t offset, std::uint64_t bytes) {
+  static const char zeros[4096] = {};
+  unsigned tries = 0;
+  while (bytes > 0) {
+    const std::uint64_t some = bytes < sizeof zeros ? bytes : sizeof zeros;
+    const long written =
+        call(SYS_pwrite64, descriptor, address(zeros), static_cast<long>(some), static_cast<long>(offset));
+    if (written == -EINTR && ++tries < kMostInterruptions) continue;
+    if (written < 0) return static_cast<int>(written);
+    if (written == 0) return -ENOSPC;
+    offset += static_cast<std::uint64_t>(written);
+    bytes -= static_cast<std::uint64_t>(written);
+  }
+  return 0;
+}
 
 }  // namespace
 
@@ -44,6 +68,7 @@ int open_no_links(const char* path, int flags, unsigned mode) {
 void close(int descriptor) { call(SYS_close, descriptor); }
 
 int write_all(int descriptor, const char* bytes, std::size_t count) {
+  if (is_over_file_limit(count)) return -EFBIG;
   unsigned tries = 0;
   while (count > 0) {
     const long written = call(SYS_write, descriptor, address(bytes), static_cast<long>(count));
@@ -56,8 +81,20 @@ int write_all(int descriptor, const char* bytes, std::size_t count) {
   return 0;
 }
 
-long write_pieces(int descriptor, const iovec* pieces, int count) {
-  return call(SYS_writev, descriptor, address(pieces), count);
+long write_message(int descriptor, const iovec* pieces, int count) {
+  const std::uint64_t all = ~std::uint64_t{0};
+  std::uint64_t old = 0, pending = 0;
+  set_signal_mask(&all, &old);
+  call(SYS_rt_sigpending, address(&pending), sizeof pending);
+  const long written = call(SYS_writev, descriptor, address(pieces), count);
+  // The signal that came of it waits for this thread. One that waited before is the program's.
+  const std::uint64_t own = written == -EPIPE ? signal_bit(SIGPIPE) : written == -EFBIG ? signal_bit(SIGXFSZ) : 0;
+  if ((own & ~pending) != 0) {
+    const timespec now = {};
+    call(SYS_rt_sigtimedwait, address(&own), 0, address(&now), sizeof own);
+  }
+  set_signal_mask(&old, nullptr);
+  return written;
 }
 
 long read_at(int descriptor, void* into, std::size_t count, std::int64_t offset) {
@@ -109,6 +146,8 @@ int stat_descriptor(int descriptor, struct stat* into) { return stat_at(descript
 
 int change_mode(int descriptor, unsigned mode) { return static_cast<int>(call(SYS_fchmod, descriptor, mode)); }
 
+int status_flags(int descriptor) { return static_cast<int>(call(SYS_fcntl, descriptor, F_GETFL)); }
+
 int make_absolute(const char* path, char* into, std::size_t room) {
   Text text(into, room);
   if (path[0] != '/') {
@@ -132,16 +171,15 @@ long read_link_at(int directory, const char* path, char* into, std::size_t count
 }
 
 int allocate(int descriptor, std::uint64_t offset, std::uint64_t bytes) {
-  return static_cast<int>(call(SYS_fallocate, descriptor, 0, static_cast<long>(offset), static_cast<long>(bytes)));
+  if (is_over_file_limit(offset + bytes)) return -EFBIG;
+  const int error =
+      static_cast<int>(call(SYS_fallocate, descriptor, 0, static_cast<long>(offset), static_cast<long>(bytes)));
+  return error == -EOPNOTSUPP || error == -ENOSYS ? write_zeros(descriptor, offset, bytes) : error;
 }
 
 int punch_hole(int descriptor, std::uint64_t offset, std::uint64_t bytes) {
   return static_cast<int>(call(SYS_fallocate, descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                                static_cast<long>(offset), static_cast<long>(bytes)));
-}
-
-int truncate(int descriptor, std::uint64_t bytes) {
-  return static_cast<int>(call(SYS_ftruncate, descriptor, static_cast<long>(bytes)));
 }
 
 int lock(int descriptor, int operation) { return static_cast<int>(call(SYS_flock, descriptor, operation)); }

@@ -34,9 +34,12 @@ int open_at(int directory, const char* path, int flags, unsigned mode = 0);
 int open_no_links(const char* path, int flags, unsigned mode);
 void close(int descriptor);
 // Writes all or returns a negative errno (-ENOSPC for a short write). Retries EINTR: a record is not the program's
-// output, nobody waits for it to be interrupted.
+// output, nobody waits for it to be interrupted. For a new file: -EFBIG, and nothing written, where RLIMIT_FSIZE is
+// lower, because the kernel would send SIGXFSZ.
 int write_all(int descriptor, const char* bytes, std::size_t count);
-long write_pieces(int descriptor, const iovec* pieces, int count);
+// A message, to a descriptor that may be a pipe nobody reads or a file at its limit: whatever signal comes of it does
+// not reach the program, nor is it stopped for writing to a terminal from the background.
+long write_message(int descriptor, const iovec* pieces, int count);
 long read_at(int descriptor, void* into, std::size_t count, std::int64_t offset);
 // A whole small file (of /proc, say) into `into`, zero-terminated; returns its length or a negative errno.
 long read_file(const char* path, char* into, std::size_t count);
@@ -47,13 +50,15 @@ int link_at(int directory, const char* from, const char* to);
 int stat_at(int directory, const char* path, struct stat* into, int flags);
 int stat_descriptor(int descriptor, struct stat* into);
 int change_mode(int descriptor, unsigned mode);
+int status_flags(int descriptor);  // F_GETFL
 // `path` seen from the working directory, zero-terminated; as it is if it is absolute. 0 or a negative errno. (Without
 // the "./" in front; ".." stays.)
 int make_absolute(const char* path, char* into, std::size_t room);
 long read_link_at(int directory, const char* path, char* into, std::size_t count);  // zero-terminated
-int allocate(int descriptor, std::uint64_t offset, std::uint64_t bytes);  // reserves the space: no SIGBUS later
+// Reserves the space, so that no SIGBUS comes later: by fallocate, or, where the file system has none, by zeros that
+// are written. -EFBIG beyond RLIMIT_FSIZE, where the kernel would send SIGXFSZ.
+int allocate(int descriptor, std::uint64_t offset, std::uint64_t bytes);
 int punch_hole(int descriptor, std::uint64_t offset, std::uint64_t bytes);
-int truncate(int descriptor, std::uint64_t bytes);
 int lock(int descriptor, int operation);                   // flock
 long list(int descriptor, void* into, std::size_t count);  // getdents64
 unsigned set_umask(unsigned mask);

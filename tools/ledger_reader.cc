@@ -82,6 +82,12 @@ void LedgerReader::read_directory() {
       warn("the ledger is damaged: an extent of an unknown kind was passed over");
       continue;
     }
+    // What of the other kinds is missing shows where a block refers to it.
+    if (extent.file_offset == ledger::kInMemory) {
+      if (extent.kind == static_cast<std::uint32_t>(ledger::Kind::kBlocks) && extent.count != 0)
+        warn("the ledger's file could not grow: blocks that the process kept in its memory alone are missing");
+      continue;
+    }
     const std::uint32_t record = ledger::kRecordBytes[extent.kind];
     if (extent.file_offset < taken || extent.count > kMaxIndex - extent.first) {
       warn("the ledger is damaged: extents that overlap were passed over");

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What a program may meet in production: a directory that cannot be made, written or found any more, a full disk,
+// limits of every kind, no descriptor, no thread, no /proc. It does its work, ends with 0, and one line at most says
+// what is missing; as much is recorded as can be.
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "report_json.hh"
+#include "target.hh"
+
+namespace leakdir_test {
+namespace {
+
+enum class Files { kAll, kSome, kNone };
+
+struct Surroundings {
+  std::string name;
+  std::string shell;   // run in the program's directory before it; "$@" is the program
+  std::string change;  // what the program itself does, see targets/endures.c
+  std::string line;    // what it says, or how the line starts; empty: nothing
+  Files files;         // record files in DIR
+  std::string options;
+};
+void PrintTo(const Surroundings& around, std::ostream* out) { *out << around.name; }
+
+// As root, a process may write anywhere: not without these.
+const std::string kNoOverride = "exec setpriv --bounding-set=-dac_override,-dac_read_search \"$@\"";
+const std::string kMounted = "exec unshare --mount sh -ec '";
+const std::string kInMounts = "; exec \"$@\"' sh \"$@\"";
+
+const Surroundings kSurroundings[] = {
+    {"NoDirectoryToBeMade", "exec \"$@\"", "", "cannot make the directory /dev/null/mem (error 20): nothing",
+     Files::kNone, "dir=/dev/null/mem"},
+    {"AFileInItsPlace", ": > mem; exec \"$@\"", "", "cannot make the directory ", Files::kNone, ""},
+    {"DirectoryNotWritable", "mkdir -m 0500 mem; " + kNoOverride, "", "cannot make the ledger in ", Files::kNone, ""},
+    {"DirectoryNotReadable", "mkdir -m 0300 mem; " + kNoOverride, "", "cannot make the directory ", Files::kNone, ""},
+    {"DirectoryOfAnEarlierRunNotWritable", "mkdir mem; : > mem/.ledger; chmod 0500 mem; " + kNoOverride, "",
+     "cannot make the directory ", Files::kNone, ""},
+    {"ReadOnlyFileSystem", "mkdir mem; " + kMounted + "mount --bind mem mem; mount -o remount,bind,ro mem" + kInMounts,
+     "", "cannot make the ledger in ", Files::kNone, ""},
+    {"FullDiskFromTheStart",
+     "mkdir mem; " + kMounted + "mount -t tmpfs -o size=4k none mem; echo > mem/other" + kInMounts, "",
+     "no shared mapping in ", Files::kNone, ""},
+    {"NoInodes", "mkdir mem; " + kMounted + "mount -t tmpfs -o nr_inodes=1 none mem" + kInMounts, "",
+     "cannot make the ledger in ", Files::kNone, ""},
+    {"NoRoomForFiles", "mkdir mem; " + kMounted + "mount -t tmpfs -o nr_inodes=2 none mem" + kInMounts, "",
+     "cannot write record files in ./mem (error 28): ", Files::kNone, ""},
+    {"DirectoryRemoved", "exec \"$@\"", "removed", "the ledger cannot grow (error 2): ", Files::kNone, "write=exit"},
+    {"DirectoryReplacedByALink", "exec \"$@\"", "link", "the ledger cannot grow (error 2): ", Files::kNone,
+     "write=exit"},
+    {"DirectoryReplacedByAFile", "exec \"$@\"", "file", "the ledger cannot grow (error 20): ", Files::kNone,
+     "write=exit"},
+    {"DirectoryReplacedByAnother", "exec \"$@\"", "another", "the ledger cannot grow (error 2): ", Files::kNone,
+     "write=exit"},
+    {"SmallestFileSize", "exec prlimit --fsize=10000 \"$@\"", "", "no shared mapping in ", Files::kAll, ""},
+    {"FileSizeSetLater", "exec \"$@\"", "file-size", "the ledger cannot grow (error 27): ", Files::kAll, ""},
+    {"NoFileSizeLater", "exec \"$@\"", "file-size-0", "the ledger cannot grow (error 27): ", Files::kSome,
+     "write=exit"},
+    {"NoDescriptors", "exec \"$@\"", "descriptors", "the ledger cannot grow (error 24): ", Files::kSome, "write=exit"},
+    {"LittleAddressSpace", "exec prlimit --as=150000000 \"$@\"", "", "", Files::kAll, ""},
+    {"NoProcess", "exec \"$@\"", "no-process", "the ledger cannot grow (error 13): ", Files::kSome, ""},
+    {"MemoryLocked", "exec \"$@\"", "locked", "", Files::kAll, ""},
+    {"NamespacesUnshared", "exec \"$@\"", "unshared", "", Files::kAll, ""},
+    {"AUserNamespace", "exec unshare --user --map-root-user \"$@\"", "", "", Files::kAll, ""},
+    {"NoProc", kMounted + "mount -t tmpfs none /proc" + kInMounts, "", "", Files::kAll, ""},
+};
+
+// Whether a directory that somebody else can look at has the three blocks, or nobody is told that there is none.
+void expect_no_false_comfort(const std::string& dir) {
+  const Outcome check = run_tool({"check", dir});
+  EXPECT_TRUE(check.exited_with(23) || check.exited_with(3)) << check.describe();
+  if (check.exited_with(23)) {
+    EXPECT_EQ(check.out.rfind("leak: 3 live blocks, 15011 bytes", 0), 0u) << check.out;
+  }
+}
+
+std::string reason_to_skip() {
+  if (geteuid() != 0) return "needs root";
+  if (!run({{"unshare", "--mount", "true"}, "", {}, "", 60}).exited_with(0)) return "no mount namespace to be had";
+  return "";
+}
+
+Outcome run_endures(const Scratch& scratch, const std::string& kind, const std::string& options,
+                    const std::string& shell, const std::string& change) {
+  Command command = command_for(scratch, "sh", {options, {}, {}, 60});
+  command.argv.insert(command.argv.end(), {"-ec", shell, "sh", target("endures", kind), "6000", change});
+  return run(command);
+}
+
+struct Way {
+  const char* kind;
+  const char* write;
+};
+
+class Survives : public testing::TestWithParam<std::tuple<Way, Surroundings>> {};
+
+TEST_P(Survives, AndSaysItOnce) {
+  const auto& [way, around] = GetParam();
+  if (!reason_to_skip().empty()) GTEST_SKIP() << reason_to_skip();
+  const Scratch scratch;
+  const std::string options = std::string("summary=0:delay_ms=2:write=") + way.write + ":" + around.options;
+  const Outcome outcome = run_endures(scratch, way.kind, options, around.shell, around.change);
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  const std::vector<Expected> expected = expected_by(outcome.out);
+  EXPECT_EQ(expected.size(), 3u);
+  const std::vector<std::string> lines = lines_of(outcome.err);
+  EXPECT_EQ(lines.size(), around.line.empty() ? 0u : 1u) << outcome.err;
+  EXPECT_EQ(outcome.err.rfind(around.line.empty() ? "" : "leakdir: " + around.line, 0), 0u) << outcome.err;
+  EXPECT_TRUE(names_in(scratch / "victim").empty());
+  if (around.files == Files::kAll) expect_exactly(expected, records_in(scratch / "mem"));
+  if (!std::filesystem::is_directory(scratch / "mem")) return;
+  EXPECT_TRUE(around.files != Files::kNone || names_in(scratch / "mem", ".mem").empty());
+  EXPECT_TRUE(names_in(scratch / "mem", ".badfree").empty());
+  expect_no_false_comfort(scratch / "mem");
+}
+
+INSTANTIATE_TEST_SUITE_P(With, Survives,
+                         testing::Combine(testing::Values(Way{"static", "behind"}, Way{"pie", "sync"}),
+                                          testing::ValuesIn(kSurroundings)),
+                         [](const testing::TestParamInfo<Survives::ParamType>& info) {
+                           return std::get<1>(info.param).name + "_" + std::get<0>(info.param).kind;
+                         });
+
+// The disk is full at each page of the ledger's growth, and at each record file after that.
+#ifdef ALL_FAULTS
+constexpr int kFirstPage = 1, kLastPage = 240, kStep = 1;
+const std::vector<Way> kFullDiskWays = {{"static", "behind"}, {"static", "sync"}, {"static", "exit"},
+                                        {"pie", "behind"},    {"pie", "sync"},    {"pie", "exit"}};
+#else
+constexpr int kFirstPage = 15, kLastPage = 135, kStep = 3;
+const std::vector<Way> kFullDiskWays = {{"static", "exit"}};
+#endif
+
+TEST(FullDisk, AtAnyPageIsSurvived) {
+  if (!reason_to_skip().empty()) GTEST_SKIP() << reason_to_skip();
+  int said = 0, complete = 0;
+  for (const Way& way : kFullDiskWays) {
+    for (int pages = kFirstPage; pages <= kLastPage && !HasFailure(); pages += kStep) {
+      SCOPED_TRACE(std::string(way.kind) + ", write=" + way.write + ", pages: " + std::to_string(pages));
+      const Scratch scratch(in_memory());
+      const std::string shell =
+          "mkdir mem; exec unshare --mount sh -ec 'mount -t tmpfs -o size=" + std::to_string(4 * pages) +
+          "k none mem; \"$@\"; cp -r mem copy' sh \"$@\"";
+      const Outcome outcome =
+          run_endures(scratch, way.kind, std::string("summary=0:delay_ms=2:write=") + way.write, shell, "");
+      ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+      const size_t lines = lines_of(outcome.err).size();
+      EXPECT_LE(lines, 1u) << outcome.err;
+      expect_no_false_comfort(scratch / "copy");
+      if (lines == 0) expect_exactly(expected_by(outcome.out), records_in(scratch / "copy"));
+      said += lines == 1;
+      complete += lines == 0;
+    }
+  }
+  EXPECT_GT(said, 10);
+  EXPECT_GT(complete, 0);
+}
+
+// What stands behind descriptor 2 may be anything, or nothing; what leakdir says is not worth a program's life or a
+// byte of its files.
+struct Stderr {
+  std::string name;
+  std::string shell;
+  std::string change;
+  std::string file, content;  // that must be as the program made it
+};
+void PrintTo(const Stderr& is, std::ostream* out) { *out << is.name; }
+
+class StderrIs : public testing::TestWithParam<std::tuple<std::string, Stderr>> {};
+
+TEST_P(StderrIs, NoTrap) {
+  const auto& [kind, is] = GetParam();
+  const Scratch scratch;
+  const Outcome outcome = run_endures(scratch, kind, "summary=1:write=exit", is.shell, is.change);
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(outcome.err, "");
+  if (!is.file.empty()) {
+    EXPECT_EQ(read_file(scratch / is.file), is.content);
+  }
+  expect_exactly(expected_by(outcome.out), records_in(scratch / "mem"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Now, StderrIs,
+    testing::Combine(
+        testing::Values("static", "pie"),
+        testing::Values(
+            Stderr{"APipeThatNobodyReads", "mkfifo p; exec 5<>p; exec 2>p; exec 5<&-; exec \"$@\"", "", "", ""},
+            Stderr{"AFileAtTheLimit",
+                   "echo > full; truncate --size=1000000 full; exec prlimit --fsize=900000 \"$@\" 2>>full", "", "full",
+                   "\n" + std::string(999999, '\0')},
+            Stderr{"Closed", "exec \"$@\" 2>&-", "", "", ""},
+            Stderr{"AFileOfThePrograms", "exec \"$@\"", "stderr-read-and-written", "own", "mine"},
+            Stderr{"AnOutputOfThePrograms", "exec \"$@\"", "stderr-written", "own", "mine"},
+            Stderr{"AnOutputOfTheProgramsInPlaceOfNothing", "exec \"$@\" 2>&-", "stderr-appended", "own", "mine"})),
+    [](const testing::TestParamInfo<StderrIs::ParamType>& info) {
+      return std::get<1>(info.param).name + "_" + std::get<0>(info.param);
+    });
+
+TEST(StderrIsALog, AndSaysWhatThereIsToSay) {
+  const Scratch scratch;
+  const Outcome outcome = run_endures(scratch, "static", "write=exit", "exec \"$@\"", "stderr-appended");
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(read_file(scratch / "own"), "mineleakdir: 3 live blocks, 15011 bytes at exit: ./mem\n");
+}
+
+}  // namespace
+}  // namespace leakdir_test

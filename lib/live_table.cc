@@ -197,7 +197,9 @@ AddedBlock add_live_block(const NewBlock& block, ThreadScratch* scratch) {
   if (LEAKDIR_UNLIKELY(number == 0)) return not_added();
   Block& record = *ledger_file.block(number);
   store_word(record, 0, ledger::block_word0(block.address, BlockState::kReserved, block.call, block.flags));
-  store_word(record, 1, ledger::block_word(block.size_bytes, block.thread), __ATOMIC_RELEASE);
+  // Who finds one of the next three words finds that word 0 is another, too (ledger.hh).
+  __atomic_thread_fence(__ATOMIC_RELEASE);
+  store_word(record, 1, ledger::block_word(block.size_bytes, block.thread));
   store_word(record, 2, ledger::block_word(block.sequence, block.stack & 0xffff));
   store_word(record, 3, ledger::block_word(block.ticks, block.stack >> 16));
   store_word(record, 0, ledger::block_word0(block.address, BlockState::kLive, block.call, block.flags),

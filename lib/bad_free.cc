@@ -34,36 +34,35 @@ using ledger::BadFreeKind;
 
 bool abort_on_bad = false;
 
-// The words before a pointer, read by the kernel: the pointer may be anything.
-bool read_words(std::uint64_t address, std::uint64_t* into, unsigned words) {
-  const iovec local = {into, words * sizeof *into};
-  const iovec remote = {reinterpret_cast<void*>(address), words * sizeof *into};
+// Two words of memory that may be anything, read by the kernel.
+bool read_words(std::uint64_t address, std::uintptr_t (&into)[2]) {
+  const iovec local = {into, sizeof into};
+  const iovec remote = {reinterpret_cast<void*>(static_cast<std::uintptr_t>(address)), sizeof into};
   const long got = sys::call(SYS_process_vm_readv, sys::pid(), reinterpret_cast<long>(&local), 1,
                              reinterpret_cast<long>(&remote), 1, 0);
-  return got == static_cast<long>(words * sizeof *into);
+  return got == static_cast<long>(sizeof into);
 }
 
 constexpr std::uint64_t kAlignment = glibc::kAlignment;
-constexpr std::uint64_t kPreviousInUse = 1;
-constexpr std::uint64_t kOwnMapping = 2;
-constexpr std::uint64_t kSizeFlags = 7;
+constexpr std::uintptr_t kPreviousInUse = 1;
+constexpr std::uintptr_t kOwnMapping = 2;
+constexpr std::uintptr_t kSizeFlags = 7;
 
-bool is_plausible_size(std::uint64_t field) {
+bool is_plausible_size(std::uintptr_t field) {
   const std::uint64_t bytes = field & ~kSizeFlags;
   return bytes >= 2 * kAlignment && bytes % kAlignment == 0 && bytes < (std::uint64_t{1} << 46);
 }
 
-// What glibc itself would look at: could this be a block of its allocator that we have never seen? (64-bit layout;
-// where pointers are narrower, or the kernel does not let us look, the answer is yes.)
+// What glibc itself would look at: could this be a block of its allocator that we have never seen? Asked only
+// when all blocks are known; so no, where the kernel does not let us look.
 bool may_be_a_glibc_block(std::uint64_t address) {
-  if (sizeof(void*) != 8) return true;
-  std::uint64_t header[2];
-  if (!read_words(address - sizeof header, header, 2)) return false;
+  std::uintptr_t header[2];
+  if (!read_words(address - sizeof header, header)) return false;
   if (!is_plausible_size(header[1])) return false;
-  const std::uint64_t bytes = header[1] & ~kSizeFlags;
+  const std::uintptr_t bytes = header[1] & ~kSizeFlags;
   if ((header[1] & kOwnMapping) != 0) return ((address - sizeof header - header[0]) & 4095) == 0;
-  std::uint64_t next[2];
-  if (!read_words(address - sizeof header + bytes, next, 2)) return false;
+  std::uintptr_t next[2];
+  if (!read_words(address - sizeof header + bytes, next)) return false;
   return (next[1] & kPreviousInUse) != 0 && (next[1] & ~kSizeFlags) != 0;
 }
 

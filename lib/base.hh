@@ -27,9 +27,19 @@ struct Caller {
   std::uintptr_t pc;
   const void* frame;
 };
+// Of a function or a return address, without the bit that tells 32-bit ARM to run it as Thumb code: it is no part of
+// the address, and no unwinder shows it.
+inline std::uintptr_t code_address(const void* code) {
+#if defined(__arm__)
+  return reinterpret_cast<std::uintptr_t>(code) & ~std::uintptr_t{1};
+#else
+  return reinterpret_cast<std::uintptr_t>(code);
+#endif
+}
+
 // To be used in the hook itself: it makes it keep a frame pointer.
 #define LEAKDIR_CALLER \
-  (::leakdir::Caller{reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)), __builtin_frame_address(0)})
+  (::leakdir::Caller{::leakdir::code_address(__builtin_return_address(0)), __builtin_frame_address(0)})
 
 // Keeps the compiler from moving stores to this thread's state across: a signal handler of the same thread may look.
 inline void signal_fence() { __asm__ volatile("" ::: "memory"); }

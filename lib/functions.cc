@@ -4,17 +4,8 @@
 #include <atomic>
 
 #include "base.hh"
+#include "function_start.hh"
 #include "probe_table.hh"
-
-extern "C" {
-// libgcc's (unwind-dw2-fde.h); absent where the unwinder works without DWARF tables (32-bit ARM).
-struct dwarf_eh_bases {
-  void* text;
-  void* data;
-  void* function;
-};
-__attribute__((weak)) const void* _Unwind_Find_FDE(void* pc, dwarf_eh_bases* bases);
-}
 
 // A function that the program may have or not, as an address.
 #define LEAKDIR_FUNCTION(name) extern "C" __attribute__((weak)) char leakdir_at_##name __asm__(#name);
@@ -28,15 +19,27 @@ __attribute__((weak)) const void* _Unwind_Find_FDE(void* pc, dwarf_eh_bases* bas
 namespace leakdir {
 namespace {
 
-FunctionKind kind_of_function(const char* function) {
-#define NEW(name) \
-  if (&leakdir_at_##name != nullptr && function == &leakdir_at_##name) return FunctionKind::kNew;
-#define KEEPER(name) \
-  if (&leakdir_at_##name != nullptr && function == &leakdir_at_##name) return FunctionKind::kLibcKeeper;
+struct KnownFunction {
+  std::uintptr_t start;  // 0: none yet
+  FunctionKind kind;
+};
+
+// `function` is taken if it may be the one, and nearer to the return address than what was taken before.
+void consider(const char* function, FunctionKind kind, const FunctionStart& start, KnownFunction& taken) {
+  if (function == nullptr || (kind == FunctionKind::kLibcKeeper && !start.is_certain)) return;
+  const std::uintptr_t address = code_address(function);
+  if (address < start.earliest || address > start.latest || address < taken.start) return;
+  taken = {address, kind};
+}
+
+FunctionKind kind_of_function(const FunctionStart& start) {
+  KnownFunction taken = {0, FunctionKind::kOrdinary};
+#define NEW(name) consider(&leakdir_at_##name, FunctionKind::kNew, start, taken);
+#define KEEPER(name) consider(&leakdir_at_##name, FunctionKind::kLibcKeeper, start, taken);
 #include "functions.inc"
 #undef NEW
 #undef KEEPER
-  return FunctionKind::kOrdinary;
+  return taken.kind;
 }
 
 // pc << 3 | kind; 0: free. Direct-mapped: a return address that is pushed out is looked up again.
@@ -44,15 +47,13 @@ constexpr unsigned kCacheSlots = 2048;
 std::atomic<std::uint64_t> cache[kCacheSlots];
 
 LEAKDIR_SLOW FunctionKind look_up(std::uintptr_t return_address) {
-  dwarf_eh_bases bases = {};
-  if (_Unwind_Find_FDE(reinterpret_cast<void*>(return_address - 1), &bases) == nullptr) return FunctionKind::kUnknown;
-  return kind_of_function(static_cast<const char*>(bases.function));
+  FunctionStart start;
+  return find_function_start(return_address - 1, start) ? kind_of_function(start) : FunctionKind::kUnknown;
 }
 
 }  // namespace
 
 FunctionKind function_kind(std::uintptr_t return_address, const ReentryGuard&) {
-  if (_Unwind_Find_FDE == nullptr) return FunctionKind::kUnknown;
   const std::uint64_t key = std::uint64_t{return_address} << 3;
   std::atomic<std::uint64_t>& slot = cache[mix(return_address) % kCacheSlots];
   const std::uint64_t word = slot.load(std::memory_order_relaxed);
@@ -64,11 +65,8 @@ FunctionKind function_kind(std::uintptr_t return_address, const ReentryGuard&) {
 }
 
 bool unwind_tables_ready(const ReentryGuard&) {
-  if (_Unwind_Find_FDE == nullptr) return true;
   const GuardedScope guarded;
-  dwarf_eh_bases bases = {};
-  void* here = reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(&unwind_tables_ready) + 1);
-  return _Unwind_Find_FDE(here, &bases) != nullptr;
+  return has_unwind_tables(reinterpret_cast<std::uintptr_t>(&unwind_tables_ready));
 }
 
 void forget_function_kinds() {

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Where a function begins, by the unwind tables: function_start_dwarf.cc, and function_start_arm.cc where they are of
+// another kind. The first look may allocate and takes the locks of the unwinder, so callers hold the guard.
+
+#pragma once
+
+#include <cstdint>
+
+namespace leakdir {
+
+// The function begins in [earliest, latest]. Certain: the two are one.
+struct FunctionStart {
+  std::uintptr_t earliest, latest;
+  bool is_certain;
+};
+
+// Of the function that `pc` lies in. False where it has no unwind table.
+bool find_function_start(std::uintptr_t pc, FunctionStart& start);
+
+// Whether the unwinder finds the tables of the program: `own` is a function of ours.
+bool has_unwind_tables(std::uintptr_t own);
+
+}  // namespace leakdir

@@ -16,8 +16,8 @@ namespace {
 
 char path[4096];
 struct Look {
-  std::int64_t seconds, nanoseconds, size;
-  std::uint64_t inode;
+  std::int64_t seconds, nanoseconds;
+  std::uint64_t size, inode;
   bool operator==(const Look& other) const {
     return seconds == other.seconds && nanoseconds == other.nanoseconds && size == other.size && inode == other.inode;
   }
@@ -25,9 +25,9 @@ struct Look {
 Look last = {};
 
 Look look_at_file() {
-  struct stat status;
+  sys::FileStatus status;
   if (sys::stat_at(AT_FDCWD, path, &status, 0) != 0) return {};
-  return {status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_size, status.st_ino};
+  return {status.modified_seconds, status.modified_nanoseconds, status.bytes, status.inode};
 }
 
 Options reread;  // too large for the helper's habits of stack use

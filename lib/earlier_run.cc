@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "ledger.hh"
 #include "owner.hh"
@@ -138,9 +139,9 @@ bool is_of_earlier_run(int folder, const char* name) {
 
 // A link in its place is taken away, not followed; a file gets another name.
 void make_way_for_previous(int folder) {
-  struct stat status;
-  if (sys::stat_at(folder, kPrevious, &status, AT_SYMLINK_NOFOLLOW) != 0 || S_ISDIR(status.st_mode)) return;
-  if (S_ISLNK(status.st_mode)) {
+  sys::FileStatus status;
+  if (sys::stat_at(folder, kPrevious, &status, AT_SYMLINK_NOFOLLOW) != 0 || S_ISDIR(status.mode)) return;
+  if (S_ISLNK(status.mode)) {
     sys::unlink_at(folder, kPrevious);
   } else {
     sys::rename_at(folder, kPrevious, folder, "previous.kept");

@@ -62,7 +62,7 @@ bool program_has_our_rights() {
   char text[1024];
   Text(path, sizeof path).put("/proc/self/task/").dec(static_cast<std::uint64_t>(sys::pid())).put("/status").c_str();
   if (sys::read_file(path, text, sizeof text) <= 0) return true;
-  const long own[2] = {sys::call(SYS_geteuid), sys::call(SYS_getegid)};
+  const unsigned own[2] = {sys::effective_user(), sys::effective_group()};
   for (unsigned which = 0; which < 2; ++which) {
     const char letter = which == 0 ? 'U' : 'G';
     for (const char* c = text; *c != '\0'; ++c) {
@@ -71,8 +71,8 @@ bool program_has_our_rights() {
       while (*c == '\t') ++c;
       while (*c >= '0' && *c <= '9') ++c;  // the real one
       while (*c == '\t') ++c;
-      long effective = 0;
-      for (; *c >= '0' && *c <= '9'; ++c) effective = effective * 10 + (*c - '0');
+      unsigned effective = 0;
+      for (; *c >= '0' && *c <= '9'; ++c) effective = effective * 10 + static_cast<unsigned>(*c - '0');
       if (effective != own[which]) return false;
     }
   }

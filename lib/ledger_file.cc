@@ -107,7 +107,7 @@ int LedgerFile::create(const char* directory, const char* name, bool& shared) {
   sys::close(folder);
   if (file < 0) return file;
   sys::change_mode(file, 0600);  // whatever the umask is
-  struct stat status;
+  sys::FileStatus status;
   int error = sys::stat_descriptor(file, &status);
   if (error == 0) error = sys::allocate(file, 0, ledger::kHeaderBytes);
   void* mapping = nullptr;
@@ -125,8 +125,8 @@ int LedgerFile::create(const char* directory, const char* name, bool& shared) {
   shared = true;
   header_ = static_cast<ledger::Header*>(mapping);
   header_->file_bytes = ledger::kHeaderBytes;
-  device_ = status.st_dev;
-  inode_ = status.st_ino;
+  device_ = status.device;
+  inode_ = status.inode;
   if (!reserve()) {
     leave();
     return -ENOMEM;
@@ -163,9 +163,9 @@ int LedgerFile::open_again() const {
   const int file = sys::open_at(AT_FDCWD, path_, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
   if (file < 0) return file;
   // After chroot, or when somebody replaced the directory, the path may lead elsewhere.
-  struct stat status;
+  sys::FileStatus status;
   const int error = sys::stat_descriptor(file, &status);
-  if (error == 0 && status.st_dev == device_ && status.st_ino == inode_) return file;
+  if (error == 0 && status.device == device_ && status.inode == inode_) return file;
   sys::close(file);
   return error != 0 ? error : -ESTALE;
 }

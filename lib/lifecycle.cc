@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 
 #include "bad_free.hh"
 #include "base.hh"
@@ -168,9 +167,9 @@ void configure_all() {
 }
 
 unsigned thread_count() {
-  struct stat status;
+  sys::FileStatus status;
   if (sys::stat_at(AT_FDCWD, "/proc/self/task", &status, 0) != 0) return 2;  // not known: be careful
-  return static_cast<unsigned>(status.st_nlink) - 2;
+  return static_cast<unsigned>(status.links) - 2;
 }
 
 // A thread that was joined is counted until the kernel has quite done with it: a moment's patience.
@@ -327,7 +326,7 @@ void ready_to_record(bool recording) {
   set_phase(recording ? Phase::kRecording : Phase::kPaused);
   // Somebody must see the config file change, and a tool's wish. And a program that may change its root needs somebody
   // who still reaches the directory then.
-  const bool may_change_root = options.write != ledger::WriteMode::kBehind && sys::call(SYS_geteuid) == 0;
+  const bool may_change_root = options.write != ledger::WriteMode::kBehind && sys::effective_user() == 0;
   if (config_found || !recording || may_change_root) helper_is_needed();
 }
 

@@ -70,10 +70,10 @@ void expand(const char* pattern, const char* program, Text& into) {
 
 // Claims `folder`, known as own_path, and makes the ledger in it.
 bool make_ledger(int folder) {
-  struct stat status;
+  sys::FileStatus status;
   if (sys::stat_descriptor(folder, &status) != 0) return false;
-  own_device = status.st_dev;
-  own_inode = status.st_ino;
+  own_device = status.device;
+  own_inode = status.inode;
   // The path without any link in it, so that opening a record may refuse links altogether.
   char link[40];
   Text(link, sizeof link).put("/proc/self/fd/").dec(static_cast<std::uint64_t>(folder)).c_str();
@@ -153,9 +153,9 @@ const char* record_dir_shown() { return shown_path; }
 int open_record_dir() {
   const int folder = sys::open_at(AT_FDCWD, own_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (folder < 0) return folder;
-  struct stat status;
+  sys::FileStatus status;
   const int error = sys::stat_descriptor(folder, &status);
-  if (error == 0 && status.st_dev == own_device && status.st_ino == own_inode) return folder;
+  if (error == 0 && status.device == own_device && status.inode == own_inode) return folder;
   sys::close(folder);
   return error != 0 ? error : -ESTALE;
 }

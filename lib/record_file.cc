@@ -36,8 +36,8 @@ int open_record(RecordFolder folder, const RecordPath& path) {
 // The program's umask may have taken away what the owner needs, and may do so from one file to the next. (Asking is
 // cheap; setting the mode each time is not.)
 void mend_mode(int file) {
-  struct stat status;
-  if (sys::stat_descriptor(file, &status) == 0 && (status.st_mode & 07777) != kRecordFileMode)
+  sys::FileStatus status;
+  if (sys::stat_descriptor(file, &status) == 0 && (status.mode & 07777) != kRecordFileMode)
     sys::change_mode(file, kRecordFileMode);
 }
 

@@ -20,10 +20,10 @@ bool stderr_is_open = false;
 // Descriptor 2 may be something else by now: the program may have closed it, and opened a file of its own under its
 // number. A terminal and a log (whatever is only ever appended to) are no such file.
 bool is_stderr_still() {
-  struct stat status;
+  sys::FileStatus status;
   if (!stderr_is_open || sys::stat_descriptor(2, &status) != 0) return false;
-  if (status.st_dev == stderr_device && status.st_ino == stderr_inode) return true;
-  if (S_ISCHR(status.st_mode)) return true;
+  if (status.device == stderr_device && status.inode == stderr_inode) return true;
+  if (S_ISCHR(status.mode)) return true;
   const int flags = sys::status_flags(2);
   return flags >= 0 && (flags & O_APPEND) != 0;
 }
@@ -88,10 +88,10 @@ void fault(const char* what, const char* path, int error, const char* so) {
 }  // namespace
 
 void remember_stderr() {
-  struct stat status = {};
+  sys::FileStatus status = {};
   stderr_is_open = sys::stat_descriptor(2, &status) == 0;
-  stderr_device = status.st_dev;
-  stderr_inode = status.st_ino;
+  stderr_device = status.device;
+  stderr_inode = status.inode;
 }
 
 void cannot_make_directory(const char* path, int error) {

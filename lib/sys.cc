@@ -24,6 +24,37 @@ constexpr unsigned kMostInterruptions = 1000;
 
 long address(const volatile void* p) { return reinterpret_cast<long>(p); }
 
+// A number of 64 bits is one argument, or two where a word has 32 bits. Some processors then want the first of the two
+// in an even place: LEAKDIR_EVEN fills an odd one before it.
+#if __SIZEOF_LONG__ == 8
+#define LEAKDIR_WIDE(number) static_cast<long>(number)
+#define LEAKDIR_EVEN
+#else
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define LEAKDIR_WIDE(number) static_cast<long>(number), static_cast<long>((number) >> 32)
+#else
+#define LEAKDIR_WIDE(number) static_cast<long>((number) >> 32), static_cast<long>(number)
+#endif
+#if defined(__arm__) || defined(__mips__) || defined(__powerpc__)
+#define LEAKDIR_EVEN 0,
+#else
+#define LEAKDIR_EVEN
+#endif
+#endif
+
+// The time of these calls, whatever libc's timespec is.
+#if defined(SYS_futex)
+struct KernelTime {
+  long seconds, nanoseconds;
+};
+constexpr long kFutex = SYS_futex, kSignalWait = SYS_rt_sigtimedwait;
+#else
+struct KernelTime {
+  std::int64_t seconds, nanoseconds;
+};
+constexpr long kFutex = SYS_futex_time64, kSignalWait = SYS_rt_sigtimedwait_time64;
+#endif
+
 bool is_over_file_limit(std::uint64_t bytes) {
   std::uint64_t limit[2] = {};
   return call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, address(limit)) == 0 && bytes > limit[0];
@@ -37,7 +68,7 @@ int write_zeros(int descriptor, std::uint64_t offset, std::uint64_t bytes) {
   while (bytes > 0) {
     const std::uint64_t some = bytes < sizeof zeros ? bytes : sizeof zeros;
     const long written =
-        call(SYS_pwrite64, descriptor, address(zeros), static_cast<long>(some), static_cast<long>(offset));
+        call(SYS_pwrite64, descriptor, address(zeros), static_cast<long>(some), LEAKDIR_EVEN LEAKDIR_WIDE(offset));
     if (written == -EINTR && ++tries < kMostInterruptions) continue;
     if (written < 0) return static_cast<int>(written);
     if (written == 0) return -ENOSPC;
@@ -90,15 +121,15 @@ long write_message(int descriptor, const iovec* pieces, int count) {
   // The signal that came of it waits for this thread. One that waited before is the program's.
   const std::uint64_t own = written == -EPIPE ? signal_bit(SIGPIPE) : written == -EFBIG ? signal_bit(SIGXFSZ) : 0;
   if ((own & ~pending) != 0) {
-    const timespec now = {};
-    call(SYS_rt_sigtimedwait, address(&own), 0, address(&now), sizeof own);
+    const KernelTime now = {};
+    call(kSignalWait, address(&own), 0, address(&now), sizeof own);
   }
   set_signal_mask(&old, nullptr);
   return written;
 }
 
 long read_at(int descriptor, void* into, std::size_t count, std::int64_t offset) {
-  return call(SYS_pread64, descriptor, address(into), static_cast<long>(count), offset);
+  return call(SYS_pread64, descriptor, address(into), static_cast<long>(count), LEAKDIR_EVEN LEAKDIR_WIDE(offset));
 }
 
 long read_file(const char* path, char* into, std::size_t count) {
@@ -134,16 +165,6 @@ int link_at(int directory, const char* from, const char* to) {
   return static_cast<int>(call(SYS_linkat, directory, address(from), directory, address(to), 0));
 }
 
-int stat_at(int directory, const char* path, struct stat* into, int flags) {
-#if defined(SYS_newfstatat)
-  return static_cast<int>(call(SYS_newfstatat, directory, address(path), address(into), flags));
-#else
-  return static_cast<int>(call(SYS_fstatat64, directory, address(path), address(into), flags));
-#endif
-}
-
-int stat_descriptor(int descriptor, struct stat* into) { return stat_at(descriptor, "", into, AT_EMPTY_PATH); }
-
 int change_mode(int descriptor, unsigned mode) { return static_cast<int>(call(SYS_fchmod, descriptor, mode)); }
 
 int status_flags(int descriptor) { return static_cast<int>(call(SYS_fcntl, descriptor, F_GETFL)); }
@@ -172,14 +193,13 @@ long read_link_at(int directory, const char* path, char* into, std::size_t count
 
 int allocate(int descriptor, std::uint64_t offset, std::uint64_t bytes) {
   if (is_over_file_limit(offset + bytes)) return -EFBIG;
-  const int error =
-      static_cast<int>(call(SYS_fallocate, descriptor, 0, static_cast<long>(offset), static_cast<long>(bytes)));
+  const int error = static_cast<int>(call(SYS_fallocate, descriptor, 0, LEAKDIR_WIDE(offset), LEAKDIR_WIDE(bytes)));
   return error == -EOPNOTSUPP || error == -ENOSYS ? write_zeros(descriptor, offset, bytes) : error;
 }
 
 int punch_hole(int descriptor, std::uint64_t offset, std::uint64_t bytes) {
   return static_cast<int>(call(SYS_fallocate, descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                               static_cast<long>(offset), static_cast<long>(bytes)));
+                               LEAKDIR_WIDE(offset), LEAKDIR_WIDE(bytes)));
 }
 
 int lock(int descriptor, int operation) { return static_cast<int>(call(SYS_flock, descriptor, operation)); }
@@ -191,12 +211,12 @@ long list(int descriptor, void* into, std::size_t count) {
 unsigned set_umask(unsigned mask) { return static_cast<unsigned>(call(SYS_umask, mask)); }
 
 void* map(void* at, std::size_t bytes, int protection, int flags, int descriptor, std::uint64_t offset) {
-#if defined(SYS_mmap)
-  const long result =
-      call(SYS_mmap, address(at), static_cast<long>(bytes), protection, flags, descriptor, static_cast<long>(offset));
-#else
+#if defined(SYS_mmap2)  // where there are both, SYS_mmap takes its arguments in memory
   const long result = call(SYS_mmap2, address(at), static_cast<long>(bytes), protection, flags, descriptor,
                            static_cast<long>(offset / 4096));
+#else
+  const long result =
+      call(SYS_mmap, address(at), static_cast<long>(bytes), protection, flags, descriptor, static_cast<long>(offset));
 #endif
   return result < 0 && result > -4096 ? nullptr : reinterpret_cast<void*>(result);
 }
@@ -214,6 +234,15 @@ int advise(void* at, std::size_t bytes, int advice) {
 int pid() { return static_cast<int>(call(SYS_getpid)); }
 
 int tid() { return static_cast<int>(call(SYS_gettid)); }
+
+// Where there are both, the call without 32 gives 16 bits.
+#if defined(SYS_geteuid32)
+unsigned effective_user() { return static_cast<unsigned>(call(SYS_geteuid32)); }
+unsigned effective_group() { return static_cast<unsigned>(call(SYS_getegid32)); }
+#else
+unsigned effective_user() { return static_cast<unsigned>(call(SYS_geteuid)); }
+unsigned effective_group() { return static_cast<unsigned>(call(SYS_getegid)); }
+#endif
 
 void thread_name(char name[16]) {
   if (call(SYS_prctl, PR_GET_NAME, address(name)) != 0) name[0] = '\0';
@@ -250,12 +279,14 @@ bool order_all_threads() {
 }
 
 int wait_on(const volatile std::uint32_t* word, std::uint32_t while_equal, std::uint64_t timeout_ns) {
-  timespec timeout = {static_cast<time_t>(timeout_ns / 1000000000), static_cast<long>(timeout_ns % 1000000000)};
+  KernelTime timeout = {};
+  timeout.seconds = static_cast<decltype(timeout.seconds)>(timeout_ns / 1000000000);
+  timeout.nanoseconds = static_cast<decltype(timeout.nanoseconds)>(timeout_ns % 1000000000);
   return static_cast<int>(
-      call(SYS_futex, address(word), FUTEX_WAIT, while_equal, timeout_ns == 0 ? 0 : address(&timeout)));
+      call(kFutex, address(word), FUTEX_WAIT, static_cast<long>(while_equal), timeout_ns == 0 ? 0 : address(&timeout)));
 }
 
-void wake(const volatile std::uint32_t* word) { call(SYS_futex, address(word), FUTEX_WAKE, 1 << 30); }
+void wake(const volatile std::uint32_t* word) { call(kFutex, address(word), FUTEX_WAKE, 1 << 30); }
 
 void exit_process(int status) {
   for (;;) call(SYS_exit_group, status);

@@ -8,7 +8,6 @@
 
 #pragma once
 
-#include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
 
@@ -19,13 +18,22 @@ namespace leakdir::sys {
 
 // False where this processor has no system call of ours: then `call` goes through libc's syscall() with errno saved,
 // and there is no helper thread (it must not touch errno at all).
-#if defined(__x86_64__) || defined(__aarch64__)
+#if defined(__x86_64__) || defined(__aarch64__) || defined(__arm__) || defined(__i386__)
 inline constexpr bool kBareCalls = true;
 #else
 inline constexpr bool kBareCalls = false;
 #endif
 
+// The arguments are those of the kernel, word by word: see sys.cc for numbers that are wider than a word.
 long call(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0);
+
+// What stat tells and we ask, in the same widths everywhere.
+struct FileStatus {
+  std::uint64_t device, inode;
+  std::uint32_t mode, links;
+  std::uint64_t bytes;
+  std::int64_t modified_seconds, modified_nanoseconds;
+};
 
 // Files. Paths are relative to `directory` (a descriptor or AT_FDCWD). Every descriptor is opened close-on-exec.
 int open_at(int directory, const char* path, int flags, unsigned mode = 0);
@@ -47,8 +55,8 @@ int unlink_at(int directory, const char* name, int flags = 0);
 int make_dir_at(int directory, const char* path, unsigned mode);
 int rename_at(int from_directory, const char* from, int to_directory, const char* to);
 int link_at(int directory, const char* from, const char* to);
-int stat_at(int directory, const char* path, struct stat* into, int flags);
-int stat_descriptor(int descriptor, struct stat* into);
+int stat_at(int directory, const char* path, FileStatus* into, int flags);  // sys_status.cc
+int stat_descriptor(int descriptor, FileStatus* into);
 int change_mode(int descriptor, unsigned mode);
 int status_flags(int descriptor);  // F_GETFL
 // `path` seen from the working directory, zero-terminated; as it is if it is absolute. 0 or a negative errno. (Without
@@ -72,6 +80,8 @@ int advise(void* at, std::size_t bytes, int advice);
 // The process.
 int pid();
 int tid();
+unsigned effective_user();
+unsigned effective_group();
 void thread_name(char name[16]);
 int signal_process(int pid, int signal);
 bool thread_is_alive(int pid, int tid);

@@ -33,6 +33,41 @@ long call(long number, long a, long b, long c, long d, long e, long f) {
   __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
   return x0;
 }
+#elif defined(__arm__)
+// r7 has the number, and is the frame pointer of Thumb code: it is set aside by hand.
+long call(long number, long a, long b, long c, long d, long e, long f) {
+  register long r0 __asm__("r0") = a;
+  register long r1 __asm__("r1") = b;
+  register long r2 __asm__("r2") = c;
+  register long r3 __asm__("r3") = d;
+  register long r4 __asm__("r4") = e;
+  register long r5 __asm__("r5") = f;
+  __asm__ volatile(
+      "mov ip, r7\n\t"
+      "mov r7, %1\n\t"
+      "svc 0\n\t"
+      "mov r7, ip"
+      : "+r"(r0)
+      : "r"(number), "r"(r1), "r"(r2), "r"(r3), "r"(r4), "r"(r5)
+      : "ip", "memory");
+  return r0;
+}
+#elif defined(__i386__)
+// The sixth argument is in ebp, which the compiler may need to reach its operands: it is set aside by hand.
+long call(long number, long a, long b, long c, long d, long e, long f) {
+  long result;
+  __asm__ volatile(
+      "pushl %6\n\t"
+      "pushl %%ebp\n\t"
+      "movl 4(%%esp), %%ebp\n\t"
+      "int $0x80\n\t"
+      "popl %%ebp\n\t"
+      "addl $4, %%esp"
+      : "=a"(result)
+      : "0"(number), "b"(a), "c"(b), "d"(c), "S"(d), "m"(f), "D"(e)
+      : "memory", "cc");
+  return result;
+}
 #else
 long call(long number, long a, long b, long c, long d, long e, long f) {
   const int saved = errno;

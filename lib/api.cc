@@ -46,4 +46,25 @@ LEAKDIR_EXPORT void leakdir_ignore(const void* block) {
   if ((leakdir::ledger::block_flags(word0) & leakdir::ledger::kFlagFiled) != 0) leakdir::write_all_records();
 }
 
+LEAKDIR_EXPORT void leakdir_ignore_begin(void) { leakdir::ignore_from_now_on(); }
+
+LEAKDIR_EXPORT void leakdir_ignore_end(void) { leakdir::end_ignoring(); }
+
+LEAKDIR_EXPORT int leakdir_is_recording(void) {
+  const leakdir::Phase now = leakdir::phase();
+  if (now == leakdir::Phase::kForked) return leakdir::ledger_file.header()->recording != 0 ? 1 : 0;
+  return now == leakdir::Phase::kRecording ? 1 : 0;
+}
+
+LEAKDIR_EXPORT void leakdir_each_since(unsigned long mark, leakdir::VisitLive* visit, void* context) {
+  if (has_ledger()) leakdir::for_each_live(mark, leakdir::mark_sequence(), visit, context);
+}
+
+// Called by the macros of leakdir/trace.h. `call` is a ledger::Call.
+LEAKDIR_EXPORT void leakdir_place(const char* file, int line, int call, std::size_t factor) {
+  if (!has_ledger()) return;
+  leakdir::place_of_next_block(
+      {file, __builtin_frame_address(0), factor, static_cast<std::uint32_t>(line), static_cast<std::uint32_t>(call)});
+}
+
 LEAKDIR_EXPORT const char* leakdir_dir(void) { return has_ledger() ? leakdir::record_dir() : ""; }

@@ -16,8 +16,22 @@ namespace leakdir {
 
 struct ThreadScratch;  // scratch.hh
 
+// Where the macro hook says that the thread's next allocation stands (leakdir/trace.h).
+struct Place {
+  const char* file;
+  const void* frame;     // of the call that said so
+  std::uint64_t factor;  // divides the size that is asked for; 0: not known
+  std::uint32_t line;
+  std::uint32_t call;  // ledger::Call
+};
+
 struct ThreadState {
-  std::uint32_t busy;        // depth of hooks and guarded calls that this thread is in
+  // Depth of hooks and guarded calls that this thread is in, and above it what is to be known of its next allocations:
+  // a word that is usually 0, so that hooks ask one question.
+  std::uint32_t busy;
+  static constexpr std::uint32_t kHasPlace = std::uint32_t{1} << 31;
+  static constexpr std::uint32_t kIgnores = std::uint32_t{1} << 30;
+  static constexpr std::uint32_t kRemarks = kHasPlace | kIgnores;
   std::uint32_t generation;  // of the process (process.hh) that the rest belongs to: differs after fork
   std::uint16_t index;       // of its Thread in the ledger; 0: none to be had
   bool own_allocations;      // guarded: what is allocated now is leakdir's or libc's own
@@ -25,6 +39,10 @@ struct ThreadState {
   std::uint64_t next_sequence, end_sequence;  // its batch of sequence numbers
   std::uint32_t sequence_epoch;
   ThreadScratch* scratch;  // null: none to be had, the caller is all that is kept
+  std::uint32_t ignoring;  // depth of leakdir_ignore_begin()
+  Place places[2];         // the last first: an argument of the call may be an allocation itself. No file: none
+
+  bool is_nested() const { return (busy & ~kRemarks) != 0; }
 };
 
 LEAKDIR_OURS extern __thread ThreadState thread_state;

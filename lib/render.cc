@@ -23,6 +23,12 @@ std::uint32_t frame_of(const void*, std::uint32_t index, FrameView* out) {
   return node.parent;
 }
 
+bool is_place(std::uint32_t node) {
+  return node != 0 && ledger::high16(ledger_file.node(node)->pc_module) == ledger::kPlaceModule;
+}
+
+std::uint32_t frames_of(std::uint32_t stack) { return is_place(stack) ? ledger_file.node(stack)->parent : stack; }
+
 RecordOrigin origin_of(std::uint32_t thread_index, std::uint64_t ticks) {
   const ledger::Header& header = *ledger_file.header();
   const ledger::Module* program = header.program_module != 0 ? ledger_file.module(header.program_module) : nullptr;
@@ -46,25 +52,27 @@ bool is_listed(unsigned flags) {
 
 Rendered render_block(RecordText& into, const ledger::Block& block) {
   const unsigned flags = ledger::block_flags(block.word[0]);
+  const std::uint32_t stack = ledger::block_stack(block.word[2], block.word[3]);
+  const ledger::Node* const place = is_place(stack) ? ledger_file.node(stack) : nullptr;
   const RecordView view = {origin_of(ledger::high16(block.word[1]), ledger::low48(block.word[3])),
                            ledger::block_address(block.word[0]),
                            ledger::low48(block.word[1]),
                            ledger::kCallNames[ledger::block_call(block.word[0])],
                            ledger::low48(block.word[2]),
-                           ledger::block_stack(block.word[2], block.word[3]),
-                           nullptr,
-                           0,
+                           frames_of(stack),
+                           place != nullptr ? ledger_file.text(static_cast<std::uint32_t>(place->pc_module)) : nullptr,
+                           place != nullptr ? place->line : 0,
                            (flags & ledger::kFlagEarly) != 0,
                            (flags & ledger::kFlagInherited) != 0,
                            (flags & ledger::kFlagTruncated) != 0};
   constexpr unsigned kOfTail = ledger::kFlagEarly | ledger::kFlagInherited | ledger::kFlagTruncated;
   char* const tail = into.text + kMaxRecordHead;
-  if (into.tail_bytes == 0 || into.stack != view.stack || into.flags != (flags & kOfTail)) {
+  if (into.tail_bytes == 0 || into.stack != stack || into.flags != (flags & kOfTail)) {
     into.tail_bytes = 0;  // a handler may leave by longjmp in between
     signal_fence();
     Text out(tail, sizeof into.text - kMaxRecordHead);
     put_record_tail(out, view, kChain);
-    into.stack = view.stack;
+    into.stack = stack;
     into.flags = flags & kOfTail;
     signal_fence();
     into.tail_bytes = static_cast<std::uint32_t>(out.size());
@@ -78,6 +86,17 @@ Rendered render_block(RecordText& into, const ledger::Block& block) {
   return {start, out.size() + into.tail_bytes};
 }
 
+unsigned return_addresses(const ledger::Block& block, const void** into, unsigned most) {
+  unsigned count = 0;
+  std::uint32_t node = frames_of(ledger::block_stack(block.word[2], block.word[3]));
+  for (; node != 0 && count < most; ++count) {
+    FrameView frame;
+    node = frame_of(nullptr, node, &frame);
+    into[count] = reinterpret_cast<const void*>(frame.return_address);
+  }
+  return count;
+}
+
 void render_bad_free(Text& out, const ledger::BadFree& bad) {
   const BadFreeView view = {origin_of(bad.thread, bad.time),
                             bad.address,
@@ -86,7 +105,7 @@ void render_bad_free(Text& out, const ledger::BadFree& bad) {
                             bad.block_bytes,
                             bad.free_stack,
                             bad.first_free_stack,
-                            bad.allocation_stack};
+                            frames_of(bad.allocation_stack)};
   put_bad_free(out, view, kChain);
 }
 

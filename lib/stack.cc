@@ -188,6 +188,13 @@ Captured capture_caller(std::uintptr_t caller, Call call) {
   return {bare_stack_node(0, caller), call, ledger::kFlagEarly};
 }
 
+void add_place(Captured& captured, const Place& place) {
+  const std::uint32_t node = captured.stack == 0 ? 0 : place_node(captured.stack, place.file, place.line);
+  if (node == 0) return;
+  captured.stack = node;
+  captured.flags |= ledger::kFlagPlace;
+}
+
 Captured capture_stack(ThreadState& thread, Caller caller, Call call, const ReentryGuard& guard) {
   if (LEAKDIR_UNLIKELY(thread.scratch == nullptr) || LEAKDIR_UNLIKELY(!may_unwind(guard))) {
     return capture_caller(caller.pc, call);

@@ -25,6 +25,9 @@ struct Captured {
 // `thread.scratch` may be null.
 Captured capture_stack(ThreadState& thread, Caller caller, ledger::Call call, const ReentryGuard&);
 
+// The stack begins with where the call stands in the source.
+void add_place(Captured& captured, const Place& place);
+
 // The caller alone, with nothing asked of the unwinder or the loader.
 Captured capture_caller(std::uintptr_t caller, ledger::Call call);
 

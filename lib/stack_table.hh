@@ -19,6 +19,9 @@ std::uint32_t stack_node(std::uint32_t parent, std::uintptr_t return_address, co
 // of the loader or the unwinder.
 std::uint32_t bare_stack_node(std::uint32_t parent, std::uintptr_t return_address);
 
+// The node of a place in the source, from the macro hook; `parent` is the innermost frame (ledger::kPlaceModule).
+std::uint32_t place_node(std::uint32_t parent, const char* file, std::uint32_t line);
+
 // What is known of addresses is not true any more (a module was unloaded): equal addresses get new nodes from now on.
 void forget_stacks();
 

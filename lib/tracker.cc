@@ -92,11 +92,21 @@ void count_free(const ThreadState& thread) {
   if (LEAKDIR_LIKELY(thread.index != 0)) ++ledger_file.thread(thread.index)->frees;
 }
 
-void record(const void* block, std::size_t size, Call call, Caller caller, ThreadState& thread,
-            const ReentryGuard& guard) {
+// What the thread has said of the allocation, if anything.
+struct Remarks {
+  Place place;  // no file: none
+  unsigned flags;
+};
+
+inline void record(const void* block, std::size_t size, Call call, Caller caller, ThreadState& thread,
+                   const Remarks* remarks, const ReentryGuard& guard) {
   ensure_thread(thread, guard);
   count_allocation(thread);
-  const Captured captured = capture_stack(thread, caller, call, guard);
+  Captured captured = capture_stack(thread, caller, call, guard);
+  if (remarks != nullptr) {
+    captured.flags |= remarks->flags;
+    if (remarks->place.file != nullptr) add_place(captured, remarks->place);
+  }
   if (LEAKDIR_UNLIKELY(captured.stack == 0)) {
     __atomic_fetch_add(&ledger_file.header()->dropped_stacks, 1, __ATOMIC_RELAXED);
   }
@@ -106,6 +116,35 @@ void record(const void* block, std::size_t size, Call call, Caller caller, Threa
   if (LEAKDIR_UNLIKELY(added.index == 0)) return pass_unrecorded(block);
   if (LEAKDIR_UNLIKELY(added.replaced != 0)) forget_replaced(added.replaced, thread.scratch);
   if (is_listed(captured.flags)) block_became_live(added.index, thread, guard);
+}
+
+// Is it this allocation that the macro hook spoke of? A function that only has the name of one of the malloc family may
+// have been called meanwhile, and have allocated nothing or something else.
+bool is_meant(const Place& place, std::size_t size, Call call, Caller caller) {
+  constexpr std::uintptr_t kArguments = 128;  // that a caller may have pushed
+  // A compiler makes malloc of realloc(NULL, n), and calloc of malloc and memset.
+  const auto kind = [](std::uint32_t which) {
+    return which <= static_cast<std::uint32_t>(Call::kReallocarray) ? static_cast<std::uint32_t>(Call::kMalloc) : which;
+  };
+  if (place.file == nullptr || kind(place.call) != kind(static_cast<std::uint32_t>(call))) return false;
+  if (place.factor != 0 && size % place.factor != 0) return false;
+  return reinterpret_cast<std::uintptr_t>(caller.frame) <= reinterpret_cast<std::uintptr_t>(place.frame) + kArguments;
+}
+
+LEAKDIR_SLOW void record_with_remarks(const void* block, std::size_t size, Call call, Caller caller,
+                                      ThreadState& thread) {
+  Remarks remarks = {{}, 0};
+  if ((thread.busy & ThreadState::kIgnores) != 0) remarks.flags = ledger::kFlagIgnored;
+  Place* const last = thread.places;
+  Place* const meant = is_meant(last[0], size, call, caller) ? last : last + 1;
+  if (is_meant(*meant, size, call, caller)) {
+    remarks.place = *meant;
+    if (meant == last) last[0] = last[1];
+    last[1].file = nullptr;
+    if (last[0].file == nullptr) thread.busy &= ~ThreadState::kHasPlace;
+  }
+  const ReentryGuard guard(thread);
+  record(block, size, call, caller, thread, &remarks, guard);
 }
 
 // Phases in which allocations are not simply recorded. True: it shall be recorded after all.
@@ -176,9 +215,12 @@ void block_allocated(void* block, std::size_t size, Call call, Caller caller) {
   if (LEAKDIR_UNLIKELY(!is_usual(phase())) && !allocated_in_other_phase(block, size, call, caller)) return;
   if (LEAKDIR_UNLIKELY(size < min_size)) return pass_small(block);
   ThreadState& thread = thread_state;
-  if (LEAKDIR_UNLIKELY(thread.busy != 0)) return record_nested(block, size, call, caller, thread);
+  if (LEAKDIR_UNLIKELY(thread.busy != 0)) {
+    return thread.is_nested() ? record_nested(block, size, call, caller, thread)
+                              : record_with_remarks(block, size, call, caller, thread);
+  }
   const ReentryGuard guard(thread);
-  record(block, size, call, caller, thread, guard);
+  record(block, size, call, caller, thread, nullptr, guard);
 }
 
 bool block_freed(void* block, Caller caller) {
@@ -189,7 +231,7 @@ bool block_freed(void* block, Caller caller) {
   }
   if (LEAKDIR_UNLIKELY(!is_usual(phase())) && freed_in_other_phase(block)) return true;
   const std::uint64_t address = address_of(block);
-  const bool nested = thread.busy != 0;
+  const bool nested = thread.is_nested();
   const ReentryGuard guard(thread);
   if (LEAKDIR_LIKELY(!nested)) {
     ensure_thread(thread, guard);
@@ -208,7 +250,7 @@ SetAside begin_resize(void* block, Caller caller) {
   if (LEAKDIR_UNLIKELY(!is_usual(phase())) && freed_in_other_phase(block)) return {};
   ThreadState& thread = thread_state;
   const std::uint64_t address = address_of(block);
-  const bool nested = thread.busy != 0;
+  const bool nested = thread.is_nested();
   const ReentryGuard guard(thread);
   if (LEAKDIR_LIKELY(!nested)) ensure_thread(thread, guard);
   const TakenBlock taken = block_is_set_aside(take_live_block(address));
@@ -222,7 +264,7 @@ SetAside begin_resize(void* block, Caller caller) {
 void finish_resize(const SetAside& old, void* block, std::size_t size, Call call, Caller caller) {
   if (old.recorded) {
     ThreadState& thread = thread_state;
-    const bool nested = thread.busy != 0;
+    const bool nested = thread.is_nested();
     const ReentryGuard guard(thread);
     if (ledger::block_address(old.was.word[0]) == address_of(block)) forget_free(address_of(block));
     block_is_gone({old.index, old.was}, nested ? nullptr : thread.scratch);
@@ -233,7 +275,7 @@ void finish_resize(const SetAside& old, void* block, std::size_t size, Call call
 void undo_resize(const SetAside& old) {
   if (!old.recorded) return;
   ThreadState& thread = thread_state;
-  const bool nested = thread.busy != 0;
+  const bool nested = thread.is_nested();
   const ReentryGuard guard(thread);
   forget_free(ledger::block_address(old.was.word[0]));
   put_back_live_block({old.index, old.was});
@@ -282,6 +324,24 @@ void inherit_block(const ledger::Block& block) {
                          static_cast<Call>(ledger::block_call(block.word[0])),
                          flags};
   if (add_live_block(live, thread.scratch).index == 0) some_blocks_are_unknown();
+}
+
+void place_of_next_block(const Place& place) {
+  ThreadState& thread = thread_state;
+  if (thread.is_nested()) return;
+  thread.places[1] = thread.places[0];
+  thread.places[0] = place;
+  thread.busy |= ThreadState::kHasPlace;
+}
+
+void ignore_from_now_on() {
+  ThreadState& thread = thread_state;
+  if (thread.ignoring++ == 0) thread.busy |= ThreadState::kIgnores;
+}
+
+void end_ignoring() {
+  ThreadState& thread = thread_state;
+  if (thread.ignoring != 0 && --thread.ignoring == 0) thread.busy &= ~ThreadState::kIgnores;
 }
 
 std::uint64_t mark_sequence() { return end_sequence_batches(); }

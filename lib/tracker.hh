@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "base.hh"
+#include "guard.hh"
 #include "ledger.hh"
 #include "options.hh"
 #include "process.hh"
@@ -42,6 +43,12 @@ void import_early_blocks();
 
 // For a forked child, whose ledger starts empty: a block that was live in the parent at the fork.
 void inherit_block(const ledger::Block& block);
+
+// What the calling thread says of its next allocation, from the macro hook.
+void place_of_next_block(const Place& place);
+// What the calling thread allocates from now on is recorded and not listed. Nests.
+void ignore_from_now_on();
+void end_ignoring();
 
 // Numbers handed out to later blocks are higher than what this returns.
 std::uint64_t mark_sequence();

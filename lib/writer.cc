@@ -8,6 +8,7 @@
 #include "base.hh"
 #include "clock.hh"
 #include "helper.hh"
+#include "include/leakdir/leakdir.h"
 #include "ledger_file.hh"
 #include "process.hh"
 #include "record.hh"
@@ -185,6 +186,27 @@ void settle_marked(RecordFolder folder) {
   marked_count = 0;
 }
 
+bool is_listed_since(const Block& block, std::uint64_t since_sequence) {
+  return ledger::block_state(block.word[0]) == BlockState::kLive && is_listed(ledger::block_flags(block.word[0])) &&
+         ledger::low48(block.word[2]) > since_sequence;
+}
+
+void show_block(RecordText& text, const Block& block, VisitLive* visit, void* context) {
+  const void* frames[kMaxFrames];
+  const unsigned count = return_addresses(block, frames, kMaxFrames);
+  const Rendered record = render_block(text, block);
+  const_cast<char*>(record.text)[record.bytes] = '\0';
+  const std::uint32_t thread = ledger::high16(block.word[1]);
+  const leakdir_block shown = {reinterpret_cast<const void*>(ledger::block_address(block.word[0])),
+                               static_cast<std::size_t>(ledger::low48(block.word[1])),
+                               static_cast<unsigned long>(ledger::low48(block.word[2])),
+                               thread == 0 ? 0 : static_cast<long>(ledger_file.thread(thread)->tid),
+                               record.text,
+                               frames,
+                               count};
+  visit(&shown, context);
+}
+
 // Returns whether the block is due later.
 bool look_at(RecordFolder folder, std::uint32_t index, std::uint64_t now, std::uint64_t min_age) {
   Block block = snapshot(index);
@@ -317,14 +339,24 @@ LiveTotals count_live(std::uint64_t since_sequence) {
   LiveTotals totals = {};
   for (std::uint32_t i = 1; i < block_records(); ++i) {
     const Block block = snapshot(i);
-    if (ledger::block_state(block.word[0]) != BlockState::kLive) continue;
-    const unsigned flags = ledger::block_flags(block.word[0]);
-    if (!is_listed(flags) || ledger::low48(block.word[2]) <= since_sequence) continue;
+    if (!is_listed_since(block, since_sequence)) continue;
     ++totals.blocks;
     totals.bytes += ledger::low48(block.word[1]);
-    if ((flags & ledger::kFlagFiled) == 0) ++totals.without_file;
+    if ((ledger::block_flags(block.word[0]) & ledger::kFlagFiled) == 0) ++totals.without_file;
   }
   return totals;
+}
+
+void for_each_live(std::uint64_t since_sequence, std::uint64_t upto_sequence, VisitLive* visit, void* context) {
+  // Not the thread's own: what the visitor allocates may be rendered there.
+  auto* text = static_cast<RecordText*>(sys::map_private(sizeof(RecordText)));
+  if (text == nullptr) return;
+  for (std::uint32_t i = 1; i < block_records(); ++i) {
+    const Block block = snapshot(i);
+    if (!is_listed_since(block, since_sequence) || ledger::low48(block.word[2]) > upto_sequence) continue;
+    if (is_same(i, block)) show_block(*text, block, visit, context);
+  }
+  sys::unmap(text, sizeof(RecordText));
 }
 
 }  // namespace leakdir

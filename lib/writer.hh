@@ -17,6 +17,8 @@
 #include "live_table.hh"
 #include "options.hh"
 
+struct leakdir_block;
+
 namespace leakdir {
 
 void configure_writer(const Options& options);
@@ -53,5 +55,9 @@ struct LiveTotals {
   std::uint64_t blocks, bytes, without_file;
 };
 LiveTotals count_live(std::uint64_t since_sequence);
+
+// The same blocks one by one, those after `upto_sequence` left out. `visit` is the program's, and may do what it likes.
+using VisitLive = void(const leakdir_block* block, void* context);
+void for_each_live(std::uint64_t since_sequence, std::uint64_t upto_sequence, VisitLive* visit, void* context);
 
 }  // namespace leakdir

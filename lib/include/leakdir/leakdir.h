@@ -46,12 +46,39 @@ unsigned long leakdir_mark(void) LEAKDIR_WEAK;
  * libc's own and ignored blocks do not count. Walks over all records.
  * Without leakdir nothing is stored: set them to 0 first. */
 void leakdir_live_since(unsigned long mark, size_t *blocks, size_t *bytes) LEAKDIR_WEAK;
-#define leakdir_live_since(mark, blocks, bytes) \
-  (leakdir_live_since ? leakdir_live_since(mark, blocks, bytes) : (void)0)
+#define leakdir_live_since(mark, blocks, bytes) (leakdir_live_since ? leakdir_live_since(mark, blocks, bytes) : (void)0)
 
 /* The block (null or the start of a live block) is meant to stay: it has no record file and counts nowhere. */
 void leakdir_ignore(const void *block) LEAKDIR_WEAK;
 #define leakdir_ignore(block) (leakdir_ignore ? leakdir_ignore(block) : (void)0)
+
+/* What the calling thread allocates between the two is meant to stay, like leakdir_ignore. They nest. Signal-safe. */
+void leakdir_ignore_begin(void) LEAKDIR_WEAK;
+#define leakdir_ignore_begin() (leakdir_ignore_begin ? leakdir_ignore_begin() : (void)0)
+void leakdir_ignore_end(void) LEAKDIR_WEAK;
+#define leakdir_ignore_end() (leakdir_ignore_end ? leakdir_ignore_end() : (void)0)
+
+/* 1 while allocations are recorded; 0 when not: paused, off, or without leakdir. Signal-safe. */
+int leakdir_is_recording(void) LEAKDIR_WEAK;
+#define leakdir_is_recording() (leakdir_is_recording ? leakdir_is_recording() : 0)
+
+/* A live block as leakdir_each_since shows it. What it points to is there during the call only. */
+struct leakdir_block {
+  const void *address;
+  size_t size;
+  unsigned long sequence;
+  long thread;               /* the system's id of the thread that allocated it */
+  const char *record;        /* the text of its record file, zero-terminated */
+  const void *const *frames; /* return addresses, innermost first */
+  unsigned frame_count;
+};
+
+/* Calls `visit` for each block that leakdir_live_since would count, in no order. It may allocate: blocks that are
+ * younger than the call of leakdir_each_since are passed over. Nothing happens without leakdir. */
+void leakdir_each_since(unsigned long mark, void (*visit)(const struct leakdir_block *block, void *context),
+                        void *context) LEAKDIR_WEAK;
+#define leakdir_each_since(mark, visit, context) \
+  (leakdir_each_since ? leakdir_each_since(mark, visit, context) : (void)0)
 
 /* The record directory as an absolute path; "" without leakdir or when nothing is recorded. Signal-safe. */
 const char *leakdir_dir(void) LEAKDIR_WEAK;
@@ -59,6 +86,57 @@ const char *leakdir_dir(void) LEAKDIR_WEAK;
 
 #ifdef __cplusplus
 }
+
+namespace leakdir {
+
+/* What this thread allocates while the object is there is meant to stay. In the thread that made it. */
+class Ignore {
+ public:
+  Ignore() { leakdir_ignore_begin(); }
+  ~Ignore() { leakdir_ignore_end(); }
+
+ private:
+  Ignore(const Ignore &);
+  Ignore &operator=(const Ignore &);
+};
+
+/* Recording is on while any Scope is there, in whatever thread; after the last one it is what it was before the first.
+ */
+class Scope {
+ public:
+  Scope() {
+    const Locked locked;
+    if (state().count++ != 0) return;
+    state().was_recording = leakdir_is_recording() != 0;
+    leakdir_start();
+  }
+  ~Scope() {
+    const Locked locked;
+    if (--state().count == 0 && !state().was_recording) leakdir_stop();
+  }
+
+ private:
+  struct State {
+    unsigned count;
+    bool was_recording;
+    bool lock;
+  };
+  static State &state() {
+    static State all; /* zero */
+    return all;
+  }
+  struct Locked {
+    Locked() {
+      while (__atomic_test_and_set(&state().lock, __ATOMIC_ACQUIRE)) {
+      }
+    }
+    ~Locked() { __atomic_clear(&state().lock, __ATOMIC_RELEASE); }
+  };
+  Scope(const Scope &);
+  Scope &operator=(const Scope &);
+};
+
+} /* namespace leakdir */
 #endif
 
 #endif

@@ -1,0 +1,1002 @@
+/* SPDX-License-Identifier: BSL-1.0
+ *
+ * leakdir without its object: what leakdir/trace.h calls where LEAKDIR_ALONE is defined. Plain C99 and POSIX, on any
+ * libc and processor, for compilers without unwind tables: one source file, compiled with the program.
+ *
+ *   cc -DLEAKDIR_ALONE -include leakdir/trace.h app.c leakdir_trace.c
+ *
+ * Every block that a source with the header allocates is a file DIR/0x<address>.mem at once, and its file is gone when
+ * such a source frees it: `leakdir report DIR` reads them. Against the object: there is one frame and no ledger,
+ * `write` is always sync, and what is allocated elsewhere (in libc, by operator new, in libraries) is not recorded. A
+ * block that is allocated here and freed there keeps its file, so compile all that shares blocks with the header. A
+ * freed block is kept from its libc for a while (at most kKept of them, and kKeptBytes), so that a second free of it is
+ * told for certain.
+ *
+ * The forms of the record and of the messages are those of lib/record.hh and lib/report.hh; a test compares.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <wchar.h>
+#ifdef __linux__
+#include <elf.h>
+#include <link.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#endif
+
+/* The C library's own, whatever the names mean here: this file too may be compiled with -include leakdir/trace.h. */
+extern void *libc_malloc(size_t) __asm__("malloc");
+extern void *libc_calloc(size_t, size_t) __asm__("calloc");
+extern void *libc_realloc(void *, size_t) __asm__("realloc");
+extern int libc_posix_memalign(void **, size_t, size_t) __asm__("posix_memalign");
+extern void libc_free(void *) __asm__("free");
+
+/* Who calls: to be used in the very function that the program calls. */
+struct from {
+  uintptr_t caller, frame;
+};
+#define FROM caller_is((uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0))
+static struct from caller_is(uintptr_t caller, uintptr_t frame) {
+  struct from result;
+  result.caller = caller;
+  result.frame = frame;
+  return result;
+}
+
+enum { kPath = 1024, kBuckets = 1 << 14, kKept = 256, kKeptBlock = 1 << 16, kKeptBytes = 1 << 20, kTries = 100000 };
+
+/* ---- Options: those of lib/options.inc that mean something here. ---- */
+
+struct option {
+  const char *name;
+  unsigned long long value, lowest, highest;
+  const char *meaning;
+};
+enum { kEnabled, kRecording, kMaxFiles, kExitcode, kMinSize, kSummary, kHelp, kNumbers };
+static struct option numbers[kNumbers] = {
+    {"enabled", 1, 0, 1, "0: nothing is created, calls are forwarded"},
+    {"recording", 1, 0, 1, "0: armed but paused, until resumed; read again when the config file changes"},
+    {"max_files", 100000, 0, 1000000000, "no more record files than this; the ledger has them all"},
+    {"exitcode", 0, 0, 255, "exit status when live blocks remain at a normal exit; 0: the program's own"},
+    {"min_size", 0, 0, UINT64_MAX, "smaller blocks (bytes) are not recorded"},
+    {"summary", 1, 0, 1, "one line on stderr at exit if something is live or a bad free was seen"},
+    {"help", 0, 0, 1, "1: print this table at start"},
+};
+static char dir_pattern[kPath] = "./mem";
+static const char dir_meaning[] = "record directory; %p: pid, %e: program name";
+static int abort_on_bad_free;
+static const char bad_free_meaning[] = "report: say it and go on; abort: say it and stop";
+/* Known, and the same whatever they say: there is one way to write and one frame here. */
+static const char *const without_effect[] = {"write", "delay_ms", "unwind", "depth", "libc"};
+
+const char *leakdir_default_options(void) __attribute__((weak));
+
+static void say(const char *format, ...) {
+  char line[2 * kPath + 200];
+  va_list arguments;
+  int bytes = snprintf(line, sizeof line, "leakdir: ");
+  va_start(arguments, format);
+  bytes += vsnprintf(line + bytes, sizeof line - (size_t)bytes - 1, format, arguments);
+  va_end(arguments);
+  if (bytes > (int)sizeof line - 2) bytes = (int)sizeof line - 2;
+  line[bytes++] = '\n';
+  if (write(2, line, (size_t)bytes) < 0) return;
+}
+
+static int is(const char *text, size_t bytes, const char *word) {
+  return strlen(word) == bytes && memcmp(text, word, bytes) == 0;
+}
+
+static int set_number(struct option *option, const char *value, size_t bytes) {
+  unsigned long long number = 0;
+  size_t i;
+  for (i = 0; i < bytes; ++i) {
+    const unsigned digit = (unsigned)(value[i] - '0');
+    if (digit > 9 || number > (UINT64_MAX - digit) / 10) return 0;
+    number = number * 10 + digit;
+  }
+  if (bytes == 0 || number < option->lowest || number > option->highest) return 0;
+  option->value = number;
+  return 1;
+}
+
+static void trim(const char **text, size_t *bytes) {
+  while (*bytes != 0 && strchr(" \t\r", (*text)[0]) != NULL) ++*text, --*bytes;
+  while (*bytes != 0 && strchr(" \t\r", (*text)[*bytes - 1]) != NULL) --*bytes;
+}
+
+static void apply(const char *setting, size_t bytes, const char *source, unsigned line) {
+  const char *value = memchr(setting, '=', bytes);
+  size_t key_bytes = value != NULL ? (size_t)(value - setting) : bytes;
+  size_t value_bytes = value != NULL ? bytes - key_bytes - 1 : 0;
+  char where[kPath + 16];
+  int known = 0, good = 0;
+  size_t i;
+  if (value != NULL) ++value;
+  trim(&setting, &key_bytes);
+  if (value != NULL) trim(&value, &value_bytes);
+  if (key_bytes == 0 && value == NULL) return;
+  if (value_bytes >= 2 && (value[0] == '"' || value[0] == '\'') && value[value_bytes - 1] == value[0]) {
+    ++value;
+    value_bytes -= 2;
+  }
+  for (i = 0; i < kNumbers; ++i) {
+    if (!is(setting, key_bytes, numbers[i].name)) continue;
+    known = 1;
+    good = set_number(&numbers[i], value, value_bytes);
+  }
+  if (is(setting, key_bytes, "dir")) {
+    known = 1;
+    good = value_bytes > 0 && value_bytes < sizeof dir_pattern;
+    if (good) {
+      memcpy(dir_pattern, value, value_bytes);
+      dir_pattern[value_bytes] = '\0';
+    }
+  }
+  if (is(setting, key_bytes, "on_bad_free")) {
+    known = 1;
+    good = is(value, value_bytes, "report") || is(value, value_bytes, "abort");
+    if (good) abort_on_bad_free = value[0] == 'a';
+  }
+  for (i = 0; i < sizeof without_effect / sizeof *without_effect; ++i) {
+    if (is(setting, key_bytes, without_effect[i])) known = good = 1;
+  }
+  if (good) return;
+  if (line != 0) {
+    snprintf(where, sizeof where, "%s:%u", source, line);
+  } else {
+    snprintf(where, sizeof where, "%s", source);
+  }
+  if (!known) {
+    say("%s: unknown option '%.*s': ignored (help=1 lists them)", where, (int)key_bytes, setting);
+  } else {
+    say("%s: bad value '%.*s' for %.*s: the default holds", where, (int)value_bytes, value, (int)key_bytes, setting);
+  }
+}
+
+/* "key=value:key=value"; a value with a ':' in it stands in quotes. */
+static void apply_list(const char *text, const char *source) {
+  while (*text != '\0') {
+    char quote = '\0';
+    size_t bytes = 0;
+    for (; text[bytes] != '\0' && (quote != '\0' || text[bytes] != ':'); ++bytes) {
+      const char c = text[bytes];
+      if (quote != '\0') {
+        if (c == quote) quote = '\0';
+      } else if ((c == '\'' || c == '"') && bytes != 0 && text[bytes - 1] == '=') {
+        quote = c;
+      }
+    }
+    apply(text, bytes, source, 0);
+    text += bytes;
+    if (*text == ':') ++text;
+  }
+}
+
+static void apply_file(const char *path) {
+  char text[4096];
+  const int file = open(path, O_RDONLY | O_CLOEXEC);
+  const ssize_t got = file < 0 ? -1 : read(file, text, sizeof text - 1);
+  char *at = text;
+  unsigned line = 1;
+  if (file >= 0) close(file);
+  if (got < 0) return;
+  text[got] = '\0';
+  for (; *at != '\0'; ++line) {
+    const size_t bytes = strcspn(at, "\n");
+    const size_t comment = strcspn(at, "#\n");
+    apply(at, comment, path, line);
+    at += bytes;
+    if (*at == '\n') ++at;
+  }
+}
+
+static void print_help(void) {
+  size_t i;
+  say("options, as LEAKDIR_OPTIONS=\"key=value:key=value\" or as lines `key = value` of leakdir.conf:");
+  for (i = 0; i < kNumbers; ++i) say("%-11s %-9llu %s", numbers[i].name, numbers[i].value, numbers[i].meaning);
+  say("%-11s %-9s %s", "dir", dir_pattern, dir_meaning);
+  say("%-11s %-9s report|abort: %s", "on_bad_free", abort_on_bad_free ? "abort" : "report", bad_free_meaning);
+}
+
+/* ---- State. One lock, that is only tried: a signal handler or a forked child may find it taken for good. ---- */
+
+struct block {
+  struct block *next;
+  void *address;
+  size_t size;
+  uintptr_t caller;
+  int has_file;
+};
+struct kept_block { /* freed, and not yet libc's */
+  void *address;
+  size_t size;
+  uintptr_t caller, freed_by;
+};
+
+static int lock_word;
+static struct block *buckets[kBuckets];
+static struct kept_block kept[kKept];
+static unsigned next_kept;
+static size_t kept_bytes;
+static unsigned long long live_blocks, live_bytes, files, bad_frees, sequence;
+
+enum { kNotYet, kStarting, kOn, kOff };
+static int state = kNotYet;
+static int paused;
+static pid_t owner;
+static char base[2 * kPath], dir[2 * kPath + 32], shown[kPath + 32], program[kPath];
+static char build_id[128];
+
+/* Where the next allocation stands: the last that was said, and the one before, as an argument of a call may be an
+ * allocation itself. As in the object (lib/tracker.cc). */
+struct place {
+  const char *file; /* NULL: none */
+  int line, call;
+  size_t factor;
+  uintptr_t frame;
+};
+static __thread struct place places[2];
+static __thread int busy; /* in here already: what is called now is our own, or a handler's */
+
+static int take_lock(void) {
+  int tries;
+  for (tries = 0; tries < kTries; ++tries) {
+    if (!__atomic_test_and_set(&lock_word, __ATOMIC_ACQUIRE)) return 1;
+    sched_yield();
+  }
+  return 0;
+}
+static void give_lock(void) { __atomic_clear(&lock_word, __ATOMIC_RELEASE); }
+
+static struct block **bucket_of(const void *address) {
+  return &buckets[((uintptr_t)address >> 4 ^ (uintptr_t)address >> 18) % kBuckets];
+}
+
+/* ---- The directory. ---- */
+
+static int has_record_name(const char *name) {
+  const size_t bytes = strlen(name);
+  return strncmp(name, "0x", 2) == 0 && ((bytes > 6 && strcmp(name + bytes - 4, ".mem") == 0) ||
+                                         (bytes > 10 && strcmp(name + bytes - 8, ".badfree") == 0));
+}
+
+/* Records (and the ledger, which only the object writes) leave `from`: for `to`, or for good. */
+static void clear_out(const char *from, const char *to) {
+  char old_name[3 * kPath], new_name[3 * kPath];
+  DIR *folder = opendir(from);
+  struct dirent *entry;
+  if (folder == NULL) return;
+  while ((entry = readdir(folder)) != NULL) {
+    if (!has_record_name(entry->d_name) && strcmp(entry->d_name, ".ledger") != 0) continue;
+    snprintf(old_name, sizeof old_name, "%s/%s", from, entry->d_name);
+    snprintf(new_name, sizeof new_name, "%s/%s", to != NULL ? to : from, entry->d_name);
+    if (to == NULL || rename(old_name, new_name) != 0) unlink(old_name);
+  }
+  closedir(folder);
+}
+
+/* A process that writes here leaves its pid in DIR/.owner. */
+static pid_t live_owner(void) {
+  char path[3 * kPath], text[32] = "";
+  long pid;
+  int file;
+  snprintf(path, sizeof path, "%s/.owner", dir);
+  file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (file < 0) return 0;
+  if (read(file, text, sizeof text - 1) < 0) text[0] = '\0';
+  close(file);
+  pid = atol(text);
+  return pid > 0 && pid != (long)getpid() && (kill((pid_t)pid, 0) == 0 || errno == EPERM) ? (pid_t)pid : 0;
+}
+
+static void write_owner(void) {
+  char path[3 * kPath], text[32];
+  int file;
+  snprintf(path, sizeof path, "%s/.owner", dir);
+  unlink(path);
+  file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (file < 0) return;
+  snprintf(text, sizeof text, "%ld\n", (long)getpid());
+  if (write(file, text, strlen(text)) < 0) unlink(path);
+  close(file);
+}
+
+static void remove_owner(void) {
+  char path[3 * kPath];
+  snprintf(path, sizeof path, "%s/.owner", dir);
+  unlink(path);
+}
+
+static int make_dir(void) {
+  char *slash = dir;
+  for (;;) {
+    int failed;
+    slash = strchr(slash + 1, '/');
+    if (slash != NULL) *slash = '\0';
+    failed = mkdir(dir, 0700) != 0 && errno != EEXIST;
+    if (slash == NULL) return failed ? -1 : 0;
+    *slash = '/';
+  }
+}
+
+static int claim_dir(void) {
+  char previous[3 * kPath];
+  pid_t other = 0;
+  int failed = make_dir() != 0;
+  if (!failed && (other = live_owner()) != 0) {
+    snprintf(dir, sizeof dir, "%s/%ld", base, (long)getpid());
+    snprintf(shown + strlen(shown), sizeof shown - strlen(shown), "/%ld", (long)getpid());
+    say("%s belongs to the running process %ld: recording into %s", base, (long)other, shown);
+    failed = make_dir() != 0;
+  }
+  if (failed) {
+    say("cannot make the directory %s (error %d): nothing is recorded", dir, errno);
+    return -1;
+  }
+  snprintf(previous, sizeof previous, "%s/previous", dir);
+  clear_out(previous, NULL);
+  mkdir(previous, 0700);
+  clear_out(dir, previous);
+  rmdir(previous); /* if nothing was there */
+  write_owner();
+  return 0;
+}
+
+static void expand_dir(void) {
+  const char *name = strrchr(program, '/');
+  const char *from = dir_pattern;
+  size_t at = 0;
+  name = name != NULL ? name + 1 : program;
+  for (; *from != '\0' && at < kPath - 1; ++from) {
+    if (from[0] == '%' && (from[1] == 'p' || from[1] == 'e')) {
+      at += (size_t)(from[1] == 'p' ? snprintf(shown + at, kPath - at, "%ld", (long)getpid())
+                                    : snprintf(shown + at, kPath - at, "%s", name));
+      ++from;
+    } else {
+      shown[at++] = *from;
+    }
+  }
+  shown[at < kPath ? at : kPath - 1] = '\0';
+  if (shown[0] != '/' && getcwd(base, sizeof base) != NULL) {
+    const size_t length = strlen(base);
+    const char *rest = strncmp(shown, "./", 2) == 0 ? shown + 2 : shown;
+    snprintf(base + length, sizeof base - length, "/%s", rest);
+  } else {
+    snprintf(base, sizeof base, "%s", shown);
+  }
+  snprintf(dir, sizeof dir, "%s", base);
+}
+
+/* ---- Where an address lies. ---- */
+
+struct module {
+  uintptr_t address;
+  char path[kPath]; /* empty: in none that is known */
+  uintptr_t bias;
+};
+
+#ifdef __linux__
+static int find_module(struct dl_phdr_info *info, size_t bytes, void *context) {
+  struct module *module = context;
+  int i;
+  (void)bytes;
+  for (i = 0; i < info->dlpi_phnum; ++i) {
+    const uintptr_t start = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+    if (info->dlpi_phdr[i].p_type != PT_LOAD) continue;
+    if (module->address < start || module->address - start >= info->dlpi_phdr[i].p_memsz) continue;
+    module->bias = info->dlpi_addr;
+    snprintf(module->path, sizeof module->path, "%s",
+             info->dlpi_name != NULL && info->dlpi_name[0] != '\0' ? info->dlpi_name : program);
+    return 1;
+  }
+  return 0;
+}
+
+/* The program's own, which comes first. */
+static int find_build_id(struct dl_phdr_info *info, size_t bytes, void *context) {
+  int i;
+  (void)bytes;
+  (void)context;
+  for (i = 0; i < info->dlpi_phnum; ++i) {
+    const char *at = (const char *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+    const char *end = at + info->dlpi_phdr[i].p_memsz;
+    if (info->dlpi_phdr[i].p_type != PT_NOTE) continue;
+    while (end - at > (ptrdiff_t)sizeof(ElfW(Nhdr))) {
+      ElfW(Nhdr) note;
+      const unsigned char *id;
+      unsigned k;
+      memcpy(&note, at, sizeof note);
+      id = (const unsigned char *)at + sizeof note + ((note.n_namesz + 3) & ~3u);
+      if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && memcmp(at + sizeof note, "GNU", 4) == 0) {
+        for (k = 0; k < note.n_descsz && 2 * k + 2 < sizeof build_id; ++k) snprintf(build_id + 2 * k, 3, "%02x", id[k]);
+        return 1;
+      }
+      at = (const char *)id + ((note.n_descsz + 3) & ~3u);
+    }
+  }
+  return 1;
+}
+#endif
+
+static void locate(struct module *module, uintptr_t address) {
+  module->address = address;
+  module->path[0] = '\0';
+  module->bias = 0;
+#ifdef __linux__
+  dl_iterate_phdr(find_module, module);
+#endif
+}
+
+/* ---- Records. ---- */
+
+struct text {
+  char bytes[6 * kPath];
+  size_t size;
+};
+
+static void put(struct text *text, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  text->size += (size_t)vsnprintf(text->bytes + text->size, sizeof text->bytes - text->size, format, arguments);
+  va_end(arguments);
+  if (text->size > sizeof text->bytes - 1) text->size = sizeof text->bytes - 1;
+}
+
+/* On a line of its own: what would break the line, or a reader's terminal, becomes '?'. */
+static void put_name(struct text *text, const char *name) {
+  for (; *name != '\0'; ++name) put(text, "%c", (unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name);
+}
+
+static void put_shell_word(struct text *text, const char *word) {
+  const char *c = word;
+  while ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
+         (*c != '\0' && strchr("/._-+,:@%=", *c) != NULL))
+    ++c;
+  if (*c == '\0' && *word != '\0') {
+    put(text, "%s", word);
+    return;
+  }
+  put(text, "'");
+  for (; *word != '\0'; ++word) put(text, *word == '\'' ? "'\\''" : "%c", *word);
+  put(text, "'");
+}
+
+static void put_origin(struct text *text) {
+  char name[17] = "?";
+  struct timespec now;
+  struct tm utc;
+  long tid = 0;
+#ifdef __linux__
+  tid = syscall(SYS_gettid);
+  prctl(PR_GET_NAME, name);
+#endif
+  clock_gettime(CLOCK_REALTIME, &now);
+  gmtime_r(&now.tv_sec, &utc);
+  put(text, "thread: %ld ", tid);
+  put_name(text, name);
+  put(text, "\ntime: %04d-%02d-%02dT%02d:%02d:%02d.%06ldZ\n", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
+      utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1000);
+}
+
+static void put_program(struct text *text) {
+  put(text, "program: ");
+  put_name(text, program);
+  if (build_id[0] != '\0') put(text, "\nbuild-id: %s", build_id);
+  put(text, "\n");
+}
+
+static void put_frames(struct text *text, const struct module *caller) {
+  if (caller->path[0] == '\0') {
+    put(text, "frames: 1\n#0 0x%lx ?\n", (unsigned long)caller->address);
+    return;
+  }
+  put(text, "frames: 1\n#0 0x%lx ", (unsigned long)caller->address);
+  put_name(text, caller->path);
+  put(text, "+0x%lx\naddr2line: addr2line -Cfipe ", (unsigned long)(caller->address - caller->bias));
+  put_shell_word(text, caller->path);
+  put(text, " 0x%lx\n", (unsigned long)(caller->address - caller->bias - 1));
+}
+
+static void name_of(char *path, size_t bytes, const void *address, const char *suffix) {
+  snprintf(path, bytes, "%s/0x%lx%s", dir, (unsigned long)(uintptr_t)address, suffix);
+}
+
+static int write_file(const void *address, const char *suffix, const struct text *text) {
+  static int said;
+  char path[3 * kPath];
+  int file, error = 0;
+  name_of(path, sizeof path, address, suffix);
+  file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (file < 0 && errno == EEXIST) {
+    unlink(path);
+    file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  }
+  if (file < 0) error = errno;
+  if (file >= 0) {
+    if (write(file, text->bytes, text->size) != (ssize_t)text->size) error = errno != 0 ? errno : ENOSPC;
+    close(file);
+    if (error != 0) unlink(path);
+  }
+  if (error != 0 && !said) say("cannot write record files in %s (error %d)", shown, error);
+  if (error != 0) said = 1;
+  return error == 0;
+}
+
+/* By the numbers of leakdir/trace.h. */
+enum { kMalloc, kCalloc, kRealloc, kReallocarray, kAlignedAlloc, kMemalign, kPosixMemalign, kValloc, kPvalloc };
+static const char *const call_names[] = {"malloc",   "calloc",         "realloc", "reallocarray", "aligned_alloc",
+                                         "memalign", "posix_memalign", "valloc",  "pvalloc"};
+
+static int is_meant(const struct place *said, size_t size, int call, uintptr_t frame) {
+  /* A compiler makes malloc of realloc(NULL, n), and calloc of malloc and memset. */
+  const int is_kind = said->call == call || (said->call <= kReallocarray && call <= kReallocarray);
+  if (said->file == NULL || !is_kind) return 0;
+  return (said->factor == 0 || size % said->factor == 0) && frame <= said->frame + 128;
+}
+
+static struct place take_place(size_t size, int call, uintptr_t frame) {
+  struct place *const meant = is_meant(&places[0], size, call, frame) ? &places[0] : &places[1];
+  struct place result = {NULL, 0, 0, 0, 0};
+  if (!is_meant(meant, size, call, frame)) return result;
+  result = *meant;
+  if (meant == &places[0]) places[0] = places[1];
+  places[1].file = NULL;
+  return result;
+}
+
+static int write_record(const struct block *block, int call, unsigned long long number, const struct place *place) {
+  struct text text;
+  struct module caller;
+  text.size = 0;
+  locate(&caller, block->caller);
+  put(&text, "[+0x%lx] --> addr:0x%lx, size:%lu\n", (unsigned long)(block->caller - caller.bias),
+      (unsigned long)(uintptr_t)block->address, (unsigned long)block->size);
+  put(&text, "call: %s\n", call_names[call]);
+  put_origin(&text);
+  put(&text, "sequence: %llu\n", number);
+  put_program(&text);
+  if (place->file != NULL) {
+    put(&text, "location: ");
+    put_name(&text, place->file);
+    put(&text, ":%d\n", place->line);
+  }
+  put_frames(&text, &caller);
+  return write_file(block->address, ".mem", &text);
+}
+
+static void put_stack(struct text *text, const char *name, uintptr_t address) {
+  struct module module;
+  if (address == 0) return;
+  locate(&module, address);
+  put(text, "stack: %s\n", name);
+  put_frames(text, &module);
+}
+
+static void write_bad_free(const void *address, const char *kind, const struct kept_block *block, uintptr_t caller) {
+  struct text text;
+  struct module module;
+  text.size = 0;
+  locate(&module, caller);
+  put(&text, "[+0x%lx] --> bad free:0x%lx, %s\nkind: %s\n", (unsigned long)(caller - module.bias),
+      (unsigned long)(uintptr_t)address, kind, kind);
+  put_origin(&text);
+  put_program(&text);
+  if (block->address != NULL)
+    put(&text, "block: 0x%lx\nblock-size: %lu\n", (unsigned long)(uintptr_t)block->address, (unsigned long)block->size);
+  put_stack(&text, "free", caller);
+  put_stack(&text, "first free", block->freed_by);
+  put_stack(&text, "allocation", block->caller);
+  write_file(address, ".badfree", &text);
+  if (bad_frees < 10) {
+    say("%s: 0x%lx, see %s/0x%lx.badfree", kind, (unsigned long)(uintptr_t)address, shown,
+        (unsigned long)(uintptr_t)address);
+  }
+  ++bad_frees;
+  if (abort_on_bad_free) abort();
+}
+
+/* ---- Start, fork and end. ---- */
+
+static void at_exit(void) {
+  if (state != kOn || owner != getpid()) return;
+  remove_owner();
+  if (numbers[kSummary].value != 0 && (live_blocks != 0 || bad_frees != 0)) {
+    char bad[64] = "";
+    if (bad_frees != 0) snprintf(bad, sizeof bad, ", %llu bad free%s", bad_frees, bad_frees == 1 ? "" : "s");
+    say("%llu live block%s, %llu byte%s%s at exit: %s", live_blocks, live_blocks == 1 ? "" : "s", live_bytes,
+        live_bytes == 1 ? "" : "s", bad, shown);
+  }
+  if (numbers[kExitcode].value != 0 && live_blocks != 0) {
+    fflush(NULL);
+    _exit((int)numbers[kExitcode].value);
+  }
+}
+
+static void start(void) {
+  const int is_trusted = getuid() == geteuid() && getgid() == getegid();
+  ssize_t got = -1;
+#ifdef __linux__
+  got = readlink("/proc/self/exe", program, sizeof program - 1);
+  dl_iterate_phdr(find_build_id, NULL);
+#endif
+  snprintf(program + (got > 0 ? got : 0), 2, "%s", got > 0 ? "" : "?");
+  if (leakdir_default_options != NULL && leakdir_default_options() != NULL)
+    apply_list(leakdir_default_options(), "leakdir_default_options()");
+  if (is_trusted) {
+    const char *config = getenv("LEAKDIR_CONFIG");
+    const char *list = getenv("LEAKDIR_OPTIONS");
+    apply_file(config != NULL ? config : "./leakdir.conf");
+    if (list != NULL) apply_list(list, "LEAKDIR_OPTIONS");
+  }
+  if (numbers[kHelp].value != 0) print_help();
+  paused = numbers[kRecording].value == 0;
+  owner = getpid();
+  if (numbers[kEnabled].value != 0) {
+    expand_dir();
+    if (claim_dir() == 0) {
+      atexit(at_exit);
+      __atomic_store_n(&state, kOn, __ATOMIC_RELEASE);
+      return;
+    }
+  }
+  __atomic_store_n(&state, kOff, __ATOMIC_RELEASE);
+}
+
+/* A child has its own directory, and what it inherited is its parent's. Only its one thread is here. */
+static void start_in_child(void) {
+  size_t i;
+  __atomic_clear(&lock_word, __ATOMIC_RELEASE);
+  for (i = 0; i < kBuckets; ++i) {
+    while (buckets[i] != NULL) {
+      struct block *block = buckets[i];
+      buckets[i] = block->next;
+      libc_free(block);
+    }
+  }
+  live_blocks = live_bytes = files = bad_frees = 0;
+  owner = getpid();
+  snprintf(shown, sizeof shown, "%.1000s/%ld", base, (long)owner);
+  snprintf(dir, sizeof dir, "%s", shown);
+  if (claim_dir() != 0) state = kOff;
+}
+
+/* Whether to record. The guard is taken then; leave() gives it back. */
+static int enter(void) {
+  int expected = kNotYet;
+  if (busy) return 0;
+  busy = 1;
+  if (__atomic_compare_exchange_n(&state, &expected, kStarting, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) start();
+  while (__atomic_load_n(&state, __ATOMIC_ACQUIRE) == kStarting) sched_yield();
+  if (state == kOn && owner != getpid()) start_in_child();
+  if (state == kOn) return 1;
+  busy = 0;
+  return 0;
+}
+static void leave(void) { busy = 0; }
+
+/* ---- Blocks. ---- */
+
+/* Of what the libc handed out without our knowing, this address had been one. */
+static void drop(void *address) {
+  struct block **at = bucket_of(address);
+  while (*at != NULL && (*at)->address != address) at = &(*at)->next;
+  if (*at != NULL) {
+    struct block *old = *at;
+    *at = old->next;
+    --live_blocks;
+    live_bytes -= old->size;
+    if (old->has_file) --files;
+    libc_free(old);
+  }
+}
+
+static void *born(void *address, size_t size, int call, struct from from) {
+  const int saved = errno;
+  struct place place;
+  struct block *block;
+  unsigned long long number;
+  if (address == NULL || !enter()) return address;
+  place = take_place(size, call, from.frame);
+  block = paused || size < numbers[kMinSize].value ? NULL : libc_malloc(sizeof *block);
+  if (block != NULL && take_lock()) {
+    struct block **bucket = bucket_of(address);
+    drop(address);
+    block->address = address;
+    block->size = size;
+    block->caller = from.caller;
+    block->has_file = files < numbers[kMaxFiles].value;
+    block->next = *bucket;
+    *bucket = block;
+    ++live_blocks;
+    live_bytes += size;
+    files += (unsigned)block->has_file;
+    number = ++sequence;
+    give_lock();
+    if (block->has_file) write_record(block, call, number, &place);
+  } else {
+    libc_free(block);
+  }
+  leave();
+  errno = saved;
+  return address;
+}
+
+/* Takes the block out of the table; its file goes. False: it is not there. */
+static int died(void *address, struct block *was) {
+  char path[3 * kPath];
+  struct block **at = bucket_of(address);
+  struct block *block;
+  while (*at != NULL && (*at)->address != address) at = &(*at)->next;
+  block = *at;
+  if (block == NULL) return 0;
+  *was = *block;
+  *at = block->next;
+  --live_blocks;
+  live_bytes -= was->size;
+  if (was->has_file) {
+    --files;
+    name_of(path, sizeof path, address, ".mem");
+    unlink(path);
+  }
+  libc_free(block);
+  return 1;
+}
+
+static const struct kept_block *find_kept(const void *address) {
+  size_t i;
+  for (i = 0; i < kKept; ++i) {
+    if (kept[i].address == address) return &kept[i];
+  }
+  return NULL;
+}
+
+/* The block is not libc's yet: until then a second free of it is one for certain. Returns what goes in its place. */
+static void *keep(const struct block *block, uintptr_t freed_by) {
+  void *given_up;
+  if (block->size > kKeptBlock) return block->address;
+  while (kept_bytes + block->size > kKeptBytes) { /* the oldest first */
+    struct kept_block *oldest = &kept[next_kept];
+    if (oldest->address != NULL) {
+      kept_bytes -= oldest->size;
+      libc_free(oldest->address);
+      oldest->address = NULL;
+    }
+    next_kept = (next_kept + 1) % kKept;
+  }
+  given_up = kept[next_kept].address;
+  if (given_up != NULL) kept_bytes -= kept[next_kept].size;
+  kept[next_kept].address = block->address;
+  kept[next_kept].size = block->size;
+  kept[next_kept].caller = block->caller;
+  kept[next_kept].freed_by = freed_by;
+  kept_bytes += block->size;
+  next_kept = (next_kept + 1) % kKept;
+  return given_up;
+}
+
+/* What is certainly no block of the allocator, with what is known of it. Not malloc's alignment: inside a block, or
+ * nobody's. */
+static const char *judge(const void *address, int is_realloc, struct kept_block *about) {
+  const struct kept_block *freed = find_kept(address);
+  size_t i;
+  memset(about, 0, sizeof *about);
+  if (freed != NULL) {
+    *about = *freed;
+    return is_realloc ? "realloc of a freed block" : "double free";
+  }
+  if ((uintptr_t)address % (2 * sizeof(void *)) == 0) return NULL;
+  for (i = 0; i < kBuckets; ++i) {
+    const struct block *block;
+    for (block = buckets[i]; block != NULL; block = block->next) {
+      if ((uintptr_t)address - (uintptr_t)block->address >= block->size) continue;
+      about->address = block->address;
+      about->size = block->size;
+      about->caller = block->caller;
+      return is_realloc ? "realloc inside a block" : "free inside a block";
+    }
+  }
+  return is_realloc ? "realloc of a pointer that malloc never returned"
+                    : "free of a pointer that malloc never returned";
+}
+
+/* ---- What leakdir/trace.h calls. ---- */
+
+void leakdir_place(const char *file, int line, int call, size_t factor) {
+  places[1] = places[0];
+  places[0].file = file;
+  places[0].line = line;
+  places[0].call = call;
+  places[0].factor = factor;
+  places[0].frame = (uintptr_t)__builtin_frame_address(0);
+}
+
+void leakdir_start(void) { paused = 0; }
+void leakdir_stop(void) { paused = 1; }
+int leakdir_is_recording(void) { return state <= kOn && !paused; }
+const char *leakdir_dir(void) { return state == kOn ? dir : ""; }
+
+void leakdir_trace_free(void *address) {
+  const int saved = errno;
+  struct block was;
+  struct kept_block about;
+  const char *bad = NULL;
+  void *to_free = address;
+  if (address == NULL) return;
+  if (enter()) {
+    if (take_lock()) {
+      if (died(address, &was)) {
+        to_free = keep(&was, FROM.caller);
+      } else {
+        bad = judge(address, 0, &about);
+      }
+      give_lock();
+    }
+    if (bad != NULL) write_bad_free(address, bad, &about, FROM.caller);
+    leave();
+  }
+  if (bad == NULL) libc_free(to_free);
+  errno = saved;
+}
+
+static void *resize(void *address, size_t size, int call, struct from from) {
+  struct block was;
+  struct kept_block about;
+  const char *bad = NULL;
+  const int known = address != NULL && enter();
+  int was_known = 0;
+  void *moved;
+  if (known) {
+    if (take_lock()) {
+      was_known = died(address, &was);
+      if (!was_known) bad = judge(address, 1, &about);
+      give_lock();
+    }
+    if (bad != NULL) write_bad_free(address, bad, &about, from.caller);
+    leave();
+  }
+  if (bad != NULL) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  moved = libc_realloc(address, size);
+  if (moved != NULL) return born(moved, size, call, from);
+  from.caller = was_known ? was.caller : 0;
+  if (was_known && size != 0) born(address, was.size, call, from); /* it stays */
+  return NULL;
+}
+
+void *leakdir_trace_malloc(size_t size) { return born(libc_malloc(size), size, kMalloc, FROM); }
+
+void *leakdir_trace_calloc(size_t count, size_t size) {
+  return born(libc_calloc(count, size), count * size, kCalloc, FROM);
+}
+
+void *leakdir_trace_realloc(void *address, size_t size) { return resize(address, size, kRealloc, FROM); }
+
+void *leakdir_trace_reallocarray(void *address, size_t count, size_t size) {
+  if (size != 0 && count > SIZE_MAX / size) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  return resize(address, count * size, kReallocarray, FROM);
+}
+
+static void *aligned(size_t alignment, size_t size) {
+  void *block = NULL;
+  const int error = libc_posix_memalign(&block, alignment < sizeof(void *) ? sizeof(void *) : alignment, size);
+  if (error == 0) return block;
+  errno = error;
+  return NULL;
+}
+
+void *leakdir_trace_aligned_alloc(size_t alignment, size_t size) {
+  return born(aligned(alignment, size), size, kAlignedAlloc, FROM);
+}
+
+void *leakdir_trace_memalign(size_t alignment, size_t size) {
+  return born(aligned(alignment, size), size, kMemalign, FROM);
+}
+
+static size_t page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
+
+void *leakdir_trace_valloc(size_t size) { return born(aligned(page_size(), size), size, kValloc, FROM); }
+
+void *leakdir_trace_pvalloc(size_t size) {
+  const size_t page = page_size();
+  return born(aligned(page, (size + page - 1) / page * page), size, kPvalloc, FROM);
+}
+
+int leakdir_trace_posix_memalign(void **into, size_t alignment, size_t size) {
+  const int error = libc_posix_memalign(into, alignment, size);
+  if (error == 0) born(*into, size, kPosixMemalign, FROM);
+  return error;
+}
+
+char *leakdir_trace_strndup(const char *text, size_t most) {
+  const size_t bytes = strnlen(text, most);
+  char *copy = libc_malloc(bytes + 1);
+  if (copy == NULL) return NULL;
+  memcpy(copy, text, bytes);
+  copy[bytes] = '\0';
+  return born(copy, bytes + 1, kMalloc, FROM);
+}
+
+char *leakdir_trace_strdup(const char *text) {
+  const size_t bytes = strlen(text) + 1;
+  char *copy = libc_malloc(bytes);
+  return copy == NULL ? NULL : born(memcpy(copy, text, bytes), bytes, kMalloc, FROM);
+}
+
+wchar_t *leakdir_trace_wcsdup(const wchar_t *text) {
+  const size_t bytes = (wcslen(text) + 1) * sizeof *text;
+  wchar_t *copy = libc_malloc(bytes);
+  return copy == NULL ? NULL : born(memcpy(copy, text, bytes), bytes, kMalloc, FROM);
+}
+
+static int print(char **into, const char *format, va_list arguments, struct from from) {
+  va_list again;
+  char *text;
+  int bytes;
+  va_copy(again, arguments);
+  bytes = vsnprintf(NULL, 0, format, again);
+  va_end(again);
+  if (bytes < 0) return bytes;
+  text = libc_malloc((size_t)bytes + 1);
+  if (text == NULL) return -1;
+  *into = born(text, (size_t)bytes + 1, kMalloc, from);
+  return vsnprintf(text, (size_t)bytes + 1, format, arguments);
+}
+
+int leakdir_trace_vasprintf(char **into, const char *format, va_list arguments) {
+  return print(into, format, arguments, FROM);
+}
+
+int leakdir_trace_asprintf(char **into, const char *format, ...) {
+  va_list arguments;
+  int bytes;
+  va_start(arguments, format);
+  bytes = print(into, format, arguments, FROM);
+  va_end(arguments);
+  return bytes;
+}
+
+ssize_t leakdir_trace_getdelim(char **line, size_t *room, int end, FILE *file) {
+  size_t used = 0;
+  int c;
+  if (*line == NULL) *room = 0;
+  while ((c = getc(file)) != EOF) {
+    if (used + 2 > *room) {
+      const size_t more = *room < 60 ? 120 : 2 * *room;
+      char *grown = resize(*line, more, kRealloc, FROM);
+      if (grown == NULL) return -1;
+      *line = grown;
+      *room = more;
+    }
+    (*line)[used++] = (char)c;
+    if (c == end) break;
+  }
+  if (used == 0) return -1;
+  (*line)[used] = '\0';
+  return (ssize_t)used;
+}
+
+ssize_t leakdir_trace_getline(char **line, size_t *room, FILE *file) {
+  return leakdir_trace_getdelim(line, room, '\n', file);
+}

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The macro hook: with the object it adds `location:` to the records of stripped programs; without, and with
+// leakdir_trace.c, there are the same records on any libc. What the macros must not break compiles, without a warning.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <regex>
+
+#include "paths.hh"
+#include "report_json.hh"
+#include "target.hh"
+
+namespace leakdir_test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+using Flags = std::vector<std::string>;
+
+const std::string kLib = std::string(kSourceRoot) + "/lib/";
+
+Flags operator+(Flags left, const Flags& right) {
+  left.insert(left.end(), right.begin(), right.end());
+  return left;
+}
+
+std::string source(const std::string& name) { return std::string(kSourceRoot) + "/tests/targets/" + name; }
+
+Flags silently(const std::string& compiler, const std::string& standard) {
+  return {compiler, "-std=" + standard, "-I" + kLib + "include", "-Wall", "-Wextra", "-Wshadow", "-Werror"};
+}
+
+void compile(const Flags& command) {
+  const Outcome outcome = run({command, "", {}, "", 120});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(outcome.err, "");
+}
+
+const Flags kAlone = {"-DLEAKDIR_ALONE", kLib + "trace/leakdir_trace.c"};
+
+// The sizes after "no place:".
+std::vector<std::uint64_t> without_place(const std::string& output) {
+  std::vector<std::uint64_t> sizes;
+  std::smatch line;
+  if (!std::regex_search(output, line, std::regex("no place: (.*)"))) return sizes;
+  const std::string numbers = line[1];
+  const std::regex number("\\d+");
+  for (std::sregex_iterator at(numbers.begin(), numbers.end(), number), end; at != end; ++at)
+    sizes.push_back(std::stoull((*at)[0]));
+  return sizes;
+}
+
+// Every block that the program said it keeps is there, once, with the line where it stands; and no other has one.
+void expect_places(const Outcome& outcome, const std::string& file, const std::vector<Record>& records) {
+  std::vector<std::string> expected, found;
+  for (const Expected& block : expected_by(outcome.out)) {
+    expected.push_back(std::to_string(block.size) + " " + file + ":" + std::to_string(block.line));
+  }
+  for (const std::uint64_t size : without_place(outcome.out)) expected.push_back(std::to_string(size) + " ");
+  for (const Record& record : records) found.push_back(std::to_string(record.size) + " " + record.location);
+  EXPECT_THAT(found, testing::UnorderedElementsAreArray(expected));
+  EXPECT_GT(expected.size(), 10u);
+}
+
+struct Way {
+  std::string name;
+  Flags compiler, with;
+};
+void PrintTo(const Way& way, std::ostream* out) { *out << way.name; }
+
+class TraceInC : public testing::TestWithParam<Way> {};
+
+TEST_P(TraceInC, GivesEachBlockItsLine) {
+  const Scratch scratch;
+  const Way& way = GetParam();
+  compile(way.compiler +
+          Flags{"-I" + kLib + "include", "-Wall", "-Wextra", "-Werror", "-Wno-unused-result", source("trace_forms.c"),
+                "-o", scratch / "program"} +
+          way.with);
+  const Outcome outcome = run_in(scratch, scratch / "program");
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  expect_places(outcome, source("trace_forms.c"), records_in(scratch / "mem"));
+}
+
+const Flags kStatic = {kStaticObject, "-static"}, kDynamic = {kObject};
+
+INSTANTIATE_TEST_SUITE_P(
+    Ways, TraceInC,
+    testing::Values(Way{"static", {"gcc", "-std=gnu11", "-O0"}, kStatic},
+                    Way{"stripped", {"gcc", "-std=gnu11", "-O2", "-s"}, kDynamic},
+                    Way{"clang", {"clang", "-std=gnu11", "-O2", "-pie", "-fPIE"}, kDynamic},
+                    Way{"by_option", {"gcc", "-O2", "-DBY_INCLUDE", "-include", "leakdir/trace.h"}, kStatic},
+                    Way{"alone_static", {"gcc", "-O2", "-static", "-s"}, kAlone},
+                    Way{"alone_by_option", {"clang", "-O0", "-DBY_INCLUDE", "-include", "leakdir/trace.h"}, kAlone},
+                    Way{"alone_without_unwind_tables",
+                        {"gcc", "-O2", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables", "-fomit-frame-pointer"},
+                        kAlone},
+                    Way{"alone_musl", {"musl-gcc", "-O2", "-static"}, kAlone}),
+    [](const testing::TestParamInfo<Way>& info) { return info.param.name; });
+
+class TraceInCxx : public testing::TestWithParam<Way> {};
+
+TEST_P(TraceInCxx, GivesEachBlockItsLine) {
+  const Scratch scratch;
+  const Way& way = GetParam();
+  compile(way.compiler +
+          Flags{"-I" + kLib + "include", "-Wall", "-Wextra", "-Werror", "-Wno-unused-result",
+                source("trace_forms_cxx.cc"), "-o", scratch / "program"} +
+          way.with);
+  const Outcome outcome = run_in(scratch, scratch / "program");
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  std::vector<Record> records;
+  bool has_one_of_before_main = false;
+  for (const Record& record : records_in(scratch / "mem")) {
+    const bool is_it = record.size == 1429;  // its line is that of a variable
+    if (is_it) {
+      EXPECT_THAT(record.location, HasSubstr("trace_forms_cxx.cc:"));
+    }
+    has_one_of_before_main |= is_it;
+    if (!is_it) records.push_back(record);
+  }
+  EXPECT_TRUE(has_one_of_before_main);
+  expect_places(outcome, source("trace_forms_cxx.cc"), records);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Ways, TraceInCxx,
+    testing::Values(Way{"gcc_11", {"g++", "-std=c++11", "-O2", "-DLEAKDIR_TRACE_NEW"}, kStatic},
+                    Way{"clang_17", {"clang++", "-std=c++17", "-O0", "-DLEAKDIR_TRACE_NEW"}, kDynamic}),
+    [](const testing::TestParamInfo<Way>& info) { return info.param.name; });
+
+// The redirection in C++: the C file is compiled as C.
+TEST(TraceAlone, WorksInCxx) {
+  const Scratch scratch;
+  compile({"gcc", "-O2", "-c", kLib + "trace/leakdir_trace.c", "-o", scratch / "trace.o"});
+  compile({"g++", "-std=c++20", "-DLEAKDIR_ALONE", "-I" + kLib + "include", "-Wall", "-Wextra", "-Werror",
+           source("trace_forms_cxx.cc"), scratch / "trace.o", "-o", scratch / "program"});
+  const Outcome outcome = run_in(scratch, scratch / "program");
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  std::vector<Record> records;
+  for (const Record& record : records_in(scratch / "mem"))
+    if (record.size != 1429) records.push_back(record);
+  expect_places(outcome, source("trace_forms_cxx.cc"), records);
+}
+
+// Old and new dialects, included and by option; a program with nothing of leakdir's linked runs.
+TEST(TraceHeader, IsSilentInEveryDialect) {
+  for (const char* compiler : {"gcc", "clang"}) {
+    for (const char* standard : {"c89", "c2x"}) {
+      SCOPED_TRACE(std::string(compiler) + " " + standard);
+      const Scratch scratch;
+      write_file(
+          scratch / "x.c",
+          "#define _GNU_SOURCE 1\n#include <stdlib.h>\n#include <leakdir/leakdir.h>\n#include <leakdir/trace.h>\n"
+          "int main(void) { char *p = strdup(\"x\"), *q = malloc(3 * sizeof *q); free(p); free(q);\n"
+          "  leakdir_ignore_begin(); p = realloc(0, 3); leakdir_ignore_end(); free(p);\n"
+          "  leakdir_each_since(leakdir_mark(), 0, 0); return leakdir_is_recording(); }\n");
+      const Flags flags = silently(compiler, standard) + Flags{"-pedantic", "-Wconversion", "-Wsign-conversion"};
+      compile(flags + Flags{scratch / "x.c", "-static", "-o", scratch / "x"});
+      EXPECT_TRUE(run({{scratch / "x"}, "", {}, "", 60}).exited_with(0));
+      compile(flags + Flags{"-include", "leakdir/trace.h", scratch / "x.c", "-o", scratch / "x"});
+      EXPECT_TRUE(run({{scratch / "x"}, "", {}, "", 60}).exited_with(0));
+    }
+  }
+}
+
+TEST(TraceHeader, IsTakenAwayByUntrace) {
+  const Scratch scratch;
+  write_file(scratch / "x.c",
+             "#include <leakdir/trace.h>\n#include <leakdir/untrace.h>\n"
+             "struct s { int x; };\nextern void *malloc(size_t size);\nextern char *strdup(const char *);\n");
+  compile(silently("gcc", "gnu11") + Flags{"-fsyntax-only", scratch / "x.c"});
+}
+
+TEST(TraceLocation, IsInTheReportAndInWhatRecoverWrites) {
+  const Scratch scratch;
+  compile({"gcc", "-O2", "-s", "-I" + kLib + "include", "-Wno-unused-result", source("trace_forms.c"), kObject, "-o",
+           scratch / "program"});
+  const Outcome outcome = run_in(scratch, scratch / "program", {"max_files=0", {}, {}, 60});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_THAT(records_in(scratch / "mem"), IsEmpty());
+  const std::vector<Expected> expected = expected_by(outcome.out);
+  EXPECT_THAT(run_tool({"report", scratch / "mem"}).out,
+              HasSubstr("    at " + source("trace_forms.c") + ":" + std::to_string(expected[0].line) + "\n"));
+  EXPECT_TRUE(run_tool({"recover", "--max-files", "100", scratch / "mem"}).exited_with(0));
+  expect_places(outcome, source("trace_forms.c"), records_in(scratch / "mem"));
+}
+
+class TraceAloneProgram : public testing::Test {
+ protected:
+  Outcome build_and_run(const std::string& text, const RunOptions& options = {}) {
+    write_file(scratch_ / "x.c", "#include <leakdir/trace.h>\n" + text);
+    compile(silently("gcc", "gnu11") + Flags{"-g", "-pthread", scratch_ / "x.c", "-o", scratch_ / "program"} + kAlone);
+    return again(options);
+  }
+  Outcome again(const RunOptions& options = {}) { return run_in(scratch_, scratch_ / "program", options); }
+  Scratch scratch_;
+};
+
+constexpr char kLeaks[] = "void *volatile kept; int main(void) { kept = malloc(1801); return 3; }\n";
+
+TEST_F(TraceAloneProgram, TellsBadFrees) {
+  compile(Flags{"gcc", "-g", "-O0", "-DFREE_TWICE", "-w", "-I" + kLib + "include", source("trace_forms.c"), "-o",
+                scratch_ / "program"} +
+          kAlone);
+  const Outcome outcome = again();
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  std::vector<std::string> kinds;
+  for (const BadFreeRecord& bad : bad_frees_in(scratch_ / "mem")) {
+    kinds.push_back(bad.kind + " " + std::to_string(bad.block_size));
+    EXPECT_EQ(bad.free.frames.size(), 1u);
+    EXPECT_EQ(bad.allocation.frames.size(), 1u);
+    EXPECT_EQ(bad.first_free.frames.size(), bad.kind == "free inside a block" ? 0u : 1u);
+  }
+  EXPECT_THAT(kinds, testing::UnorderedElementsAre("double free 1701", "free inside a block 1703",
+                                                   "realloc of a freed block 1705"));
+  EXPECT_THAT(outcome.err, HasSubstr(", 3 bad frees at exit: ./mem\n"));
+  const nlohmann::json json = report(scratch_ / "mem");
+  EXPECT_EQ(json.at("bad_frees").size(), 3u);
+}
+
+TEST_F(TraceAloneProgram, ObeysTheOptions) {
+  EXPECT_TRUE(build_and_run(kLeaks).exited_with(3));
+  EXPECT_THAT(sizes_of(records_in(scratch_ / "mem")), ElementsAre(1801));
+  const Outcome with = again({"dir='./of-%e':exitcode=9:write=exit:depth=3:what=1:min_size=x", {}, {}, 60});
+  EXPECT_TRUE(with.exited_with(9)) << with.describe();
+  EXPECT_EQ(with.err,
+            "leakdir: LEAKDIR_OPTIONS: unknown option 'what': ignored (help=1 lists them)\n"
+            "leakdir: LEAKDIR_OPTIONS: bad value 'x' for min_size: the default holds\n"
+            "leakdir: 1 live block, 1801 bytes at exit: ./of-program\n");
+  EXPECT_THAT(sizes_of(records_in(scratch_ / "of-program")), ElementsAre(1801));
+  EXPECT_EQ(mode_of(scratch_ / "of-program"), 0700u);
+  write_file(scratch_ / "leakdir.conf", "# nothing\nenabled = 0\n");
+  EXPECT_EQ(again({"dir=./none", {}, {}, 60}).err, "");
+  EXPECT_FALSE(exists(scratch_ / "none"));
+  EXPECT_EQ(again({"enabled=1:min_size=2000", {}, {}, 60}).err, "");
+  EXPECT_THAT(records_in(scratch_ / "mem"), IsEmpty());
+  EXPECT_THAT(sizes_of(records_in(scratch_ / "mem/previous")), ElementsAre(1801));
+}
+
+// The same names, bounds, defaults and words as the object's table.
+TEST_F(TraceAloneProgram, HasTheOptionsOfTheObject) {
+  const std::string table = read_file(kLib + "options.inc");
+  const std::string alone = read_file(kLib + "trace/leakdir_trace.c");
+  const auto flat = [](const std::string& text) { return std::regex_replace(text, std::regex("\\s+"), " "); };
+  const std::regex number("OPTION_NUMBER\\((\\w+), [^,]*, (\\d+), (\\d+), (\\w+), (\"[^\"]*\")\\)");
+  std::string expected;
+  std::vector<std::string> others;
+  const std::string flat_table = flat(table);
+  for (std::sregex_iterator at(flat_table.begin(), flat_table.end(), number), end; at != end; ++at) {
+    const std::smatch& m = *at;
+    const std::string row =
+        "{\"" + m[1].str() + "\", " + m[2].str() + ", " + m[3].str() + ", " + m[4].str() + ", " + m[5].str() + "}";
+    if (m[1] == "delay_ms" || m[1] == "depth" || m[1] == "libc") {
+      others.push_back("\"" + m[1].str() + "\"");
+    } else {
+      EXPECT_THAT(flat(alone), HasSubstr(row));
+    }
+  }
+  EXPECT_THAT(others, ElementsAre("\"delay_ms\"", "\"depth\"", "\"libc\""));
+  EXPECT_THAT(flat(alone), HasSubstr("without_effect[] = {\"write\", \"delay_ms\", \"unwind\", \"depth\", \"libc\"};"));
+  EXPECT_THAT(table, HasSubstr("OPTION_TEXT(dir, 4096, \"./mem\", \"record directory; %p: pid, %e: program name\")"));
+  EXPECT_THAT(alone, HasSubstr("\"./mem\""));
+  EXPECT_THAT(alone, HasSubstr("\"record directory; %p: pid, %e: program name\""));
+  EXPECT_THAT(table, HasSubstr("\"report: say it and go on; abort: say it and stop\""));
+  EXPECT_THAT(alone, HasSubstr("\"report: say it and go on; abort: say it and stop\""));
+}
+
+TEST_F(TraceAloneProgram, RecordsAForkedChildApart) {
+  const Outcome outcome = build_and_run(
+      "#include <sys/wait.h>\n#include <unistd.h>\n"
+      "void *volatile kept; int main(void) { void *given = malloc(1811); kept = malloc(1813);\n"
+      "  if (fork() == 0) { free(given); kept = malloc(1817); return 0; }\n"
+      "  wait(NULL); free(given); return 0; }\n");
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_THAT(sizes_of(records_in(scratch_ / "mem")), ElementsAre(1813));
+  std::vector<std::string> children;
+  for (const std::string& name : names_in(scratch_ / "mem"))
+    if (name.find_first_not_of("0123456789") == std::string::npos) children.push_back(name);
+  ASSERT_EQ(children.size(), 1u);
+  EXPECT_THAT(sizes_of(records_in(scratch_ / "mem/" + children[0])), ElementsAre(1817));
+}
+
+TEST_F(TraceAloneProgram, LeavesADirectoryToTheProcessThatHasIt) {
+  build_and_run(kLeaks);
+  write_file(scratch_ / "mem/.owner", std::to_string(getpid()) + "\n");
+  const Outcome outcome = again();
+  EXPECT_THAT(outcome.err, HasSubstr(" belongs to the running process " + std::to_string(getpid()) + ": recording"));
+  EXPECT_THAT(sizes_of(records_in(scratch_ / "mem")), ElementsAre(1801));
+  write_file(scratch_ / "mem/.owner", "999999999\n");
+  EXPECT_EQ(again().err, "leakdir: 1 live block, 1801 bytes at exit: ./mem\n");
+  EXPECT_THAT(sizes_of(records_in(scratch_ / "mem/previous")), ElementsAre(1801));
+}
+
+TEST_F(TraceAloneProgram, CountsExactlyWithManyThreads) {
+  const Outcome outcome = build_and_run(
+      "#include <pthread.h>\n#include <stdio.h>\n"
+      "void *volatile kept[4][50];\n"
+      "static void *work(void *me) { void *volatile *mine = kept[(size_t)me]; int i;\n"
+      "  for (i = 0; i < 2000; ++i) { free(mine[i % 50]); mine[i % 50] = malloc(1901);\n"
+      "    mine[i % 50] = realloc(mine[i % 50], 1903); }\n"
+      "  return NULL; }\n"
+      "int main(void) { pthread_t t[4]; size_t i; for (i = 0; i < 4; ++i) pthread_create(&t[i], NULL, work, (void "
+      "*)i);\n"
+      "  for (i = 0; i < 4; ++i) pthread_join(t[i], NULL);\n"
+      "  return 0; }\n");
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(outcome.err, "leakdir: 200 live blocks, 380600 bytes at exit: ./mem\n");
+  const std::vector<Record> records = records_in(scratch_ / "mem");
+  EXPECT_EQ(records.size(), 200u);
+  for (const Record& record : records) EXPECT_EQ(record.location, scratch_ / "x.c" + ":7");
+}
+
+}  // namespace
+}  // namespace leakdir_test

@@ -14,6 +14,7 @@
 
 #include "address_map.hh"
 #include "base.hh"
+#include "glibc.hh"
 #include "guard.hh"
 #include "helper.hh"
 #include "history.hh"
@@ -75,6 +76,23 @@ void copy_bytes(char* to, const char* from, std::uint64_t bytes) {
 
 void count_block(std::uint64_t, std::uint32_t, void* context) { ++static_cast<Inheritance*>(context)->block_room; }
 
+// A block that cannot be described: that its address was freed before it was handed out again says nothing any more.
+void lose_block(std::uint64_t near, Inheritance& kept) {
+  for (std::uint64_t address = near; AddressMap::share(address, near); address += glibc::kAlignment) {
+    forget_free(address);
+  }
+  kept.some_are_lost = true;
+}
+
+// What was known at the fork: `used` is our own memory. A record that the parent used again for the same address since
+// may refer to more, which we have no copy of.
+bool is_known(const Block& block) {
+  const std::uint32_t thread = ledger::high16(block.word[1]);
+  const std::uint32_t stack = ledger::block_stack(block.word[2], block.word[3]);
+  return (thread == 0 || thread < ledger_file.used(Kind::kThreads)) &&
+         (stack == 0 || stack < ledger_file.used(Kind::kNodes));
+}
+
 void keep_block(std::uint64_t near, std::uint32_t index, void* context) {
   Inheritance& kept = *static_cast<Inheritance*>(context);
   if (kept.block_count == kept.block_room) return;
@@ -82,11 +100,11 @@ void keep_block(std::uint64_t near, std::uint32_t index, void* context) {
   for (unsigned i = 0; i < 4; ++i) copy.word[i] = __atomic_load_n(&ledger_file.block(index)->word[i], __ATOMIC_ACQUIRE);
   const bool is_the_same = AddressMap::share(ledger::block_address(copy.word[0]), near) &&
                            __atomic_load_n(&ledger_file.block(index)->word[0], __ATOMIC_ACQUIRE) == copy.word[0] &&
-                           ledger::block_state(copy.word[0]) != ledger::BlockState::kReserved;
+                           ledger::block_state(copy.word[0]) != ledger::BlockState::kReserved && is_known(copy);
   if (is_the_same) {
     ++kept.block_count;
   } else {
-    kept.some_are_lost = true;
+    lose_block(near, kept);
   }
 }
 

@@ -89,6 +89,29 @@ TEST_P(Grandchild, OfAChildWithoutADirectoryAllocates) {
 
 INSTANTIATE_TEST_SUITE_P(Linked, Grandchild, testing::Values("static", "pie"));
 
+// The parent frees and allocates while the child has not come to it yet: what the child cannot describe any more, it
+// leaves out, and frees as any other block.
+class ParentGoesOn : public testing::TestWithParam<std::tuple<std::string, std::string>> {};
+
+TEST_P(ParentGoesOn, AndTheChildMakesTheBestOfWhatItCannotKnow) {
+  const auto& [kind, where] = GetParam();
+  const Scratch scratch;
+  const Outcome outcome = run_in(scratch, target("parent_goes_on", kind), {"", {where}, {}, 60});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(said(outcome.out, "child", "status"), "0");
+  const std::string dir = scratch / "mem/" + said(outcome.out, "child", "pid");
+  EXPECT_EQ(report(dir).at("bad_frees").size(), 0u);
+  using Sizes = std::vector<std::uint64_t>;
+  EXPECT_EQ(sizes_of(records_in(dir)), where == "there" ? Sizes{1013} : (Sizes{1009, 1013}));
+  EXPECT_TRUE(names_in(dir, ".badfree").empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Linked, ParentGoesOn,
+                         testing::Combine(testing::Values("static", "pie"), testing::Values("elsewhere", "there")),
+                         [](const testing::TestParamInfo<ParentGoesOn::ParamType>& info) {
+                           return std::get<0>(info.param) + "_" + std::get<1>(info.param);
+                         });
+
 class Spawn : public testing::TestWithParam<std::tuple<std::string, std::string>> {};
 
 TEST_P(Spawn, OfChildrenThatOnlyExecLeavesNothing) {

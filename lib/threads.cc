@@ -5,6 +5,7 @@
 
 #include "helper.hh"
 #include "ledger_file.hh"
+#include "probe_table.hh"
 #include "scratch.hh"
 #include "sys.hh"
 
@@ -15,15 +16,22 @@ constexpr std::uint32_t kMostThreads = 16384;  // records; beyond that, records 
 constexpr std::uint64_t kBatch = 64;
 
 std::atomic<std::uint32_t> sequence_epoch{1};
-std::atomic<std::uint32_t> oldest_record{1};
 
 // Scratch memory by owner. A place is free when its owner is 0 or has ended.
 constexpr unsigned kScratchPlaces = 8192;
-constexpr unsigned kPlacesToTry = 4;
 std::atomic<std::uint32_t> scratch_owner[kScratchPlaces];
 ThreadScratch* scratch_memory[kScratchPlaces];
 std::atomic<std::uint32_t> scratch_places{0};  // that have been handed out once
-std::atomic<std::uint32_t> scratch_next{0};    // where to look for ended owners
+
+// Where to look for what ended threads had: anywhere. In any order of their own, the tries would meet the same threads
+// that live long again and again, and each thread that comes and goes would leave something behind. With this many
+// tries there are at most some three times as many places as threads at a time, whatever the number that came and went.
+constexpr unsigned kTries = 16;
+
+std::uint32_t anywhere_below(std::uint32_t end) {
+  static std::atomic<std::uint32_t> asked{0};
+  return static_cast<std::uint32_t>(mix(asked.fetch_add(1, std::memory_order_relaxed) + 1) % end);
+}
 
 bool take_place(std::uint32_t place, std::uint32_t tid, int pid) {
   std::uint32_t owner = scratch_owner[place].load(std::memory_order_relaxed);
@@ -33,8 +41,8 @@ bool take_place(std::uint32_t place, std::uint32_t tid, int pid) {
 
 ThreadScratch* take_scratch(std::uint32_t tid, int pid) {
   const std::uint32_t places = scratch_places.load(std::memory_order_relaxed);
-  for (unsigned i = 0; i < kPlacesToTry && i < places; ++i) {
-    const std::uint32_t place = scratch_next.fetch_add(1, std::memory_order_relaxed) % places;
+  for (unsigned i = 0; i < kTries && places != 0; ++i) {
+    const std::uint32_t place = anywhere_below(places);
     if (take_place(place, tid, pid)) return scratch_memory[place];
   }
   const std::uint32_t place = scratch_places.load(std::memory_order_relaxed) < kScratchPlaces
@@ -65,9 +73,8 @@ void forget_parent(ThreadScratch& scratch) {
 
 std::uint32_t take_thread_record(std::uint32_t tid, int pid) {
   if (ledger_file.used(ledger::Kind::kThreads) < kMostThreads) return ledger_file.take(ledger::Kind::kThreads, 1);
-  for (unsigned i = 0; i < kPlacesToTry; ++i) {
-    const std::uint32_t index =
-        1 + oldest_record.fetch_add(1, std::memory_order_relaxed) % (ledger_file.used(ledger::Kind::kThreads) - 1);
+  for (unsigned i = 0; i < kTries; ++i) {
+    const std::uint32_t index = 1 + anywhere_below(ledger_file.used(ledger::Kind::kThreads) - 1);
     const std::uint32_t owner = ledger_file.thread(index)->tid;
     if (owner == tid || !sys::thread_is_alive(pid, static_cast<int>(owner))) return index;
   }

@@ -77,5 +77,18 @@ INSTANTIATE_TEST_SUITE_P(InSyncMode, Threads,
                                          std::tuple<std::string, Mode>("pie", {"sync", "20000", in_memory()})),
                          name_of);
 
+// What was held for a thread that has ended serves the next one.
+class ThreadChurn : public testing::TestWithParam<std::string> {};
+
+TEST_P(ThreadChurn, DoesNotGrow) {
+  const Scratch scratch;
+  const Outcome outcome = run_in(scratch, target("thread_churn", GetParam()));
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(expected_by(outcome.out).size(), 2u);
+  expect_exactly(expected_by(outcome.out), records_in(scratch / "mem"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Linked, ThreadChurn, testing::Values("static", "pie"));
+
 }  // namespace
 }  // namespace leakdir_test

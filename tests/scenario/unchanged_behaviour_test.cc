@@ -45,6 +45,40 @@ INSTANTIATE_TEST_SUITE_P(Linked, Behaviour,
                          testing::Combine(testing::ValuesIn(kEveryKind), testing::Values("behind", "sync")),
                          param_name);
 
+// Whatever is called, with whatever arguments: a program of random calls prints the same digests.
+#ifdef LONG_TESTS
+const std::string kRandomCalls = "1000000";
+#else
+const std::string kRandomCalls = "20000";
+#endif
+
+class RandomCalls : public testing::TestWithParam<std::tuple<std::string, std::string>> {};
+
+TEST_P(RandomCalls, GiveWhatGlibcGives) {
+  const auto& [kind, options] = GetParam();
+  const Scratch scratch(in_memory());
+  const bool is_sync = options == "write=sync";  // makes a file for each block
+  const std::vector<std::string> arguments = {is_sync ? "1000" : kRandomCalls, "20261123"};
+  const bool is_static = kind.rfind("static", 0) == 0;
+  const Outcome without =
+      run_in(scratch, target("random_calls", is_static ? "none-static" : "none"), {"", arguments, {}, 200});
+  const Outcome with = run_in(scratch, target("random_calls", kind), {options, arguments, {}, 200});
+  ASSERT_TRUE(without.exited_with(0)) << without.describe();
+  ASSERT_TRUE(with.exited_with(0)) << with.describe();
+  EXPECT_EQ(lines_of(with.out).size(), 22u);  // 11 entry points, on two heaps
+  EXPECT_EQ(with.out, without.out);
+  EXPECT_EQ(with.err, "");
+  if (options != "enabled=0") expect_clean(scratch / "mem");
+}
+
+INSTANTIATE_TEST_SUITE_P(Linked, RandomCalls,
+                         testing::Combine(testing::ValuesIn(kEveryKind), testing::Values("write=behind", "enabled=0")),
+                         param_name);
+INSTANTIATE_TEST_SUITE_P(InOtherModes, RandomCalls,
+                         testing::Combine(testing::Values("static", "pie"),
+                                          testing::Values("write=sync", "unwind=boost", "min_size=100")),
+                         param_name);
+
 class Hostile : public testing::TestWithParam<std::tuple<std::string, std::string>> {
  protected:
   Outcome run_target(const std::string& name) {

@@ -12,8 +12,15 @@ namespace {
 
 struct ProcessStat {
   char state;
+  std::uint64_t parent;
   std::uint64_t start_time;
 };
+
+std::uint64_t number_at(const char* at) {
+  std::uint64_t number = 0;
+  for (; *at >= '0' && *at <= '9'; ++at) number = number * 10 + static_cast<unsigned>(*at - '0');
+  return number;
+}
 
 bool read_process_stat(std::uint32_t pid, ProcessStat* into) {
   char path[32];
@@ -33,9 +40,9 @@ bool read_process_stat(std::uint32_t pid, ProcessStat* into) {
     while (*at != ' ' && *at != '\0') ++at;
     if (*at == '\0') return false;
     ++at;
+    if (field == 3) into->parent = number_at(at);
   }
-  into->start_time = 0;
-  for (; *at >= '0' && *at <= '9'; ++at) into->start_time = into->start_time * 10 + static_cast<unsigned>(*at - '0');
+  into->start_time = number_at(at);
   return true;
 }
 
@@ -80,6 +87,17 @@ bool owner_is_alive(const ledger::Header& header) {
   ProcessStat stat = {};
   if (!read_process_stat(header.pid, &stat)) return true;  // no /proc: the pid is all there is
   return stat.state != 'Z' && stat.state != 'X' && stat.start_time == header.start_time;
+}
+
+bool is_ancestor(int pid) {
+  constexpr unsigned kMostGenerations = 64;
+  ProcessStat stat = {};
+  stat.parent = static_cast<std::uint64_t>(sys::pid());
+  for (unsigned i = 0; i < kMostGenerations && stat.parent > 1; ++i) {
+    if (!read_process_stat(static_cast<std::uint32_t>(stat.parent), &stat)) return false;
+    if (stat.parent == static_cast<std::uint64_t>(pid)) return true;
+  }
+  return false;
 }
 
 }  // namespace leakdir

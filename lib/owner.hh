@@ -16,4 +16,7 @@ void set_owner(ledger::Header& header);
 // or that has replaced itself by exec.
 bool owner_is_alive(const ledger::Header& header);
 
+// Whether the process `pid` started this one, itself or by way of others.
+bool is_ancestor(int pid);
+
 }  // namespace leakdir

@@ -8,6 +8,7 @@
 
 #include "earlier_run.hh"
 #include "ledger_file.hh"
+#include "owner.hh"
 #include "record.hh"
 #include "report.hh"
 #include "sys.hh"
@@ -136,7 +137,8 @@ bool claim_record_dir(const Options& options, const char* program) {
   if (outcome != Claim::kTaken) return outcome == Claim::kDone;
   shown.put('/').dec(static_cast<std::uint64_t>(sys::pid()));
   if (!claim_below_base()) return false;
-  if (owner != 0) report::directory_in_use(base_path, owner, shown.c_str());
+  // That of a program which started this one is no surprise.
+  if (owner != 0 && !is_ancestor(owner)) report::directory_in_use(base_path, owner, shown.c_str());
   shown.c_str();
   return true;
 }

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "config_watch.hh"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "history.hh"
 #include "ledger_file.hh"
 #include "options.hh"
 #include "process.hh"
 #include "report.hh"
+#include "rights.hh"
 #include "sys.hh"
 #include "text.hh"
 
@@ -15,6 +18,7 @@ namespace leakdir {
 namespace {
 
 char path[4096];
+bool path_is_named = false;
 struct Look {
   std::int64_t seconds, nanoseconds;
   std::uint64_t size, inode;
@@ -34,7 +38,19 @@ Options reread;  // too large for the helper's habits of stack use
 
 }  // namespace
 
-void set_watched_config(const char* config_path) {
+long read_config(const char* file, bool is_named, char* into, std::size_t count) {
+  if (!is_named) {
+    sys::FileStatus link, status;
+    int error = sys::stat_at(AT_FDCWD, file, &link, AT_SYMLINK_NOFOLLOW);
+    if (error == 0) error = sys::stat_at(AT_FDCWD, file, &status, 0);
+    if (error != 0) return error;
+    if (!S_ISREG(status.mode) || !is_ours_or_roots(link.user) || !is_ours_or_roots(status.user)) return -EPERM;
+  }
+  return sys::read_file(file, into, count);
+}
+
+void set_watched_config(const char* config_path, bool is_named) {
+  path_is_named = is_named;
   Text(path, sizeof path).put(config_path).c_str();
   if (path[0] != '\0') last = look_at_file();
 }
@@ -45,7 +61,7 @@ void watch_config() {
   if (now == last) return;
   last = now;
   char text[4096];
-  if (sys::read_file(path, text, sizeof text) < 0) return;
+  if (read_config(path, path_is_named, text, sizeof text) < 0) return;
   reread = Options();
   parse_option_file(text, path, reread, report::option_error);
   set_recording(reread.recording);

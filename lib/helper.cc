@@ -23,6 +23,7 @@
 #include "live_table.hh"
 #include "process.hh"
 #include "record_dir.hh"
+#include "rights.hh"
 #include "sys.hh"
 #include "text.hh"
 #include "writer.hh"
@@ -53,30 +54,6 @@ State state() { return static_cast<State>(process->helper_state.load(std::memory
 bool change_state(State from, State to) {
   auto expected = static_cast<std::uint32_t>(from);
   return process->helper_state.compare_exchange_strong(expected, static_cast<std::uint32_t>(to));
-}
-
-// Effective user and group of the program's first thread, as text of /proc: the helper must not keep rights that the
-// program has given up since.
-bool program_has_our_rights() {
-  char path[40];
-  char text[1024];
-  Text(path, sizeof path).put("/proc/self/task/").dec(static_cast<std::uint64_t>(sys::pid())).put("/status").c_str();
-  if (sys::read_file(path, text, sizeof text) <= 0) return true;
-  const unsigned own[2] = {sys::effective_user(), sys::effective_group()};
-  for (unsigned which = 0; which < 2; ++which) {
-    const char letter = which == 0 ? 'U' : 'G';
-    for (const char* c = text; *c != '\0'; ++c) {
-      if (c[0] != '\n' || c[1] != letter || c[2] != 'i' || c[3] != 'd' || c[4] != ':') continue;
-      c += 5;
-      while (*c == '\t') ++c;
-      while (*c >= '0' && *c <= '9') ++c;  // the real one
-      while (*c == '\t') ++c;
-      unsigned effective = 0;
-      for (; *c >= '0' && *c <= '9'; ++c) effective = effective * 10 + static_cast<unsigned>(*c - '0');
-      if (effective != own[which]) return false;
-    }
-  }
-  return true;
 }
 
 // The descriptors that came with the copied table are the program's files: a pipe must not stay open because of us.
@@ -150,8 +127,9 @@ int helper_main(void*) {
   sys::call(SYS_prctl, PR_SET_NAME, reinterpret_cast<long>("leakdir"));
   const int folder = open_record_dir();
   while (!is_asked_to_end()) {
-    if (folder < 0 || !program_has_our_rights()) {
-      // A later allocation makes a new helper, with the program's rights of then.
+    if (folder < 0 || !has_rights_of_first_thread()) {
+      // Rights that the program has given up must not live on here. A later allocation makes a new helper, with the
+      // program's rights of then.
       if (change_state(State::kRunning, State::kNone)) process->helper_idle.store(1);
       sys::call(SYS_exit, 0);
     }
@@ -161,7 +139,7 @@ int helper_main(void*) {
     obey_flush(folder);
     rest(folder, later);
   }
-  if (state() == State::kAskedForLastLook && folder >= 0 && program_has_our_rights()) {
+  if (state() == State::kAskedForLastLook && folder >= 0 && has_rights_of_first_thread()) {
     look(folder, 0, true);
     change_state(State::kAskedForLastLook, State::kLastLookDone);
   }
@@ -212,13 +190,13 @@ LEAKDIR_SLOW bool start_or_wake_helper() {
 
 }  // namespace
 
-void configure_helper(std::uint32_t delay_ms, const char* config_path) {
+void configure_helper(std::uint32_t delay_ms, const char* config_path, bool config_is_named) {
   // However long files may wait, the tool must not.
   look_interval_ns = std::uint64_t{delay_ms} * 500000;
   if (look_interval_ns > kIdleNs) look_interval_ns = kIdleNs;
   young_ns = std::uint64_t{delay_ms} * 400000;  // seen young at one look, it has its file at the next, in time
   process->helper_idle.store(1);
-  set_watched_config(config_path);
+  set_watched_config(config_path, config_is_named);
 }
 
 bool helper_is_needed() {

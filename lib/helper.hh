@@ -9,7 +9,7 @@
 namespace leakdir {
 
 // Sets how often it looks. `config_path`: the config file to watch, "" for none.
-void configure_helper(std::uint32_t delay_ms, const char* config_path);
+void configure_helper(std::uint32_t delay_ms, const char* config_path, bool config_is_named);
 
 // Called when there is something to write, or to watch. Starts the helper or wakes it. Costs nothing while it is awake.
 // False when there is no helper to be had.

@@ -11,6 +11,7 @@
 #include "base.hh"
 #include "process.hh"
 #include "report.hh"
+#include "rights.hh"
 #include "sys.hh"
 
 namespace leakdir {
@@ -104,11 +105,14 @@ int LedgerFile::create(const char* directory, const char* name, bool& shared) {
   const int folder = sys::open_at(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (folder < 0) return folder;
   const int file = sys::open_at(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-  sys::close(folder);
-  if (file < 0) return file;
+  if (file < 0) {
+    sys::close(folder);
+    return file;
+  }
   sys::change_mode(file, 0600);  // whatever the umask is
-  sys::FileStatus status;
-  int error = sys::stat_descriptor(file, &status);
+  sys::FileStatus status = {};
+  const bool is_withheld = files_would_be_callers();
+  int error = is_withheld ? -EPERM : sys::stat_descriptor(file, &status);
   if (error == 0) error = sys::allocate(file, 0, ledger::kHeaderBytes);
   void* mapping = nullptr;
   if (error == 0) {
@@ -116,9 +120,14 @@ int LedgerFile::create(const char* directory, const char* name, bool& shared) {
     if (mapping == nullptr) error = -ENODEV;
   }
   sys::close(file);
+  if (error != 0) sys::unlink_at(folder, name);  // a reader has the record files then
+  sys::close(folder);
   if (error != 0) {
-    sys::unlink_at(AT_FDCWD, path_);  // a reader has the record files then
-    report::ledger_not_shared(directory, error);
+    if (is_withheld) {
+      report::ledger_withheld(directory);
+    } else {
+      report::ledger_not_shared(directory, error);
+    }
     shared = false;
     return create_private();
   }

@@ -34,6 +34,7 @@
 #include "process.hh"
 #include "record_dir.hh"
 #include "report.hh"
+#include "rights.hh"
 #include "stack.hh"
 #include "sys.hh"
 #include "text.hh"
@@ -66,6 +67,7 @@ Options options;
 char program_path[4096];
 char config_path[4096];  // watched, even if there is no such file yet
 bool config_found = false;
+bool config_is_named = false;  // by the environment
 bool at_exit_done = false;
 
 constexpr char kDefaultConfig[] = "./leakdir.conf";
@@ -97,25 +99,26 @@ const char* environment_value(char** environment, const char* name) {
 void read_config_file(const char* named) {
   const char* path = named != nullptr ? named : kDefaultConfig;
   char text[4096];
-  const long got = sys::read_file(path, text, sizeof text);
+  const long got = read_config(path, named != nullptr, text, sizeof text);
   if (got >= 0) {
     parse_option_file(text, path, options, report::option_error);
+  } else if (got == -EPERM && named == nullptr) {
+    report::config_not_ours(path);
   } else if (named != nullptr) {
     report::config_unreadable(path, static_cast<int>(got));
   }
   config_found = got >= 0;
+  config_is_named = named != nullptr;
   // It must stay where it is when the program changes its directory.
   if (sys::make_absolute(path, config_path, sizeof config_path) != 0) config_path[0] = '\0';
 }
 
 void read_options(char** environment) {
-  // A program that runs with rights that its caller has not does not listen to its caller.
-  const bool is_trusted = ::getauxval(AT_SECURE) == 0;
   if (leakdir_default_options != nullptr) {
     const char* text = leakdir_default_options();
     if (text != nullptr) parse_option_list(text, "leakdir_default_options()", options, report::option_error);
   }
-  if (!is_trusted) return;
+  if (!caller_is_trusted()) return;
   read_config_file(environment_value(environment, "LEAKDIR_CONFIG"));
   const char* text = environment_value(environment, "LEAKDIR_OPTIONS");
   if (text != nullptr) parse_option_list(text, "LEAKDIR_OPTIONS", options, report::option_error);
@@ -320,8 +323,10 @@ void ready_to_record(bool recording) {
   header.option_recording = static_cast<std::uint32_t>(recording ? ledger::Recording::kOn : ledger::Recording::kPaused);
   sign(header);
   open_live_table();
+  // Records tell where things are in memory: a caller with fewer rights reads that when it is of no use any more.
+  if (files_would_be_callers()) options.write = ledger::WriteMode::kExit;
   configure_writer(options);
-  configure_helper(options.delay_ms, config_path);
+  configure_helper(options.delay_ms, config_path, config_is_named);
   if (!recording) some_blocks_are_unknown();
   set_phase(recording ? Phase::kRecording : Phase::kPaused);
   // Somebody must see the config file change, and a tool's wish. And a program that may change its root needs somebody

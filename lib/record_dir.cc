@@ -11,6 +11,7 @@
 #include "owner.hh"
 #include "record.hh"
 #include "report.hh"
+#include "rights.hh"
 #include "sys.hh"
 #include "text.hh"
 
@@ -23,7 +24,22 @@ char base_path[kPathBytes];        // the directory of the options, absolute
 char own_path[kPathBytes + 16];    // ours: the same, or <pid>/ in it
 char shown_path[kPathBytes + 16];  // as the user wrote it
 char ledger_path[kPathBytes + 32];
-std::uint64_t own_device = 0, own_inode = 0;
+
+// A directory, whatever its path is by now.
+struct Place {
+  std::uint64_t device, inode;
+};
+Place own_place = {};
+// Where a caller may have had his hands in it, what the directory of the options must lie in; and that directory, which
+// those of other processes must lie in. Else zeros.
+Place working_place = {}, base_place = {};
+bool is_firm = true;  // own_path cannot be made to lead elsewhere by another user
+
+bool is_at(const sys::FileStatus& status, const Place& place) {
+  return status.device == place.device && status.inode == place.inode;
+}
+
+Place place_of(const sys::FileStatus& status) { return {status.device, status.inode}; }
 
 // Makes every missing directory of the path.
 int make_path(char* path) {
@@ -71,10 +87,7 @@ void expand(const char* pattern, const char* program, Text& into) {
 
 // Claims `folder`, known as own_path, and makes the ledger in it.
 bool make_ledger(int folder) {
-  sys::FileStatus status;
-  if (sys::stat_descriptor(folder, &status) != 0) return false;
-  own_device = status.device;
-  own_inode = status.inode;
+  is_firm = is_firmly_there(folder);
   // The path without any link in it, so that opening a record may refuse links altogether.
   char link[40];
   Text(link, sizeof link).put("/proc/self/fd/").dec(static_cast<std::uint64_t>(folder)).c_str();
@@ -91,16 +104,43 @@ bool make_ledger(int folder) {
   return error == 0;
 }
 
+// A program with more rights than its caller makes nothing where the caller could not, though he chose the working
+// directory: "./mem" must be in it, and not only seem so.
+bool is_callers_to_choose(const char* directory) {
+  if (directory[0] == '/' || caller_is_trusted()) return true;
+  if (directory[0] == '.' && directory[1] == '/') directory += 2;
+  for (const char* c = directory; *c != '\0'; ++c) {
+    if (*c == '/') return false;
+  }
+  sys::FileStatus status;
+  if (!caller_may_write_to(AT_FDCWD, ".") || sys::stat_at(AT_FDCWD, ".", &status, 0) != 0) return false;
+  working_place = place_of(status);
+  return true;
+}
+
+bool is_in(int folder, const Place& above) {
+  sys::FileStatus status;
+  return above.inode == 0 || (sys::stat_at(folder, "..", &status, 0) == 0 && is_at(status, above));
+}
+
 enum class Claim { kDone, kFailed, kTaken };
 
 // Opens the directory own_path, clears it for this run and makes the ledger.
-Claim claim(int* owner_pid) {
+Claim claim(const Place& above, int* owner_pid) {
   int error = make_path(own_path);
   const int folder = error != 0 ? error : sys::open_at(AT_FDCWD, own_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (folder < 0) {
     report::cannot_make_directory(own_path, folder);
     return Claim::kFailed;
   }
+  sys::FileStatus status;
+  error = is_in(folder, above) ? sys::stat_descriptor(folder, &status) : -EACCES;
+  if (error != 0) {
+    sys::close(folder);
+    report::cannot_use_directory(own_path, error);
+    return Claim::kFailed;
+  }
+  own_place = place_of(status);
   lock_for_a_moment(folder);
   Claim outcome = Claim::kTaken;
   if (!find_live_owner(folder, owner_pid)) {
@@ -115,7 +155,7 @@ bool claim_below_base() {
   const auto pid = static_cast<std::uint64_t>(sys::pid());
   Text(own_path, sizeof own_path).put(base_path).put('/').dec(pid).c_str();
   int owner = 0;
-  const Claim outcome = claim(&owner);
+  const Claim outcome = claim(base_place, &owner);
   if (outcome == Claim::kTaken) report::cannot_use_directory(own_path, -EEXIST);
   return outcome == Claim::kDone;
 }
@@ -131,9 +171,14 @@ bool claim_record_dir(const Options& options, const char* program) {
     report::cannot_make_directory(shown_path, error);
     return false;
   }
+  if (!is_callers_to_choose(shown_path)) {
+    report::cannot_use_directory(base_path, -EACCES);
+    return false;
+  }
   Text(own_path, sizeof own_path).put(base_path).c_str();
   int owner = 0;
-  const Claim outcome = claim(&owner);
+  const Claim outcome = claim(working_place, &owner);
+  if (working_place.inode != 0) base_place = own_place;
   if (outcome != Claim::kTaken) return outcome == Claim::kDone;
   shown.put('/').dec(static_cast<std::uint64_t>(sys::pid()));
   if (!claim_below_base()) return false;
@@ -151,13 +196,14 @@ bool claim_child_dir() {
 
 const char* record_dir() { return own_path; }
 const char* record_dir_shown() { return shown_path; }
+bool record_dir_is_firm() { return is_firm; }
 
 int open_record_dir() {
   const int folder = sys::open_at(AT_FDCWD, own_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (folder < 0) return folder;
   sys::FileStatus status;
   const int error = sys::stat_descriptor(folder, &status);
-  if (error == 0 && status.device == own_device && status.inode == own_inode) return folder;
+  if (error == 0 && is_at(status, own_place)) return folder;
   sys::close(folder);
   return error != 0 ? error : -ESTALE;
 }

@@ -27,6 +27,9 @@ const char* record_dir();
 // As the user wrote it, for messages.
 const char* record_dir_shown();
 
+// Whether its path leads to it, whatever other users do. If not, it must be opened each time.
+bool record_dir_is_firm();
+
 // Opens the directory, if its path still leads to it (not after chroot, for instance). Negative errno if not.
 int open_record_dir();
 

@@ -15,13 +15,13 @@ namespace {
 // The name that `folder` needs: without the directory where there is a descriptor.
 struct RecordPath {
   char text[512];
-  bool fits;
+  bool serves;  // it is whole, and leads to the directory
 
   RecordPath(RecordFolder folder, std::uint64_t address, const char* suffix) {
     Text path(text, sizeof text);
     if (folder.descriptor == RecordFolder::kNone) path.put(record_dir()).put('/');
     put_record_name(path, address, suffix);
-    fits = !path.full();
+    serves = !path.full() && (folder.descriptor != RecordFolder::kNone || record_dir_is_firm());
     path.c_str();
   }
 };
@@ -45,7 +45,8 @@ int unlink_record(RecordFolder folder, const RecordPath& path) {
   return sys::unlink_at(folder.descriptor != RecordFolder::kNone ? folder.descriptor : AT_FDCWD, path.text);
 }
 
-// A path that is too long for a small stack is walked from a descriptor for this one call.
+// A path that is too long for a small stack, or that another user may make lead elsewhere, is walked from a descriptor
+// for this one call.
 template <typename Do>
 int in_opened_folder(Do what) {
   const int folder = open_record_dir();
@@ -59,7 +60,7 @@ int in_opened_folder(Do what) {
 
 int create_record(RecordFolder folder, std::uint64_t address, const char* suffix, const char* text, std::size_t bytes) {
   const RecordPath path(folder, address, suffix);
-  if (!path.fits) {
+  if (!path.serves) {
     return in_opened_folder([&](RecordFolder opened) { return create_record(opened, address, suffix, text, bytes); });
   }
   int file = open_record(folder, path);
@@ -77,7 +78,7 @@ int create_record(RecordFolder folder, std::uint64_t address, const char* suffix
 
 int remove_record(RecordFolder folder, std::uint64_t address, const char* suffix) {
   const RecordPath path(folder, address, suffix);
-  if (!path.fits) {
+  if (!path.serves) {
     return in_opened_folder([&](RecordFolder opened) { return remove_record(opened, address, suffix); });
   }
   return unlink_record(folder, path);

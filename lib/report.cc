@@ -120,6 +120,14 @@ void ledger_in_memory(int error) {
       .say();
 }
 
+void ledger_withheld(const char* path) {
+  Line()
+      .add("the caller has fewer rights than this program, and could change a ledger in ")
+      .add(path)
+      .add(": files come at exit, and what is live is lost if the program is killed")
+      .say();
+}
+
 void ledger_full(int error) {
   if (!may_say_fault()) return;
   Line()
@@ -169,6 +177,15 @@ void option_error(const OptionError& error) {
 }
 
 void config_unreadable(const char* path, int error) { fault("cannot read ", path, error, "it is ignored"); }
+
+void config_not_ours(const char* path) {
+  Line()
+      .add(path)
+      .add(" is another user's, or no file: it is ignored (LEAKDIR_CONFIG=")
+      .add(path)
+      .add(" reads it)")
+      .say();
+}
 
 void help_line(const char* text) {
   std::size_t bytes = 0;

@@ -22,6 +22,7 @@ void cannot_use_directory(const char* path, int error);
 void cannot_make_ledger(const char* path, int error);  // nothing is recorded
 void ledger_not_shared(const char* path, int error);   // recorded, but a kill loses it
 void ledger_in_memory(int error);                      // the same for what is recorded from now on
+void ledger_withheld(const char* path);                // the same, of a program with more rights than its caller
 void ledger_full(int error);                           // further blocks are counted, not recorded
 void cannot_write_record(const char* path, int error);
 void directory_in_use(const char* path, int pid, const char* instead);
@@ -30,6 +31,7 @@ void libc_differs(const char* built_with, const char* running_with);
 // Options.
 void option_error(const OptionError& error);
 void config_unreadable(const char* path, int error);
+void config_not_ours(const char* path);
 void help_line(const char* text);
 
 // Findings.

@@ -30,7 +30,7 @@ long call(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 
 // What stat tells and we ask, in the same widths everywhere.
 struct FileStatus {
   std::uint64_t device, inode;
-  std::uint32_t mode, links;
+  std::uint32_t mode, links, user;
   std::uint64_t bytes;
   std::int64_t modified_seconds, modified_nanoseconds;
 };

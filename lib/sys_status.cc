@@ -23,13 +23,10 @@ int ask(int directory, const char* path, FileStatus* into, int flags) {
   struct stat status;
   const long error = call(SYS_newfstatat, directory, address(path), address(&status), flags);
   if (error != 0) return static_cast<int>(error);
-  *into = {status.st_dev,
-           status.st_ino,
-           status.st_mode,
-           static_cast<std::uint32_t>(status.st_nlink),
-           static_cast<std::uint64_t>(status.st_size),
-           status.st_mtim.tv_sec,
-           status.st_mtim.tv_nsec};
+  *into = {status.st_dev,         status.st_ino,
+           status.st_mode,        static_cast<std::uint32_t>(status.st_nlink),
+           status.st_uid,         static_cast<std::uint64_t>(status.st_size),
+           status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
   return 0;
 }
 
@@ -53,7 +50,8 @@ int ask_old_kernel(int directory, const char* path, FileStatus* into, int flags)
   KernelStatus status = {};
   const long error = call(SYS_fstatat64, directory, address(path), address(&status), flags);
   if (error != 0) return static_cast<int>(error);
-  *into = {status.device,   status.inode,      status.mode, status.links, static_cast<std::uint64_t>(status.bytes),
+  *into = {status.device,   status.inode,      status.mode,
+           status.links,    status.user,       static_cast<std::uint64_t>(status.bytes),
            status.modified, status.modified_ns};
   return 0;
 }
@@ -70,6 +68,7 @@ int ask(int directory, const char* path, FileStatus* into, int flags) {
              status.stx_ino,
              status.stx_mode,
              status.stx_nlink,
+             status.stx_uid,
              status.stx_size,
              status.stx_mtime.tv_sec,
              status.stx_mtime.tv_nsec};

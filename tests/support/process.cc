@@ -2,6 +2,7 @@
 #include "process.hh"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -83,6 +84,9 @@ Process::Process(const Command& command) : timeout_seconds_(command.timeout_seco
     dup2(out_, 1);
     dup2(err_, 2);
     if (!command.cwd.empty() && chdir(command.cwd.c_str()) != 0) _exit(126);
+    const unsigned user = command.user;
+    if (user != 0 && (setgroups(0, nullptr) != 0 || setresgid(user, user, user) != 0 || setresuid(user, user, user) != 0))
+      _exit(125);
     execvpe(argv_pointers[0], argv_pointers.data(), env_pointers.data());
     _exit(127);
   }

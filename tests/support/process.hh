@@ -20,6 +20,7 @@ struct Command {
       env;            // on top of the test's own without LEAKDIR_* (and MALLOC_PERTURB_, of meson's)
   std::string input;  // of stdin; empty: /dev/null
   int timeout_seconds = 60;
+  unsigned user = 0;  // of which to be, group and all; 0: as the test itself
 };
 
 struct Outcome {

@@ -24,11 +24,14 @@ std::size_t MemoryBytes::read(std::uint64_t offset, void* to, std::size_t count)
   return count;
 }
 
-FileBytes::FileBytes(const std::string& path)
+FileBytes::FileBytes(const std::string& path, Links links)
     // O_NONBLOCK: a pipe that somebody put there must not hang us.
-    : FileBytes(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK), path) {}
+    : FileBytes(open(path.c_str(),
+                     O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (links == Links::kRefused ? O_NOFOLLOW : 0)),
+                path) {}
 
 FileBytes::FileBytes(int descriptor, const std::string& path) : descriptor_(descriptor) {
+  if (descriptor_ < 0 && errno == ELOOP) throw Error(fmt::format("{} is a symbolic link, which no leakdir made", path));
   if (descriptor_ < 0) throw Error(fmt::format("cannot open {}: {}", path, std::strerror(errno)));
   struct stat status;
   if (fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {

@@ -36,8 +36,10 @@ class MemoryBytes : public Bytes {
 
 class FileBytes : public Bytes {
  public:
+  // kRefused for what the user did not name: a link in DIR may be another user's, and lead to a device.
+  enum class Links { kFollowed, kRefused };
   // Throws Error, naming the path, when it is no regular file or cannot be opened.
-  explicit FileBytes(const std::string& path);
+  explicit FileBytes(const std::string& path, Links links = Links::kFollowed);
   // The same for a file that is open already, and that it closes.
   FileBytes(int descriptor, const std::string& path);
   ~FileBytes() override;

@@ -313,7 +313,7 @@ Snapshot load_ledger_file(const std::string& path) {
   LedgerSurroundings here;
   here.is_running = [](const ledger::Header& header) { return is_running(header); };
   here.now_ns = duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count();
-  return load_ledger(FileBytes(path), path, here);
+  return load_ledger(FileBytes(path, FileBytes::Links::kRefused), path, here);
 }
 
 }  // namespace leakdir::tool

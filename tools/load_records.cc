@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <iterator>
 #include <map>
+#include <optional>
 
 #include "bytes.hh"
 #include "error.hh"
@@ -143,9 +144,14 @@ Snapshot load_records(const std::string& directory) {
     // One that is gone since the directory was listed belongs to a block that was freed: no news.
     if (!std::filesystem::exists(entries->symlink_status(error))) continue;
     if (std::filesystem::is_regular_file(entries->symlink_status(error))) {
-      FileBytes file(entries->path().string());
-      std::string text(std::min<std::uint64_t>(file.size(), kMaxRecordBytes), '\0');
-      text.resize(file.read(0, text.data(), text.size()));
+      std::optional<FileBytes> file;
+      try {
+        file.emplace(entries->path().string(), FileBytes::Links::kRefused);
+      } catch (const Error&) {  // gone, or another thing, since it was looked at
+        continue;
+      }
+      std::string text(std::min<std::uint64_t>(file->size(), kMaxRecordBytes), '\0');
+      text.resize(file->read(0, text.data(), text.size()));
       record = parse_record(text);
     }
     if (record)

@@ -2,7 +2,10 @@
 //
 // The tool: finds the command on the command line and runs it. What a command does is in its cmd_<name>.cc.
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <exception>
 #include <memory>
 #include <new>
@@ -38,6 +41,13 @@ constexpr Entry kCommands[] = {
     {"document", "Print the manual page or a shell's completions", leakdir::tool::make_document},
 };
 
+// An ELF file that libdw has mapped was cut short by somebody meanwhile.
+void on_bus_error(int) {
+  static constexpr char kText[] = "leakdir: a program's file was cut short while its names were read\n";
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kText, sizeof kText - 1);
+  _exit(kCouldNot);
+}
+
 int fail(int status, const std::string& text) {
   leakdir::tool::say(text);
   return status;
@@ -46,6 +56,7 @@ int fail(int status, const std::string& text) {
 }  // namespace
 
 int main(int argc, char** argv) try {
+  std::signal(SIGBUS, on_bus_error);
   CLI::App app("leakdir: every live heap block of a program is a file in a directory; this reads that directory.",
                "leakdir");
   app.require_subcommand(1);

@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include "error.hh"
 #include "terminal.hh"
@@ -24,11 +25,33 @@ namespace {
 
 constexpr std::size_t kPieceBytes = 1 << 18;
 
+// What lies at `path` may have been put there by somebody who waits for us to write through it: a link of another
+// user's; and, where everybody may put files, another user's file or one with a second name.
+bool is_planted(const std::string& path, const struct stat& status) {
+  const auto is_anothers = [](const struct stat& of) { return of.st_uid != geteuid() && of.st_uid != 0; };
+  if (S_ISLNK(status.st_mode)) return is_anothers(status);
+  if (!S_ISREG(status.st_mode)) return false;
+  const std::filesystem::path directory = std::filesystem::path(path).parent_path();
+  struct stat above;
+  if (stat(directory.empty() ? "." : directory.c_str(), &above) != 0 || (above.st_mode & S_ISVTX) == 0) return false;
+  return is_anothers(status) || status.st_nlink != 1;
+}
+
+// Throws Error for what is planted. What comes to be there after this look is not followed either.
+int open_to_write(const std::string& path) {
+  struct stat status;
+  const bool is_there = lstat(path.c_str(), &status) == 0;
+  if (is_there && is_planted(path, status))
+    throw Error(fmt::format("cannot write {}: it is {} of another user's", path,
+                            S_ISLNK(status.st_mode) ? "a symbolic link" : "a file, or another name of a file,"));
+  const int links = is_there && S_ISLNK(status.st_mode) ? 0 : O_NOFOLLOW;
+  return open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | links, 0666);
+}
+
 }  // namespace
 
 Output::Output(const std::string& path)
-    : name_(path.empty() ? "standard output" : path),
-      descriptor_(path.empty() ? STDOUT_FILENO : open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {
+    : name_(path.empty() ? "standard output" : path), descriptor_(path.empty() ? STDOUT_FILENO : open_to_write(path)) {
   if (descriptor_ < 0) fail();
 }
 

@@ -87,15 +87,46 @@ std::string readable_function(std::string_view name) {
   return readable;
 }
 
+namespace {
+
+// The character of UTF-8 that `text` starts with, and how many bytes it has: 0 if it is none.
+std::pair<std::uint32_t, std::size_t> first_character(std::string_view text) {
+  static constexpr std::uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  if (byte(0) < 0x80) return {byte(0), 1};
+  const std::size_t bytes = byte(0) >= 0xf0 ? 4 : byte(0) >= 0xe0 ? 3 : 2;
+  if (byte(0) < 0xc0 || byte(0) >= 0xf8 || text.size() < bytes) return {0, 0};
+  std::uint32_t character = byte(0) & (0x7f >> bytes);
+  for (std::size_t i = 1; i < bytes; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return {0, 0};
+    character = character << 6 | (byte(i) & 0x3f);
+  }
+  const bool is_surrogate = character >= 0xd800 && character < 0xe000;
+  if (character < kSmallest[bytes] || character > 0x10ffff || is_surrogate) return {0, 0};
+  return {character, bytes};
+}
+
+// What moves the cursor, colours, or turns the order of letters, in any terminal: the control characters, C1 too, and
+// those that set the direction of text.
+bool is_control(std::uint32_t character) {
+  return character < 0x20 || (character >= 0x7f && character < 0xa0) || (character >= 0x202a && character <= 0x202e) ||
+         (character >= 0x2066 && character <= 0x2069) || character == 0x2028 || character == 0x2029;
+}
+
+}  // namespace
+
 std::string printable(std::string_view text) {
   std::string safe;
   safe.reserve(text.size());
-  for (char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f)
-      safe += fmt::format("\\x{:02x}", byte);
+  while (!text.empty()) {
+    const auto [character, bytes] = first_character(text);
+    if (bytes == 0 || (bytes == 1 && is_control(character)))
+      safe += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
+    else if (is_control(character))
+      safe += fmt::format("\\u{:04x}", character);
     else
-      safe += c;
+      safe += text.substr(0, bytes);
+    text.remove_prefix(bytes == 0 ? 1 : bytes);
   }
   return safe;
 }

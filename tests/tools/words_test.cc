@@ -46,6 +46,18 @@ TEST(Words, ATimeIsIso8601InUtc) { EXPECT_EQ(utc_of(1795425266123456789), "2026-
 TEST(Words, ControlCharactersDoNotReachTheTerminal) {
   EXPECT_EQ(printable("a\x1b[31mb\n\x7f"), "a\\x1b[31mb\\x0a\\x7f");
   EXPECT_EQ(printable("größe"), "größe");
+  EXPECT_EQ(printable("日本 🦀"), "日本 🦀");
+  EXPECT_EQ(printable("\xc2\x9b"
+                      "31m"),
+            "\\u009b31m")
+      << "CSI in one character";
+  EXPECT_EQ(printable("\x9b"
+                      "31m\xc3"),
+            "\\x9b31m\\xc3")
+      << "and in one byte: no UTF-8";
+  EXPECT_EQ(printable("a\u202eb\u2067c"), "a\\u202eb\\u2067c") << "what turns the order of letters";
+  EXPECT_EQ(printable("\xc0\x8a\xed\xa0\x80\xf4\x90\x80\x80"), "\\xc0\\x8a\\xed\\xa0\\x80\\xf4\\x90\\x80\\x80")
+      << "too long, half a pair, too large";
 }
 
 TEST(Words, AStringIsNotSpelledOut) {

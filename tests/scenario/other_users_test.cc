@@ -311,7 +311,8 @@ TEST_P(OtherUsers, CannotSwitchRecordingOrReadTheRecords) {
 }
 
 TEST_P(OtherUsers, CannotHaveRootRecoverIntoAFileOfAnother) {
-  EXPECT_TRUE(run_as(kMallory, "mallory", {"3", "0", "_exit"}).exited_with(0));
+  const std::map<std::string, std::string> no_files = {{"LEAKDIR_OPTIONS", "write=exit"}};
+  EXPECT_TRUE(run_as(kMallory, "mallory", {"3", "0", "_exit"}, no_files).exited_with(0));
   const nlohmann::json live = report(scratch_ / "mallory/mem");
   const std::string address = live["stacks"][0]["addresses"][0];
   plant("alice/victim", "untouched", kAlice);

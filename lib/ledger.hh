@@ -138,13 +138,15 @@ struct Header {
   std::uint64_t file_bytes;        // length of the file, holes included
   std::uint32_t extent_count;      // entries of the directory that are valid
   std::uint32_t option_recording;  // Recording: as it was at start
+  std::uint64_t block_pages;       // pages of blocks that have their sign (below), at least; 0: not known
 };
 static_assert(offsetof(Header, pid) == 32);
 static_assert(offsetof(Header, start_realtime_ns) == 80);
 static_assert(offsetof(Header, control) == 152);
 static_assert(offsetof(Header, sequence) == 176);
 static_assert(offsetof(Header, extent_count) == 248);
-static_assert(sizeof(Header) == 256);
+static_assert(offsetof(Header, block_pages) == 256);
+static_assert(sizeof(Header) == 264);
 
 // ---- Blocks -----------------------------------------------------------------------------------------------------
 
@@ -186,7 +188,9 @@ inline constexpr unsigned kFlags = 10;
 inline constexpr std::uint64_t kMask48 = (std::uint64_t{1} << 48) - 1;
 
 // One block: four 64-bit words, each a 48-bit quantity in the low bits with 16 bits of something else above it.
-// Every kBlocksPerPage-th record (index % kBlocksPerPage == 0) is not a block: its word 0 is 0 always.
+// Every kBlocksPerPage-th record (index % kBlocksPerPage == 0) is not a block: its word 0 is 0 always, and its word 2
+// is kPageSign from before the first of the following kBlocksPerPage - 1 blocks is made. Where the file has fewer signs
+// than Header::block_pages says, pages were lost: the machine may have lost power.
 struct Block {
   // word 0: address (48) | state (2) | call (4) | flags (10)
   // word 1: size in bytes, as the program asked for it (48) | index of the thread (16)
@@ -196,6 +200,7 @@ struct Block {
 };
 static_assert(sizeof(Block) == 32);
 inline constexpr std::uint32_t kBlocksPerPage = 128;
+inline constexpr std::uint64_t kPageSign = 0x6567617072696461;
 
 constexpr std::uint64_t block_word0(std::uint64_t address, BlockState state, Call call, unsigned flags) {
   return (address & kMask48) | std::uint64_t{static_cast<std::uint8_t>(state)} << 48 |

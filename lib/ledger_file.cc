@@ -259,6 +259,7 @@ std::uint32_t LedgerFile::used(Kind kind) const {
 std::uint32_t LedgerFile::add_text(const char* text) {
   std::uint32_t bytes = 0;
   while (text[bytes] != '\0') ++bytes;
+  if (bytes == 0) return 0;
   const std::uint32_t offset = take(Kind::kText, bytes + 1);
   if (offset == 0) return 0;
   for (std::uint32_t i = 0; i <= bytes; ++i) base(Kind::kText)[offset + i] = text[i];

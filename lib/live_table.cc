@@ -106,6 +106,8 @@ std::uint32_t take_shared(FreeRecords* own) {
 std::uint32_t take_new_page(FreeRecords* own) {
   const std::uint32_t first = ledger_file.take(ledger::Kind::kBlocks, ledger::kBlocksPerPage);
   if (first == 0) return 0;
+  store_word(*ledger_file.block(first - 1), 2, ledger::kPageSign, __ATOMIC_RELEASE);
+  __atomic_fetch_add(&ledger_file.header()->block_pages, 1, __ATOMIC_RELEASE);
   const std::uint32_t end = first + ledger::kBlocksPerPage - 1;  // the page's mark is before `first`
   if (own != nullptr) {
     own->fresh = first + 1;
@@ -317,14 +319,22 @@ std::uint32_t block_records() { return ledger_file.used(ledger::Kind::kBlocks); 
 void give_back_free_records() {
   empty_shared_list();
   epoch.fetch_add(1, std::memory_order_seq_cst);
+  // How many pages stay is said when they are all that is left.
+  static std::uint64_t kept;
+  kept = 0;
+  ledger::Header& header = *ledger_file.header();
+  __atomic_store_n(&header.block_pages, 0, __ATOMIC_SEQ_CST);
   ledger_file.trim([](std::uint32_t page) {
     const std::uint32_t first = page * ledger::kBlocksPerPage;
     for (std::uint32_t i = first + 1; i < first + ledger::kBlocksPerPage; ++i) {
       const BlockState state = ledger::block_state(load_word(*ledger_file.block(i), 0, __ATOMIC_ACQUIRE));
-      if (state == BlockState::kLive || state == BlockState::kReserved) return false;
+      if (state != BlockState::kLive && state != BlockState::kReserved) continue;
+      ++kept;
+      return false;
     }
     return true;
   });
+  __atomic_fetch_add(&header.block_pages, kept, __ATOMIC_SEQ_CST);
 }
 
 bool take_page_mark(std::uint32_t page) {

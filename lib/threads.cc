@@ -100,18 +100,20 @@ LEAKDIR_SLOW void enter_thread(ThreadState& thread, const ReentryGuard&) {
     return;
   }
   const auto tid = static_cast<std::uint32_t>(sys::tid());
-  thread.index = static_cast<std::uint16_t>(take_thread_record(tid, pid));
+  const std::uint32_t index = take_thread_record(tid, pid);
   thread.next_sequence = thread.end_sequence = 0;
   thread.scratch = take_scratch(tid, pid);
   if (thread.scratch != nullptr) {
     forget_last_call(*thread.scratch);
     if (thread.scratch->generation != process_generation) forget_parent(*thread.scratch);
   }
-  if (thread.index != 0) {
-    ledger::Thread& record = *ledger_file.thread(thread.index);
+  if (index != 0) {
+    ledger::Thread& record = *ledger_file.thread(index);
     record.tid = tid;
     sys::thread_name(record.name);
   }
+  signal_fence();  // a handler that allocates refers to a record that is there
+  thread.index = static_cast<std::uint16_t>(index);
   thread.generation = process_generation;
 }
 

@@ -45,9 +45,12 @@ class Loader {
 
   Snapshot load() {
     const bool is_running = surroundings_.is_running(reader_.header());
+    const std::uint64_t pages = reader_.header().block_pages;
     read_blocks(is_running);
     read_bad_frees();
     reader_.refresh();
+    // A program that ends meanwhile gives pages back.
+    if (signed_pages_ < std::min(pages, reader_.header().block_pages)) damaged("pages of blocks are missing");
     read_header(is_running);
     read_threads();
     read_modules();
@@ -74,9 +77,10 @@ class Loader {
       for (std::size_t i = 0; i < count; ++i) {
         ledger::Block record;
         std::memcpy(&record, records + i * sizeof record, sizeof record);
-        if (ledger::block_state(record.word[0]) != ledger::BlockState::kLive) continue;
         const auto index = static_cast<std::uint32_t>(first + i);
+        if (index % ledger::kBlocksPerPage == 0) signed_pages_ += record.word[2] == ledger::kPageSign;
         if (index % ledger::kBlocksPerPage == 0) continue;
+        if (ledger::block_state(record.word[0]) != ledger::BlockState::kLive) continue;
         if (is_running && !is_steady(index, record)) continue;
         add_block(record);
       }
@@ -141,7 +145,7 @@ class Loader {
     snapshot_.state = is_exited ? State::kExited : is_running ? State::kRunning : State::kKilled;
     snapshot_.pid = header.pid;
     snapshot_.parent_pid = header.parent_pid;
-    snapshot_.program = reader_.text(header.program);
+    snapshot_.program = name_at(header.program);
     snapshot_.start_ns = clamped(header.start_realtime_ns);
     snapshot_.lists_libc = header.option_libc != 0;
     snapshot_.paused = header.recording == 0 && !is_exited;
@@ -189,7 +193,7 @@ class Loader {
         const auto index = static_cast<std::uint32_t>(first + i);
         if (index == 0 || record.end == 0) continue;
         Module module;
-        module.path = reader_.text(record.path);
+        module.path = name_at(record.path);
         module.start = record.start;
         module.end = record.end;
         module.bias = record.bias;
@@ -206,10 +210,22 @@ class Loader {
     });
   }
 
+  bool has_thread(std::uint16_t thread) const {
+    return thread < snapshot_.threads.size() && snapshot_.threads[thread].tid != 0;
+  }
+
+  // A text that is named is there, unless its page was lost.
+  std::string name_at(std::uint32_t offset) {
+    std::string text = reader_.text(offset);
+    if (offset != 0 && text.empty()) damaged("names are missing");
+    return text;
+  }
+
   // Turns the ledger's node numbers into the snapshot's.
   void resolve_references() {
     for (auto& block : snapshot_.blocks) {
       block.stack = node_of(block.stack);
+      if (block.thread != 0 && !has_thread(block.thread)) damaged("threads are missing");
       if (block.thread >= snapshot_.threads.size()) block.thread = 0;
     }
     for (auto& bad_free : snapshot_.bad_frees) {
@@ -218,6 +234,9 @@ class Loader {
       if (bad_free.thread >= snapshot_.threads.size()) bad_free.thread = 0;
     }
   }
+
+  // A page of zeros where nodes were: no frame has such an address.
+  static bool is_never_written(const ledger::Node& node) { return node.pc_module == 0 && node.parent == 0; }
 
   // Walks up to a node that is known already, then makes the new ones from there down: so parents come first.
   std::uint32_t node_of(std::uint32_t index) {
@@ -237,7 +256,7 @@ class Loader {
         break;
       }
       Step step{at, {}};
-      if (!reader_.read_node(at, step.node)) {
+      if (!reader_.read_node(at, step.node) || is_never_written(step.node)) {
         damaged("stacks whose frames are missing were cut");
         node_of_.erase(at);
         break;
@@ -274,6 +293,7 @@ class Loader {
       return stacks_.place(file, node.line);
     }
     auto known = module_of_.find(module);
+    if (module != 0 && known == module_of_.end()) damaged("modules are missing");
     return stacks_.frame(pc, known == module_of_.end() ? kNone : known->second);
   }
 
@@ -295,6 +315,7 @@ class Loader {
   }
 
   const LedgerSurroundings& surroundings_;
+  std::uint64_t signed_pages_ = 0;
   LedgerReader reader_;
   Snapshot snapshot_;
   StackBuilder stacks_{snapshot_};

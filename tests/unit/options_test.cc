@@ -23,6 +23,7 @@ std::ostream& operator<<(std::ostream& out, const Complaint& c) {
 }
 
 std::vector<Complaint> complaints;
+std::string help;
 
 void complain(const OptionError& e) {
   complaints.push_back({e.source, {e.key, e.key_bytes}, {e.value, e.value_bytes}, e.line, e.unknown_key});
@@ -42,7 +43,16 @@ Options parsed_file(const char* text) {
   return options;
 }
 
-TEST(Options, DefaultsAreThoseOfTheTable) {
+// What a test has gathered goes with it: one that leaks fails.
+class OptionsTest : public testing::Test {
+ protected:
+  void TearDown() override {
+    complaints = std::vector<Complaint>();
+    help = std::string();
+  }
+};
+
+TEST_F(OptionsTest, DefaultsAreThoseOfTheTable) {
   const Options o;
   EXPECT_TRUE(o.enabled);
   EXPECT_TRUE(o.recording);
@@ -59,7 +69,7 @@ TEST(Options, DefaultsAreThoseOfTheTable) {
   EXPECT_FALSE(o.libc);
 }
 
-TEST(Options, AListSetsEachKeyItNames) {
+TEST_F(OptionsTest, AListSetsEachKeyItNames) {
   const Options o = parsed_list("dir=/tmp/x:write=sync:depth=7:unwind=boost:on_bad_free=abort:exitcode=23:libc=1");
   EXPECT_STREQ(o.dir, "/tmp/x");
   EXPECT_EQ(o.write, ledger::WriteMode::kSync);
@@ -71,18 +81,18 @@ TEST(Options, AListSetsEachKeyItNames) {
   EXPECT_TRUE(complaints.empty());
 }
 
-TEST(Options, AValueWithAColonStandsInQuotes) {
+TEST_F(OptionsTest, AValueWithAColonStandsInQuotes) {
   EXPECT_STREQ(parsed_list("dir='/a:b':depth=3").dir, "/a:b");
   EXPECT_EQ(parsed_list("dir=\"/a:b\":depth=3").depth, 3u);
   EXPECT_TRUE(complaints.empty());
 }
 
-TEST(Options, AnUnknownKeyIsNamedWithItsSource) {
+TEST_F(OptionsTest, AnUnknownKeyIsNamedWithItsSource) {
   parsed_list("depht=3:depth=4");
   EXPECT_EQ(complaints, (std::vector<Complaint>{{"LIST", "depht", "3", 0, true}}));
 }
 
-TEST(Options, ABadValueLeavesTheDefault) {
+TEST_F(OptionsTest, ABadValueLeavesTheDefault) {
   for (const char* bad :
        {"depth=0", "depth=129", "depth=", "depth", "depth=x", "depth=1x", "depth=-1", "depth=99999999999999999999"}) {
     EXPECT_EQ(parsed_list(bad).depth, 32u) << bad;
@@ -95,13 +105,13 @@ TEST(Options, ABadValueLeavesTheDefault) {
   EXPECT_EQ(complaints.size(), 1u);
 }
 
-TEST(Options, ATextThatIsTooLongIsRefusedWhole) {
+TEST_F(OptionsTest, ATextThatIsTooLongIsRefusedWhole) {
   const std::string list = "dir=/" + std::string(5000, 'x');
   EXPECT_STREQ(parsed_list(list.c_str()).dir, "./mem");
   EXPECT_EQ(complaints.size(), 1u);
 }
 
-TEST(Options, AFileHasOneSettingALineAndComments) {
+TEST_F(OptionsTest, AFileHasOneSettingALineAndComments) {
   const Options o = parsed_file("# all of it\n\n  depth = 5  # frames\r\nwrite=exit\n\tdir = /var/x y\n");
   EXPECT_EQ(o.depth, 5u);
   EXPECT_EQ(o.write, ledger::WriteMode::kExit);
@@ -109,16 +119,13 @@ TEST(Options, AFileHasOneSettingALineAndComments) {
   EXPECT_TRUE(complaints.empty());
 }
 
-TEST(Options, AFaultInAFileNamesItsLine) {
+TEST_F(OptionsTest, AFaultInAFileNamesItsLine) {
   parsed_file("depth = 5\nnonsense\ndepth = many\n");
   EXPECT_EQ(complaints,
             (std::vector<Complaint>{{"FILE", "nonsense", "", 2, true}, {"FILE", "depth", "many", 3, false}}));
 }
 
-std::string help;
-
-TEST(Options, HelpHasALineForEveryKey) {
-  help.clear();
+TEST_F(OptionsTest, HelpHasALineForEveryKey) {
   print_option_help([](const char* line) { help += line; });
 #define OPTION_NUMBER(name, type, default_value, lowest, highest, meaning) \
   EXPECT_NE(help.find("\n  " #name " "), std::string::npos) << #name;

@@ -48,7 +48,7 @@ class OptionsTest : public testing::Test {
  protected:
   void TearDown() override {
     complaints = std::vector<Complaint>();
-    help = std::string();
+    std::string().swap(help);
   }
 };
 

@@ -5,9 +5,10 @@
 // programs go through memory in some order, and so does this. Nothing is hashed, moved or locked, and a look-up reads
 // three words.
 //
-// The cells of 16 MiB lie in a leaf of 2 MiB (4 MiB where pointers have 32 bits), of which only what was touched costs
-// memory: an eighth of the heap at most (a quarter). Leaves come from mmap, are found through two levels of tables, and
-// are never given back. Any number of threads, and handlers that interrupt them; 0 is a cell that is not in use.
+// The cells of 16 MiB lie in a leaf of 2 MiB (4 MiB where pointers have 32 bits, 8 MiB upon another allocator than
+// glibc's), of which only what was touched costs memory: an eighth of the heap at most (a quarter, a half). Leaves come
+// from mmap, are found through two levels of tables, and are never given back. Any number of threads, and handlers that
+// interrupt them; 0 is a cell that is not in use.
 
 #pragma once
 
@@ -17,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "allocator.hh"
 #include "base.hh"
 #include "sys.hh"
 
@@ -26,11 +28,11 @@ class AddressMap {
  public:
   using Cell = std::atomic<std::uint32_t>;
 
-  // The smallest block of glibc, header included: four words.
-  static constexpr unsigned kStretchBits = sizeof(void*) == 8 ? 5 : 4;
+  // Of the allocator; a constant where it is known when this is compiled.
+  static unsigned stretch_bits() { return allocator::distance_bits(); }
 
   // Whether two addresses share a cell.
-  static constexpr bool share(std::uint64_t a, std::uint64_t b) { return a >> kStretchBits == b >> kStretchBits; }
+  static bool share(std::uint64_t a, std::uint64_t b) { return a >> stretch_bits() == b >> stretch_bits(); }
 
   // The cell of an address, which may be any word at all; null where no block has ever been.
   Cell* find(std::uint64_t address) const {
@@ -51,8 +53,8 @@ class AddressMap {
   template <typename Visit>
   void for_each(Visit visit) const {
     for_each_leaf([&](std::uint64_t start, Cell* leaf) {
-      for (std::uint64_t i = 0; i < kLeafCells; ++i) {
-        if (leaf[i].load(std::memory_order_relaxed) != 0) visit(start + (i << kStretchBits), leaf[i]);
+      for (std::uint64_t i = 0; i < leaf_cells(); ++i) {
+        if (leaf[i].load(std::memory_order_relaxed) != 0) visit(start + (i << stretch_bits()), leaf[i]);
       }
     });
   }
@@ -60,8 +62,8 @@ class AddressMap {
   // Forgets everything. Nobody else may use the map meanwhile.
   void clear() {
     for_each_leaf([](std::uint64_t, Cell* leaf) {
-      if (sys::advise(leaf, kLeafBytes, MADV_DONTNEED) == 0) return;
-      for (std::uint64_t i = 0; i < kLeafCells; ++i) {  // locked in memory: not to be made memory as a whole
+      if (sys::advise(leaf, leaf_bytes(), MADV_DONTNEED) == 0) return;
+      for (std::uint64_t i = 0; i < leaf_cells(); ++i) {  // locked in memory: not to be made memory as a whole
         if (leaf[i].load(std::memory_order_relaxed) != 0) leaf[i].store(0, std::memory_order_relaxed);
       }
     });
@@ -72,14 +74,14 @@ class AddressMap {
   static constexpr unsigned kLeafBits = 24;
   static constexpr unsigned kTableBits = 12;
   static constexpr std::uint64_t kTableEntries = 1 << kTableBits;
-  static constexpr std::uint64_t kLeafCells = std::uint64_t{1} << (kLeafBits - kStretchBits);
-  static constexpr std::size_t kLeafBytes = kLeafCells * sizeof(Cell);
+  static std::uint64_t leaf_cells() { return std::uint64_t{1} << (kLeafBits - stretch_bits()); }
+  static std::size_t leaf_bytes() { return leaf_cells() * sizeof(Cell); }
 
   struct Table {
     std::atomic<Cell*> leaf[kTableEntries];
   };
 
-  static std::uint64_t cell_in_leaf(std::uint64_t address) { return (address >> kStretchBits) & (kLeafCells - 1); }
+  static std::uint64_t cell_in_leaf(std::uint64_t address) { return (address >> stretch_bits()) & (leaf_cells() - 1); }
 
   template <typename Visit>
   void for_each_leaf(Visit visit) const {
@@ -100,7 +102,7 @@ class AddressMap {
     void* memory = sys::map_private(bytes);
     if (memory == nullptr) return place.load(std::memory_order_acquire);
     // A huge page for a leaf would cost 2 MiB where a few KiB are in use.
-    if (bytes == kLeafBytes) sys::advise(memory, bytes, MADV_NOHUGEPAGE);
+    if (bytes == leaf_bytes()) sys::advise(memory, bytes, MADV_NOHUGEPAGE);
     if (place.compare_exchange_strong(there, static_cast<T*>(memory), std::memory_order_acq_rel)) {
       return static_cast<T*>(memory);
     }
@@ -112,7 +114,7 @@ class AddressMap {
     if (address >> kAddressBits != 0) return nullptr;
     Table* table = install(root_[address >> (kTableBits + kLeafBits)], sizeof(Table));
     if (table == nullptr) return nullptr;
-    Cell* leaf = install(table->leaf[address >> kLeafBits & (kTableEntries - 1)], kLeafBytes);
+    Cell* leaf = install(table->leaf[address >> kLeafBits & (kTableEntries - 1)], leaf_bytes());
     return leaf == nullptr ? nullptr : leaf + cell_in_leaf(address);
   }
 

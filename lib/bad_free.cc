@@ -7,9 +7,10 @@
 
 #include <atomic>
 
+#include "allocator.hh"
 #include "base.hh"
+#include "bypass.hh"
 #include "clock.hh"
-#include "glibc.hh"
 #include "history.hh"
 #include "ledger_file.hh"
 #include "live_table.hh"
@@ -43,19 +44,21 @@ bool read_words(std::uint64_t address, std::uintptr_t (&into)[2]) {
   return got == static_cast<long>(sizeof into);
 }
 
-constexpr std::uint64_t kAlignment = glibc::kAlignment;
+constexpr std::uint64_t kAlignment = allocator::kAlignment;
+constexpr std::uint64_t kGlibcAlignment = 2 * sizeof(void*);
 constexpr std::uintptr_t kPreviousInUse = 1;
 constexpr std::uintptr_t kOwnMapping = 2;
 constexpr std::uintptr_t kSizeFlags = 7;
 
 bool is_plausible_size(std::uintptr_t field) {
   const std::uint64_t bytes = field & ~kSizeFlags;
-  return bytes >= 2 * kAlignment && bytes % kAlignment == 0 && bytes < (std::uint64_t{1} << 46);
+  return bytes >= 2 * kGlibcAlignment && bytes % kGlibcAlignment == 0 && bytes < (std::uint64_t{1} << 46);
 }
 
-// What glibc itself would look at: could this be a block of its allocator that we have never seen? Asked only
-// when all blocks are known; so no, where the kernel does not let us look.
-bool may_be_a_glibc_block(std::uint64_t address) {
+// Could this be a block of the allocator that we have never seen? What glibc itself would look at; of other allocators
+// it cannot be told. Asked only when all blocks are known; so no, where the kernel does not let us look.
+bool may_be_a_block(std::uint64_t address) {
+  if (!allocator::is_glibc()) return true;
   std::uintptr_t header[2];
   if (!read_words(address - sizeof header, header)) return false;
   if (!is_plausible_size(header[1])) return false;
@@ -75,15 +78,19 @@ struct Verdict {
   std::uint64_t freed_by;
 };
 
-Verdict judge(std::uint64_t address, bool is_realloc) {
+Verdict judge(std::uint64_t address, bool is_realloc, const ReentryGuard& guard) {
   Verdict verdict = {};
   const auto kind = [&](BadFreeKind free, BadFreeKind realloc) {
     verdict.kind = static_cast<std::uint32_t>(is_realloc ? realloc : free);
   };
   const bool misaligned = address % kAlignment != 0;
-  // While paused, an address that was freed before may have been handed out again unseen.
   FreedBlock freed = {};
-  const bool is_remembered = phase() != Phase::kPaused && was_freed(address, &freed);
+  bool is_remembered = was_freed(address, &freed);
+  if (!is_remembered && !misaligned && !all_blocks_are_known()) return verdict;
+  // An address that was freed before may have been handed out again unseen: while paused, or past the hooks.
+  const bool is_bypassed = hooks_are_bypassed(guard);
+  if (is_bypassed) some_blocks_are_unknown();
+  is_remembered = is_remembered && !is_bypassed && phase() != Phase::kPaused;
   if (!is_remembered && !misaligned && !all_blocks_are_known()) return verdict;
   // A free too long ago to be remembered may still show in the ledger.
   const std::uint32_t record = is_remembered || all_blocks_are_known() ? find_freed_block(address) : 0;
@@ -108,7 +115,7 @@ Verdict judge(std::uint64_t address, bool is_realloc) {
     verdict.allocation_stack = ledger::block_stack(block.word[2], block.word[3]);
     return verdict;
   }
-  if (misaligned || known_module_of(address) != 0 || !may_be_a_glibc_block(address)) {
+  if (misaligned || known_module_of(address) != 0 || !may_be_a_block(address)) {
     kind(BadFreeKind::kNeverReturned, BadFreeKind::kReallocNeverReturned);
   }
   return verdict;
@@ -151,7 +158,7 @@ void record(const Verdict& verdict, std::uint64_t address, Caller caller, Thread
 
 LEAKDIR_SLOW bool is_bad_free(std::uint64_t address, bool is_realloc, Caller caller, ThreadState& thread,
                               const ReentryGuard& guard) {
-  const Verdict verdict = judge(address, is_realloc);
+  const Verdict verdict = judge(address, is_realloc, guard);
   if (verdict.kind == 0) return false;
   record(verdict, address, caller, thread, guard);
   if (abort_on_bad) ::abort();

@@ -13,8 +13,8 @@
 #include <atomic>
 
 #include "address_map.hh"
+#include "allocator.hh"
 #include "base.hh"
-#include "glibc.hh"
 #include "guard.hh"
 #include "helper.hh"
 #include "history.hh"
@@ -78,7 +78,7 @@ void count_block(std::uint64_t, std::uint32_t, void* context) { ++static_cast<In
 
 // A block that cannot be described: that its address was freed before it was handed out again says nothing any more.
 void lose_block(std::uint64_t near, Inheritance& kept) {
-  for (std::uint64_t address = near; AddressMap::share(address, near); address += glibc::kAlignment) {
+  for (std::uint64_t address = near; AddressMap::share(address, near); address += allocator::kAlignment) {
     forget_free(address);
   }
   kept.some_are_lost = true;

@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "base.hh"
+#include "dynamic_section.hh"
 #include "function_start.hh"
 #include "probe_table.hh"
 
@@ -24,6 +25,21 @@ struct KnownFunction {
   FunctionKind kind;
 };
 
+// Of operator new in the modules, as they appeared. Full: later ones look like the user's.
+constexpr unsigned kMostLearned = 512;
+std::atomic<const char*> learned[kMostLearned];
+std::atomic<unsigned> learned_count{0};
+
+void learn(const void* function) {
+  const unsigned count = learned_count.load(std::memory_order_relaxed);
+  if (function == nullptr || count == kMostLearned) return;
+  for (unsigned i = 0; i < count; ++i) {
+    if (learned[i].load(std::memory_order_relaxed) == function) return;
+  }
+  learned[count].store(static_cast<const char*>(function), std::memory_order_relaxed);
+  learned_count.store(count + 1, std::memory_order_release);
+}
+
 // `function` is taken if it may be the one, and nearer to the return address than what was taken before.
 void consider(const char* function, FunctionKind kind, const FunctionStart& start, KnownFunction& taken) {
   if (function == nullptr || (kind == FunctionKind::kLibcKeeper && !start.is_certain)) return;
@@ -39,6 +55,10 @@ FunctionKind kind_of_function(const FunctionStart& start) {
 #include "functions.inc"
 #undef NEW
 #undef KEEPER
+  const unsigned count = learned_count.load(std::memory_order_acquire);
+  for (unsigned i = 0; i < count; ++i) {
+    consider(learned[i].load(std::memory_order_relaxed), FunctionKind::kNew, start, taken);
+  }
   return taken.kind;
 }
 
@@ -67,6 +87,16 @@ FunctionKind function_kind(std::uintptr_t return_address, const ReentryGuard&) {
 bool unwind_tables_ready(const ReentryGuard&) {
   const GuardedScope guarded;
   return has_unwind_tables(reinterpret_cast<std::uintptr_t>(&unwind_tables_ready));
+}
+
+void learn_functions(const dl_phdr_info& module) {
+  DynamicSection section;
+  if (!read_dynamic_section(module, &section)) return;
+#define NEW(name) learn(exported(section, #name));
+#define KEEPER(name)
+#include "functions.inc"
+#undef NEW
+#undef KEEPER
 }
 
 void forget_function_kinds() {

@@ -8,6 +8,8 @@
 
 #pragma once
 
+#include <link.h>
+
 #include <cstdint>
 
 #include "guard.hh"
@@ -23,6 +25,10 @@ FunctionKind function_kind(std::uintptr_t return_address, const ReentryGuard&);
 // start-up function of the compiler's, after the first allocations, and gone again in the last destructors: to unwind
 // then aborts the process.
 bool unwind_tables_ready(const ReentryGuard&);
+
+// A module that has appeared: which operator new it has, if it has one. The program's own references do not lead to
+// that of a library that was loaded with dlopen. Called by one thread at a time.
+void learn_functions(const dl_phdr_info& module);
 
 // Forgets what was cached, after a module was unloaded.
 void forget_function_kinds();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "libc_own.hh"
 
+#include "dynamic_section.hh"
 #include "guard.hh"
 #include "stack.hh"
 
@@ -18,7 +19,11 @@ void mark_blocks_of_libc() {
   const GuardedScope guarded;
   thread_state.dry_run = true;
   signal_fence();
-  if (__gnu_cxx::__freeres != nullptr) __gnu_cxx::__freeres();
+  if (__gnu_cxx::__freeres != nullptr) {
+    __gnu_cxx::__freeres();
+  } else if (const void* later = exported_anywhere("_ZN9__gnu_cxx9__freeresEv")) {  // it came by dlopen
+    reinterpret_cast<void (*)()>(const_cast<void*>(later))();
+  }
   if (__libc_freeres != nullptr) __libc_freeres();
   signal_fence();
   thread_state.dry_run = false;

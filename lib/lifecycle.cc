@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Start is a function in .preinit_array: before any constructor, with the environment in its arguments. What was
-// allocated before (by libc's own start) waits in the tracker's early table.
-//
-// Exit must come after everything that frees. A dynamic program: the first function that is registered with
-// __cxa_atexit is the last that runs, after the destructors of every library. A static one: libc registers its run
-// through .fini_array before ours could be, so ours is the first entry of .fini_array, which is the last that runs.
-// What is freed later still has its file removed at once (write_at_once).
+// When these are called is for entry_object.cc and entry_library.cc. What was allocated before start (by libc's own
+// start, and by the dynamic loader) waits in the tracker's early table. What is freed after exit still has its file
+// removed at once (write_at_once).
 
 #include "lifecycle.hh"
 
@@ -17,11 +13,11 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
+#include "allocator.hh"
 #include "bad_free.hh"
 #include "base.hh"
 #include "clock.hh"
 #include "config_watch.hh"
-#include "glibc.hh"
 #include "guard.hh"
 #include "helper.hh"
 #include "history.hh"
@@ -54,7 +50,6 @@ extern "C" {
 __attribute__((weak)) const char* leakdir_default_options(void);
 __attribute__((weak)) const char* __lsan_default_suppressions(void);
 __attribute__((weak)) int __register_atfork(void (*)(), void (*)(), void (*)(), void*);
-int __cxa_atexit(void (*)(void*), void*, void*);
 }
 // To flush stdio before an exit status of our own: whichever the program has. Every static program has the second.
 #pragma weak fflush
@@ -177,7 +172,7 @@ unsigned thread_count() {
 
 // A thread that was joined is counted until the kernel has quite done with it: a moment's patience.
 bool is_only_thread() {
-  if (glibc::is_single_threaded()) return true;  // there never was another
+  if (allocator::is_single_threaded()) return true;  // there never was another
   constexpr unsigned kTries = 50;
   for (unsigned i = 0; i < kTries; ++i) {
     if (thread_count() == 1) return true;
@@ -204,7 +199,9 @@ void end_ledger(const LiveTotals& totals, bool is_last_thread) {
   if (is_last_thread) give_back_free_records();
 }
 
-void at_exit(void*) {
+}  // namespace
+
+void end_of_process() {
   const Phase now = phase();
   // A child that never allocated has nothing of its own; a vfork child must not end its parent's records.
   if (at_exit_done || (now != Phase::kRecording && now != Phase::kPaused)) return;
@@ -233,17 +230,15 @@ void at_exit(void*) {
   }
 }
 
+bool is_static_program() { return ::getauxval(AT_BASE) == 0; }
+
+namespace {
+
 // Without /proc: as the program was called.
 void find_program_path() {
   if (sys::read_link_at(AT_FDCWD, "/proc/self/exe", program_path, sizeof program_path) > 0) return;
   const auto* called = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
   if (called == nullptr || sys::make_absolute(called, program_path, sizeof program_path) != 0) program_path[0] = '\0';
-}
-
-bool is_static_program() { return ::getauxval(AT_BASE) == 0; }
-
-void at_exit_of_static_program() {
-  if (is_static_program()) at_exit(nullptr);
 }
 
 // leakdir-static.o has the malloc.o of the glibc that it was made from, which must be the one of the program.
@@ -255,7 +250,9 @@ void check_libc() {
   }
 }
 
-void start(int, char**, char** environment) {
+}  // namespace
+
+void start(char** environment) {
   const int saved = errno;
   const GuardedScope guarded;
   report::remember_stderr();
@@ -289,19 +286,11 @@ void start(int, char**, char** environment) {
   refresh_modules(guard);
   import_early_blocks();
   if (program_has_table_header()) prime_unwinder(guard);
-  if (is_static_program()) {
-    __cxa_atexit([](void*) { capture_is_ending(); }, nullptr, nullptr);  // before the destructors of .fini_array
-  } else {
-    __cxa_atexit(at_exit, nullptr, nullptr);
-  }
   ready_to_record(options.recording);
   errno = saved;
 }
 
-__attribute__((section(".preinit_array"), used)) void (*const preinit)(int, char**, char**) = start;
-__attribute__((section(".fini_array.00000"), used)) void (*const fini)() = at_exit_of_static_program;
-
-}  // namespace
+bool records_children() { return options.children; }
 
 void describe_child(const ledger::Header& parent) {
   ledger::Header& header = *ledger_file.header();

@@ -4,9 +4,24 @@
 
 #pragma once
 
+#include "base.hh"
 #include "ledger.hh"
 
 namespace leakdir {
+
+// Reads the options, makes the directory and the ledger, and records from then on. Once, while there is one thread.
+void start(char** environment);
+
+// For a call that comes before start. True: it has started now (entry_library.cc).
+bool start_at_first_call(Caller caller);
+
+// The last of all: what is live now, is live at exit. Does nothing when it is called again, or by a vfork child.
+void end_of_process();
+
+bool is_static_program();
+
+// Whether programs that this one starts shall be recorded too, as far as that is for us to say.
+bool records_children();
 
 // In a forked child, at its first allocation: its own directory and ledger, with the blocks that it inherited
 // (fork.cc). True when allocations are recorded from now on.

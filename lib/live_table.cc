@@ -5,7 +5,7 @@
 
 #include "address_map.hh"
 #include "base.hh"
-#include "glibc.hh"
+#include "allocator.hh"
 #include "ledger_file.hh"
 #include "scratch.hh"
 #include "sys.hh"
@@ -160,7 +160,7 @@ LEAKDIR_SLOW AddedBlock not_added() {
 bool empty_cell(AddressMap::Cell& cell, std::uint32_t number) {
   // An exchange: where a faulty program frees a block twice at once, one of the two finds it. With one thread there is
   // no such thing, and an exchange would make the processor wait for everything before it.
-  if (glibc::is_single_threaded()) {
+  if (allocator::is_single_threaded()) {
     cell.store(0, std::memory_order_relaxed);
     return true;
   }

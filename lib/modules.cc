@@ -6,6 +6,7 @@
 #include <link.h>
 
 #include "base.hh"
+#include "functions.hh"
 #include "ledger_file.hh"
 #include "process.hh"
 #include "sys.hh"
@@ -90,6 +91,7 @@ void add_module(const dl_phdr_info& info, std::uintptr_t start, std::uintptr_t e
     }
   }
   module.path = module_path(info, refresh.is_program);
+  learn_functions(info);
   mark(refresh, index);
   if (refresh.is_program) {
     program_index = index;

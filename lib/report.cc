@@ -163,6 +163,10 @@ void libc_differs(const char* built_with, const char* running_with) {
       .say();
 }
 
+void hooks_are_passed_by() {
+  Line().add("libleakdir.so: this program's malloc is another's, so nothing is recorded: link leakdir.o into it").say();
+}
+
 void option_error(const OptionError& error) {
   Line line;
   line.add(error.source);

@@ -27,6 +27,7 @@ void ledger_full(int error);                           // further blocks are cou
 void cannot_write_record(const char* path, int error);
 void directory_in_use(const char* path, int pid, const char* instead);
 void libc_differs(const char* built_with, const char* running_with);
+void hooks_are_passed_by();  // by a program that is not made for libleakdir.so
 
 // Options.
 void option_error(const OptionError& error);

@@ -3,9 +3,9 @@
 
 #include <atomic>
 
+#include "allocator.hh"
 #include "bad_free.hh"
 #include "clock.hh"
-#include "glibc.hh"
 #include "guard.hh"
 #include "history.hh"
 #include "ledger_file.hh"
@@ -151,6 +151,7 @@ LEAKDIR_SLOW void record_with_remarks(const void* block, std::size_t size, Call 
 LEAKDIR_SLOW bool allocated_in_other_phase(const void* block, std::size_t size, Call call, Caller caller) {
   switch (phase()) {
     case Phase::kEarly:
+      if (start_at_first_call(caller)) return phase() == Phase::kRecording;
       note_early(block, size, call, caller);
       return false;
     case Phase::kForked:
@@ -177,7 +178,7 @@ LEAKDIR_SLOW void mark_own(const void* block) {
 
 // While paused: not recorded, and nothing to be said about it.
 bool is_unknown(const void* block) {
-  return find_live_block(address_of(block)) == 0 && address_of(block) % glibc::kAlignment == 0;
+  return find_live_block(address_of(block)) == 0 && address_of(block) % allocator::kAlignment == 0;
 }
 
 // Phases in which the ledger does not take the free as usual. True: hand it on to glibc and do nothing else.

@@ -13,6 +13,8 @@ packages=(
   libgtest-dev libgmock-dev clang libclang-rt-14-dev llvm-14-linker-tools lld mold valgrind libc6-dbg libdebuginfod1 musl-tools
   # real programs are linked with these
   libsqlite3-dev liblua5.4-dev libexpat1-dev libjansson-dev libxml2-dev libicu-dev liblzma-dev
+  # the library is tried upon these
+  libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0
   # read manual pages and completions
   groff-base zsh
   # opens the report's page; a terminal to watch on

@@ -113,6 +113,13 @@ INSTANTIATE_TEST_SUITE_P(Linked, BadFree,
                                             std::get<0>(info.param) + "_" + std::get<1>(info.param));
                          });
 
+INSTANTIATE_TEST_SUITE_P(Preloaded, BadFree,
+                         testing::Combine(testing::Values("preload"), testing::Values("behind"),
+                                          testing::ValuesIn(kBads)),
+                         [](const testing::TestParamInfo<BadFree::ParamType>& info) {
+                           return case_name(std::get<2>(info.param).argument);
+                         });
+
 TEST(BadFreeAgain, OfTheSameBlockIsCounted) {
   const Scratch scratch;
   const Outcome outcome = run_in(scratch, target("bad_free", "static"), {"", {"thrice"}, {}, 60});

@@ -33,6 +33,8 @@ TEST_P(CleanProgram, InCxxLeavesNoRecordWithTheCallerOnly) { leaves_nothing("cle
 
 INSTANTIATE_TEST_SUITE_P(Linked, CleanProgram, testing::ValuesIn(every_linking()), test_name);
 
+INSTANTIATE_TEST_SUITE_P(Preloaded, CleanProgram, testing::Values("preload"), test_name);
+
 class EmptyProgram : public testing::TestWithParam<std::string> {};
 
 TEST_P(EmptyProgram, LeavesNoRecord) {
@@ -58,6 +60,7 @@ TEST_P(EmptyProgram, ShowsLibcsOwnBlocksWhenAsked) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Linked, EmptyProgram, testing::ValuesIn(kEveryKind), test_name);
+INSTANTIATE_TEST_SUITE_P(Preloaded, EmptyProgram, testing::Values("preload"), test_name);
 
 }  // namespace
 }  // namespace leakdir_test

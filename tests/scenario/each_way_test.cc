@@ -51,6 +51,8 @@ TEST_P(EachWay, OfOperatorNewGivesOneRecordByBoost) { gives_one_record("each_new
 INSTANTIATE_TEST_SUITE_P(Linked, EachWay, testing::ValuesIn(every_linking()),
                          [](const testing::TestParamInfo<std::string>& info) { return case_name(info.param); });
 
+INSTANTIATE_TEST_SUITE_P(Preloaded, EachWay, testing::Values("preload"));
+
 // realloc that moves or resizes replaces the record; one that fails leaves it as it was.
 class ReallocRecord : public testing::TestWithParam<std::string> {};
 
@@ -67,7 +69,7 @@ TEST_P(ReallocRecord, IsReplacedWhenTheBlockMovesAndKeptWhenItDoesNot) {
   expect_exactly(expected_by(outcome.out), records);
 }
 
-INSTANTIATE_TEST_SUITE_P(Linked, ReallocRecord, testing::Values("static", "pie"));
+INSTANTIATE_TEST_SUITE_P(Linked, ReallocRecord, testing::Values("static", "pie", "preload"));
 
 }  // namespace
 }  // namespace leakdir_test

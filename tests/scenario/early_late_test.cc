@@ -33,6 +33,12 @@ INSTANTIATE_TEST_SUITE_P(Linked, EarlyAndLate,
                            return case_name(std::get<0>(info.param) + "_" + std::get<1>(info.param));
                          });
 
+INSTANTIATE_TEST_SUITE_P(Preloaded, EarlyAndLate,
+                         testing::Combine(testing::Values("preload"), testing::Values("write=behind", "unwind=boost")),
+                         [](const testing::TestParamInfo<EarlyAndLate::ParamType>& info) {
+                           return case_name(std::get<1>(info.param));
+                         });
+
 // With the caller alone, a block of operator new is known by its size only: its caller is the C++ library.
 class EarlyAndLateByCaller : public testing::TestWithParam<std::string> {};
 

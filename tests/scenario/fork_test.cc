@@ -72,7 +72,8 @@ TEST_P(Fork, OfAThreadedProgramKeepsAllRecordsApart) {
 // In sync mode each call of the four threads makes or removes a file meanwhile: fewer forks.
 INSTANTIATE_TEST_SUITE_P(Linked, Fork,
                          testing::Values(ForkMode{"static", "behind", 300}, ForkMode{"pie", "behind", 300},
-                                         ForkMode{"static", "exit", 100}, ForkMode{"pie", "sync", 20}),
+                                         ForkMode{"static", "exit", 100}, ForkMode{"pie", "sync", 20},
+                                         ForkMode{"preload", "behind", 40}),
                          [](const testing::TestParamInfo<ForkMode>& info) {
                            return std::string(info.param.kind) + "_" + info.param.write;
                          });

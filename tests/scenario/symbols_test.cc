@@ -3,6 +3,7 @@
 // What the objects define and need, against the reviewed lists in tests/golden/: a symbol more, and a user's link may
 // break; an undefined one more, and a heavy part has crept in.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -16,13 +17,16 @@ namespace leakdir_test {
 namespace {
 
 // "T malloc", sorted by name; weak undefined ones as "w name".
-std::string symbols_of(const std::string& object, const char* which) {
-  const Outcome outcome = run({{"nm", "--extern-only", "--format=posix", which, object}, "", {}, "", 60});
+std::string symbols_of(const std::string& object, const char* which, const std::vector<std::string>& more = {}) {
+  Command command = {{"nm", "--extern-only", "--format=posix", which, object}, "", {}, "", 60};
+  command.argv.insert(command.argv.end(), more.begin(), more.end());
+  const Outcome outcome = run(command);
   EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
   std::set<std::string> names;
   for (const std::string& line : lines_of(outcome.out)) {
     const size_t space = line.find(' ');
-    names.insert(line.substr(0, space) + " " + line.substr(space + 1, 1));
+    // Without the version that dynamic ones have.
+    names.insert(line.substr(0, std::min(space, line.find('@'))) + " " + line.substr(space + 1, 1));
   }
   std::string text;
   for (const std::string& name : names) text += name + "\n";
@@ -42,6 +46,21 @@ TEST(Symbols, DefinedByTheStaticObjectAreTheReviewedOnes) {
 }
 TEST(Symbols, NeededByTheStaticObjectAreTheReviewedOnes) {
   EXPECT_EQ(symbols_of(kStaticObject, "--undefined-only"), golden("leakdir-static.o.undefined"));
+}
+
+// Of the library the dynamic ones; beside libc it needs the unwinder and the dynamic loader.
+TEST(Symbols, DefinedByTheLibraryAreTheReviewedOnes) {
+  EXPECT_EQ(symbols_of(kLibrary, "--defined-only", {"-D"}), golden("libleakdir.so.defined"));
+}
+TEST(Symbols, OfTheLibraryNeedNoCxxLibrary) {
+  const Outcome outcome = run({{"readelf", "-dW", kLibrary}, "", {}, "", 60});
+  EXPECT_THAT(outcome.out, testing::HasSubstr("[libc.so.6]"));
+  EXPECT_THAT(outcome.out, testing::Not(testing::HasSubstr("stdc++")));
+  for (const std::string& line : lines_of(symbols_of(kLibrary, "--undefined-only", {"-D"}))) {
+    if (line.back() == 'U') {
+      EXPECT_NE(line.rfind("_Z", 0), 0u) << line;
+    }
+  }
 }
 
 TEST(Symbols, OfTheObjectAreTheMallocFamilyAndLeakdirsOwn) {

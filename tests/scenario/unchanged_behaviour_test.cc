@@ -45,6 +45,9 @@ INSTANTIATE_TEST_SUITE_P(Linked, Behaviour,
                          testing::Combine(testing::ValuesIn(kEveryKind), testing::Values("behind", "sync")),
                          param_name);
 
+INSTANTIATE_TEST_SUITE_P(Preloaded, Behaviour, testing::Combine(testing::Values("preload"), testing::Values("behind")),
+                         param_name);
+
 // Whatever is called, with whatever arguments: a program of random calls prints the same digests.
 #ifdef LONG_TESTS
 const std::string kRandomCalls = "1000000";
@@ -77,6 +80,10 @@ INSTANTIATE_TEST_SUITE_P(Linked, RandomCalls,
 INSTANTIATE_TEST_SUITE_P(InOtherModes, RandomCalls,
                          testing::Combine(testing::Values("static", "pie"),
                                           testing::Values("write=sync", "unwind=boost", "min_size=100")),
+                         param_name);
+
+INSTANTIATE_TEST_SUITE_P(Preloaded, RandomCalls,
+                         testing::Combine(testing::Values("preload"), testing::Values("write=behind", "enabled=0")),
                          param_name);
 
 class Hostile : public testing::TestWithParam<std::tuple<std::string, std::string>> {
@@ -116,6 +123,8 @@ TEST_P(Hostile, SignalHandlersMayAllocateInTheMiddleOfAHook) {
 INSTANTIATE_TEST_SUITE_P(Linked, Hostile,
                          testing::Combine(testing::Values("static", "static-pie", "pie"),
                                           testing::Values("behind", "sync", "exit")),
+                         param_name);
+INSTANTIATE_TEST_SUITE_P(Preloaded, Hostile, testing::Combine(testing::Values("preload"), testing::Values("behind")),
                          param_name);
 
 }  // namespace

@@ -29,8 +29,25 @@ std::string target(const std::string& name, const std::string& kind) {
   return std::string(kTargets) + "/" + name + "." + kind;
 }
 
+namespace {
+
+// "name.preload" is "name.none" under libleakdir.so; "name.preload-jemalloc" has jemalloc beneath it.
+const char* allocator_beneath(const std::string& how) {
+  if (how == "-jemalloc") return " libjemalloc.so.2";
+  if (how == "-tcmalloc") return " libtcmalloc_minimal.so.4";
+  if (how == "-mimalloc") return " libmimalloc.so.2.0";
+  return "";
+}
+
+}  // namespace
+
 Command command_for(const Scratch& scratch, const std::string& program, const RunOptions& options) {
   Command command = {{program}, scratch.path(), options.env, "", options.timeout_seconds};
+  const std::string preload = ".preload";
+  if (const size_t at = program.rfind(preload); at != std::string::npos) {
+    command.argv[0] = program.substr(0, at) + ".none";
+    command.env["LD_PRELOAD"] = kLibrary + std::string(allocator_beneath(program.substr(at + preload.size())));
+  }
   command.argv.insert(command.argv.end(), options.arguments.begin(), options.arguments.end());
   if (!options.leakdir.empty()) command.env["LEAKDIR_OPTIONS"] = options.leakdir;
   return command;

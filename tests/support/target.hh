@@ -18,6 +18,9 @@ namespace leakdir_test {
 // The ways in which tests/targets/meson.build links a program.
 inline const std::vector<std::string> kEveryKind = {"static", "static-pie", "pie", "nopie"};
 
+// A kind more, for target() and what runs it: "preload" is a program without leakdir under libleakdir.so, and
+// "preload-jemalloc", "preload-tcmalloc", "preload-mimalloc" have that allocator beneath.
+
 // Each of them by both compilers, as target() wants it.
 std::vector<std::string> every_linking();
 // The same, or anything else, as part of the name of a case.

@@ -12,7 +12,7 @@
 namespace leakdir {
 namespace {
 
-constexpr std::uint64_t kStretch = std::uint64_t{1} << AddressMap::kStretchBits;
+const std::uint64_t kStretch = std::uint64_t{1} << AddressMap::stretch_bits();
 
 TEST(AddressMap, HasNoCellWhereNoBlockHasBeen) {
   auto map = std::make_unique<AddressMap>();

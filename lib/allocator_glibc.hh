@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The allocator that we forward to: glibc's own entry points. The only place that names them.
-//
-// Each function behaves as the standard function of its name, errno included. None of them calls our hooks.
+// See allocator.hh: glibc's own entry points, for the objects. The only place that names them.
 
 #pragma once
 
@@ -18,15 +16,16 @@ void* __libc_valloc(std::size_t);
 void* __libc_pvalloc(std::size_t);
 }
 
-// glibc's own knowledge of threads (2.32). It does not count those that it did not make, as the helper is one.
-extern "C" __attribute__((weak)) char __libc_single_threaded;
-
-namespace leakdir::glibc {
+namespace leakdir::allocator {
 
 // Of every block.
 inline constexpr std::size_t kAlignment = 2 * sizeof(void*);
 
-inline bool is_single_threaded() { return &__libc_single_threaded != nullptr && __libc_single_threaded != 0; }
+// Whether blocks have glibc's header before them.
+constexpr bool is_glibc() { return true; }
+
+// No two blocks begin closer to each other than 1 << this: the smallest one, header included, has four words.
+constexpr unsigned distance_bits() { return sizeof(void*) == 8 ? 5 : 4; }
 
 inline void* malloc(std::size_t size) { return __libc_malloc(size); }
 inline void free(void* block) { __libc_free(block); }
@@ -43,4 +42,4 @@ void* aligned_alloc(std::size_t alignment, std::size_t size);
 int posix_memalign(void** into, std::size_t alignment, std::size_t size);
 std::size_t malloc_usable_size(void* block);
 
-}  // namespace leakdir::glibc
+}  // namespace leakdir::allocator

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "glibc.hh"
-
 #include <dlfcn.h>
 #include <errno.h>
 
 #include <atomic>
 #include <cstdint>
 
+#include "allocator.hh"
 #include "base.hh"
 #include "guard.hh"
 
@@ -22,7 +21,7 @@ __attribute__((weak)) std::size_t __malloc_usable_size(void*);
 // A static program need not have it.
 #pragma weak dlsym
 
-namespace leakdir::glibc {
+namespace leakdir::allocator {
 namespace {
 
 // One function that has to be looked up. Constant-initialised; looking it up twice at once does no harm.
@@ -85,4 +84,4 @@ std::size_t malloc_usable_size(void* block) {
   return (field & ~std::size_t{7}) - header;
 }
 
-}  // namespace leakdir::glibc
+}  // namespace leakdir::allocator

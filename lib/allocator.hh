@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The allocator that we forward to. Each function behaves as the standard function of its name, errno included, and
+// none of them calls our hooks. Which allocator that is, the build decides: in the objects it is glibc's, by the names
+// that only glibc has; in libleakdir.so it is whichever comes next in the search order of the dynamic loader.
+
+#pragma once
+
+#ifdef LEAKDIR_LIBRARY
+#include "allocator_next.hh"
+#else
+#include "allocator_glibc.hh"
+#endif
+
+// glibc's own knowledge of threads (2.32). It does not count those that it did not make, as the helper is one.
+extern "C" __attribute__((weak)) char __libc_single_threaded;
+
+namespace leakdir::allocator {
+
+inline bool is_single_threaded() { return &__libc_single_threaded != nullptr && __libc_single_threaded != 0; }
+
+}  // namespace leakdir::allocator

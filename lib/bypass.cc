@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "bypass.hh"
+
+#include <atomic>
+
+#include "base.hh"
+#include "dynamic_section.hh"
+#include "modules.hh"
+
+extern "C" {
+extern decltype(dl_iterate_phdr) dl_iterate_phdr __attribute__((weak));
+}
+
+namespace leakdir {
+namespace {
+
+std::atomic<bool> bypass_was_seen{false};
+
+// The last two are jemalloc's, whose blocks free() takes.
+constexpr const char* kSources[] = {"malloc",         "calloc", "realloc", "reallocarray", "aligned_alloc", "memalign",
+                                    "posix_memalign", "valloc", "pvalloc", "mallocx",      "rallocx"};
+
+bool is_source(const char* name) {
+  for (const char* source : kSources) {
+    unsigned i = 0;
+    while (source[i] != '\0' && source[i] == name[i]) ++i;
+    if (source[i] == name[i]) return true;
+  }
+  return false;
+}
+
+struct Search {
+  std::uint32_t own_module;
+  bool found;
+};
+
+int see_imports(dl_phdr_info* info, std::size_t, void* context) {
+  Search& search = *static_cast<Search*>(context);
+  DynamicSection section;
+  if (!read_dynamic_section(*info, &section)) return 0;
+  const std::uint32_t module = known_module_of(reinterpret_cast<std::uintptr_t>(section.names));
+  if (module == search.own_module) return 0;
+  for_each_import(section, [&](const char* name, std::uintptr_t address) {
+    if (!is_source(name)) return;
+    // In the module itself: not bound yet. In the program: a jump of its to the one and only malloc.
+    const std::uint32_t leads_to = known_module_of(address);
+    search.found |=
+        leads_to != 0 && leads_to != module && leads_to != search.own_module && leads_to != program_module();
+  });
+  return search.found ? 1 : 0;
+}
+
+}  // namespace
+
+LEAKDIR_SLOW bool hooks_are_bypassed(const ReentryGuard& guard) {
+  if (dl_iterate_phdr == nullptr || bypass_was_seen.load(std::memory_order_relaxed)) return bypass_was_seen;
+  refresh_modules(guard);
+  Search search = {known_module_of(reinterpret_cast<std::uintptr_t>(&bypass_was_seen)), false};
+  dl_iterate_phdr(see_imports, &search);
+  if (search.found) bypass_was_seen.store(true, std::memory_order_relaxed);
+  return search.found;
+}
+
+}  // namespace leakdir

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What every hook does beside forwarding: a block is told to the tracker after the allocator has handed it out, and
+// before it is handed back: its address may be another thread's right after.
+
+#pragma once
+
+#include "allocator.hh"
+#include "tracker.hh"
+
+namespace leakdir {
+
+inline void* told(void* block, std::size_t size, ledger::Call call, Caller caller) {
+  if (is_recording() && LEAKDIR_LIKELY(block != nullptr)) block_allocated(block, size, call, caller);
+  return block;
+}
+
+inline void release(void* block, Caller caller) {
+  // The allocator will want it, and has to wait less when it is fetched while we look.
+  __builtin_prefetch(static_cast<const char*>(block) - sizeof(std::size_t), 1);
+  if (is_watching() && LEAKDIR_LIKELY(block != nullptr) && LEAKDIR_UNLIKELY(!block_freed(block, caller))) return;
+  allocator::free(block);
+}
+
+}  // namespace leakdir

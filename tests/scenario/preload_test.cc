@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// libleakdir.so, for programs that cannot be relinked: upon other allocators, with libraries that come late or pass by
+// the hooks, and with the programs that a program starts. Much of what the other scenarios try they try with it too, as
+// the kind "preload".
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "paths.hh"
+#include "report_json.hh"
+#include "target.hh"
+
+namespace leakdir_test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+class Upon : public testing::TestWithParam<std::string> {
+ protected:
+  Outcome run_it(const std::string& name, const std::string& options, const std::vector<std::string>& arguments = {}) {
+    return run_in(scratch_, target(name, "preload-" + GetParam()), {options, arguments, {}, 60});
+  }
+  Scratch scratch_;
+};
+
+TEST_P(Upon, EachWayToAllocateGivesOneRecord) {
+  const Outcome outcome = run_it("each_way", "");
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  expect_exactly(expected_by(outcome.out), records_in(scratch_ / "mem"));
+}
+
+TEST_P(Upon, OperatorNewIsSeenThoughItDoesNotCallMalloc) {
+  const Outcome outcome = run_it("each_new", "");
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(expected_by(outcome.out).size(), 10u);
+  expect_exactly(expected_by(outcome.out), records_in(scratch_ / "mem"));
+}
+
+TEST_P(Upon, ProgramThatFreesAllLeavesNoRecord) {
+  const Outcome outcome = run_it("clean_cxx", "");
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(outcome.err, "");
+  expect_clean(scratch_ / "mem");
+}
+
+TEST_P(Upon, DoubleFreeIsFoundAndTheHeapIsIntact) {
+  const Outcome outcome = run_it("bad_free", "", {"double"});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_THAT(outcome.out, HasSubstr("goes on"));
+  const std::vector<BadFreeRecord> records = bad_frees_in(scratch_ / "mem");
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0].kind, "double free");
+}
+
+TEST_P(Upon, SmallBlocksThatLieCloseTogetherAreAllKnown) {
+  const Outcome outcome = run_it("tiny_blocks", "max_files=0");
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(totals_of(report(scratch_ / "mem")).blocks, std::stoull(said(outcome.out, "kept", "blocks")));
+}
+
+INSTANTIATE_TEST_SUITE_P(Allocator, Upon, testing::Values("jemalloc", "tcmalloc", "mimalloc"),
+                         [](const testing::TestParamInfo<std::string>& info) { return info.param; });
+
+// ---- Libraries that come by dlopen ----
+
+const std::string kPlugin = std::string(kTargets) + "/plugin.so";
+
+class Loads : public testing::TestWithParam<std::string> {
+ protected:
+  void loads(const std::string& how, std::size_t of_the_program) {
+    const Scratch scratch;
+    const Outcome outcome = run_in(scratch, target("loads", GetParam()), {"", {how, kPlugin}, {}, 60});
+    ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    EXPECT_TRUE(names_in(scratch / "mem", ".badfree").empty()) << outcome.err;
+    const std::vector<Expected> expected = expected_by(outcome.out);
+    ASSERT_EQ(expected.size(), of_the_program);
+    // What the dynamic loader keeps for a library that stays is there too.
+    const nlohmann::json json = report(scratch / "mem");
+    for (const Expected& block : expected) {
+      const nlohmann::json stack = stack_through(json, block.function, block.line);
+      ASSERT_FALSE(stack.is_null()) << block.function;
+      EXPECT_EQ(stack.at("bytes"), block.size);
+      EXPECT_EQ(stack.at("call"), block.call);
+      EXPECT_EQ(stack.at("frames").at(0).at("function"), block.function);
+    }
+    for (const Record& record : records_in(scratch / "mem"))
+      EXPECT_NE(record.size, 72704u) << "the C++ library's own pool";
+  }
+};
+
+TEST_P(Loads, TheCxxLibraryLateAndOperatorNewIsToldApart) { loads("late", 3); }
+TEST_P(Loads, ALibraryWhoseMallocPassesByTheHooksAndNoFreeIsCalledBad) { loads("deepbind", 1); }
+TEST_P(Loads, ALibraryWithALibcOfItsOwn) { loads("namespace", 1); }
+
+INSTANTIATE_TEST_SUITE_P(With, Loads, testing::Values("pie", "preload"));
+
+// ---- Other programs ----
+
+TEST(Preload, SaysThatAProgramHasAMallocOfItsOwn) {
+  const Scratch scratch;
+  const Outcome outcome = run_in(scratch, target("own_malloc", "preload"));
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(outcome.out, "its own\n");
+  EXPECT_EQ(outcome.err,
+            "leakdir: libleakdir.so: this program's malloc is another's, so nothing is recorded: link leakdir.o into "
+            "it\n");
+  EXPECT_FALSE(exists(scratch / "mem"));
+}
+
+class Children : public testing::TestWithParam<std::string> {
+ protected:
+  // A shell that starts env, which prints what it finds in LD_PRELOAD.
+  std::string preloaded_in_child(const std::string& options) {
+    const Outcome outcome =
+        run({{"sh", "-c", "env"},
+             scratch_.path(),
+             {{"LD_PRELOAD", std::string(kLibrary) + GetParam()}, {"LEAKDIR_OPTIONS", options + ":summary=0"}},
+             "",
+             60});
+    EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    EXPECT_EQ(outcome.err, "");
+    for (const std::string& line : lines_of(outcome.out))
+      if (line.rfind("LD_PRELOAD=", 0) == 0) return line.substr(11);
+    return "none";
+  }
+  Scratch scratch_;
+};
+
+TEST_P(Children, AreRecordedBesideTheirParent) {
+  EXPECT_EQ(preloaded_in_child("children=1"), std::string(kLibrary) + GetParam());
+  std::vector<std::string> programs;
+  for (const std::string& name : names_in(scratch_ / "mem"))
+    if (exists(scratch_ / "mem/" + name + "/.ledger")) programs.push_back(report(scratch_ / "mem/" + name)["program"]);
+  EXPECT_THAT(programs, ElementsAre(testing::EndsWith("/env")));
+}
+
+TEST_P(Children, RunWithoutLeakdirWhenThatIsAskedFor) {
+  std::string rest = GetParam();
+  if (!rest.empty()) rest.erase(0, 1);
+  EXPECT_EQ(preloaded_in_child("children=0"), rest);
+  EXPECT_THAT(report(scratch_ / "mem")["program"], testing::EndsWith("sh"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Beside, Children, testing::Values("", " libm.so.6", ":libm.so.6"));
+
+}  // namespace
+}  // namespace leakdir_test

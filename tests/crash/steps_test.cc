@@ -216,10 +216,10 @@ TEST_P(EachInstruction, LeavesALedgerThatIsTrue) {
 }
 
 #ifdef ALL_FAULTS
-const Way kWays[] = {{"static", "exit", "1", "400", true},    {"pie", "exit", "1", "400", true},
-                     {"static", "sync", "1", "200", true},    {"static", "behind", "1", "100", true},
-                     {"static", "exit", "2", "800", false},   {"pie", "exit", "4", "800", false},
-                     {"static", "behind", "3", "400", false}, {"pie", "sync", "3", "200", false}};
+const Way kWays[] = {{"static", "exit", "1", "100", true},    {"pie", "exit", "1", "30", true},
+                     {"static", "sync", "1", "30", true},     {"static", "behind", "1", "30", true},
+                     {"static", "exit", "2", "300", false},   {"pie", "exit", "4", "100", false},
+                     {"static", "behind", "3", "100", false}, {"pie", "sync", "3", "60", false}};
 #else
 const Way kWays[] = {{"static", "exit", "1", "25", false}, {"pie", "exit", "3", "8", false}};
 #endif

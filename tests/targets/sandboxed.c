@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// sandboxed CALLS ACTION WORK END: a program that locks itself in. From its main on it may make the system calls that
+// it and malloc need (CALLS is `own`), and with `leakdirs` also those that lib/README.md lists; every other one kills
+// it or fails with EPERM (ACTION is `kill` or `errno`). WORK is `few` blocks, `many`, or as many while `paused`; END is
+// `_exit` or `return`.
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "expect.h"
+
+__attribute__((weak)) void leakdir_stop(void);
+
+static const unsigned own[] = {SYS_read,    SYS_write,           SYS_brk,  SYS_mmap,       SYS_munmap,      SYS_mremap,
+                               SYS_madvise, SYS_clock_nanosleep, SYS_exit, SYS_exit_group, SYS_rt_sigreturn};
+static const unsigned leakdirs[] = {
+    SYS_openat,         SYS_openat2,       SYS_newfstatat,      SYS_statx,      SYS_prlimit64,   SYS_fallocate,
+    SYS_pwrite64,       SYS_close,         SYS_unlinkat,        SYS_fchmod,     SYS_fcntl,       SYS_writev,
+    SYS_rt_sigprocmask, SYS_rt_sigpending, SYS_rt_sigtimedwait, SYS_futex,      SYS_membarrier,  SYS_getpid,
+    SYS_gettid,         SYS_tgkill,        SYS_prctl,           SYS_msync,      SYS_clone,       SYS_close_range,
+    SYS_umask,          SYS_geteuid,       SYS_getegid,         SYS_getdents64, SYS_sched_yield, SYS_process_vm_readv};
+
+static struct sock_filter code[200];
+static unsigned short length;
+
+static void add(struct sock_filter instruction) { code[length++] = instruction; }
+
+static void allow(const unsigned* calls, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i], 0, 1));
+    add((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  }
+}
+
+static void lock_in(int with_leakdirs, int kills) {
+  add((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
+  allow(own, sizeof own / sizeof *own);
+  if (with_leakdirs) allow(leakdirs, sizeof leakdirs / sizeof *leakdirs);
+  add((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, kills ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | EPERM));
+  const struct sock_fprog filter = {length, code};
+  MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+  MUST(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0);
+}
+
+static void* blocks[5000];
+static NOINLINE void work(int count) {
+  for (int i = 0; i < count; ++i) MUST((blocks[i] = malloc(100 + (size_t)i % 50)) != NULL);
+  for (int i = 0; i < count; ++i) free(blocks[i]);
+}
+
+static NOINLINE void leak(void) { LEAK(malloc, 9001, malloc(9001)); }
+
+int main(int argc, char** argv) {
+  MUST(argc == 5);
+  const int paused = strcmp(argv[3], "paused") == 0;
+  work(10);
+  if (paused && leakdir_stop != NULL) leakdir_stop();
+  lock_in(strcmp(argv[1], "leakdirs") == 0, strcmp(argv[2], "kill") == 0);
+  leak();
+  work(strcmp(argv[3], "few") == 0 ? 50 : 5000);
+  const struct timespec time = {0, 60000000};  // for what is written behind
+  nanosleep(&time, NULL);
+  if (strcmp(argv[4], "_exit") == 0) _exit(0);
+  return 0;
+}

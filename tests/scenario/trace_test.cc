@@ -168,6 +168,31 @@ TEST(TraceHeader, IsSilentInEveryDialect) {
   }
 }
 
+TEST(TraceHeader, HasScopesForOldCxx) {
+  const Scratch scratch;
+  write_file(
+      scratch / "x.cc",
+      "#include <leakdir/leakdir.h>\n"
+      "int main() { const leakdir::Scope scope; const leakdir::Ignore ignore; return leakdir_is_recording(); }\n");
+  compile(silently("g++", "c++98") + Flags{"-pedantic", scratch / "x.cc", "-static", "-o", scratch / "x"});
+  EXPECT_TRUE(run({{scratch / "x"}, "", {}, "", 60}).exited_with(0));
+  compile(silently("clang++", "c++11") + Flags{"-pedantic", scratch / "x.cc", "-o", scratch / "x"});
+  EXPECT_TRUE(run({{scratch / "x"}, "", {}, "", 60}).exited_with(0));
+}
+
+// The system's headers that declare, use or have members with the names. The compiler's mm_malloc.h does all of it.
+TEST(TraceHeader, LetsOtherHeadersCome) {
+  const Scratch scratch;
+  write_file(scratch / "x.c",
+             "#define _FILE_OFFSET_BITS 64\n#include <immintrin.h>\n#include <malloc.h>\n#include <argp.h>\n"
+             "#include <obstack.h>\n#include <expat.h>\n#include <sqlite3.h>\nint main(void) { return 0; }\n");
+  const Flags by_option = {"-include", "leakdir/trace.h", "-fsyntax-only", scratch / "x.c"};
+  for (const char* compiler : {"gcc", "clang"}) {
+    compile(silently(compiler, "c11") + by_option);
+    compile(silently(compiler, "gnu17") + Flags{"-DLEAKDIR_ALONE"} + by_option);
+  }
+}
+
 TEST(TraceHeader, IsTakenAwayByUntrace) {
   const Scratch scratch;
   write_file(scratch / "x.c",

@@ -29,7 +29,7 @@
 #pragma GCC system_header
 
 #if !defined _GNU_SOURCE && !defined _POSIX_C_SOURCE && !defined _XOPEN_SOURCE && !defined _DEFAULT_SOURCE && \
-    !defined _POSIX_SOURCE && !defined _BSD_SOURCE && !defined _SVID_SOURCE && !defined __STRICT_FEATURES
+    !defined _POSIX_SOURCE && !defined _BSD_SOURCE && !defined _SVID_SOURCE
 #define _GNU_SOURCE 1
 #define LEAKDIR_HAS_ASKED
 #endif
@@ -114,6 +114,13 @@ ssize_t getdelim(char **, size_t *, int, FILE *) __asm__("leakdir_trace_getdelim
 
 #ifdef __cplusplus
 } /* extern "C" */
+#endif
+
+/* The compiler's own (behind immintrin.h), which declares and uses some of them: with the other names known. */
+#ifdef __has_include
+#if __has_include(<mm_malloc.h>)
+#include <mm_malloc.h>
+#endif
 #endif
 
 #if LEAKDIR_CAN_TRACE

@@ -194,7 +194,7 @@ void end_ledger(const LiveTotals& totals, bool is_last_thread) {
   ledger::Header& header = *ledger_file.header();
   header.files_over_limit = totals.blocks > header.option_max_files ? totals.without_file : 0;
   tune_clock(header);
-  header.exit_realtime_ns = sys::realtime_ns();
+  header.exit_realtime_ns = realtime_of_ticks(now_ticks());  // the clock on the wall may have been set since
   __atomic_store_n(&header.state, static_cast<std::uint32_t>(ledger::ProcessState::kExited), __ATOMIC_RELEASE);
   if (is_last_thread) give_back_free_records();
 }

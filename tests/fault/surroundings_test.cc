@@ -5,6 +5,7 @@
 // what is missing; as much is recorded as can be.
 
 #include <gtest/gtest.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -76,6 +77,15 @@ void expect_no_false_comfort(const std::string& dir) {
   if (check.exited_with(23)) {
     EXPECT_EQ(check.out.rfind("leak: 3 live blocks, 15011 bytes", 0), 0u) << check.out;
   }
+}
+
+// To the second, as a record has it; the rest sorts after it.
+std::string utc_now() {
+  char text[40];
+  const time_t now = time(nullptr);
+  struct tm parts;
+  strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", gmtime_r(&now, &parts));
+  return text;
 }
 
 std::string reason_to_skip() {
@@ -207,6 +217,35 @@ TEST(StderrIsALog, AndSaysWhatThereIsToSay) {
   ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
   EXPECT_EQ(read_file(scratch / "own"), "mineleakdir: 3 live blocks, 15011 bytes at exit: ./mem\n");
 }
+
+// Somebody sets the clock: what a record says of its time goes on from the start of the program, files come in time,
+// and ages are those that the blocks have.
+class ClockJumps : public testing::TestWithParam<std::tuple<std::string, std::string, std::string>> {};
+
+TEST_P(ClockJumps, AndTimesStayTrue) {
+  const auto& [kind, write, seconds] = GetParam();
+  const Scratch scratch;
+  const std::string before = utc_now();
+  const Outcome outcome =
+      run_in(scratch, target("clock_jumps", kind), {"delay_ms=20:write=" + write, {seconds}, {}, 60});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  const std::vector<Record> records = records_in(scratch / "mem");
+  expect_exactly(expected_by(outcome.out), records);
+  for (const Record& record : records) {
+    EXPECT_GE(record.time, before);
+    EXPECT_LE(record.time.substr(0, before.size()), utc_now());
+  }
+  EXPECT_EQ(totals_of(report(scratch / "mem", {"--min-age", "3600"})).blocks, 0u);
+  EXPECT_EQ(totals_of(report(scratch / "mem")).blocks, 2u);
+}
+
+INSTANTIATE_TEST_SUITE_P(By, ClockJumps,
+                         testing::Combine(testing::Values("static", "pie"), testing::Values("behind", "sync"),
+                                          testing::Values("31536000", "-31536000")),
+                         [](const testing::TestParamInfo<ClockJumps::ParamType>& info) {
+                           return case_name(std::get<0>(info.param) + "_" + std::get<1>(info.param) +
+                                            (std::get<2>(info.param)[0] == '-' ? "_back" : "_forth"));
+                         });
 
 }  // namespace
 }  // namespace leakdir_test

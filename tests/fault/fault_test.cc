@@ -16,7 +16,8 @@ namespace leakdir_test {
 namespace {
 
 // What the calls that the object makes can give on a machine that is full, forbidding, old or broken.
-constexpr int kErrors[] = {EIO, ENOSPC, EMFILE, ENOMEM, EACCES, ENOSYS, EINTR, EROFS, EAGAIN, EPERM, ENOENT, EINVAL};
+constexpr int kErrors[] = {EIO,   ENOSPC, EMFILE, ENOMEM, EACCES, ENOSYS, EINTR,
+                           EROFS, EAGAIN, EPERM,  ENOENT, EINVAL, EDQUOT};
 constexpr unsigned kErrorCount = sizeof kErrors / sizeof *kErrors;
 
 #ifdef ALL_FAULTS

@@ -138,8 +138,9 @@ class LittleMemory {
     std::ifstream groups("/proc/self/cgroup");
     for (std::string line; std::getline(groups, line);) {
       const std::string path = line.substr(line.rfind(':') + 1);
-      if (line.find(":memory:") != std::string::npos) make("/sys/fs/cgroup/memory" + path, "memory.limit_in_bytes");
-      if (line.rfind("0::", 0) == 0) make("/sys/fs/cgroup" + path, "memory.max");
+      if (line.find(":memory:") != std::string::npos)
+        make("/sys/fs/cgroup/memory" + path, "memory.limit_in_bytes", "memory.swappiness");
+      if (line.rfind("0::", 0) == 0) make("/sys/fs/cgroup" + path, "memory.max", "memory.swap.max");
     }
   }
   ~LittleMemory() {
@@ -150,12 +151,13 @@ class LittleMemory {
   const std::string& path() const { return path_; }  // empty: not to be had
 
  private:
-  void make(const std::string& above, const std::string& limit) {
+  void make(const std::string& above, const std::string& limit, const std::string& swap) {
     if (!path_.empty()) return;
     const std::string path = above + "/leakdir-test-" + std::to_string(getpid());
     std::error_code error;
     if (!std::filesystem::create_directory(path, error)) return;
     path_ = path;
+    std::ofstream(path + "/" + swap) << 0;
     std::ofstream file(path + "/" + limit);
     if (file << 48 * 1024 * 1024 && file.flush()) return;
     rmdir(path.c_str());

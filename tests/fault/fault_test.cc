@@ -47,6 +47,7 @@ class EachCallFails : public testing::TestWithParam<std::tuple<std::string, std:
       options.env["LEAKDIR_FAULT"] = std::to_string(fault.number) + " " + std::to_string(fault.error) +
                                      (fault.goes_on ? " on " : " once ") + report;
     }
+    ++runs_;
     const Outcome outcome = run_in(scratch, std::string(kFaultPrograms) + "/works.faulty-" + kind, options);
     std::string call = "none";
     const bool happened = static_cast<bool>(std::ifstream(report) >> call);
@@ -63,6 +64,7 @@ class EachCallFails : public testing::TestWithParam<std::tuple<std::string, std:
   }
 
   std::string expected_;
+  int runs_ = 0;
 };
 
 TEST_P(EachCallFails, AndTheProgramDoesItsWork) {
@@ -76,6 +78,7 @@ TEST_P(EachCallFails, AndTheProgramDoesItsWork) {
     }
   }
   EXPECT_GT(number, 40) << "hardly a call was made";
+  std::printf("%d runs, up to call %ld\n", runs_, number);
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, EachCallFails,

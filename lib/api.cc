@@ -60,7 +60,8 @@ LEAKDIR_EXPORT void leakdir_each_since(unsigned long mark, leakdir::VisitLive* v
   if (has_ledger()) leakdir::for_each_live(mark, leakdir::mark_sequence(), visit, context);
 }
 
-// Called by the macros of leakdir/trace.h. `call` is a ledger::Call.
+// Called by the macros of leakdir/trace.h. `call` is a ledger::Call, by the numbers that stand there.
+static_assert(static_cast<int>(leakdir::ledger::Call::kPvalloc) == 8 && leakdir::ledger::kCalls == 10);
 LEAKDIR_EXPORT void leakdir_place(const char* file, int line, int call, std::size_t factor) {
   if (!has_ledger()) return;
   leakdir::place_of_next_block(

@@ -122,9 +122,12 @@ inline void record(const void* block, std::size_t size, Call call, Caller caller
 // have been called meanwhile, and have allocated nothing or something else.
 bool is_meant(const Place& place, std::size_t size, Call call, Caller caller) {
   constexpr std::uintptr_t kArguments = 128;  // that a caller may have pushed
-  // A compiler makes malloc of realloc(NULL, n), and calloc of malloc and memset.
+  // A compiler makes malloc of realloc(NULL, n), and calloc of malloc and memset; operator new calls malloc or does
+  // not.
   const auto kind = [](std::uint32_t which) {
-    return which <= static_cast<std::uint32_t>(Call::kReallocarray) ? static_cast<std::uint32_t>(Call::kMalloc) : which;
+    const bool is_malloc =
+        which <= static_cast<std::uint32_t>(Call::kReallocarray) || which == static_cast<std::uint32_t>(Call::kNew);
+    return is_malloc ? static_cast<std::uint32_t>(Call::kMalloc) : which;
   };
   if (place.file == nullptr || kind(place.call) != kind(static_cast<std::uint32_t>(call))) return false;
   if (place.factor != 0 && size % place.factor != 0) return false;

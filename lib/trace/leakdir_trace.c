@@ -859,6 +859,7 @@ static void *resize(void *address, size_t size, int call, struct from from) {
   struct block was;
   struct kept_block about;
   const char *bad = NULL;
+  const int saved = errno;
   const int known = address != NULL && enter();
   int was_known = 0;
   void *moved;
@@ -875,6 +876,7 @@ static void *resize(void *address, size_t size, int call, struct from from) {
     errno = ENOMEM;
     return NULL;
   }
+  errno = saved;
   moved = libc_realloc(address, size);
   if (moved != NULL) return born(moved, size, call, from);
   from.caller = was_known ? was.caller : 0;

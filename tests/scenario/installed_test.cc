@@ -126,9 +126,11 @@ TEST(Installed, ToolObjectsHeadersAndDocumentsAreWhereTheyAreLookedFor) {
   ASSERT_TRUE(install.exited_with(0)) << install.describe();
   const Outcome found =
       run({{"sh", "-c", "find root -type f | sed 's,^root,,' | LC_ALL=C sort"}, scratch.path(), {}, "", 60});
-  for (const char* file : {"/bin/leakdir\n", "/include/leakdir/leakdir.h\n", "/leakdir.o\n", "/leakdir-static.o\n",
-                           "/share/man/man1/leakdir.1\n", "/share/man/man7/leakdir.7\n",
-                           "/share/bash-completion/completions/leakdir.bash\n", "/share/zsh/site-functions/_leakdir\n"})
+  for (const char* file :
+       {"/bin/leakdir\n", "/include/leakdir/leakdir.h\n", "/include/leakdir/trace.h\n", "/include/leakdir/untrace.h\n",
+        "/include/leakdir/gtest.h\n", "/leakdir/leakdir_trace.c\n", "/leakdir.o\n", "/leakdir-static.o\n",
+        "/share/man/man1/leakdir.1\n", "/share/man/man7/leakdir.7\n",
+        "/share/bash-completion/completions/leakdir.bash\n", "/share/zsh/site-functions/_leakdir\n"})
     EXPECT_THAT(found.out, HasSubstr(file));
 
   write_file(scratch / "app.c",

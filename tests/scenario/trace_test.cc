@@ -215,6 +215,15 @@ TEST(TraceLocation, IsInTheReportAndInWhatRecoverWrites) {
   expect_places(outcome, source("trace_forms.c"), records_in(scratch / "mem"));
 }
 
+TEST(TraceLocation, IsThereUnderTheLibrary) {
+  const Scratch scratch;
+  compile({"gcc", "-O2", "-s", "-I" + kLib + "include", "-Wno-unused-result", source("trace_forms.c"), "-o",
+           scratch / "program"});
+  const Outcome outcome = run_in(scratch, scratch / "program", {"", {}, {{"LD_PRELOAD", kLibrary}}, 60});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  expect_places(outcome, source("trace_forms.c"), records_in(scratch / "mem"));
+}
+
 class TraceAloneProgram : public testing::Test {
  protected:
   Outcome build_and_run(const std::string& text, const RunOptions& options = {}) {

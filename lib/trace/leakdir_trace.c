@@ -83,7 +83,7 @@ static const char dir_meaning[] = "record directory; %p: pid, %e: program name";
 static int abort_on_bad_free;
 static const char bad_free_meaning[] = "report: say it and go on; abort: say it and stop";
 /* Known, and the same whatever they say: there is one way to write and one frame here. */
-static const char *const without_effect[] = {"write", "delay_ms", "unwind", "depth", "libc"};
+static const char *const without_effect[] = {"write", "delay_ms", "unwind", "depth", "children", "libc"};
 
 const char *leakdir_default_options(void) __attribute__((weak));
 

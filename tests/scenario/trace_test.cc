@@ -289,14 +289,15 @@ TEST_F(TraceAloneProgram, HasTheOptionsOfTheObject) {
     const std::smatch& m = *at;
     const std::string row =
         "{\"" + m[1].str() + "\", " + m[2].str() + ", " + m[3].str() + ", " + m[4].str() + ", " + m[5].str() + "}";
-    if (m[1] == "delay_ms" || m[1] == "depth" || m[1] == "libc") {
+    if (m[1] == "delay_ms" || m[1] == "depth" || m[1] == "children" || m[1] == "libc") {
       others.push_back("\"" + m[1].str() + "\"");
     } else {
       EXPECT_THAT(flat(alone), HasSubstr(row));
     }
   }
-  EXPECT_THAT(others, ElementsAre("\"delay_ms\"", "\"depth\"", "\"libc\""));
-  EXPECT_THAT(flat(alone), HasSubstr("without_effect[] = {\"write\", \"delay_ms\", \"unwind\", \"depth\", \"libc\"};"));
+  EXPECT_THAT(others, ElementsAre("\"delay_ms\"", "\"depth\"", "\"children\"", "\"libc\""));
+  EXPECT_THAT(flat(alone), HasSubstr("without_effect[] = {\"write\", \"delay_ms\", \"unwind\", \"depth\", "
+                                     "\"children\", \"libc\"};"));
   EXPECT_THAT(table, HasSubstr("OPTION_TEXT(dir, 4096, \"./mem\", \"record directory; %p: pid, %e: program name\")"));
   EXPECT_THAT(alone, HasSubstr("\"./mem\""));
   EXPECT_THAT(alone, HasSubstr("\"record directory; %p: pid, %e: program name\""));

@@ -292,17 +292,27 @@ void exit_process(int status) {
   for (;;) call(SYS_exit_group, status);
 }
 
-// clock_gettime comes from the kernel's vDSO: no system call, no errno unless the clock does not exist.
-std::uint64_t realtime_ns() {
+namespace {
+
+// From the kernel's vDSO: no system call, no errno unless the clock does not exist. Not for 32-bit x86, whose libc asks
+// the thread's own data for a stack protector there, and the helper has none.
+std::uint64_t now_ns(clockid_t clock) {
+#if defined(__i386__)
+  KernelTime now = {};
+  call(SYS_clock_gettime, clock, address(&now));
+  return static_cast<std::uint32_t>(now.seconds) * std::uint64_t{1000000000} +
+         static_cast<std::uint32_t>(now.nanoseconds);
+#else
   timespec now = {};
-  ::clock_gettime(CLOCK_REALTIME, &now);
+  ::clock_gettime(clock, &now);
   return static_cast<std::uint64_t>(now.tv_sec) * 1000000000 + static_cast<std::uint64_t>(now.tv_nsec);
+#endif
 }
 
-std::uint64_t monotonic_ns() {
-  timespec now = {};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1000000000 + static_cast<std::uint64_t>(now.tv_nsec);
-}
+}  // namespace
+
+std::uint64_t realtime_ns() { return now_ns(CLOCK_REALTIME); }
+
+std::uint64_t monotonic_ns() { return now_ns(CLOCK_MONOTONIC); }
 
 }  // namespace leakdir::sys

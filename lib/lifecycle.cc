@@ -43,7 +43,7 @@
 #endif
 
 #define LEAKDIR_STRING(x) #x
-#define LEAKDIR_VERSION_STRING(major, minor) LEAKDIR_STRING(major) "." LEAKDIR_STRING(minor)
+#define LEAKDIR_VERSION_STRING(x) LEAKDIR_STRING(x)
 
 extern "C" {
 // The program's own defaults, for devices without an environment.
@@ -243,7 +243,11 @@ void find_program_path() {
 
 // leakdir-static.o has the malloc.o of the glibc that it was made from, which must be the one of the program.
 void check_libc() {
-  constexpr char kBuiltWith[] = LEAKDIR_VERSION_STRING(__GLIBC__, __GLIBC_MINOR__);
+#if defined(LEAKDIR_GLIBC_VERSION)  // of the libc.a, where it is not the one of the headers
+  constexpr char kBuiltWith[] = LEAKDIR_VERSION_STRING(LEAKDIR_GLIBC_VERSION);
+#else
+  constexpr char kBuiltWith[] = LEAKDIR_VERSION_STRING(__GLIBC__) "." LEAKDIR_VERSION_STRING(__GLIBC_MINOR__);
+#endif
   const char* running_with = ::gnu_get_libc_version();
   for (unsigned i = 0; i < sizeof kBuiltWith; ++i) {
     if (kBuiltWith[i] != running_with[i]) return report::libc_differs(kBuiltWith, running_with);

@@ -14,7 +14,7 @@ packages=(
   # real programs are linked with these
   libsqlite3-dev liblua5.4-dev libexpat1-dev libjansson-dev libxml2-dev libicu-dev liblzma-dev
   # the library is tried upon these
-  libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0
+  libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0 git perl
   # read manual pages and completions
   groff-base zsh
   # opens the report's page; a terminal to watch on

@@ -28,6 +28,7 @@ std::unique_ptr<Command> make_pause();
 std::unique_ptr<Command> make_recover();
 std::unique_ptr<Command> make_report();
 std::unique_ptr<Command> make_resume();
+std::unique_ptr<Command> make_run();
 std::unique_ptr<Command> make_save();
 std::unique_ptr<Command> make_watch();
 

@@ -56,7 +56,9 @@ of
 .BR check :
 no trustworthy data; of
 .BR doctor :
-the hooks are not in the program
+the hooks are not in the program; of
+.BR run :
+nothing was recorded
 .TP
 .B 23
 of

@@ -12,6 +12,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <map>
 
 #include "error.hh"
 
@@ -42,6 +43,20 @@ ElfProgram::~ElfProgram() {
   elf_end(elf_);
   close(file_);
 }
+
+std::string ElfProgram::machine() const {
+  static const std::map<unsigned, const char*> kNames = {
+      {EM_X86_64, "x86-64"}, {EM_386, "i386"},    {EM_AARCH64, "aarch64"},
+      {EM_ARM, "arm"},       {EM_RISCV, "riscv"}, {EM_MIPS, "mips"},
+      {EM_PPC64, "ppc64"},   {EM_S390, "s390"},   {EM_LOONGARCH, "loongarch"}};
+  const auto known = kNames.find(header_.e_machine);
+  std::string name = known == kNames.end() ? fmt::format("machine {}", header_.e_machine) : known->second;
+  if (header_.e_machine == EM_RISCV) name += header_.e_ident[EI_CLASS] == ELFCLASS64 ? "64" : "32";
+  return name;
+}
+
+// The beginning of what LEAKDIR_OPTIONS=help=1 prints; in two pieces, or it would be in the tool as well.
+bool ElfProgram::has_leakdir() const { return contains(std::string("leakdir: options, as ") + "LEAKDIR_OPTIONS="); }
 
 bool ElfProgram::has_segment(std::uint32_t type) const {
   for (const auto& segment : segments_)

@@ -37,7 +37,9 @@ class ElfProgram {
   std::vector<ElfSymbol> symbols(std::uint32_t section_type) const;  // SHT_SYMTAB or SHT_DYNSYM
   std::vector<std::string> needed() const;  // libraries, in the order in which they are searched
   std::optional<std::uint64_t> dynamic_value(std::int64_t tag) const;
+  std::string machine() const;                 // "x86-64", as far as known by name
   std::string build_id() const;                // bytes
+  bool has_leakdir() const;                    // told by a text of the object, which stripping leaves
   bool contains(std::string_view text) const;  // in what is loaded into memory
   // What lies at an address of the loaded program; empty when the file does not have all of it.
   std::string_view code_at(std::uint64_t address, std::size_t bytes) const;

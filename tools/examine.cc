@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iterator>
-#include <map>
 #include <set>
 #include <string_view>
 
@@ -27,9 +26,6 @@ namespace {
 constexpr const char* kHooked[] = {"malloc", "calloc",        "realloc",           "reallocarray",
                                    "free",   "aligned_alloc", "memalign",          "posix_memalign",
                                    "valloc", "pvalloc",       "malloc_usable_size"};
-// A text of the object, which stripping leaves: the beginning of what LEAKDIR_OPTIONS=help=1 prints. In two pieces, or
-// it would be in the tool as well.
-std::string mark() { return std::string("leakdir: options, as ") + "LEAKDIR_OPTIONS="; }
 constexpr char kLibrary[] = "libleakdir.so";
 // Libraries with an allocator of their own.
 constexpr const char* kAllocators[] = {"libjemalloc", "libtcmalloc", "libmimalloc",  "libasan",
@@ -71,7 +67,7 @@ class Examination {
   Diagnosis make() {
     Diagnosis diagnosis;
     diagnosis.path = path_;
-    diagnosis.machine = machine();
+    diagnosis.machine = file_.machine();
     diagnosis.kind = kind();
     diagnosis.needs_hooks = kind_ != Kind::kLibrary;
     diagnosis.findings.push_back(hooks());
@@ -86,17 +82,6 @@ class Examination {
   }
 
  private:
-  std::string machine() const {
-    static const std::map<unsigned, const char*> kNames = {
-        {EM_X86_64, "x86-64"}, {EM_386, "i386"},    {EM_AARCH64, "aarch64"},
-        {EM_ARM, "arm"},       {EM_RISCV, "riscv"}, {EM_MIPS, "mips"},
-        {EM_PPC64, "ppc64"},   {EM_S390, "s390"},   {EM_LOONGARCH, "loongarch"}};
-    const auto known = kNames.find(file_.header().e_machine);
-    std::string name = known == kNames.end() ? fmt::format("machine {}", file_.header().e_machine) : known->second;
-    if (file_.header().e_machine == EM_RISCV) name += file_.header().e_ident[EI_CLASS] == ELFCLASS64 ? "64" : "32";
-    return name;
-  }
-
   std::string kind() const {
     switch (kind_) {
       case Kind::kStatic:
@@ -122,7 +107,7 @@ class Examination {
   Finding hooks() const {
     if (kind_ == Kind::kLibrary)
       return {"hooks", Health::kGood, "a library needs none: they belong into the program", ""};
-    const bool is_linked = defines(symbols_, "leakdir_start") || file_.contains(mark());
+    const bool is_linked = defines(symbols_, "leakdir_start") || file_.has_leakdir();
     return is_static() ? hooks_of_static(is_linked) : hooks_of_dynamic(is_linked);
   }
 

@@ -32,6 +32,7 @@ constexpr Entry kCommands[] = {
     {"watch", "Show the report of a running process live, with what grows", leakdir::tool::make_watch},
     {"check", "Say in one line, and in the exit status, whether there is a leak", leakdir::tool::make_check},
     {"diff", "List what grew between two runs, stack by stack", leakdir::tool::make_diff},
+    {"run", "Run a dynamic program that is not linked with leakdir, then report", leakdir::tool::make_run},
     {"doctor", "Tell before deployment what a program's records will be worth", leakdir::tool::make_doctor},
     {"recover", "Write the record files of a killed process", leakdir::tool::make_recover},
     {"pause", "Stop recording in a running process", leakdir::tool::make_pause},

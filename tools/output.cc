@@ -51,7 +51,10 @@ int open_to_write(const std::string& path) {
 }  // namespace
 
 Output::Output(const std::string& path)
-    : name_(path.empty() ? "standard output" : path), descriptor_(path.empty() ? STDOUT_FILENO : open_to_write(path)) {
+    : name_(path.empty() ? "standard output" : path),
+      descriptor_(path.empty()             ? STDOUT_FILENO
+                  : path == kStandardError ? STDERR_FILENO
+                                           : open_to_write(path)) {
   if (descriptor_ < 0) fail();
 }
 
@@ -124,16 +127,27 @@ void write_whole(const std::string& path, std::string_view bytes, unsigned mode)
 
 void say(std::string_view text) { std::fputs(fmt::format("leakdir: {}\n", printable(text)).c_str(), stderr); }
 
+namespace {
+
+// The descriptor that output goes to; -1: a file.
+int standard_descriptor(const std::string& path) {
+  return path.empty() ? STDOUT_FILENO : path == kStandardError ? STDERR_FILENO : -1;
+}
+
+bool goes_to_terminal(const std::string& path) { return isatty(standard_descriptor(path)) != 0; }
+
+}  // namespace
+
 bool wants_colour(const std::string& when, const std::string& path) {
   if (when != "auto") return when == "always";
   const char* no_color = std::getenv("NO_COLOR");
   const char* terminal = std::getenv("TERM");
-  return path.empty() && isatty(STDOUT_FILENO) && (no_color == nullptr || *no_color == '\0') && terminal != nullptr &&
+  return goes_to_terminal(path) && (no_color == nullptr || *no_color == '\0') && terminal != nullptr &&
          std::strcmp(terminal, "dumb") != 0;
 }
 
 std::size_t columns_for(const std::string& path) {
-  return path.empty() && isatty(STDOUT_FILENO) ? terminal_size(STDOUT_FILENO).columns : 0;
+  return goes_to_terminal(path) ? terminal_size(standard_descriptor(path)).columns : 0;
 }
 
 }  // namespace leakdir::tool

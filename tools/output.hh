@@ -10,6 +10,9 @@
 
 namespace leakdir::tool {
 
+// As a path: the descriptor itself, so that a file behind it is not begun anew.
+inline constexpr char kStandardError[] = "standard error";
+
 class Output {
  public:
   // `path` empty: standard output.

@@ -141,7 +141,7 @@ TEST_F(CommandLine, ProfilesGoToAFileAndNotToATerminal) {
   const Shown shown = run_on_terminal("cd " + directory.path() + " && " + the_tool + " report --format pprof");
   EXPECT_EQ(shown.status, 1);
   EXPECT_EQ(shown.text,
-            "leakdir: a pprof profile is binary and nothing for a terminal: -o FILE says where to write it\r\n");
+            "leakdir: a pprof profile is binary and nothing for a terminal: --output FILE says where to write it\r\n");
 }
 
 TEST_F(CommandLine, ThePageIsMadeOrItIsSaidWhyNot) {

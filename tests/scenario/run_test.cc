@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// leakdir run: a program that was not linked with leakdir runs as it would, and its report follows.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "paths.hh"
+#include "report_json.hh"
+#include "target.hh"
+
+namespace leakdir_test {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+class Run : public testing::Test {
+ protected:
+  Outcome run_it(std::vector<std::string> arguments, const std::map<std::string, std::string>& env = {}) {
+    arguments.insert(arguments.begin(), {kTool, "run"});
+    return run({arguments, scratch_.path(), env, "", 120});
+  }
+  void expect_refused(const std::vector<std::string>& arguments, const std::string& why) {
+    const Outcome outcome = run_it(arguments);
+    EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();
+    EXPECT_EQ(lines_of(outcome.err).size(), 1u) << outcome.err;
+    EXPECT_THAT(outcome.err, AllOf(StartsWith("leakdir: "), HasSubstr(why)));
+    EXPECT_FALSE(exists(scratch_ / "mem"));
+  }
+  std::string copy_of(const std::string& program) {
+    fs::copy_file(program, scratch_ / "copy");
+    return scratch_ / "copy";
+  }
+  const std::string leaks_ = target("leaks", "none");
+  Scratch scratch_;
+};
+
+TEST_F(Run, ReportsWhatTheProgramLeaksAndLeavesItsOutputAlone) {
+  const Outcome outcome = run_it({"--", leaks_, "3"});
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_THAT(outcome.out, Not(HasSubstr("live block")));
+  EXPECT_EQ(expected_by(outcome.out).size(), 3u);
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("leakdir: 3 live blocks, "), HasSubstr("\n3 live blocks, "),
+                                 HasSubstr("leak_sized"), HasSubstr("leaks.c:")));
+  expect_exactly(expected_by(outcome.out), records_in(scratch_ / "mem"));
+}
+
+TEST_F(Run, WritesTheReportToAFileInAnyFormat) {
+  const Outcome outcome = run_it({"--output", "report.json", "--format", "json", leaks_, "3"});
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  const nlohmann::json json = nlohmann::json::parse(read_file(scratch_ / "report.json"));
+  EXPECT_EQ(totals_of(json).blocks, 3u);
+  EXPECT_EQ(json["program"], leaks_);
+}
+
+TEST_F(Run, EndsAsTheProgramDoes) {
+  EXPECT_TRUE(run_it({"sh", "-c", "exit 7"}).exited_with(7));
+  EXPECT_TRUE(run_it({"sh", "-c", "kill -KILL $$"}).exited_with(128 + 9));
+  EXPECT_TRUE(run_it({"--error-exitcode", "9", leaks_, "3"}).exited_with(9));
+  EXPECT_TRUE(run_it({"--error-exitcode", "9", target("clean_c", "none")}).exited_with(0));
+}
+
+TEST_F(Run, HandsOptionsOnAndKeepsWhatIsInTheEnvironment) {
+  const Outcome outcome = run_it({"-o", "dir='b:c':summary=0", "--", "sh", "-c", "env; exit 3"},
+                                 {{"LEAKDIR_OPTIONS", "dir=a:children=0"}, {"LD_PRELOAD", "libm.so.6"}});
+  EXPECT_TRUE(outcome.exited_with(3)) << outcome.describe();
+  EXPECT_THAT(outcome.out, HasSubstr("LD_PRELOAD=libm.so.6\n"));  // children=0 took the library out again
+  EXPECT_THAT(outcome.err, Not(HasSubstr("leakdir: ")));
+  EXPECT_TRUE(exists(scratch_ / "b:c/.ledger"));
+  EXPECT_FALSE(exists(scratch_ / "a"));
+  EXPECT_FALSE(exists(scratch_ / "mem"));
+}
+
+TEST_F(Run, TakesTheDirectoryOfTheConfigFile) {
+  write_file(scratch_ / "leakdir.conf", "dir = other-%e-%p\n");
+  const Outcome outcome = run_it({leaks_, "3"});
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_THAT(outcome.err, HasSubstr("\n3 live blocks, "));
+  EXPECT_FALSE(exists(scratch_ / "mem"));
+}
+
+TEST_F(Run, KeepsProgramsThatWorkElsewhereInOneDirectory) {
+  fs::create_directory(scratch_ / "elsewhere");
+  const Outcome outcome = run_it({"sh", "-c", "cd elsewhere; env >/dev/null; exit 0"});
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_THAT(outcome.err, HasSubstr("other processes have ledgers of their own"));
+  EXPECT_TRUE(names_in(scratch_ / "elsewhere").empty());
+}
+
+TEST_F(Run, ReportsItsOwnProgramWhenAnotherOneHasTheDirectory) {
+  Process first(command_for(scratch_, target("leaks", "pie"), {"", {"5", "60000"}, {}, 90}));
+  while (first.output_so_far().find("leaked") == std::string::npos) usleep(10000);
+  const Outcome outcome = run_it({leaks_, "3"});
+  first.kill(9);
+  first.wait();
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("belongs to the running process"), HasSubstr("\n3 live blocks, ")));
+}
+
+TEST_F(Run, RunsScriptsAndWhatHasTheHooksAlready) {
+  write_file(scratch_ / "script", "#!/bin/sh -e\nexit 6\n");
+  chmod((scratch_ / "script").c_str(), 0755);
+  EXPECT_TRUE(run_it({"./script"}).exited_with(6));
+  for (const char* kind : {"pie", "static"}) {
+    const Outcome linked = run_it({target("leaks", kind), "4"});
+    EXPECT_TRUE(linked.exited_with(0)) << linked.describe();
+    EXPECT_THAT(linked.err, HasSubstr("\n4 live blocks, "));
+  }
+}
+
+TEST_F(Run, SaysThatTheHooksDidNotRun) {
+  const Outcome outcome = run_it({target("own_malloc", "none")});
+  EXPECT_TRUE(outcome.exited_with(3)) << outcome.describe();
+  EXPECT_EQ(outcome.out, "its own\n");
+  EXPECT_THAT(outcome.err, HasSubstr("own_malloc.none: nothing was recorded: the hooks did not run\n"));
+}
+
+TEST_F(Run, RefusesWhatItCannotRun) {
+  expect_refused({"no-such-program"}, "cannot run no-such-program: no such program");
+  expect_refused({"./no/such"}, "cannot run ./no/such: no such program");
+  expect_refused({scratch_.path()}, "it is a directory");
+  write_file(scratch_ / "text", "text\n");
+  expect_refused({"./text"}, "it is not executable");
+  write_file(scratch_ / "script", "#!/no/such/interpreter\n");
+  chmod((scratch_ / "script").c_str(), 0755);
+  expect_refused({"./script"}, "there is no /no/such/interpreter");
+  EXPECT_TRUE(run_it({}).exited_with(2));
+}
+
+TEST_F(Run, RefusesAStaticProgram) {
+  expect_refused({target("behaviour", "none-static")},
+                 "is a static program, which LD_PRELOAD does not reach: link leakdir-static.o into it; leakdir doctor");
+}
+
+TEST_F(Run, RefusesAProgramOfAnotherProcessor) {
+  std::string bytes = read_file(leaks_);
+  bytes[18] = static_cast<char>(183);  // e_machine: aarch64
+  bytes[19] = 0;
+  write_file(scratch_ / "copy", bytes);
+  chmod((scratch_ / "copy").c_str(), 0755);
+  expect_refused({"./copy"}, "copy is for aarch64, and libleakdir.so for ");
+}
+
+TEST_F(Run, RefusesAProgramWithRightsOfItsOwn) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give a file to another user";
+  const std::string copy = copy_of(leaks_);
+  ASSERT_EQ(chown(copy.c_str(), 65534, 65534), 0);
+  ASSERT_EQ(chmod(copy.c_str(), 04755), 0);
+  expect_refused({copy}, "so the loader ignores LD_PRELOAD");
+}
+
+}  // namespace
+}  // namespace leakdir_test

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// leakdir run: a dynamic program that is not linked with leakdir, under libleakdir.so; then the report of what it left.
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <glob.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+
+#include "bytes.hh"
+#include "command.hh"
+#include "error.hh"
+#include "launch.hh"
+#include "load.hh"
+#include "options.hh"
+#include "output.hh"
+#include "print_report.hh"
+#include "trust.hh"
+
+namespace leakdir::tool {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kNoTrust = 3;  // as `check` has it
+constexpr std::size_t kMaxConfig = 1 << 20;
+
+// What is wrong with an option the program's own start says.
+void pass_over(const OptionError&) {}
+
+// The pattern of DIR, absolute: a program that the program starts may have another working directory.
+std::string directory_pattern(const std::string& own_options, const std::string& inherited_options) {
+  Options options;
+  const char* named = std::getenv("LEAKDIR_CONFIG");
+  const std::string config = named != nullptr ? named : "./leakdir.conf";
+  std::error_code error;
+  if (fs::is_regular_file(config, error))
+    parse_option_file(read_text(config, kMaxConfig).c_str(), config.c_str(), options, pass_over);
+  parse_option_list(inherited_options.c_str(), "", options, pass_over);
+  parse_option_list(own_options.c_str(), "", options, pass_over);
+  return fs::absolute(options.dir).lexically_normal().string();
+}
+
+// As a value in LEAKDIR_OPTIONS, where a colon ends it unless it is quoted.
+std::string quoted(const std::string& value) {
+  const char quote = value.find('\'') == std::string::npos ? '\'' : '"';
+  return quote + value + quote;
+}
+
+// For glob(): %p is known, %e may be any program's name (an interpreter's, after exec another's).
+std::string wildcard_of(const std::string& pattern, pid_t pid) {
+  std::string wildcard;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const char c = pattern[i], next = i + 1 < pattern.size() ? pattern[i + 1] : '\0';
+    if (c == '%' && (next == 'p' || next == 'e')) {
+      wildcard += next == 'p' ? std::to_string(pid) : "*";
+      ++i;
+    } else {
+      if (std::string("*?[\\").find(c) != std::string::npos) wildcard += '\\';
+      wildcard += c;
+    }
+  }
+  return wildcard;
+}
+
+std::vector<std::string> matches_of(const std::string& wildcard) {
+  glob_t found{};
+  std::vector<std::string> paths;
+  if (glob(wildcard.c_str(), 0, nullptr, &found) == 0) paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  globfree(&found);
+  return paths;
+}
+
+// Whether that is the ledger of this very process, and not of one that had its number before.
+bool is_of(const Snapshot& snapshot, const Launched& launched) {
+  constexpr std::int64_t kSlackNs = 2'000'000'000;  // a clock that is being set
+  return !snapshot.from_records && snapshot.pid == static_cast<std::uint32_t>(launched.pid) &&
+         snapshot.start_ns >= launched.start_ns - kSlackNs;
+}
+
+// Where the process recorded: DIR, or DIR/<pid>/ when another one had DIR. Nothing: nowhere.
+std::optional<std::string> directory_of(const Launched& launched, const std::string& pattern) {
+  for (const auto& base : matches_of(wildcard_of(pattern, launched.pid))) {
+    for (const auto& directory : {base, base + "/" + std::to_string(launched.pid)}) {
+      try {
+        if (is_of(load(directory), launched)) return directory;
+      } catch (const Error&) {  // there is none
+      }
+    }
+  }
+  return {};
+}
+
+class RunCommand : public Command {
+ public:
+  void describe(CLI::App& app) override {
+    app.positionals_at_end();
+    app.add_option("PROGRAM", command_, "The program and its arguments")->required();
+    app.add_option("-o,--options", options_, "Options of the object, as in LEAKDIR_OPTIONS and over it")
+        ->type_name("KEY=VALUE:...");
+    report_.output = kStandardError;
+    add_report_options(app, report_);
+    app.add_option("--output", report_.output, "Write the report to a file")
+        ->type_name("FILE")
+        ->default_str("standard error");
+    app.footer(
+        "Exit status: the program's, 128 + N when signal N ended it; that of --error-exitcode; 3 nothing was "
+        "recorded,\n"
+        "though the program ended with 0; 1 could not (no such program, a static one); 2 usage.");
+  }
+
+  int run() override {
+    check_report_options(report_);
+    const std::string program = find_program(command_.front());
+    const std::string library = find_library();
+    const bool is_linked = has_hooks_linked(program, library);
+    const char* inherited = std::getenv("LEAKDIR_OPTIONS");
+    const std::string before = inherited == nullptr ? "" : inherited;
+    const std::string pattern = directory_pattern(options_, before);
+    // `dir` last: it holds over the others.
+    const std::string options = fmt::format("{}:{}:dir={}", before, options_, quoted(pattern));
+    const Launched launched = launch(program, command_, is_linked ? "" : library, options);
+
+    const auto directory = directory_of(launched, pattern);
+    if (!directory) return nothing_recorded(launched, "the hooks did not run");
+    const std::string doubt = distrust(load(*directory));
+    if (!doubt.empty()) say(doubt);
+    const int status = print_report(*directory, report_);
+    if (status != 0) return status;
+    return !doubt.empty() && launched.exit_status == 0 ? kNoTrust : launched.exit_status;
+  }
+
+ private:
+  int nothing_recorded(const Launched& launched, const char* why) const {
+    say(fmt::format("{}: nothing was recorded: {}", command_.front(), why));
+    return launched.exit_status == 0 ? kNoTrust : launched.exit_status;
+  }
+
+  std::vector<std::string> command_;
+  std::string options_;
+  ReportOptions report_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_run() { return std::make_unique<RunCommand>(); }
+
+}  // namespace leakdir::tool

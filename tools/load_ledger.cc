@@ -143,6 +143,11 @@ class Loader {
     const auto& header = reader_.header();
     const bool is_exited = header.state == static_cast<std::uint32_t>(ledger::ProcessState::kExited);
     snapshot_.state = is_exited ? State::kExited : is_running ? State::kRunning : State::kKilled;
+    if (snapshot_.state == State::kKilled && !surroundings_.is_of_this_boot(header))
+      snapshot_.notices.push_back(
+          "the machine was started again since, or it was another one: if it lost power, what happened in the last "
+          "half "
+          "minute before may be missing");
     snapshot_.pid = header.pid;
     snapshot_.parent_pid = header.parent_pid;
     snapshot_.program = name_at(header.program);
@@ -333,6 +338,7 @@ Snapshot load_ledger_file(const std::string& path) {
   using namespace std::chrono;
   LedgerSurroundings here;
   here.is_running = [](const ledger::Header& header) { return is_running(header); };
+  here.is_of_this_boot = [](const ledger::Header& header) { return is_of_this_boot(header); };
   here.now_ns = duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count();
   return load_ledger(FileBytes(path, FileBytes::Links::kRefused), path, here);
 }

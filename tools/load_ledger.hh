@@ -18,6 +18,7 @@ namespace leakdir::tool {
 // What the loader asks of the world outside the file.
 struct LedgerSurroundings {
   std::function<bool(const ledger::Header&)> is_running;
+  std::function<bool(const ledger::Header&)> is_of_this_boot = [](const ledger::Header&) { return true; };
   std::int64_t now_ns = 0;
 };
 

@@ -30,8 +30,10 @@ bool is_zero(const std::uint8_t (&bytes)[16]) {
   return std::memcmp(bytes, kZeros, sizeof kZeros) == 0;
 }
 
+}  // namespace
+
 // The id's text form is hexadecimal digits with dashes between them.
-bool is_same_boot(const ledger::Header& header, const std::string& proc) {
+bool is_of_this_boot(const ledger::Header& header, const std::string& proc) {
   if (is_zero(header.boot_id)) return true;
   auto text = read_all(proc + "/sys/kernel/random/boot_id");
   if (!text) return true;
@@ -42,11 +44,9 @@ bool is_same_boot(const ledger::Header& header, const std::string& proc) {
   return digits == wanted;
 }
 
-}  // namespace
-
 bool is_running(const ledger::Header& header, const std::string& proc) {
   if (header.state != static_cast<std::uint32_t>(ledger::ProcessState::kRunning) || header.pid == 0) return false;
-  if (!is_same_boot(header, proc)) return false;
+  if (!is_of_this_boot(header, proc)) return false;
   const std::string directory = fmt::format("{}/{}", proc, header.pid);
   auto stat = read_all(directory + "/stat");
   if (!stat) return false;

@@ -14,4 +14,7 @@ namespace leakdir::tool {
 // `proc` is where the proc file system is mounted.
 bool is_running(const ledger::Header& header, const std::string& proc = "/proc");
 
+// False when the machine was started again since, or when it was another machine. True where that is not known.
+bool is_of_this_boot(const ledger::Header& header, const std::string& proc = "/proc");
+
 }  // namespace leakdir::tool

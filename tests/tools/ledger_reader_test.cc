@@ -86,6 +86,22 @@ TEST(LoadLedger, MarksOfPagesAreNotBlocks) {
   EXPECT_EQ(load_built(ledger).blocks.size(), 1u);
 }
 
+TEST(LoadLedger, SaysThatTheMachineMayHaveLostPower) {
+  LedgerBuilder ledger;
+  LedgerSurroundings later;
+  later.is_running = [](const ledger::Header&) { return false; };
+  later.is_of_this_boot = [](const ledger::Header&) { return false; };
+  const auto notices_of = [&](const LedgerSurroundings& surroundings) {
+    const std::string file = ledger.build();
+    return load_ledger(MemoryBytes(file), "mem/.ledger", surroundings).notices;
+  };
+  EXPECT_TRUE(notices_of(later).empty()) << "it has exited, and its ledger was complete";
+  ledger.header.state = static_cast<std::uint32_t>(ledger::ProcessState::kRunning);
+  EXPECT_EQ(notices_of(later).size(), 1u);
+  later.is_of_this_boot = [](const ledger::Header&) { return true; };
+  EXPECT_TRUE(notices_of(later).empty());
+}
+
 TEST(LoadLedger, StateIsExitedRunningOrKilled) {
   LedgerBuilder ledger = small_ledger();
   EXPECT_EQ(load_built(ledger).state, State::kExited);

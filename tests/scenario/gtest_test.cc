@@ -86,6 +86,16 @@ TEST_F(GoogleTestListener, ForgivesTheFirstRunWhenWarmingUp) {
   EXPECT_THAT(outcome.out, testing::ContainsRegex("\n    addr2line: addr2line -Cfipe .*/static 0x"));
 }
 
+// The same program that was linked without leakdir.
+TEST_F(GoogleTestListener, SeesUnderTheLibrary) {
+  const Outcome outcome = run_tests("none", {"", {}, {{"PATH", "/nonexistent"}, {"LD_PRELOAD", kLibrary}}, 120});
+  EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();
+  EXPECT_THAT(failed(outcome),
+              ElementsAre("Leaky.TwoBlocksOfOneStack", "Leaky.InAThread", "Leaky.InAThreadThatWasThereBefore",
+                          "Leaky.InAPart", "Leaky.OnlyTheFirstTime", "Other.FailsAndIsNotLookedAt"));
+  EXPECT_THAT(outcome.err, Not(HasSubstr("NOT looked at")));
+}
+
 TEST_F(GoogleTestListener, SaysThatNothingIsSeen) {
   const std::vector<std::string> arguments = {"--gtest_filter=Clean.*:Leaky.*"};
   const auto blind = [](const std::string& why) { return "leakdir: " + why + ": tests are NOT looked at for leaks\n"; };

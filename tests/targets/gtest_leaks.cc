@@ -38,7 +38,7 @@ TEST(Clean, StartsThreads) {
   for (std::thread &thread : threads) thread.join();
 }
 TEST(Clean, LetsAThreadFreeLater) {
-  std::thread([block = std::string(2011, 'x')] { usleep(30000); }).detach();
+  std::thread([block = std::string(2011, 'x')] { usleep(5000); }).detach();
 }
 TEST(Clean, NoLeaksInAPart) { EXPECT_NO_LEAKS(free(hidden(malloc(2013)))); }
 

@@ -95,7 +95,7 @@ inline void note_leak(const leakdir_block *block, void *context) {
 /* What is live and was allocated after the mark. Another thread may be about to free some of it. */
 inline Leaks leaks_since(unsigned long mark) {
   const bool is_alone = &__libc_single_threaded != nullptr && __libc_single_threaded != 0;
-  for (int looks = is_alone ? 1 : 50;; --looks) {
+  for (int looks = is_alone ? 1 : 100;; --looks) {
     Leaks leaks;
     leakdir_each_since(mark, note_leak, &leaks);
     if (leaks.empty() || looks == 1) return leaks;

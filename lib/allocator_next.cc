@@ -36,7 +36,7 @@ std::size_t& size_in_area(void* block) { return *reinterpret_cast<std::size_t*>(
 
 void* area_memalign(std::size_t alignment, std::size_t size) {
   if (alignment < kHeader) alignment = kHeader;
-  const std::uintptr_t start = reinterpret_cast<std::uintptr_t>(area);
+  const auto start = reinterpret_cast<std::uintptr_t>(area);
   const std::size_t at = ((start + area_used + kHeader + alignment - 1) & ~(alignment - 1)) - start;
   if (at > kAreaBytes || size > kAreaBytes - at) {
     errno = ENOMEM;

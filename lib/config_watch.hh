@@ -11,7 +11,7 @@ namespace leakdir {
 
 // The file's text, zero-terminated; its length or a negative errno. One that nobody named, and that only lies where the
 // program was started, must be a file of root's or of the program's own user: else -EPERM.
-long read_config(const char* path, bool is_named, char* into, std::size_t count);
+long read_config(const char* file, bool is_named, char* into, std::size_t count);
 
 // Remembers the file's path and what it looks like now. "": none.
 void set_watched_config(const char* path, bool is_named);

@@ -88,7 +88,7 @@ void for_each_name(int folder, Visit visit) {
     if (listing < 0) return;
     for (long got; (got = sys::list(listing, buffer, sizeof buffer)) > 0;) {
       for (long at = 0; at < got;) {
-        const Entry* entry = reinterpret_cast<const Entry*>(buffer + at);
+        const auto* entry = reinterpret_cast<const Entry*>(buffer + at);
         at += entry->bytes;
         if (visit(entry->name)) acted = true;
       }

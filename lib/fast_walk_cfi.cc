@@ -229,9 +229,7 @@ bool read_cie(const std::uint8_t* entry, Cie* cie) {
 class Machine {
  public:
   Machine(const Cie& cie, const CfiColumns& columns, std::uintptr_t location, std::uintptr_t target)
-      : cie_(cie), columns_(columns), location_(location), target_(target) {
-    row_ = CfiRow{};
-  }
+      : cie_(cie), columns_(columns), location_(location), target_(target) {}
 
   // False where something is met that it does not follow.
   bool run(Cursor c) {
@@ -345,7 +343,7 @@ class Machine {
   }
 
   // Reads an expression whole; true when it is "frame pointer + offset", followed by a load if `load_follows`.
-  bool read_frame_pointer_expression(Cursor* c, bool load_follows, std::int64_t* offset) {
+  bool read_frame_pointer_expression(Cursor* c, bool load_follows, std::int64_t* offset) const {
     const std::uint64_t size = c->uleb();
     Cursor e{c->at, c->at};
     if (!c->skip(size)) return false;
@@ -381,7 +379,7 @@ class Machine {
   std::uintptr_t location_;
   std::uintptr_t target_;
   unsigned depth_ = 0;
-  CfiRow row_;
+  CfiRow row_ = {};
   CfiRow remembered_[kMaxDepth];
 };
 

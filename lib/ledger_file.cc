@@ -206,7 +206,7 @@ int LedgerFile::map_extent(Array& array, Kind kind, std::uint64_t bytes) {
           nullptr) {
     return -ENOMEM;
   }
-  const std::uint32_t count = static_cast<std::uint32_t>(bytes / record);
+  const auto count = static_cast<std::uint32_t>(bytes / record);
   const std::uint64_t offset = file_error == 0 ? header_->file_bytes : ledger::kInMemory;
   directory()[extents] = {offset, static_cast<std::uint32_t>(kind), first, count, 0};
   if (file_error == 0) header_->file_bytes = offset + bytes;

@@ -82,7 +82,7 @@ class LedgerFile {
   bool reserve();
   bool grow(ledger::Kind kind, std::uint32_t until);
   void trim_tail(int file, ledger::Extent& extent);
-  void trim_pages(int file, const ledger::Extent& extent, bool (*page_is_empty)(std::uint32_t page));
+  static void trim_pages(int file, const ledger::Extent& extent, bool (*page_is_empty)(std::uint32_t page));
   int map_extent(Array& array, ledger::Kind kind, std::uint64_t bytes);
   int map_from_file(char* at, std::uint64_t bytes);
   bool bring_home(int file, ledger::Extent& extent);

@@ -184,7 +184,7 @@ bool is_only_thread() {
 
 void flush_stdio() {
   if (fflush != nullptr) {
-    ::fflush(nullptr);
+    static_cast<void>(::fflush(nullptr));
   } else if (_IO_cleanup != nullptr) {
     ::_IO_cleanup();
   }

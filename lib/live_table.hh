@@ -49,20 +49,20 @@ AddedBlock add_live_block(const NewBlock& block, ThreadScratch* scratch);
 // the caller's to remove, and nobody else's.
 TakenBlock take_live_block(std::uint64_t address);
 void put_back_live_block(const TakenBlock& block);
-void reuse_block(std::uint32_t index, ThreadScratch* scratch);
+void reuse_block(std::uint32_t number, ThreadScratch* scratch);
 
 // The same for AddedBlock::replaced: it was freed in a way that passed by the hooks.
-TakenBlock take_replaced_block(std::uint32_t index);
+TakenBlock take_replaced_block(std::uint32_t number);
 
 // Freed records that wait for something, in a chain: the link takes the place of the time.
-void chain_record(std::uint32_t index, std::uint32_t next);
-std::uint32_t next_record(std::uint32_t index);
+void chain_record(std::uint32_t record, std::uint32_t next);
+std::uint32_t next_record(std::uint32_t record);
 
 // For the writer, which sets kFlagFiled of blocks that other threads free meanwhile. After it has set flags it calls
 // order_all_hooks() (a system call): of each of these blocks that is live after that, free finds the flag. Of each that
 // is freed, who gets true from take_filed_flag() has its file to remove.
 void order_all_hooks();
-bool take_filed_flag(std::uint32_t index);
+bool take_filed_flag(std::uint32_t number);
 
 // In a hook, between a store that the helper thread looks for and a load of what that stores before it looks; the
 // helper's side is order_all_hooks().
@@ -75,7 +75,7 @@ void forget_inherited_block(std::uint64_t address);
 std::uint32_t find_live_block(std::uint64_t address);
 
 // Sets flags of a live block, unless it was freed meanwhile. Returns whether it is still live.
-bool set_block_flags(std::uint32_t index, std::uint64_t word0_seen, unsigned set, unsigned clear);
+bool set_block_flags(std::uint32_t number, std::uint64_t word0_seen, unsigned set, unsigned clear);
 
 // The live block that `address` lies inside (not at its start), by a walk over all records: for bad frees.
 std::uint32_t find_block_around(std::uint64_t address);

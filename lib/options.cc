@@ -40,7 +40,7 @@ bool set_number(Piece value, std::uint64_t lowest, std::uint64_t highest, Number
   for (std::size_t i = 0; i < value.bytes; ++i) {
     const char c = value.at[i];
     if (c < '0' || c > '9') return false;
-    const unsigned digit = static_cast<unsigned>(c - '0');
+    const auto digit = static_cast<unsigned>(c - '0');
     if (number > (UINT64_MAX - digit) / 10) return false;
     number = number * 10 + digit;
   }

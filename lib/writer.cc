@@ -291,10 +291,10 @@ TakenBlock block_is_set_aside(TakenBlock block) {
   return block;
 }
 
-bool look(int descriptor, std::uint64_t min_age_ns, bool everything) {
+bool look(int folder_descriptor, std::uint64_t min_age_ns, bool everything) {
   const TryLock lock(process->pass_lock, everything ? kLookTries : 1);
   if (!lock.taken() || look_text == nullptr) return true;
-  const RecordFolder folder = {descriptor};
+  const RecordFolder folder = {folder_descriptor};
   use_parked_blocks_again();
   remove_files_of_gone_blocks(folder);
   bool later = false;

@@ -37,9 +37,10 @@ TakenBlock block_is_set_aside(TakenBlock block);
 // not to be reached; then nothing was done.
 bool write_all_records();
 
-// One look: files for what is older than `min_age_ns`, no files for what is gone. `folder` as for create_record.
-// Returns whether something is left that will be due later. Only one look at a time: true if there is one already.
-bool look(int folder, std::uint64_t min_age_ns, bool everything);
+// One look: files for what is older than `min_age_ns`, no files for what is gone. `folder_descriptor` as for
+// create_record. Returns whether something is left that will be due later. Only one look at a time: true if there is
+// one already.
+bool look(int folder_descriptor, std::uint64_t min_age_ns, bool everything);
 
 // The look that is under way ends soon, and so do all to come but those at everything: the end of the program waits.
 void cut_look_short();

@@ -42,7 +42,7 @@ std::string Debuginfod::fetch(const std::string& build_id) {
       client_, reinterpret_cast<const unsigned char*>(build_id.data()), static_cast<int>(build_id.size()), &path);
   if (file < 0) return {};
   close(file);
-  std::string fetched = path;
+  std::string fetched = path == nullptr ? "" : path;
   std::free(path);
   return fetched;
 }

@@ -11,6 +11,8 @@ packages=(
   libcli11-dev libfmt-dev nlohmann-json3-dev libprotozero-dev zlib1g-dev
   # to test: GoogleTest, every compiler and linker of the matrix, an oracle
   libgtest-dev libgmock-dev clang libclang-rt-14-dev llvm-14-linker-tools lld mold valgrind libc6-dbg libdebuginfod1 musl-tools
+  # analyse without running
+  clang-tidy cppcheck
   # real programs are linked with these
   libsqlite3-dev liblua5.4-dev libexpat1-dev libjansson-dev libxml2-dev libicu-dev liblzma-dev
   # the library is tried upon these

@@ -305,6 +305,28 @@ TEST_F(TraceAloneProgram, HasTheOptionsOfTheObject) {
   EXPECT_THAT(alone, HasSubstr("\"report: say it and go on; abort: say it and stop\""));
 }
 
+// What is libc's own allocation elsewhere.
+TEST_F(TraceAloneProgram, RecordsTextThatIsPrintedAndRead) {
+  write_file(scratch_ / "lines", "short\n" + std::string(300, 'x') + "\nend:last");
+  const Outcome outcome = build_and_run(
+      "#include <stdarg.h>\n#include <string.h>\n"
+      "static char *print(const char *format, ...) { char *text = NULL; va_list list; va_start(list, format);\n"
+      "  if (vasprintf(&text, format, list) != 6) abort();\n  va_end(list); return text; }\n"
+      "void *volatile kept[3];\n"
+      "int main(void) { char *text = NULL, *line = NULL; size_t room = 0; FILE *file = fopen(\"lines\", \"r\");\n"
+      "  if (asprintf(&text, \"%s-%d\", \"number\", 12345) != 12 || strcmp(text, \"number-12345\") != 0) return 1;\n"
+      "  kept[0] = text; kept[1] = print(\"%d\", 654321);\n"
+      "  if (getline(&line, &room, file) != 6 || strcmp(line, \"short\\n\") != 0 || room != 120) return 2;\n"
+      "  if (getline(&line, &room, file) != 301 || strlen(line) != 301 || room != 480) return 3;\n"
+      "  if (getdelim(&line, &room, ':', file) != 4 || strcmp(line, \"end:\") != 0) return 4;\n"
+      "  if (getline(&line, &room, file) != 4 || strcmp(line, \"last\") != 0) return 5;\n"
+      "  if (getline(&line, &room, file) != -1) return 6;\n"
+      "  kept[2] = line; text = NULL; if (asprintf(&text, \"gone\") != 4) return 7; free(text); fclose(file); return "
+      "0; }\n");
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_THAT(sizes_of(records_in(scratch_ / "mem")), ElementsAre(7, 13, 480));
+}
+
 TEST_F(TraceAloneProgram, RecordsAForkedChildApart) {
   const Outcome outcome = build_and_run(
       "#include <sys/wait.h>\n#include <unistd.h>\n"

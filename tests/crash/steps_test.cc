@@ -221,7 +221,7 @@ const Way kWays[] = {{"static", "exit", "1", "100", true},    {"pie", "exit", "1
                      {"static", "exit", "2", "300", false},   {"pie", "exit", "4", "100", false},
                      {"static", "behind", "3", "100", false}, {"pie", "sync", "3", "60", false}};
 #else
-const Way kWays[] = {{"static", "exit", "1", "25", false}, {"pie", "exit", "3", "8", false}};
+const Way kWays[] = {{"static", "exit", "1", "25", false}, {"pie", "exit", "3", "5", false}};
 #endif
 
 INSTANTIATE_TEST_SUITE_P(Of, EachInstruction, testing::ValuesIn(kWays), [](const testing::TestParamInfo<Way>& info) {

@@ -10,7 +10,7 @@ packages=(
   gcc g++ libc6-dev binutils meson ninja-build pkg-config python3 ca-certificates libboost-stacktrace-dev libdw-dev libelf-dev
   libcli11-dev libfmt-dev nlohmann-json3-dev libprotozero-dev zlib1g-dev
   # to test: GoogleTest, every compiler and linker of the matrix, an oracle
-  libgtest-dev libgmock-dev clang libclang-rt-14-dev llvm-14-linker-tools lld mold valgrind libc6-dbg libdebuginfod1 musl-tools
+  libgtest-dev libgmock-dev clang libclang-rt-14-dev llvm-14-linker-tools lld mold valgrind libc6-dbg libdebuginfod1 strace musl-tools
   # analyse without running
   clang-tidy cppcheck
   # real programs are linked with these

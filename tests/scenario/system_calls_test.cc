@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// lib/README.md says which system calls leakdir makes, for whoever writes a filter: strace is asked whether there are
+// others.
+
+#include <gtest/gtest.h>
+
+#include <regex>
+#include <set>
+
+#include "paths.hh"
+#include "target.hh"
+
+namespace leakdir_test {
+namespace {
+
+using Names = std::set<std::string>;
+
+Names in_section() {
+  const std::string text = read_file(std::string(kSourceRoot) + "/lib/README.md");
+  const std::size_t start = text.find("## What it asks of the system");
+  const std::string section = text.substr(start, text.find("\n## ", start + 1) - start);
+  Names names;
+  const std::regex quoted("`([^`]*)`"), word("[a-z_0-9]+");
+  for (std::sregex_iterator i(section.begin(), section.end(), quoted), end; i != end; ++i) {
+    const std::string words = (*i)[1];
+    for (std::sregex_iterator j(words.begin(), words.end(), word); j != end; ++j) names.insert((*j)[0]);
+  }
+  return names;
+}
+
+class SystemCalls : public testing::TestWithParam<std::string> {
+ protected:
+  // Empty where nobody may look on.
+  Names of(const std::string& program, const std::string& options, const std::vector<std::string>& arguments) const {
+    Command command = command_for(scratch_, program, {options, arguments, {}, 60});
+    command.argv.insert(command.argv.begin(), {"strace", "-f", "-q", "-o", scratch_ / "calls"});
+    const Outcome outcome = run(command);
+    Names names;
+    if (!exists(scratch_ / "calls")) return names;
+    const std::regex line("\\d+ +(?:<\\.\\.\\. )?([a-z_0-9]+)[( ].*");
+    for (const std::string& text : lines_of(read_file(scratch_ / "calls"))) {
+      std::smatch match;
+      if (std::regex_match(text, match, line)) names.insert(match[1]);
+    }
+    return names;
+  }
+  Scratch scratch_;
+};
+
+TEST_P(SystemCalls, AreThoseOfTheReadme) {
+  const std::string kind = GetParam();
+  const Names without = of(target("leaks", "none"), "", {"20", "0"});
+  if (without.count("write") == 0) GTEST_SKIP() << "strace may not look on here";
+  Names told = in_section();
+  // What the program does by itself, and libc for it.
+  told.insert(without.begin(), without.end());
+  told.insert({"clock_nanosleep", "exit_group", "exit", "readlink", "set_robust_list", "wait4", "fork", "vfork", "mremap"});
+  const std::vector<std::pair<std::string, std::vector<std::string>>> doings = {
+      {"leaks", {"300", "250"}}, {"bad_free", {"double"}}, {"deep", {}}, {"moves_a_block", {}}};
+  for (const auto& [name, arguments] : doings) {
+    for (const char* options : {"write=behind", "write=sync", "write=exit", "recording=0", "unwind=boost"}) {
+      const Names made = of(target(name, kind), options, arguments);
+      EXPECT_GT(made.size(), 10u) << name;
+      for (const std::string& call : made) EXPECT_EQ(told.count(call), 1u) << call << " by " << name << " " << options;
+    }
+  }
+}
+
+TEST_P(SystemCalls, AreFewWhenItIsDisabled) {
+  const Names made = of(target("leaks", GetParam()), "enabled=0", {"20", "0"});
+  if (made.empty()) GTEST_SKIP() << "strace may not look on here";
+  for (const char* call : {"clone", "mkdirat", "futex", "flock", "fallocate", "membarrier", "madvise", "unlinkat"})
+    EXPECT_EQ(made.count(call), 0u) << call;
+}
+
+INSTANTIATE_TEST_SUITE_P(Linked, SystemCalls, testing::Values("static", "pie"));
+
+}  // namespace
+}  // namespace leakdir_test

@@ -230,12 +230,13 @@ constexpr std::uint32_t block_stack(std::uint64_t word2, std::uint64_t word3) {
 struct Node {
   std::uint64_t pc_module;  // return address (48) | index of the module it lies in, 0: none (16)
   std::uint32_t parent;
-  std::uint32_t line;  // of a place node; of a frame: kNodeLibc, kNodeNew
+  std::uint32_t line;  // of a place node; of a frame: kNodeLibc, kNodeNew, kNodeLoader
 };
 static_assert(sizeof(Node) == 16);
 inline constexpr unsigned kPlaceModule = 0xffff;
-inline constexpr std::uint32_t kNodeNew = 2;   // the frame of operator new: never the innermost of a block's stack
-inline constexpr std::uint32_t kNodeLibc = 1;  // what is allocated in this frame is libc's own, as far as can be told
+inline constexpr std::uint32_t kNodeNew = 2;     // the frame of operator new: never the innermost of a block's stack
+inline constexpr std::uint32_t kNodeLoader = 4;  // the frame lies in the dynamic loader
+inline constexpr std::uint32_t kNodeLibc = 1;    // what is allocated in this frame is libc's own, as far as can be told
 
 // ---- Threads, modules, bad frees ----------------------------------------------------------------------------------
 
@@ -253,7 +254,7 @@ static_assert(sizeof(Thread) == 64);
 struct Module {
   std::uint64_t start, end;       // the addresses it occupies: start <= pc < end
   std::uint64_t bias;             // load address - link-time address
-  std::uint64_t unload_sequence;  // the sequence number by which it was found unloaded; 0: still there
+  std::uint64_t unload_sequence;  // the sequence number by which it was found unloaded; 0: still there, or again
   std::uint32_t path;             // into kText
   std::uint32_t build_id_bytes;
   std::uint8_t build_id[40];

@@ -4,6 +4,7 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <link.h>
+#include <sys/auxv.h>
 
 #include "base.hh"
 #include "functions.hh"
@@ -63,34 +64,70 @@ void read_build_id(const dl_phdr_info& info, const ElfW(Phdr) & header, ledger::
   }
 }
 
+bool is_equal(const char* a, const char* b) {
+  while (*a != '\0' && *a == *b) ++a, ++b;
+  return *a == *b;
+}
+
+// Libraries come and go: a path is kept once.
+std::uint32_t keep_path(const char* path) {
+  for (std::uint32_t i = modules_used() - 1; i > 0; --i) {
+    const std::uint32_t known = ledger_file.module(i)->path;
+    if (known != 0 && is_equal(ledger_file.text(known), path)) return known;
+  }
+  return ledger_file.add_text(path);
+}
+
 std::uint32_t module_path(const dl_phdr_info& info, bool is_program) {
   if (is_program) return ledger_file.header()->program;
   const char* name = info.dlpi_name;
   if (name == nullptr || name[0] == '\0') return 0;
-  if (name[0] == '/') return ledger_file.add_text(name);
+  if (name[0] == '/') return keep_path(name);
   bool has_slash = false;
   for (const char* c = name; *c != '\0'; ++c) has_slash = has_slash || *c == '/';
   if (!has_slash) {  // the vDSO: a name and no file
     char bracketed[64];
-    return ledger_file.add_text(Text(bracketed, sizeof bracketed).put('[').put(name).put(']').c_str());
+    return keep_path(Text(bracketed, sizeof bracketed).put('[').put(name).put(']').c_str());
   }
   char path[kPathBytes];
-  return ledger_file.add_text(sys::make_absolute(name, path, sizeof path) == 0 ? path : name);
+  return keep_path(sys::make_absolute(name, path, sizeof path) == 0 ? path : name);
+}
+
+bool is_same_file(const ledger::Module& a, const ledger::Module& b) {
+  bool same = a.path == b.path && a.build_id_bytes == b.build_id_bytes && a.build_id_bytes != 0;
+  for (std::uint32_t i = 0; same && i < a.build_id_bytes; ++i) same = a.build_id[i] == b.build_id[i];
+  return same;
+}
+
+// A library that was unloaded and is back in its place: all that was known of it is true again.
+std::uint32_t find_again(const ledger::Module& seen) {
+  for (std::uint32_t i = 1; i < modules_used(); ++i) {
+    ledger::Module& module = *ledger_file.module(i);
+    if (module.unload_sequence == 0 || module.start != seen.start || module.end != seen.end ||
+        module.bias != seen.bias || !is_same_file(module, seen)) {
+      continue;
+    }
+    module.unload_sequence = 0;
+    return i;
+  }
+  return 0;
 }
 
 void add_module(const dl_phdr_info& info, std::uintptr_t start, std::uintptr_t end, Refresh& refresh) {
-  const std::uint32_t index = ledger_file.take(ledger::Kind::kModules, 1);
-  if (index == 0) return;
-  ledger::Module& module = *ledger_file.module(index);
-  module.start = start;
-  module.end = end;
-  module.bias = info.dlpi_addr;
+  ledger::Module seen = {};
+  seen.start = start;
+  seen.end = end;
+  seen.bias = info.dlpi_addr;
   for (unsigned i = 0; i < info.dlpi_phnum; ++i) {
-    if (info.dlpi_phdr[i].p_type == PT_NOTE && module.build_id_bytes == 0) {
-      read_build_id(info, info.dlpi_phdr[i], module);
-    }
+    if (info.dlpi_phdr[i].p_type == PT_NOTE && seen.build_id_bytes == 0) read_build_id(info, info.dlpi_phdr[i], seen);
   }
-  module.path = module_path(info, refresh.is_program);
+  seen.path = module_path(info, refresh.is_program);
+  std::uint32_t index = find_again(seen);
+  if (index == 0) {
+    index = ledger_file.take(ledger::Kind::kModules, 1);
+    if (index == 0) return;
+    *ledger_file.module(index) = seen;
+  }
   learn_functions(info);
   mark(refresh, index);
   if (refresh.is_program) {
@@ -150,6 +187,18 @@ std::uint32_t known_module_of(std::uintptr_t address) {
   return 0;
 }
 
+bool some_are_unloaded = false;
+
+LEAKDIR_SLOW bool is_unloaded_slow(std::uint32_t module) {
+  return module != 0 && __atomic_load_n(&ledger_file.module(module)->unload_sequence, __ATOMIC_RELAXED) != 0;
+}
+
+bool is_of_loader(std::uint32_t module) {
+  static std::uintptr_t loader = 0;
+  if (loader == 0) loader = ::getauxval(AT_BASE);
+  return module != 0 && loader != 0 && ledger_file.module(module)->bias == loader;
+}
+
 bool modules_were_unloaded(const ReentryGuard&) {
   LoaderCounts counts = seen_counts;
   dl_iterate_phdr(see_counts, &counts);
@@ -167,6 +216,7 @@ bool refresh_modules(const ReentryGuard&) {
     ledger::Module& module = *ledger_file.module(i);
     if (module.unload_sequence != 0 || is_marked(refresh, i)) continue;
     module.unload_sequence = ledger_file.header()->sequence + 1;
+    some_are_unloaded = true;
     gone = true;
   }
   return gone;

@@ -26,6 +26,14 @@ bool refresh_modules(const ReentryGuard&);
 // True when the loader unloaded something since the last refresh.
 bool modules_were_unloaded(const ReentryGuard&);
 
+// Of an index: what was known of its addresses is not true any more; it is the dynamic loader itself.
+LEAKDIR_OURS extern bool some_are_unloaded;
+bool is_unloaded_slow(std::uint32_t module);
+inline bool is_unloaded(std::uint32_t module) {
+  return LEAKDIR_UNLIKELY(some_are_unloaded) && is_unloaded_slow(module);
+}
+bool is_of_loader(std::uint32_t module);
+
 // The executable itself: index of its module, and whether its unwind tables are found through its program headers
 // (false: a plain -static program, see functions.hh).
 std::uint32_t program_module();

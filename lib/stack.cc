@@ -166,8 +166,13 @@ inline std::uint32_t node_of(ThreadScratch& scratch, const Walk& walk, unsigned 
   return node;
 }
 
+LEAKDIR_SLOW unsigned unusual_flags(std::uint32_t line, const ReentryGuard& guard) {
+  if ((line & ledger::kNodeLoader) != 0) stacks_are_outdated(guard);
+  return (line & ledger::kNodeLibc) != 0 ? ledger::kFlagLibc : 0;
+}
+
 // What is known of a whole stack from its innermost frame.
-Captured captured(std::uint32_t node, Call call, bool is_cut) {
+Captured captured(std::uint32_t node, Call call, bool is_cut, const ReentryGuard& guard) {
   unsigned flags = is_cut ? ledger::kFlagTruncated : 0;
   if (LEAKDIR_LIKELY(node != 0)) {
     std::uint32_t line = ledger_file.node(node)->line;
@@ -177,7 +182,7 @@ Captured captured(std::uint32_t node, Call call, bool is_cut) {
       node = ledger_file.node(node)->parent;
       line = ledger_file.node(node)->line;
     }
-    if (LEAKDIR_UNLIKELY((line & ledger::kNodeLibc) != 0)) flags |= ledger::kFlagLibc;
+    if (LEAKDIR_UNLIKELY((line & (ledger::kNodeLibc | ledger::kNodeLoader)) != 0)) flags |= unusual_flags(line, guard);
   }
   return {node, call, flags};
 }
@@ -202,13 +207,13 @@ Captured capture_stack(ThreadState& thread, Caller caller, Call call, const Reen
   unsigned depth = frames_kept;
   if (LEAKDIR_UNLIKELY(unwind_way == Unwind::kCaller)) {
     if (function_kind(caller.pc, guard) != FunctionKind::kNew) {
-      return captured(stack_node(0, caller.pc, guard), call, false);
+      return captured(stack_node(0, caller.pc, guard), call, false, guard);
     }
     depth = 1;
   }
   Walk stack;
   walk_stack(stack, *thread.scratch, caller, depth);
-  if (LEAKDIR_UNLIKELY(stack.count == 0)) return captured(stack_node(0, caller.pc, guard), call, false);
+  if (LEAKDIR_UNLIKELY(stack.count == 0)) return captured(stack_node(0, caller.pc, guard), call, false, guard);
   // Most stacks are kept whole. Else `depth` counts from the caller of operator new on.
   unsigned first = 0, last = stack.count;
   if (LEAKDIR_UNLIKELY(stack.count > depth)) {
@@ -217,7 +222,7 @@ Captured capture_stack(ThreadState& thread, Caller caller, Call call, const Reen
     if (stack.count - first > depth) last = first + depth;
   }
   const bool is_cut = (last != stack.count || stack.is_truncated) && unwind_way != Unwind::kCaller;
-  return captured(node_of(*thread.scratch, stack, first, last, guard), call, is_cut);
+  return captured(node_of(*thread.scratch, stack, first, last, guard), call, is_cut, guard);
 }
 
 void prime_unwinder(const ReentryGuard& guard) {

@@ -12,20 +12,19 @@ namespace {
 
 // A slot: upper half of the hash << 32 | node.
 ProbeTable<2048, 2, 10> nodes;
-std::atomic<std::uint64_t> salt{0};
 std::atomic<std::uint32_t> epoch{1};
 
 std::uint64_t hash_of(std::uint32_t parent, std::uint64_t pc) {
-  return mix(pc ^ (std::uint64_t{parent} << 40) ^ (std::uint64_t{parent} * 0x9e3779b1) ^
-             salt.load(std::memory_order_relaxed));
+  return mix(pc ^ (std::uint64_t{parent} << 40) ^ (std::uint64_t{parent} * 0x9e3779b1));
 }
 
-std::uint32_t find(std::uint64_t hash, std::uint32_t parent, std::uint64_t pc) {
+[[gnu::always_inline]] inline std::uint32_t find(std::uint64_t hash, std::uint32_t parent, std::uint64_t pc) {
   std::uint32_t node = 0;
   nodes.find(hash, [&](std::uint64_t word) {
     if (word >> 32 != hash >> 32) return false;
     const ledger::Node& candidate = *ledger_file.node(static_cast<std::uint32_t>(word));
     if (candidate.parent != parent || ledger::low48(candidate.pc_module) != pc) return false;
+    if (is_unloaded(ledger::high16(candidate.pc_module))) return false;
     node = static_cast<std::uint32_t>(word);
     return true;
   });
@@ -65,21 +64,28 @@ std::uint32_t text_of_file(const char* file) {
 
 LEAKDIR_SLOW std::uint32_t add_frame(std::uint64_t hash, std::uint32_t parent, std::uintptr_t pc,
                                      const ReentryGuard& guard) {
-  if (modules_were_unloaded(guard) && refresh_modules(guard)) {
-    forget_stacks();
-    forget_function_kinds();
-    fast_walk_forget(0, UINTPTR_MAX);
-    return stack_node(parent, pc, guard);
-  }
+  if (stacks_are_outdated(guard)) return stack_node(parent, pc, guard);
+  const std::uint32_t module = module_of(pc, guard);
+  const std::uint32_t known = find(hash, parent, pc & ledger::kMask48);  // of a module that is back
+  if (known != 0) return known;
   std::uint32_t line = 0;
   if (parent != 0) line = ledger_file.node(parent)->line & ledger::kNodeLibc;
   const FunctionKind kind = function_kind(pc, guard);
   if (kind == FunctionKind::kLibcKeeper) line = ledger::kNodeLibc;
   if (kind == FunctionKind::kNew) line |= ledger::kNodeNew;
-  return add(hash, {ledger::block_word(pc, module_of(pc, guard)), parent, line});
+  if (is_of_loader(module)) line |= ledger::kNodeLoader;
+  return add(hash, {ledger::block_word(pc, module), parent, line});
 }
 
 }  // namespace
+
+LEAKDIR_SLOW bool stacks_are_outdated(const ReentryGuard& guard) {
+  if (!modules_were_unloaded(guard) || !refresh_modules(guard)) return false;
+  epoch.fetch_add(1, std::memory_order_release);
+  forget_function_kinds();
+  fast_walk_forget(0, UINTPTR_MAX);
+  return true;
+}
 
 std::uint32_t stack_node(std::uint32_t parent, std::uintptr_t return_address, const ReentryGuard& guard) {
   const std::uint64_t pc = return_address & ledger::kMask48;
@@ -110,11 +116,6 @@ LEAKDIR_SLOW std::uint32_t place_node(std::uint32_t parent, const char* file, st
     return true;
   });
   return node != 0 ? node : add(hash, place);
-}
-
-void forget_stacks() {
-  salt.fetch_add(0x9e3779b97f4a7c15, std::memory_order_relaxed);
-  epoch.fetch_add(1, std::memory_order_release);
 }
 
 std::uint32_t stack_epoch() { return epoch.load(std::memory_order_acquire); }

@@ -22,10 +22,11 @@ std::uint32_t bare_stack_node(std::uint32_t parent, std::uintptr_t return_addres
 // The node of a place in the source, from the macro hook; `parent` is the innermost frame (ledger::kPlaceModule).
 std::uint32_t place_node(std::uint32_t parent, const char* file, std::uint32_t line);
 
-// What is known of addresses is not true any more (a module was unloaded): equal addresses get new nodes from now on.
-void forget_stacks();
+// Looks whether a module was unloaded, and if so forgets what was known of addresses. To be asked when the loader
+// allocates: it is about to load something, perhaps in the same place.
+bool stacks_are_outdated(const ReentryGuard&);
 
-// Changes with forget_stacks(): nodes that were kept from before are not to be used.
+// Changes with that: nodes that were kept from before are not to be used.
 std::uint32_t stack_epoch();
 
 }  // namespace leakdir

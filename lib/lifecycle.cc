@@ -167,7 +167,8 @@ void configure_all() {
 unsigned thread_count() {
   sys::FileStatus status;
   if (sys::stat_at(AT_FDCWD, "/proc/self/task", &status, 0) != 0) return 2;  // not known: be careful
-  return static_cast<unsigned>(status.links) - 2;
+  const unsigned threads = static_cast<unsigned>(status.links) - 2;
+  return threads == 2 && first_thread_has_ended() ? 1 : threads;  // main left by pthread_exit, and is still counted
 }
 
 // A thread that was joined is counted until the kernel has quite done with it: a moment's patience.

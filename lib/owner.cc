@@ -11,9 +11,13 @@ namespace leakdir {
 namespace {
 
 struct ProcessStat {
-  char state;
+  char state;  // of the first thread, which may end before the process does
   std::uint64_t parent;
+  std::uint64_t threads;
   std::uint64_t start_time;
+
+  bool first_thread_has_ended() const { return state == 'Z' || state == 'X'; }
+  bool has_ended() const { return first_thread_has_ended() && threads <= 1; }
 };
 
 std::uint64_t number_at(const char* at) {
@@ -41,6 +45,7 @@ bool read_process_stat(std::uint32_t pid, ProcessStat* into) {
     if (*at == '\0') return false;
     ++at;
     if (field == 3) into->parent = number_at(at);
+    if (field == 19) into->threads = number_at(at);
   }
   into->start_time = number_at(at);
   return true;
@@ -86,7 +91,12 @@ bool owner_is_alive(const ledger::Header& header) {
   if (sys::signal_process(static_cast<int>(header.pid), 0) == -ESRCH) return false;
   ProcessStat stat = {};
   if (!read_process_stat(header.pid, &stat)) return true;  // no /proc: the pid is all there is
-  return stat.state != 'Z' && stat.state != 'X' && stat.start_time == header.start_time;
+  return !stat.has_ended() && stat.start_time == header.start_time;
+}
+
+bool first_thread_has_ended() {
+  ProcessStat stat = {};
+  return read_process_stat(static_cast<std::uint32_t>(sys::pid()), &stat) && stat.first_thread_has_ended();
 }
 
 bool is_ancestor(int pid) {

@@ -16,6 +16,9 @@ void set_owner(ledger::Header& header);
 // or that has replaced itself by exec.
 bool owner_is_alive(const ledger::Header& header);
 
+// Whether the first thread of this process left by pthread_exit: the kernel counts it until the last one ends.
+bool first_thread_has_ended();
+
 // Whether the process `pid` started this one, itself or by way of others.
 bool is_ancestor(int pid);
 

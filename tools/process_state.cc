@@ -56,10 +56,11 @@ bool is_running(const ledger::Header& header, const std::string& proc) {
   std::istringstream fields(stat->substr(name_end + 1));
   std::string state, field;
   fields >> state;
-  if (state == "Z" || state == "X") return false;  // dead, and not yet waited for
-  std::uint64_t start_time = 0;
-  for (int number = 4; number < 22; ++number) fields >> field;
-  if (!(fields >> start_time)) return false;
+  std::uint64_t threads = 0, start_time = 0;
+  for (int number = 4; number < 20; ++number) fields >> field;
+  if (!(fields >> threads >> field >> start_time)) return false;
+  // Dead, and not yet waited for. The state is that of the first thread, which may end before the others.
+  if ((state == "Z" || state == "X") && threads <= 1) return false;
   if (header.start_time != 0 && start_time != header.start_time) return false;
   // After an exec the pid and its start time are the same, but the ledger is not mapped any more. Where we may not look
   // into the process, it gets the benefit of the doubt.

@@ -23,9 +23,9 @@ class ProcessState : public testing::Test {
                "7f00-7f01 rw-s 00000000 08:01 13 /home/you/mem/.ledger\n");
   }
 
-  void write_stat(const std::string& name, const std::string& state, unsigned start_time) {
+  void write_stat(const std::string& name, const std::string& state, unsigned start_time, unsigned threads = 1) {
     std::string text = "4711 (" + name + ") " + state;
-    for (int field = 4; field < 22; ++field) text += " " + std::to_string(field);
+    for (unsigned field = 4; field < 22; ++field) text += " " + std::to_string(field == 20 ? threads : field);
     proc.write("4711/stat", text + " " + std::to_string(start_time) + " 999 888\n");
   }
 
@@ -55,6 +55,13 @@ TEST_F(ProcessState, AnotherProcessWithTheSamePidIsNot) {
 TEST_F(ProcessState, TheSamePidInAnotherBootIsNot) {
   header.boot_id[15] = 0;
   EXPECT_FALSE(running());
+}
+
+// Its first thread left by pthread_exit: it looks like a zombie and has no maps.
+TEST_F(ProcessState, AProcessWhoseOtherThreadsGoOnIsRunning) {
+  write_stat("app", "Z", 123456, 2);
+  proc.write("4711/maps", "");
+  EXPECT_TRUE(running());
 }
 
 TEST_F(ProcessState, ADeadProcessThatWasNotWaitedForIsNot) {

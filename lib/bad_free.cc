@@ -107,7 +107,9 @@ Verdict judge(std::uint64_t address, bool is_realloc, const ReentryGuard& guard)
     return verdict;
   }
   const std::uint32_t around = find_block_around(address);
-  if (around != 0) {
+  // What a forked child knows of an inherited block may have come after the fork: that is no proof.
+  constexpr unsigned kInherited = ledger::kFlagInherited;
+  if (around != 0 && (ledger::block_flags(ledger_file.block(around)->word[0]) & kInherited) == 0) {
     const ledger::Block& block = *ledger_file.block(around);
     kind(BadFreeKind::kInsideBlock, BadFreeKind::kReallocInsideBlock);
     verdict.block = ledger::block_address(block.word[0]);

@@ -76,12 +76,12 @@ void copy_bytes(char* to, const char* from, std::uint64_t bytes) {
 
 void count_block(std::uint64_t, std::uint32_t, void* context) { ++static_cast<Inheritance*>(context)->block_room; }
 
-// A block that cannot be described: that its address was freed before it was handed out again says nothing any more.
-void lose_block(std::uint64_t near, Inheritance& kept) {
+// What lives there was handed out again after any free that is remembered. That is said of all of it: whether we find
+// it as it was at the fork is not certain.
+void forget_frees_around(std::uint64_t near) {
   for (std::uint64_t address = near; AddressMap::share(address, near); address += allocator::kAlignment) {
     forget_free(address);
   }
-  kept.some_are_lost = true;
 }
 
 // What was known at the fork: `used` is our own memory. A record that the parent used again for the same address since
@@ -95,6 +95,7 @@ bool is_known(const Block& block) {
 
 void keep_block(std::uint64_t near, std::uint32_t index, void* context) {
   Inheritance& kept = *static_cast<Inheritance*>(context);
+  forget_frees_around(near);
   if (kept.block_count == kept.block_room) return;
   Block& copy = kept.blocks[kept.block_count];
   for (unsigned i = 0; i < 4; ++i) copy.word[i] = __atomic_load_n(&ledger_file.block(index)->word[i], __ATOMIC_ACQUIRE);
@@ -104,7 +105,7 @@ void keep_block(std::uint64_t near, std::uint32_t index, void* context) {
   if (is_the_same) {
     ++kept.block_count;
   } else {
-    lose_block(near, kept);
+    kept.some_are_lost = true;
   }
 }
 
@@ -142,7 +143,7 @@ void let_go(const Inheritance& kept) {
   if (kept.blocks != nullptr) sys::unmap(kept.blocks, (kept.block_room + 1) * sizeof(Block));
 }
 
-bool move_in(Inheritance& kept, ThreadState& thread) {
+bool move_in(Inheritance& kept, ThreadState& thread, const ReentryGuard& guard) {
   if (!take_inheritance(kept)) return false;
   ledger_file.leave();
   clear_live_table();
@@ -150,11 +151,11 @@ bool move_in(Inheritance& kept, ThreadState& thread) {
   describe_child(kept.header);
   process_generation = static_cast<std::uint32_t>(sys::pid());
   forget_threads();
-  const ReentryGuard guard(thread);
   thread.generation = 0;  // in a new pid namespace a child may have its parent's pid
   ensure_thread(thread, guard);
   for (std::uint64_t i = 0; i < kept.block_count; ++i) inherit_block(kept.blocks[i]);
   if (kept.some_are_lost) some_blocks_are_unknown();
+  if (kept.header.pauses != 0) forget_all_frees();  // the fork may have been in a pause, when blocks came unseen
   return true;
 }
 
@@ -166,9 +167,10 @@ LEAKDIR_SLOW bool start_in_child() {
     return expected == static_cast<std::uint32_t>(Phase::kRecording);
   }
   ThreadState& thread = thread_state;
+  const ReentryGuard guard(thread);
   Inheritance kept = {};
   const bool recording = ledger_file.header()->recording != 0;
-  if (!move_in(kept, thread)) {
+  if (!move_in(kept, thread, guard)) {
     let_go(kept);
     ledger_file.leave();
     // In ordinary memory: children of this child are to find it.

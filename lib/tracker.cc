@@ -150,6 +150,16 @@ LEAKDIR_SLOW void record_with_remarks(const void* block, std::size_t size, Call 
   record(block, size, call, caller, thread, &remarks, guard);
 }
 
+// In a forked child that has threads by now: another one makes the ledger. A block of this moment is not to be missed,
+// and one that is freed now not to be taken over. Not in a handler that interrupted that very thread.
+LEAKDIR_SLOW void wait_for_ledger() {
+  constexpr unsigned kTries = 2000;
+  const std::uint32_t never = 0;
+  for (unsigned i = 0; i < kTries && phase() == Phase::kSwitching && thread_state.busy == 0; ++i) {
+    sys::wait_on(&never, 0, 1000000);
+  }
+}
+
 // Phases in which allocations are not simply recorded. True: it shall be recorded after all.
 LEAKDIR_SLOW bool allocated_in_other_phase(const void* block, std::size_t size, Call call, Caller caller) {
   switch (phase()) {
@@ -158,10 +168,13 @@ LEAKDIR_SLOW bool allocated_in_other_phase(const void* block, std::size_t size, 
       note_early(block, size, call, caller);
       return false;
     case Phase::kForked:
-      return start_in_child();
+      if (start_in_child()) return true;
+      if (phase() != Phase::kSwitching) return false;
+      [[fallthrough]];
     case Phase::kSwitching:
-      pass_unrecorded(block);
-      return false;
+      wait_for_ledger();
+      if (phase() == Phase::kSwitching) pass_unrecorded(block);
+      return phase() == Phase::kRecording;
     case Phase::kPaused:
     case Phase::kOff:
       return false;
@@ -190,8 +203,12 @@ LEAKDIR_SLOW bool freed_in_other_phase(const void* block) {
     case Phase::kEarly:
       forget_early(block);
       return true;
-    case Phase::kForked:
     case Phase::kSwitching:
+      wait_for_ledger();
+      if (phase() != Phase::kSwitching)
+        return phase() == Phase::kOff || (phase() == Phase::kPaused && is_unknown(block));
+      [[fallthrough]];
+    case Phase::kForked:
       forget_inherited_block(address_of(block));
       return true;
     case Phase::kOff:

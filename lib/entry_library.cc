@@ -9,11 +9,13 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <sys/auxv.h>
 
 #include <atomic>
 
 #include "allocator.hh"
+#include "dynamic_section.hh"
 #include "fast_walk_rule.hh"
 #include "hooks_new.hh"
 #include "lifecycle.hh"
@@ -71,9 +73,20 @@ const void* file_of(const void* address) {
   return ::dladdr(address, &info) != 0 ? info.dli_fbase : nullptr;
 }
 
+// A program that is not position-independent and takes the address of malloc has a stub of that name, which stands for
+// the function everywhere and leads to whichever malloc comes first.
+const void* malloc_in_use() {
+  void* const used = ::dlsym(RTLD_DEFAULT, "malloc");
+  Dl_info info = {};
+  void* found = nullptr;
+  const bool is_known = ::dladdr1(used, &info, &found, RTLD_DL_SYMENT) != 0 && found != nullptr;
+  const bool is_stub = is_known && static_cast<const ElfW(Sym)*>(found)->st_shndx == SHN_UNDEF;
+  return is_stub ? exported_anywhere("malloc") : used;
+}
+
 // The program, or the library that was loaded with dlopen, calls another malloc than ours: nothing would be seen.
 bool is_passed_by() {
-  const void* const used = ::dlsym(RTLD_DEFAULT, "malloc");
+  const void* const used = malloc_in_use();
   const void* const file = file_of(used);
   if (file == file_of(reinterpret_cast<const void*>(&has_begun))) return false;
   return file == file_of(reinterpret_cast<const void*>(::getauxval(AT_PHDR))) || allocator::is_the_allocators(used);

@@ -110,6 +110,20 @@ TEST(Preload, SaysThatAProgramHasAMallocOfItsOwn) {
   EXPECT_FALSE(exists(scratch / "mem"));
 }
 
+// The address of malloc is then that of a stub in the program, which is no malloc of its own.
+TEST(Preload, WorksForAProgramThatIsNotPositionIndependentAndTakesMallocsAddress) {
+  const Scratch scratch;
+  write_file(scratch / "x.c",
+             "#include <stdlib.h>\nvoid *(*volatile take)(size_t) = malloc;\nvoid *volatile kept;\n"
+             "int main(void) { kept = take(1237); return 0; }\n");
+  ASSERT_TRUE(
+      run({{"gcc", "-no-pie", "-fno-pie", scratch / "x.c", "-o", scratch / "x"}, "", {}, "", 60}).exited_with(0));
+  const Outcome outcome = run_in(scratch, scratch / "x", {"", {}, {{"LD_PRELOAD", kLibrary}}, 60});
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(outcome.err, "leakdir: 1 live block, 1237 bytes at exit: ./mem\n");
+  EXPECT_THAT(sizes_of(records_in(scratch / "mem")), ElementsAre(1237));
+}
+
 class Children : public testing::TestWithParam<std::string> {
  protected:
   // A shell that starts env, which prints what it finds in LD_PRELOAD.

@@ -6,9 +6,10 @@
  * older ones it does nothing.
  *
  * With leakdir.o, leakdir-static.o or libleakdir.so the block is recorded as ever, and this adds the place. In a
- * program with none of them it costs a test of a pointer. With -DLEAKDIR_ALONE, and leakdir_trace.c among the sources,
- * no object is needed, on any libc: the functions that are called from sources with this header, in whatever form, are
- * then those of leakdir_trace.c. See there.
+ * program with none of them it costs a test of a pointer. (Under the library a program that is linked with -no-pie has
+ * no places: its linker has settled that there is no leakdir.) With -DLEAKDIR_ALONE, and leakdir_trace.c among the
+ * sources, no object is needed, on any libc: the functions that are called from sources with this header, in whatever
+ * form, are then those of leakdir_trace.c. See there.
  *
  * Each macro keeps the name of the function and touches one argument, so what stands before the name may be anything:
  * std::malloc(n), ::malloc(n), pool.malloc(n), pool->malloc(). Without a parenthesis behind it the name is the
@@ -18,7 +19,7 @@
  * this header, or after #include <leakdir/untrace.h>, which takes the macros away.
  *
  * With LEAKDIR_TRACE_NEW defined, `new` is a macro too (C++, with the object only). Then `operator new` cannot be
- * declared or called by its name after this header, and `*new T` needs parentheses: `*(new T)`.
+ * declared or called by its name after this header, and `*new T` and `delete new T` need parentheses: `*(new T)`.
  *
  * By -include this comes before a source's own #define _GNU_SOURCE and the like, so where the command line has none of
  * them this header asks for all that the C library has, as g++ does.

@@ -152,7 +152,7 @@ nginx_load() {
   mkdir -p site
   head -c 20000 /dev/zero | tr '\0' x >site/page
   cat >nginx.conf <<END
-worker_processes 2; pid $work/nginx.pid; error_log $work/nginx.err; events { }
+user root; worker_processes 2; pid $work/nginx.pid; error_log $work/nginx.err; events { }
 http { access_log off; client_body_temp_path $work/t1; proxy_temp_path $work/t2; fastcgi_temp_path $work/t3;
   uwsgi_temp_path $work/t4; scgi_temp_path $work/t5; gzip on; gzip_types *;
   server { listen 127.0.0.1:7392; root $work/site; location / { } } }

@@ -129,7 +129,7 @@ TEST(Installed, ToolObjectsHeadersAndDocumentsAreWhereTheyAreLookedFor) {
   for (const char* file :
        {"/bin/leakdir\n", "/include/leakdir/leakdir.h\n", "/include/leakdir/trace.h\n", "/include/leakdir/untrace.h\n",
         "/include/leakdir/gtest.h\n", "/leakdir/leakdir_trace.c\n", "/leakdir.o\n", "/leakdir-static.o\n",
-        "/share/man/man1/leakdir.1\n", "/share/man/man7/leakdir.7\n",
+        "/leakdir/libleakdir.so\n", "/share/man/man1/leakdir.1\n", "/share/man/man7/leakdir.7\n",
         "/share/bash-completion/completions/leakdir.bash\n", "/share/zsh/site-functions/_leakdir\n"})
     EXPECT_THAT(found.out, HasSubstr(file));
 
@@ -151,6 +151,16 @@ TEST(Installed, ToolObjectsHeadersAndDocumentsAreWhereTheyAreLookedFor) {
     EXPECT_TRUE(leak.exited_with(0)) << leak.describe();
     EXPECT_THAT(leak.out, HasSubstr("1 live block, 20 bytes in 1 stack\n")) << leak.describe();
   }
+
+  const Outcome preloaded = run({{"sh", "-ec",
+                                  "rm -rf mem; echo 'int main(void) { return __builtin_malloc(20) == 0; }' >bare.c;"
+                                  "gcc -fno-builtin bare.c -o bare; \"$(find root -path '*/bin/leakdir')\" run ./bare"},
+                                 scratch.path(),
+                                 {},
+                                 "",
+                                 120});
+  EXPECT_TRUE(preloaded.exited_with(0)) << preloaded.describe();
+  EXPECT_THAT(preloaded.err, HasSubstr("1 live block, 20 bytes in 1 stack\n"));
 }
 
 }  // namespace

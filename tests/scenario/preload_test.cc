@@ -97,6 +97,24 @@ TEST_P(Loads, ALibraryWithALibcOfItsOwn) { loads("namespace", 1); }
 
 INSTANTIATE_TEST_SUITE_P(With, Loads, testing::Values("pie", "preload"));
 
+// Its constructor runs before that of libleakdir.so.
+TEST(Preload, RecordsWhatTheConstructorsOfOtherLibrariesAllocateWithItsStack) {
+  const Scratch scratch;
+  const Outcome outcome = run({{target("empty", "none")},
+                               scratch.path(),
+                               {{"LD_PRELOAD", std::string(kLibrary) + " " + kPlugin}, {"PLUGIN_LEAKS_AT_ONCE", "1"}},
+                               "",
+                               60});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  const std::vector<Expected> expected = expected_by(outcome.out);
+  const std::vector<Record> records = records_in(scratch / "mem");
+  ASSERT_EQ(expected.size(), 1u);
+  ASSERT_EQ(sizes_of(records), std::vector<std::uint64_t>{1613});
+  EXPECT_FALSE(records[0].early);
+  EXPECT_GT(records[0].stack.frames.size(), 2u);
+  EXPECT_FALSE(stack_through(report(scratch / "mem"), expected[0].function, expected[0].line).is_null());
+}
+
 // ---- Other programs ----
 
 TEST(Preload, SaysThatAProgramHasAMallocOfItsOwn) {

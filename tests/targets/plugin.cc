@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// A library that comes by dlopen, and the C++ library with it; see loads.c.
+// A library that comes by dlopen, and the C++ library with it; see loads.c. Or preloaded, see preload_test.cc.
 
 #include <cstdlib>
 
 #include "expect.h"
 
 extern "C" {
+
+// Before the constructors of the program, and of a library that was preloaded in front of it.
+__attribute__((constructor)) NOINLINE void plugin_begins() {
+  if (std::getenv("PLUGIN_LEAKS_AT_ONCE") != nullptr) LEAK(malloc, 1613, malloc(1613));
+}
 
 void* plugin_get(size_t size) { return hidden(malloc(size)); }
 void plugin_give(void* block) { free(block); }

@@ -216,9 +216,9 @@ void end_of_process() {
   const bool is_last_thread = is_only_thread();
   if (!options.libc && is_last_thread) mark_blocks_of_libc();
   write_at_once();  // first: what other threads free from now on has no file left behind
-  const bool done = folder >= 0 ? write_all_records() : stop_helper(true);
+  const int error = folder >= 0 ? write_all_records() : stop_helper(true) ? 0 : folder;
   const LiveTotals totals = count_live(0);
-  if (!done && totals.blocks != 0) report::cannot_write_record(record_dir_shown(), folder);
+  if (error != 0 && totals.blocks != 0) report::cannot_write_record(record_dir_shown(), error);
   const std::uint64_t bad_frees = ledger_file.header()->bad_frees;
   if (options.summary && (totals.blocks != 0 || bad_frees != 0)) {
     report::summary(totals.blocks, totals.bytes, bad_frees, record_dir_shown());

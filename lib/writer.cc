@@ -323,12 +323,12 @@ bool look(int folder_descriptor, std::uint64_t min_age_ns, bool everything) {
 
 void cut_look_short() { is_cut_short.store(true, std::memory_order_relaxed); }
 
-bool write_all_records() {
+int write_all_records() {
   const int folder = open_record_dir();
-  if (folder < 0) return false;
+  if (folder < 0) return folder;
   look(folder, 0, true);
   sys::close(folder);
-  return true;
+  return 0;
 }
 
 bool is_writing_behind() { return mode.load(std::memory_order_relaxed) == WriteMode::kBehind; }

@@ -33,9 +33,9 @@ void block_is_gone(const TakenBlock& block, ThreadScratch* scratch);
 // somebody else's before realloc returns. Returns the block without the mark if so.
 TakenBlock block_is_set_aside(TakenBlock block);
 
-// Makes the files be what the ledger says, of all live blocks. Also the last look at exit. False when the directory is
-// not to be reached; then nothing was done.
-bool write_all_records();
+// Makes the files be what the ledger says, of all live blocks. Also the last look at exit. A negative errno when the
+// directory is not to be reached; then nothing was done.
+int write_all_records();
 
 // One look: files for what is older than `min_age_ns`, no files for what is gone. `folder_descriptor` as for
 // create_record. Returns whether something is left that will be due later. Only one look at a time: true if there is

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSL-1.0
  *
- * leakdir: takes the macros of leakdir/trace.h away, in front of declarations of functions with the same names. Including
- * <leakdir/trace.h> again does not bring them back.
+ * leakdir: takes the macros of leakdir/trace.h away, in front of declarations of functions with the same names.
+ * Including <leakdir/trace.h> again does not bring them back.
  */
 #undef malloc
 #undef calloc

@@ -15,9 +15,8 @@ struct Entry {
   std::uint32_t function;  // 31 bits, relative to this word
   std::uint32_t content;
 };
-constexpr std::uint32_t kCannotUnwind = 1;
 
-// The functions that are asked for (operator new) are shorter than this, in either instruction set.
+// The functions that are asked for (operator new, _dl_allocate_tls) are shorter than this, in either instruction set.
 constexpr std::uintptr_t kLongest = 256;
 
 std::uintptr_t function_of(const Entry& entry) {
@@ -63,7 +62,7 @@ bool find_function_start(std::uintptr_t pc, FunctionStart& start) {
       high = middle;
     }
   }
-  if (low == 0 || search.entries[low - 1].content == kCannotUnwind) return false;
+  if (low == 0) return false;
   const std::uintptr_t entry = function_of(search.entries[low - 1]);
   start = {pc - entry < kLongest ? entry : pc - kLongest, pc, false};
   return true;

@@ -7,15 +7,18 @@
 #include "dynamic_section.hh"
 #include "function_start.hh"
 #include "probe_table.hh"
+#include "unwinder_in_use.hh"
 
 // A function that the program may have or not, as an address.
 #define LEAKDIR_FUNCTION(name) extern "C" __attribute__((weak)) char leakdir_at_##name __asm__(#name);
 
 #define NEW(name) LEAKDIR_FUNCTION(name)
 #define KEEPER(name) LEAKDIR_FUNCTION(name)
+#define NEAR_KEEPER(name) LEAKDIR_FUNCTION(name)
 #include "functions.inc"
 #undef NEW
 #undef KEEPER
+#undef NEAR_KEEPER
 
 namespace leakdir {
 namespace {
@@ -42,7 +45,7 @@ void learn(const void* function) {
 
 // `function` is taken if it may be the one, and nearer to the return address than what was taken before.
 void consider(const char* function, FunctionKind kind, const FunctionStart& start, KnownFunction& taken) {
-  if (function == nullptr || (kind == FunctionKind::kLibcKeeper && !start.is_certain)) return;
+  if (function == nullptr) return;
   const std::uintptr_t address = code_address(function);
   if (address < start.earliest || address > start.latest || address < taken.start) return;
   taken = {address, kind};
@@ -51,10 +54,13 @@ void consider(const char* function, FunctionKind kind, const FunctionStart& star
 FunctionKind kind_of_function(const FunctionStart& start) {
   KnownFunction taken = {0, FunctionKind::kOrdinary};
 #define NEW(name) consider(&leakdir_at_##name, FunctionKind::kNew, start, taken);
-#define KEEPER(name) consider(&leakdir_at_##name, FunctionKind::kLibcKeeper, start, taken);
+#define KEEPER(name) \
+  if (start.is_certain) consider(&leakdir_at_##name, FunctionKind::kLibcKeeper, start, taken);
+#define NEAR_KEEPER(name) consider(&leakdir_at_##name, FunctionKind::kLibcKeeper, start, taken);
 #include "functions.inc"
 #undef NEW
 #undef KEEPER
+#undef NEAR_KEEPER
   const unsigned count = learned_count.load(std::memory_order_acquire);
   for (unsigned i = 0; i < count; ++i) {
     consider(learned[i].load(std::memory_order_relaxed), FunctionKind::kNew, start, taken);
@@ -67,6 +73,7 @@ constexpr unsigned kCacheSlots = 2048;
 std::atomic<std::uint64_t> cache[kCacheSlots];
 
 LEAKDIR_SLOW FunctionKind look_up(std::uintptr_t return_address) {
+  const UnwinderInUse in_use;
   FunctionStart start;
   return find_function_start(return_address - 1, start) ? kind_of_function(start) : FunctionKind::kUnknown;
 }
@@ -86,6 +93,7 @@ FunctionKind function_kind(std::uintptr_t return_address, const ReentryGuard&) {
 
 bool unwind_tables_ready(const ReentryGuard&) {
   const GuardedScope guarded;
+  const UnwinderInUse in_use;
   return has_unwind_tables(reinterpret_cast<std::uintptr_t>(&unwind_tables_ready));
 }
 
@@ -94,9 +102,11 @@ void learn_functions(const dl_phdr_info& module) {
   if (!read_dynamic_section(module, &section)) return;
 #define NEW(name) learn(exported(section, #name));
 #define KEEPER(name)
+#define NEAR_KEEPER(name)
 #include "functions.inc"
 #undef NEW
 #undef KEEPER
+#undef NEAR_KEEPER
 }
 
 void forget_function_kinds() {

@@ -36,6 +36,7 @@
 #include "text.hh"
 #include "threads.hh"
 #include "tracker.hh"
+#include "unwinder_in_use.hh"
 #include "writer.hh"
 
 #ifndef MADV_WIPEONFORK
@@ -290,7 +291,11 @@ void start(char** environment) {
   const ReentryGuard guard(thread_state);
   refresh_modules(guard);
   import_early_blocks();
-  if (program_has_table_header()) prime_unwinder(guard);
+  if (program_has_table_header()) {
+    prime_unwinder(guard);
+  } else {
+    hold_unwinder_at_fork();
+  }
   ready_to_record(options.recording);
   errno = saved;
 }

@@ -14,6 +14,7 @@
 #include "report.hh"
 #include "scratch.hh"
 #include "stack_table.hh"
+#include "unwinder_in_use.hh"
 
 namespace leakdir {
 namespace {
@@ -41,6 +42,7 @@ bool may_unwind(const ReentryGuard& guard) {
 
 // Frames by Boost, innermost first, our own among them. Returns how many.
 __attribute__((noinline)) unsigned boost_frames(std::uintptr_t* into, unsigned most) {
+  const UnwinderInUse in_use;
   // safe_dump_to takes bytes and ends the frames with a 0 of its own.
   const std::size_t words = boost::stacktrace::safe_dump_to(into, most * sizeof *into);
   unsigned count = 0;

@@ -13,6 +13,8 @@ packages=(
   libgtest-dev libgmock-dev clang libclang-rt-14-dev llvm-14-linker-tools lld mold valgrind libc6-dbg libdebuginfod1 strace musl-tools
   # analyse without running
   clang-tidy cppcheck
+  # programs for other processors
+  g++-aarch64-linux-gnu g++-arm-linux-gnueabihf qemu-user
   # real programs are linked with these
   libsqlite3-dev liblua5.4-dev libexpat1-dev libjansson-dev libxml2-dev libicu-dev liblzma-dev
   # the library is tried upon these

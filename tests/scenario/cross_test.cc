@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Programs for other processors, with objects that were made by the two ways there are (meson with a cross file,
+// leakdir-mkobj), run by qemu: their records are right, and the tool of this machine reads them and their ledgers.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "paths.hh"
+#include "report_json.hh"
+#include "target.hh"
+
+namespace leakdir_test {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+std::string build_root() { return std::string(kTool).substr(0, std::string(kTool).rfind("/tools/")); }
+
+Outcome shell(const std::string& command, const std::string& cwd = "") {
+  return run({{"sh", "-ec", command}, cwd, {}, "", 300});
+}
+
+bool is_there(const std::string& command) { return shell("command -v " + command).exited_with(0); }
+
+std::string mkobj(const std::string& options) {
+  return "sh " + build_root() + "/lib/package/leakdir-mkobj --source=" + kSourceRoot + "/lib " + options;
+}
+
+struct Processor {
+  std::string name, compiler, flags, emulator;
+  bool by_meson;
+};
+
+void PrintTo(const Processor& processor, std::ostream* out) { *out << processor.name; }
+
+const Processor kProcessors[] = {
+    {"aarch64", "aarch64-linux-gnu", "", "qemu-aarch64", true},
+    {"arm", "arm-linux-gnueabihf", "-funwind-tables", "qemu-arm", false},
+};
+
+class Cross : public testing::TestWithParam<Processor> {
+ protected:
+  void SetUp() override {
+    for (const std::string& needed : {GetParam().compiler + "-g++", GetParam().emulator}) {
+      if (!is_there(needed)) GTEST_SKIP() << "there is no " << needed;
+    }
+    ASSERT_TRUE(exists(object())) << "the object was not made";
+  }
+
+  // Made once.
+  std::string object() {
+    static const Scratch made;
+    const std::string path = made / GetParam().name;
+    if (!exists(path)) {
+      const Outcome outcome = GetParam().by_meson
+                                  ? shell("meson setup --cross-file tests/cross/" + GetParam().name + ".ini " + path +
+                                              ".build && ninja -j2 -C " + path + ".build lib/leakdir-static.o && cp " +
+                                              path + ".build/lib/leakdir-static.o " + path,
+                                          kSourceRoot)
+                                  : shell(mkobj("--cc=" + GetParam().compiler + "-gcc --output=" + path));
+      EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    }
+    return path;
+  }
+
+  Outcome run_program(const std::string& source, const std::vector<std::string>& arguments = {}) {
+    const bool is_cxx = source.find(".cc") != std::string::npos;
+    const Outcome link = shell(GetParam().compiler + (is_cxx ? "-g++ -std=c++17" : "-gcc -std=gnu11") +
+                                   " -g -O2 -Wall " + GetParam().flags + " -static -pthread " + kSourceRoot +
+                                   "/tests/targets/" + source + " -x none " + object() + " -o program",
+                               scratch_.path());
+    EXPECT_TRUE(link.exited_with(0)) << link.describe();
+    EXPECT_EQ(link.err, "");
+    RunOptions options = {"", {scratch_ / "program"}, {}, 120};
+    options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
+    return run_in(scratch_, GetParam().emulator, options);
+  }
+
+  std::string dir() const { return scratch_ / "mem"; }
+
+  // Each expected block once, where it was allocated, and no other: in the ledger and in the files.
+  void expect_blocks(const std::string& output, std::size_t count) {
+    const std::vector<Expected> expected = expected_by(output);
+    ASSERT_EQ(expected.size(), count) << output;
+    const nlohmann::json json = report(dir());
+    EXPECT_EQ(totals_of(json).blocks, count);
+    for (const Expected& block : expected) {
+      const bool has_stack = block.call.rfind("libc", 0) != 0 || GetParam().name != "arm";  // libc has no tables there
+      const nlohmann::json stack =
+          has_stack ? stack_through(json, block.function, block.line) : stack_of(json, block.size);
+      ASSERT_FALSE(stack.is_null()) << block.function << ":" << block.line << "\n" << json.dump(1);
+      EXPECT_EQ(stack.at("bytes"), block.size);
+      if (block.call.rfind("libc", 0) != 0) {
+        EXPECT_EQ(stack.at("call"), block.call);
+        EXPECT_EQ(stack.at("frames").at(0).at("function").get<std::string>().substr(0, block.function.size()),
+                  block.function);
+      }
+    }
+  }
+
+  nlohmann::json stack_of(const nlohmann::json& json, std::uint64_t size) {
+    for (const auto& stack : json.at("stacks")) {
+      if (stack.at("bytes") == size) return stack;
+    }
+    return {};
+  }
+
+  static std::vector<std::string> functions_of(const nlohmann::json& stack) {
+    std::vector<std::string> names;
+    for (const auto& frame : stack.at("frames")) names.push_back(frame.at("function"));
+    return names;
+  }
+
+  Scratch scratch_;
+};
+
+TEST_P(Cross, EachWayInCGivesOneRecord) {
+  const Outcome outcome = run_program("each_way.c");
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(records_in(dir()).size(), 22u);
+  expect_blocks(outcome.out, 22);
+}
+
+TEST_P(Cross, OperatorNewIsNoCaller) {
+  const Outcome outcome = run_program("each_new.cc");
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(records_in(dir()).size(), 10u);
+  expect_blocks(outcome.out, 10);
+}
+
+TEST_P(Cross, StacksAreWhole) {
+  const Outcome outcome = run_program("other_processor.c");
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  expect_blocks(outcome.out, 3);
+  const std::vector<std::string> functions = functions_of(stack_of(report(dir()), 1409));
+  ASSERT_GE(functions.size(), 4u);
+  EXPECT_EQ(std::vector<std::string>(functions.begin(), functions.begin() + 4),
+            (std::vector<std::string>{"innermost", "middle", "outermost", "main"}));
+}
+
+TEST_P(Cross, KilledLosesNothing) {
+  const Outcome outcome = run_program("other_processor.c", {"killed"});
+  ASSERT_TRUE(outcome.killed_by(SIGKILL)) << outcome.describe();
+  expect_blocks(outcome.out, 3);
+  EXPECT_EQ(report(dir()).at("state"), "killed");
+  const Outcome recovered = run_tool({"recover", dir()});
+  EXPECT_TRUE(recovered.exited_with(0)) << recovered.describe();
+  EXPECT_EQ(records_in(dir()).size(), 3u);
+}
+
+TEST_P(Cross, BadFreeHasItsStacks) {
+  const Outcome outcome = run_program("bad_free.c", {"double"});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  const nlohmann::json bad = report(dir()).at("bad_frees");
+  ASSERT_EQ(bad.size(), 1u);
+  EXPECT_EQ(bad[0].at("kind"), "double free");
+  for (const char* which : {"free", "first_free", "allocation"}) {
+    const nlohmann::json& frames = bad[0].at("stacks").at(which);
+    ASSERT_FALSE(frames.empty()) << which;
+    EXPECT_THAT(frames[0].at("file").get<std::string>(), testing::EndsWith("/bad_free.c")) << which;
+  }
+}
+
+// libatomic would have to be linked for them.
+TEST_P(Cross, ObjectNeedsNoHelpForItsAtomics) {
+  const Outcome outcome = shell(GetParam().compiler + "-nm --undefined-only " + object());
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  for (const char* name : {" __atomic_", " __sync_"}) EXPECT_THAT(outcome.out, Not(HasSubstr(name)));
+}
+
+INSTANTIATE_TEST_SUITE_P(To, Cross, testing::ValuesIn(kProcessors),
+                         [](const testing::TestParamInfo<Processor>& info) { return info.param.name; });
+
+// What is missing is named.
+TEST(MakeObject, SaysWhatIsMissing) {
+  const Scratch scratch;
+  const Outcome links =
+      shell("ln -s \"$(command -v gcc)\" lonely-gcc; : >empty.a; printf '#!/bin/sh\\n' >'no-gcc'; chmod +x no-gcc",
+            scratch.path());
+  ASSERT_TRUE(links.exited_with(0)) << links.describe();
+  const std::vector<std::pair<std::string, std::string>> wrong = {
+      {"--cc=no-such-gcc", "there is no compiler no-such-gcc\n"},
+      {"--cc=" + scratch / "lonely-gcc", "there is no C++ compiler " + scratch / "lonely-g++"},
+      {"--cc=gcc --libc=/no/libc.a", "there is no libc.a: /no/libc.a"},
+      {"--cc=gcc --libc=" + scratch / "empty.a", "empty.a is not glibc's\n"},
+      {"--cc=gcc --boost=/no/boost", "there is no boost/stacktrace/safe_dump_to.hpp in /no/boost\n"},
+      {"--cc=gcc --cxx='g++ -D__GLIBC__=1 -U__GLIBC__ -nostdinc'", "does not work\n"},
+      {"--cc=gcc --source=/no/source", "leakdir's sources are not in /no/source"},
+  };
+  for (const auto& [options, words] : wrong) {
+    const Outcome outcome = shell(mkobj(options + " --output=" + scratch / "object.o"), scratch.path());
+    EXPECT_TRUE(outcome.exited_with(1)) << options << outcome.describe();
+    EXPECT_THAT(outcome.err, HasSubstr("leakdir-mkobj: ")) << options;
+    EXPECT_THAT(outcome.err, HasSubstr(words)) << options;
+    EXPECT_FALSE(exists(scratch / "object.o")) << options;
+  }
+  EXPECT_TRUE(shell(mkobj("")).exited_with(2));
+  EXPECT_TRUE(shell(mkobj("--what")).exited_with(2));
+}
+
+}  // namespace
+}  // namespace leakdir_test

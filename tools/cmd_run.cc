@@ -5,7 +5,10 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <glob.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
@@ -32,14 +35,33 @@ constexpr std::size_t kMaxConfig = 1 << 20;
 // What is wrong with an option the program's own start says.
 void pass_over(const OptionError&) {}
 
+bool is_ours_or_roots(const struct stat& status) { return status.st_uid == 0 || status.st_uid == geteuid(); }
+
+// The config file that the program will read, empty for none: under the default name only what is root's or this
+// user's, as lib/config_watch.cc has it. Who may put files into the working directory is not to say where they are
+// written.
+std::string config_text() {
+  const char* named = std::getenv("LEAKDIR_CONFIG");
+  const char* path = named != nullptr ? named : "./leakdir.conf";
+  struct stat link, status;
+  if (lstat(path, &link) != 0) return {};
+  const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);  // a pipe must not hang us
+  if (descriptor < 0) return {};
+  if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode) ||
+      (named == nullptr && !(is_ours_or_roots(link) && is_ours_or_roots(status)))) {
+    close(descriptor);
+    return {};
+  }
+  const FileBytes file(descriptor, path);
+  std::string text(std::min<std::uint64_t>(file.size(), kMaxConfig), '\0');
+  text.resize(file.read(0, text.data(), text.size()));
+  return text;
+}
+
 // The pattern of DIR, absolute: a program that the program starts may have another working directory.
 std::string directory_pattern(const std::string& own_options, const std::string& inherited_options) {
   Options options;
-  const char* named = std::getenv("LEAKDIR_CONFIG");
-  const std::string config = named != nullptr ? named : "./leakdir.conf";
-  std::error_code error;
-  if (fs::is_regular_file(config, error))
-    parse_option_file(read_text(config, kMaxConfig).c_str(), config.c_str(), options, pass_over);
+  parse_option_file(config_text().c_str(), "", options, pass_over);
   parse_option_list(inherited_options.c_str(), "", options, pass_over);
   parse_option_list(own_options.c_str(), "", options, pass_over);
   return fs::absolute(options.dir).lexically_normal().string();

@@ -87,6 +87,19 @@ TEST_F(Run, TakesTheDirectoryOfTheConfigFile) {
   EXPECT_FALSE(exists(scratch_ / "mem"));
 }
 
+TEST_F(Run, PassesOverTheConfigFileOfAnotherUser) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give a file to another user";
+  write_file(scratch_ / "leakdir.conf", "dir = elsewhere\n");
+  ASSERT_EQ(chown((scratch_ / "leakdir.conf").c_str(), 65534, 65534), 0);
+  const Outcome outcome = run_it({leaks_, "3"});
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_THAT(outcome.err, HasSubstr("\n3 live blocks, "));
+  EXPECT_FALSE(exists(scratch_ / "elsewhere"));
+  EXPECT_TRUE(exists(scratch_ / "mem/.ledger"));
+  EXPECT_TRUE(run_it({leaks_, "3"}, {{"LEAKDIR_CONFIG", "leakdir.conf"}}).exited_with(0));
+  EXPECT_TRUE(exists(scratch_ / "elsewhere/.ledger"));  // named, it is the user's word
+}
+
 TEST_F(Run, KeepsProgramsThatWorkElsewhereInOneDirectory) {
   fs::create_directory(scratch_ / "elsewhere");
   const Outcome outcome = run_it({"sh", "-c", "cd elsewhere; env >/dev/null; exit 0"});

@@ -20,7 +20,7 @@ class ReportCommand : public Command {
 
   int run() override {
     check_report_options(options_);
-    return print_report(directory_, options_);
+    return print_report(directory_, options_, {read_suppression_files(options_.suppressions), nullptr});
   }
 
  private:

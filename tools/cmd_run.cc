@@ -29,7 +29,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kNoTrust = 3;  // as `check` has it
+constexpr int kCouldNot = 1, kNoTrust = 3;  // as `check` has them
 constexpr std::size_t kMaxConfig = 1 << 20;
 
 // What is wrong with an option the program's own start says.
@@ -145,18 +145,27 @@ class RunCommand : public Command {
     const std::string pattern = directory_pattern(options_, before);
     // `dir` last: it holds over the others.
     const std::string options = fmt::format("{}:{}:dir={}", before, options_, quoted(pattern));
+    ReportFiles files = open_report_files(report_);
     const Launched launched = launch(program, command_, is_linked ? "" : library, options);
+    try {
+      return report(launched, pattern, std::move(files));
+    } catch (const Error& error) {  // a full disk: the program's own failure is not lost for that
+      say(error.what());
+      return launched.exit_status == 0 ? kCouldNot : launched.exit_status;
+    }
+  }
 
+ private:
+  int report(const Launched& launched, const std::string& pattern, ReportFiles files) const {
     const auto directory = directory_of(launched, pattern);
     if (!directory) return nothing_recorded(launched, "the hooks did not run");
     const std::string doubt = distrust(load(*directory));
     if (!doubt.empty()) say(doubt);
-    const int status = print_report(*directory, report_);
+    const int status = print_report(*directory, report_, std::move(files));
     if (status != 0) return status;
     return !doubt.empty() && launched.exit_status == 0 ? kNoTrust : launched.exit_status;
   }
 
- private:
   int nothing_recorded(const Launched& launched, const char* why) const {
     say(fmt::format("{}: nothing was recorded: {}", command_.front(), why));
     return launched.exit_status == 0 ? kNoTrust : launched.exit_status;

@@ -95,19 +95,28 @@ void add_suppression_options(CLI::App& app, SuppressionOptions& options) {
       ->group("Suppressions");
 }
 
-std::vector<Suppression> read_suppressions(const SuppressionOptions& options, const Snapshot& snapshot,
-                                           std::vector<std::string>& warnings) {
+std::vector<Suppression> read_suppression_files(const SuppressionOptions& options) {
   std::vector<Suppression> rules;
   for (const auto& file : options.files) {
     auto more = parse_suppressions(read_text(file, kMaxSuppressions), file);
     rules.insert(rules.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
   }
+  return rules;
+}
+
+std::vector<Suppression> with_the_programs(std::vector<Suppression> rules, const SuppressionOptions& options,
+                                           const Snapshot& snapshot, std::vector<std::string>& warnings) {
   if (options.without_the_programs) return rules;
   for (auto& rule : parse_suppressions(snapshot.suppressions, "__lsan_default_suppressions()", &warnings)) {
     rule.is_the_programs = true;
     rules.push_back(std::move(rule));
   }
   return rules;
+}
+
+std::vector<Suppression> read_suppressions(const SuppressionOptions& options, const Snapshot& snapshot,
+                                           std::vector<std::string>& warnings) {
+  return with_the_programs(read_suppression_files(options), options, snapshot, warnings);
 }
 
 }  // namespace leakdir::tool

@@ -38,7 +38,12 @@ struct SuppressionOptions {
   bool without_the_programs = false;
 };
 void add_suppression_options(CLI::App& app, SuppressionOptions& options);
-// Those of the files, then the program's own. A bad line in a file throws Error; in the program's, it is a warning.
+// Those of the files. A file that cannot be read, or a bad line in it, throws Error.
+std::vector<Suppression> read_suppression_files(const SuppressionOptions& options);
+// The same, and after them the program's own, in which a bad line is a warning.
+std::vector<Suppression> with_the_programs(std::vector<Suppression> rules, const SuppressionOptions& options,
+                                           const Snapshot& snapshot, std::vector<std::string>& warnings);
+// Both at once.
 std::vector<Suppression> read_suppressions(const SuppressionOptions& options, const Snapshot& snapshot,
                                            std::vector<std::string>& warnings);
 

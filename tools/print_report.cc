@@ -13,7 +13,6 @@
 #include "emit.hh"
 #include "error.hh"
 #include "load.hh"
-#include "output.hh"
 #include "progress.hh"
 #include "words.hh"
 
@@ -53,7 +52,14 @@ void check_report_options(const ReportOptions& options) {
   if (options.format == "html") require_html();
 }
 
-int print_report(const std::string& directory, const ReportOptions& wanted) {
+ReportFiles open_report_files(const ReportOptions& options) {
+  ReportFiles files;
+  files.suppressions = read_suppression_files(options.suppressions);
+  files.output = std::make_unique<Output>(options.output);
+  return files;
+}
+
+int print_report(const std::string& directory, const ReportOptions& wanted, ReportFiles files) {
   const Snapshot snapshot = load(directory);
   GroupOptions options;
   options.lists_libc = wanted.lists_libc || snapshot.lists_libc;
@@ -63,7 +69,7 @@ int print_report(const std::string& directory, const ReportOptions& wanted) {
           wanted.sort);
   Grouped grouped = group(snapshot, options);
   std::vector<std::string> warnings = snapshot.warnings;
-  auto rules = read_suppressions(wanted.suppressions, snapshot, warnings);
+  auto rules = with_the_programs(std::move(files.suppressions), wanted.suppressions, snapshot, warnings);
 
   auto shown = [&] { return wanted.top == 0 ? grouped.groups.size() : std::min(wanted.top, grouped.groups.size()); };
   const auto symbols = make_dwfl_symbols(wanted.symbols, snapshot.start_ns);
@@ -77,7 +83,8 @@ int print_report(const std::string& directory, const ReportOptions& wanted) {
   Report report{snapshot, grouped, lines, shown(), options.min_age_ns > 0, warnings, std::move(suppressions)};
   const Growth growth = recent_growth(snapshot, grouped, kRecentNs);
   if (snapshot.state == State::kRunning && snapshot.end_ns - snapshot.start_ns > kRecentNs) report.growth = &growth;
-  Output output(wanted.output);
+  if (files.output == nullptr) files.output = std::make_unique<Output>(wanted.output);
+  Output& output = *files.output;
   const Sink sink = [&](std::string_view text) { output.write(text); };
   if (wanted.generates_suppressions) {
     sink(suppressions_for(snapshot, lines, grouped, shown()));

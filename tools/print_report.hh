@@ -5,9 +5,12 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "common_options.hh"
+#include "output.hh"
 
 namespace leakdir::tool {
 
@@ -28,7 +31,16 @@ void add_report_options(CLI::App& app, ReportOptions& options);
 // Throws Error when the format is not for where it would go.
 void check_report_options(const ReportOptions& options);
 
+// The files that the user named for it.
+struct ReportFiles {
+  std::vector<Suppression> suppressions;
+  std::unique_ptr<Output> output;  // none: print_report opens it once it knows what to write
+};
+
+// Opens them all: what is wrong with one is said before the program runs whose report it will be. Throws Error.
+ReportFiles open_report_files(const ReportOptions& options);
+
 // Returns the exit status: error_exitcode when live blocks or bad frees are listed, else 0.
-int print_report(const std::string& directory, const ReportOptions& options);
+int print_report(const std::string& directory, const ReportOptions& options, ReportFiles files);
 
 }  // namespace leakdir::tool

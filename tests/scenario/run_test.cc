@@ -61,6 +61,20 @@ TEST_F(Run, WritesTheReportToAFileInAnyFormat) {
   EXPECT_EQ(json["program"], leaks_);
 }
 
+TEST_F(Run, SaysWhatIsWrongWithTheFilesOfTheReportBeforeTheProgramRuns) {
+  write_file(scratch_ / "wrong.supp", "leak\n");
+  expect_refused({"--suppressions", "/no/file", leaks_, "3"}, "cannot read /no/file: ");
+  expect_refused({"--suppressions", "wrong.supp", leaks_, "3"}, "wrong.supp:1: ");
+  expect_refused({"--output", "/no/dir/x", leaks_, "3"}, "cannot write /no/dir/x: ");
+}
+
+TEST_F(Run, EndsAsTheProgramDoesWhenTheReportCannotBeWritten) {
+  const Outcome outcome = run_it({"--output", "/dev/full", "sh", "-c", "exit 7"});
+  EXPECT_TRUE(outcome.exited_with(7)) << outcome.describe();
+  EXPECT_THAT(outcome.err, HasSubstr("leakdir: cannot write /dev/full: No space left on device\n"));
+  EXPECT_TRUE(run_it({"--output", "/dev/full", leaks_, "3"}).exited_with(1));
+}
+
 TEST_F(Run, EndsAsTheProgramDoes) {
   EXPECT_TRUE(run_it({"sh", "-c", "exit 7"}).exited_with(7));
   EXPECT_TRUE(run_it({"sh", "-c", "kill -KILL $$"}).exited_with(128 + 9));

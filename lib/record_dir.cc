@@ -79,6 +79,9 @@ void expand(const char* pattern, const char* program, Text& into) {
     } else if (pattern[0] == '%' && pattern[1] == 'e') {
       into.put(name);
       ++pattern;
+    } else if (pattern[0] == '%' && pattern[1] == '%') {
+      into.put('%');
+      ++pattern;
     } else {
       into.put(*pattern);
     }

@@ -13,7 +13,7 @@
 
 namespace leakdir {
 
-// Finds the directory that `options.dir` means (%p, %e, absolute from now on), makes it if need be, moves what an
+// Finds the directory that `options.dir` means (%p, %e, %%; absolute from now on), makes it if need be, moves what an
 // earlier run left in it to previous/, and takes DIR/<pid>/ instead where a live process owns it. Then makes the ledger
 // in it. False, after saying why, when nothing can be recorded.
 bool claim_record_dir(const Options& options, const char* program);

@@ -64,7 +64,12 @@ std::string directory_pattern(const std::string& own_options, const std::string&
   parse_option_file(config_text().c_str(), "", options, pass_over);
   parse_option_list(inherited_options.c_str(), "", options, pass_over);
   parse_option_list(own_options.c_str(), "", options, pass_over);
-  return fs::absolute(options.dir).lexically_normal().string();
+  const std::string dir = options.dir;
+  if (dir.front() == '/') return fs::path(dir).lexically_normal().string();
+  // What is a pattern is only what the user wrote.
+  std::string above;
+  for (const char c : fs::current_path().string()) above += c == '%' ? "%%" : std::string(1, c);
+  return (fs::path(above) / dir).lexically_normal().string();
 }
 
 // As a value in LEAKDIR_OPTIONS, where a colon ends it unless it is quoted.
@@ -82,6 +87,7 @@ std::string wildcard_of(const std::string& pattern, pid_t pid) {
       wildcard += next == 'p' ? std::to_string(pid) : "*";
       ++i;
     } else {
+      if (c == '%' && next == '%') ++i;
       if (std::string("*?[\\").find(c) != std::string::npos) wildcard += '\\';
       wildcard += c;
     }

@@ -79,7 +79,7 @@ static struct option numbers[kNumbers] = {
     {"help", 0, 0, 1, "1: print this table at start"},
 };
 static char dir_pattern[kPath] = "./mem";
-static const char dir_meaning[] = "record directory; %p: pid, %e: program name";
+static const char dir_meaning[] = "record directory; %p: pid, %e: program name, %%: %";
 static int abort_on_bad_free;
 static const char bad_free_meaning[] = "report: say it and go on; abort: say it and stop";
 /* Known, and the same whatever they say: there is one way to write and one frame here. */
@@ -370,6 +370,7 @@ static void expand_dir(void) {
                                     : snprintf(shown + at, kPath - at, "%s", name));
       ++from;
     } else {
+      if (from[0] == '%' && from[1] == '%') ++from;
       shown[at++] = *from;
     }
   }

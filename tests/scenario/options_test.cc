@@ -46,9 +46,9 @@ TEST_P(Option, DirPutsTheRecordsElsewhere) {
 }
 
 TEST_P(Option, DirKnowsPidAndProgram) {
-  Process leaks(command_for(scratch_, target("leaks", GetParam()), {"dir=./%e-%p.d", {"3"}, {}, 60}));
+  Process leaks(command_for(scratch_, target("leaks", GetParam()), {"dir=./%e-%p%%p.d", {"3"}, {}, 60}));
   const Outcome outcome = leaks.wait();
-  const std::string dir = "leaks." + GetParam() + "-" + std::to_string(leaks.pid()) + ".d";
+  const std::string dir = "leaks." + GetParam() + "-" + std::to_string(leaks.pid()) + "%p.d";
   EXPECT_EQ(records(dir), 3u) << outcome.describe();
 }
 

@@ -101,6 +101,17 @@ TEST_F(Run, TakesTheDirectoryOfTheConfigFile) {
   EXPECT_FALSE(exists(scratch_ / "mem"));
 }
 
+TEST_F(Run, TakesNoPatternFromTheWorkingDirectory) {
+  const std::string folder = scratch_ / "100%p%e%%";
+  fs::create_directory(folder);
+  const Outcome outcome = run({{kTool, "run", "-o", "dir=50%%p-%p", leaks_, "3"}, folder, {}, "", 120});
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_THAT(outcome.err, HasSubstr("\n3 live blocks, "));
+  ASSERT_EQ(names_in(folder).size(), 1u);
+  EXPECT_THAT(names_in(folder).front(), StartsWith("50%p-"));
+  EXPECT_TRUE(exists(folder + "/" + names_in(folder).front() + "/.ledger"));
+}
+
 TEST_F(Run, PassesOverTheConfigFileOfAnotherUser) {
   if (geteuid() != 0) GTEST_SKIP() << "only root can give a file to another user";
   write_file(scratch_ / "leakdir.conf", "dir = elsewhere\n");

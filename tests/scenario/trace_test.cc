@@ -260,14 +260,14 @@ TEST_F(TraceAloneProgram, TellsBadFrees) {
 TEST_F(TraceAloneProgram, ObeysTheOptions) {
   EXPECT_TRUE(build_and_run(kLeaks).exited_with(3));
   EXPECT_THAT(sizes_of(records_in(scratch_ / "mem")), ElementsAre(1801));
-  const Outcome with = again({"dir='./of-%e':exitcode=9:write=exit:depth=3:what=1:min_size=x", {}, {}, 60});
+  const Outcome with = again({"dir='./of-%e%%e':exitcode=9:write=exit:depth=3:what=1:min_size=x", {}, {}, 60});
   EXPECT_TRUE(with.exited_with(9)) << with.describe();
   EXPECT_EQ(with.err,
             "leakdir: LEAKDIR_OPTIONS: unknown option 'what': ignored (help=1 lists them)\n"
             "leakdir: LEAKDIR_OPTIONS: bad value 'x' for min_size: the default holds\n"
-            "leakdir: 1 live block, 1801 bytes at exit: ./of-program\n");
-  EXPECT_THAT(sizes_of(records_in(scratch_ / "of-program")), ElementsAre(1801));
-  EXPECT_EQ(mode_of(scratch_ / "of-program"), 0700u);
+            "leakdir: 1 live block, 1801 bytes at exit: ./of-program%e\n");
+  EXPECT_THAT(sizes_of(records_in(scratch_ / "of-program%e")), ElementsAre(1801));
+  EXPECT_EQ(mode_of(scratch_ / "of-program%e"), 0700u);
   write_file(scratch_ / "leakdir.conf", "# nothing\nenabled = 0\n");
   EXPECT_EQ(again({"dir=./none", {}, {}, 60}).err, "");
   EXPECT_FALSE(exists(scratch_ / "none"));
@@ -298,9 +298,10 @@ TEST_F(TraceAloneProgram, HasTheOptionsOfTheObject) {
   EXPECT_THAT(others, ElementsAre("\"delay_ms\"", "\"depth\"", "\"children\"", "\"libc\""));
   EXPECT_THAT(flat(alone), HasSubstr("without_effect[] = {\"write\", \"delay_ms\", \"unwind\", \"depth\", "
                                      "\"children\", \"libc\"};"));
-  EXPECT_THAT(table, HasSubstr("OPTION_TEXT(dir, 4096, \"./mem\", \"record directory; %p: pid, %e: program name\")"));
+  EXPECT_THAT(table,
+              HasSubstr("OPTION_TEXT(dir, 4096, \"./mem\", \"record directory; %p: pid, %e: program name, %%: %\")"));
   EXPECT_THAT(alone, HasSubstr("\"./mem\""));
-  EXPECT_THAT(alone, HasSubstr("\"record directory; %p: pid, %e: program name\""));
+  EXPECT_THAT(alone, HasSubstr("\"record directory; %p: pid, %e: program name, %%: %\""));
   EXPECT_THAT(table, HasSubstr("\"report: say it and go on; abort: say it and stop\""));
   EXPECT_THAT(alone, HasSubstr("\"report: say it and go on; abort: say it and stop\""));
 }

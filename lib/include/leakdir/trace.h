@@ -9,7 +9,8 @@
  * program with none of them it costs a test of a pointer. (Under the library a program that is linked with -no-pie has
  * no places: its linker has settled that there is no leakdir.) With -DLEAKDIR_ALONE, and leakdir_trace.c among the
  * sources, no object is needed, on any libc: the functions that are called from sources with this header, in whatever
- * form, are then those of leakdir_trace.c. See there.
+ * form, are then those of leakdir_trace.c. See there. (By clang++ -O2 calls of getline, and with _FORTIFY_SOURCE those
+ * of vasprintf, stay glibc's where stdio.h was included before; the second in any order.)
  *
  * Each macro keeps the name of the function and touches one argument, so what stands before the name may be anything:
  * std::malloc(n), ::malloc(n), pool.malloc(n), pool->malloc(). Without a parenthesis behind it the name is the
@@ -24,7 +25,7 @@
  * By -include this comes before a source's own #define _GNU_SOURCE and the like, so where the command line has none of
  * them this header asks for all that the C library has, as g++ does.
  */
-#ifndef LEAKDIR_TRACE_H
+#if !defined LEAKDIR_TRACE_H && !defined __ASSEMBLER__ /* -include in CFLAGS comes to x.S too */
 #define LEAKDIR_TRACE_H
 
 #pragma GCC system_header
@@ -35,7 +36,14 @@
 #define LEAKDIR_HAS_ASKED
 #endif
 
-/* All that declares one of the names below, so that it is not declared again. */
+#if defined LEAKDIR_ALONE && defined __clang__ && defined __cplusplus && !defined _STDIO_H && defined __has_include
+#if __has_include(<features.h>)
+#include <features.h>
+#undef __USE_EXTERN_INLINES /* or glibc's getline is __getdelim, which clang++ does not let us rename any more */
+#endif
+#endif
+
+/* All that declares one of the names below, so that it is not declared again. (musl's sched.h has calloc.) */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -45,6 +53,9 @@
 #ifdef __has_include
 #if __has_include(<malloc.h>)
 #include <malloc.h>
+#endif
+#if __has_include(<sched.h>)
+#include <sched.h>
 #endif
 #endif
 #ifdef __cplusplus
@@ -61,6 +72,17 @@
 #ifdef LEAKDIR_HAS_ASKED
 #undef LEAKDIR_HAS_ASKED
 #undef _GNU_SOURCE
+/* With all of it strerror_r is another function than POSIX's, of the same name and arguments. Each use means the one
+ * that is meant without this header: the GNU one after the source's own #define _GNU_SOURCE (1, or empty). */
+#if defined __GLIBC__ && !defined __cplusplus
+extern int __xpg_strerror_r(int, char *, size_t) __attribute__((nothrow));
+#define LEAKDIR_STRERROR_R_ strerror_r
+#define LEAKDIR_STRERROR_R_1 strerror_r
+#define LEAKDIR_STRERROR_R__GNU_SOURCE __xpg_strerror_r
+#define LEAKDIR_STRERROR_R_OF_(asked) LEAKDIR_STRERROR_R_##asked
+#define LEAKDIR_STRERROR_R_IF_(asked) LEAKDIR_STRERROR_R_OF_(asked)
+#define strerror_r LEAKDIR_STRERROR_R_IF_(_GNU_SOURCE)
+#endif
 #endif
 
 #ifdef __clang__
@@ -106,10 +128,26 @@ void *pvalloc(size_t) LEAKDIR_THROW_ __asm__("leakdir_trace_pvalloc");
 char *strdup(const char *) LEAKDIR_THROW_ __asm__("leakdir_trace_strdup");
 char *strndup(const char *, size_t) LEAKDIR_THROW_ __asm__("leakdir_trace_strndup");
 wchar_t *wcsdup(const wchar_t *) LEAKDIR_THROW_ __asm__("leakdir_trace_wcsdup");
+#if defined __clang__ && defined __GLIBC__ && defined asprintf
+#undef asprintf /* _FORTIFY_SOURCE */
+#endif
 int asprintf(char **, const char *, ...) LEAKDIR_THROW_ __asm__("leakdir_trace_asprintf");
-int vasprintf(char **, const char *, va_list) LEAKDIR_THROW_ __asm__("leakdir_trace_vasprintf");
-ssize_t getline(char **, size_t *, FILE *) __asm__("leakdir_trace_getline");
 ssize_t getdelim(char **, size_t *, int, FILE *) __asm__("leakdir_trace_getdelim");
+/* With optimisation glibc has inline functions of these names, which call others. gcc renames the others; to clang, for
+ * which it is too late then, ours is the better one of two functions. */
+#if defined __clang__ && defined __GLIBC__ && !defined __cplusplus
+#define LEAKDIR_BETTER_ __attribute__((overloadable, enable_if(1, "leakdir")))
+#else
+#define LEAKDIR_BETTER_
+#endif
+int vasprintf(char **, const char *, va_list) LEAKDIR_THROW_ __asm__("leakdir_trace_vasprintf") LEAKDIR_BETTER_;
+ssize_t getline(char **, size_t *, FILE *) __asm__("leakdir_trace_getline") LEAKDIR_BETTER_;
+#if defined __GLIBC__ && !defined __clang__
+ssize_t __getdelim(char **, size_t *, int, FILE *) __asm__("leakdir_trace_getdelim");
+int __asprintf_chk(char **, int, const char *, ...) LEAKDIR_THROW_ __asm__("leakdir_trace_asprintf_chk");
+int __vasprintf_chk(char **, int, const char *, va_list) LEAKDIR_THROW_ __asm__("leakdir_trace_vasprintf_chk");
+#endif
+#undef LEAKDIR_BETTER_
 #undef LEAKDIR_THROW_
 #endif
 
@@ -243,45 +281,58 @@ struct Told {
 #endif
 
 /* The table of calls (ledger::Call): 0 malloc and what calls it, 1 calloc, 2 realloc, 3 reallocarray, 4 aligned_alloc,
- * 5 memalign, 6 posix_memalign, 7 valloc, 8 pvalloc. A macro that is there already is the program's own. */
+ * 5 memalign, 6 posix_memalign, 7 valloc, 8 pvalloc. A macro that is there already is the program's own;
+ * leakdir/untrace.h takes away those that were made here. */
 #ifndef malloc
+#define LEAKDIR_HAS_malloc_
 #define malloc(...) malloc(LEAKDIR_SIZE_(0, __VA_ARGS__))
 #endif
 #ifndef calloc
+#define LEAKDIR_HAS_calloc_
 #define calloc(...) calloc(LEAKDIR_SIZE_(1, __VA_ARGS__))
 #endif
 #ifndef realloc
+#define LEAKDIR_HAS_realloc_
 #define realloc(...) realloc(LEAKDIR_POINTER_(2, __VA_ARGS__))
 #endif
 #ifndef reallocarray
+#define LEAKDIR_HAS_reallocarray_
 #define reallocarray(...) reallocarray(LEAKDIR_POINTER_(3, __VA_ARGS__))
 #endif
 #ifndef aligned_alloc
+#define LEAKDIR_HAS_aligned_alloc_
 #define aligned_alloc(...) aligned_alloc(LEAKDIR_OTHER_(4, __VA_ARGS__))
 #endif
 #ifndef memalign
+#define LEAKDIR_HAS_memalign_
 #define memalign(...) memalign(LEAKDIR_OTHER_(5, __VA_ARGS__))
 #endif
 #ifndef posix_memalign
+#define LEAKDIR_HAS_posix_memalign_
 #define posix_memalign(...) posix_memalign(LEAKDIR_OTHER_(6, __VA_ARGS__))
 #endif
 #ifndef valloc
+#define LEAKDIR_HAS_valloc_
 #define valloc(...) valloc(LEAKDIR_SIZE_(7, __VA_ARGS__))
 #endif
 #ifndef pvalloc
+#define LEAKDIR_HAS_pvalloc_
 #define pvalloc(...) pvalloc(LEAKDIR_SIZE_(8, __VA_ARGS__))
 #endif
 #ifndef strdup
+#define LEAKDIR_HAS_strdup_
 #define strdup(...) strdup(LEAKDIR_OTHER_(0, __VA_ARGS__))
 #endif
 #ifndef strndup
+#define LEAKDIR_HAS_strndup_
 #define strndup(...) strndup(LEAKDIR_OTHER_(0, __VA_ARGS__))
 #endif
 #ifndef wcsdup
+#define LEAKDIR_HAS_wcsdup_
 #define wcsdup(...) wcsdup(LEAKDIR_OTHER_(0, __VA_ARGS__))
 #endif
 
-#if defined __cplusplus && defined LEAKDIR_TRACE_NEW && !defined LEAKDIR_ALONE
+#if defined __cplusplus && defined LEAKDIR_TRACE_NEW && !defined LEAKDIR_ALONE && !defined new
 extern "C++" {
 namespace leakdir {
 namespace trace {
@@ -296,6 +347,7 @@ struct ToldNew {
 } /* namespace trace */
 } /* namespace leakdir */
 } /* extern "C++" */
+#define LEAKDIR_HAS_new_
 #define new leakdir::trace::ToldNew(__FILE__, __LINE__)->*new
 #endif
 

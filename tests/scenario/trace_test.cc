@@ -5,6 +5,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <regex>
 
@@ -99,7 +101,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Way{"alone_without_unwind_tables",
                         {"gcc", "-O2", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables", "-fomit-frame-pointer"},
                         kAlone},
-                    Way{"alone_musl", {"musl-gcc", "-O2", "-static"}, kAlone}),
+                    Way{"alone_musl", {"musl-gcc", "-O2", "-static"}, kAlone},
+                    Way{"alone_musl_by_option",
+                        {"musl-gcc", "-O2", "-static", "-DBY_INCLUDE", "-include", "leakdir/trace.h"},
+                        kAlone}),
     [](const testing::TestParamInfo<Way>& info) { return info.param.name; });
 
 class TraceInCxx : public testing::TestWithParam<Way> {};
@@ -193,12 +198,35 @@ TEST(TraceHeader, LetsOtherHeadersCome) {
   }
 }
 
+// And a macro of the program's own is not.
 TEST(TraceHeader, IsTakenAwayByUntrace) {
   const Scratch scratch;
   write_file(scratch / "x.c",
+             "#define realloc(block, size) own_realloc(block, size)\n"
              "#include <leakdir/trace.h>\n#include <leakdir/untrace.h>\n"
-             "struct s { int x; };\nextern void *malloc(size_t size);\nextern char *strdup(const char *);\n");
+             "struct s { int x; };\nextern void *malloc(size_t size);\nextern char *strdup(const char *);\n"
+             "#ifndef realloc\n#error\n#endif\n");
   compile(silently("gcc", "gnu11") + Flags{"-fsyntax-only", scratch / "x.c"});
+}
+
+// In CFLAGS it comes to sources that are no C, and to those written for POSIX.
+TEST(TraceHeader, LeavesOtherSourcesAsTheyAre) {
+  const Scratch scratch;
+  const Flags by_option = {"-include", "leakdir/trace.h", "-fsyntax-only"};
+  write_file(scratch / "x.S", ".text\nf: ret\n");
+  write_file(scratch / "posix.c",
+             "#include <string.h>\nint f(char *into, size_t room);\nint (*of)(int, char *, size_t) = strerror_r;\n"
+             "int f(char *into, size_t room) { return strerror_r(1, into, room); }\n");
+  write_file(scratch / "gnu.c",
+             "#define _GNU_SOURCE\n#include <string.h>\nchar *f(char *into, size_t room);\n"
+             "char *(*of)(int, char *, size_t) = strerror_r;\n"
+             "char *f(char *into, size_t room) { return strerror_r(1, into, room); }\n");
+  for (const char* compiler : {"gcc", "clang"}) {
+    compile(Flags{compiler, "-I" + kLib + "include", "-include", "leakdir/trace.h", "-c", scratch / "x.S", "-o",
+                  scratch / "x.o"});
+    compile(silently(compiler, "gnu11") + by_option + Flags{scratch / "posix.c"});
+    compile(silently(compiler, "gnu11") + by_option + Flags{scratch / "gnu.c"});
+  }
 }
 
 TEST(TraceLocation, IsInTheReportAndInWhatRecoverWrites) {
@@ -226,9 +254,11 @@ TEST(TraceLocation, IsThereUnderTheLibrary) {
 
 class TraceAloneProgram : public testing::Test {
  protected:
-  Outcome build_and_run(const std::string& text, const RunOptions& options = {}) {
+  Outcome build_and_run(const std::string& text, const RunOptions& options = {}, const std::string& compiler = "gcc",
+                        const Flags& flags = {}) {
     write_file(scratch_ / "x.c", "#include <leakdir/trace.h>\n" + text);
-    compile(silently("gcc", "gnu11") + Flags{"-g", "-pthread", scratch_ / "x.c", "-o", scratch_ / "program"} + kAlone);
+    compile(silently(compiler, "gnu11") + Flags{"-g", "-pthread", scratch_ / "x.c", "-o", scratch_ / "program"} +
+            flags + kAlone);
     return again(options);
   }
   Outcome again(const RunOptions& options = {}) { return run_in(scratch_, scratch_ / "program", options); }
@@ -289,7 +319,9 @@ TEST_F(TraceAloneProgram, HasTheOptionsOfTheObject) {
     const std::smatch& m = *at;
     const std::string row =
         "{\"" + m[1].str() + "\", " + m[2].str() + ", " + m[3].str() + ", " + m[4].str() + ", " + m[5].str() + "}";
-    if (m[1] == "delay_ms" || m[1] == "depth" || m[1] == "children" || m[1] == "libc") {
+    if (m[1] == "recording" || m[1] == "max_files") {  // what they mean differs
+      EXPECT_THAT(flat(alone), HasSubstr(row.substr(0, row.find(", \"", 2))));
+    } else if (m[1] == "delay_ms" || m[1] == "depth" || m[1] == "children" || m[1] == "libc") {
       others.push_back("\"" + m[1].str() + "\"");
     } else {
       EXPECT_THAT(flat(alone), HasSubstr(row));
@@ -306,10 +338,84 @@ TEST_F(TraceAloneProgram, HasTheOptionsOfTheObject) {
   EXPECT_THAT(alone, HasSubstr("\"report: say it and go on; abort: say it and stop\""));
 }
 
-// What is libc's own allocation elsewhere.
+// The first allocation of all, each call, and a double free, on the least stack that a thread has.
+TEST_F(TraceAloneProgram, WorksInThreadsWithTheSmallestStack) {
+  const Outcome outcome = build_and_run(
+      "#define _GNU_SOURCE\n#include <limits.h>\n#include <pthread.h>\n"
+      "void *volatile kept, *volatile twice;\n"
+      "static void *work(void *unused) { void *block = NULL; free(malloc(10)); kept = realloc(malloc(20), 1831);\n"
+      "  if (posix_memalign(&block, 64, 1833) != 0) return unused;\n"
+      "  twice = malloc(1835); free(twice); free(twice); return NULL; }\n"
+      "int main(void) { pthread_t thread; pthread_attr_t small; void *failed; pthread_attr_init(&small);\n"
+      "  pthread_attr_setstacksize(&small, PTHREAD_STACK_MIN);\n"
+      "  if (pthread_create(&thread, &small, work, &thread) != 0) return 1;\n"
+      "  pthread_join(thread, &failed); return failed != NULL; }\n",
+      {"help=1", {}, {}, 60}, "gcc", {"-O0", "-w"});
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_THAT(sizes_of(records_in(scratch_ / "mem")), ElementsAre(1831, 1833));
+  EXPECT_EQ(bad_frees_in(scratch_ / "mem").size(), 1u);
+}
+
+// A config file that is a pipe, another user's, or too large.
+TEST_F(TraceAloneProgram, ObeysOnlyAConfigFileOfItsOwn) {
+  const std::string config = scratch_ / "leakdir.conf";
+  const std::string summary = "leakdir: 1 live block, 1801 bytes at exit: ./mem\n";
+  const std::string refusal =
+      "leakdir: ./leakdir.conf is another user's, or no file: it is ignored (LEAKDIR_CONFIG=./leakdir.conf reads "
+      "it)\n";
+  ASSERT_EQ(mkfifo(config.c_str(), 0600), 0);
+  EXPECT_EQ(build_and_run(kLeaks).err, refusal + summary);
+  ASSERT_EQ(unlink(config.c_str()), 0);
+  write_file(config, std::string(20000, '#') + "\nenabled=0\n");
+  EXPECT_EQ(again().err, "leakdir: ./leakdir.conf is larger than 16383 bytes: it is ignored\n" + summary);
+  write_file(config, std::string(10000, '#') + "\nenabled=0\n");
+  EXPECT_EQ(again().err, "");
+  EXPECT_EQ(again({"", {}, {{"LEAKDIR_CONFIG", "./none"}}, 60}).err,
+            "leakdir: cannot read ./none (error 2): it is ignored\n" + summary);
+  if (geteuid() != 0) GTEST_SKIP() << "no root: no file can be made another user's";
+  ASSERT_EQ(chown(config.c_str(), 65534, 65534), 0);
+  EXPECT_EQ(again().err, refusal + summary);
+  EXPECT_EQ(again({"", {}, {{"LEAKDIR_CONFIG", "./leakdir.conf"}}, 60}).err, "");
+}
+
+TEST_F(TraceAloneProgram, IsPausedAndResumedBeforeTheFirstBlock) {
+  const std::string program = "#include <leakdir/leakdir.h>\nvoid *volatile kept;\n";
+  build_and_run(program + "int main(void) { leakdir_stop(); kept = malloc(1841); return 0; }\n");
+  EXPECT_THAT(records_in(scratch_ / "mem"), IsEmpty());
+  EXPECT_TRUE(build_and_run(program + "int main(void) { if (leakdir_is_recording()) return 1;\n"
+                                      "  leakdir_start(); kept = malloc(1843); return !leakdir_is_recording(); }\n",
+                            {"recording=0", {}, {}, 60})
+                  .exited_with(0));
+  EXPECT_THAT(sizes_of(records_in(scratch_ / "mem")), ElementsAre(1843));
+  EXPECT_TRUE(build_and_run(program + "int main(void) { return leakdir_dir()[0] != 0 && !leakdir_is_recording(); }\n",
+                            {"enabled=0", {}, {}, 60})
+                  .exited_with(0));
+}
+
+// A program with the object knows its directory by the ledger.
+TEST_F(TraceAloneProgram, LeavesADirectoryToAProgramWithTheObject) {
+  build_and_run(kLeaks);
+  write_file(scratch_ / "parent.c",
+             "#include <stdlib.h>\nvoid *volatile kept;\n"
+             "int main(void) { kept = malloc(1851); return system(\"./program\") == 3 << 8 ? 0 : 1; }\n");
+  compile({"gcc", "-O0", scratch_ / "parent.c", kObject, "-o", scratch_ / "parent"});
+  const Outcome outcome = run_in(scratch_, scratch_ / "parent");
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_THAT(outcome.err, HasSubstr(" belongs to the running process "));
+  EXPECT_THAT(sizes_of(records_in(scratch_ / "mem")), ElementsAre(1851));
+  EXPECT_EQ(again().err, "leakdir: 1 live block, 1801 bytes at exit: ./mem\n");
+}
+
+TEST_F(TraceAloneProgram, SaysThatItIsC) {
+  const Outcome outcome = run({{"g++", "-fsyntax-only", kLib + "trace/leakdir_trace.c"}, "", {}, "", 60});
+  EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();
+  EXPECT_THAT(outcome.err, HasSubstr("compile it with a C compiler"));
+}
+
+// What is libc's own allocation elsewhere. With optimisation, and _FORTIFY_SOURCE, glibc has other names for it.
 TEST_F(TraceAloneProgram, RecordsTextThatIsPrintedAndRead) {
   write_file(scratch_ / "lines", "short\n" + std::string(300, 'x') + "\nend:last");
-  const Outcome outcome = build_and_run(
+  const std::string text =
       "#include <stdarg.h>\n#include <string.h>\n"
       "static char *print(const char *format, ...) { char *text = NULL; va_list list; va_start(list, format);\n"
       "  if (vasprintf(&text, format, list) != 6) abort();\n  va_end(list); return text; }\n"
@@ -323,9 +429,15 @@ TEST_F(TraceAloneProgram, RecordsTextThatIsPrintedAndRead) {
       "  if (getline(&line, &room, file) != 4 || strcmp(line, \"last\") != 0) return 5;\n"
       "  if (getline(&line, &room, file) != -1) return 6;\n"
       "  kept[2] = line; text = NULL; if (asprintf(&text, \"gone\") != 4) return 7; free(text); fclose(file); return "
-      "0; }\n");
-  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
-  EXPECT_THAT(sizes_of(records_in(scratch_ / "mem")), ElementsAre(7, 13, 480));
+      "0; }\n";
+  for (const char* compiler : {"gcc", "clang"}) {
+    for (const Flags& flags : {Flags{"-O0"}, Flags{"-O2"}, Flags{"-O2", "-D_FORTIFY_SOURCE=2"}}) {
+      SCOPED_TRACE(compiler + testing::PrintToString(flags));
+      const Outcome outcome = build_and_run(text, {}, compiler, flags);
+      EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+      EXPECT_THAT(sizes_of(records_in(scratch_ / "mem")), ElementsAre(7, 13, 480));
+    }
+  }
 }
 
 TEST_F(TraceAloneProgram, RecordsAForkedChildApart) {

@@ -15,6 +15,8 @@
 
 #include <cstdint>
 
+#include "loader.hh"
+
 namespace leakdir::allocator {
 
 bool next_is_glibc = true;
@@ -129,7 +131,7 @@ LEAKDIR_SLOW void look() {
   find(real.aligned_alloc, "aligned_alloc");
   find(real.posix_memalign, "posix_memalign");
   find(real.malloc_usable_size, "malloc_usable_size");
-  dl_iterate_phdr(see_module, nullptr);
+  for_each_module(see_module, nullptr);
   next_is_glibc = is_the_allocators(dlsym(RTLD_NEXT, "gnu_get_libc_version"));
   Next found = real;
   if (area_used != 0) {

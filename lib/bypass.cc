@@ -5,11 +5,8 @@
 
 #include "base.hh"
 #include "dynamic_section.hh"
+#include "loader.hh"
 #include "modules.hh"
-
-extern "C" {
-extern decltype(dl_iterate_phdr) dl_iterate_phdr __attribute__((weak));
-}
 
 namespace leakdir {
 namespace {
@@ -53,10 +50,10 @@ int see_imports(dl_phdr_info* info, std::size_t, void* context) {
 }  // namespace
 
 LEAKDIR_SLOW bool hooks_are_bypassed(const ReentryGuard& guard) {
-  if (dl_iterate_phdr == nullptr || bypass_was_seen.load(std::memory_order_relaxed)) return bypass_was_seen;
+  if (bypass_was_seen.load(std::memory_order_relaxed)) return bypass_was_seen;
   refresh_modules(guard);
   Search search = {known_module_of(reinterpret_cast<std::uintptr_t>(&bypass_was_seen)), false};
-  dl_iterate_phdr(see_imports, &search);
+  for_each_module(see_imports, &search);
   if (search.found) bypass_was_seen.store(true, std::memory_order_relaxed);
   return search.found;
 }

@@ -3,9 +3,7 @@
 
 #include <elf.h>
 
-extern "C" {
-extern decltype(dl_iterate_phdr) dl_iterate_phdr __attribute__((weak));
-}
+#include "loader.hh"
 
 namespace leakdir {
 namespace {
@@ -119,7 +117,7 @@ const void* exported(const DynamicSection& section, const char* name) {
 
 const void* exported_anywhere(const char* name) {
   Wanted wanted = {name, nullptr};
-  if (dl_iterate_phdr != nullptr) dl_iterate_phdr(look_in_module, &wanted);
+  for_each_module(look_in_module, &wanted);
   return wanted.found;
 }
 

@@ -8,13 +8,8 @@
 #include <link.h>
 #include <sys/auxv.h>
 
-#include <cstddef>
-
 #include "fast_walk_rule.hh"
-
-extern "C" {
-extern decltype(dl_iterate_phdr) dl_iterate_phdr __attribute__((weak));
-}
+#include "loader.hh"
 
 namespace leakdir {
 
@@ -28,13 +23,6 @@ namespace {
 
 std::atomic<bool> g_tables_gone{false};
 std::atomic<unsigned long long> g_unloads_seen{0};
-
-int read_unloads(dl_phdr_info* info, std::size_t size, void* unloads) {
-  if (size >= offsetof(dl_phdr_info, dlpi_subs) + sizeof info->dlpi_subs) {
-    *static_cast<unsigned long long*>(unloads) = info->dlpi_subs;
-  }
-  return 1;  // the same for each module
-}
 
 }  // namespace
 
@@ -55,9 +43,7 @@ void find_loader() noexcept {
 }
 
 void loader_allocates() noexcept {
-  if (dl_iterate_phdr == nullptr) return;
-  unsigned long long unloads = 0;
-  dl_iterate_phdr(read_unloads, &unloads);
+  const unsigned long long unloads = loader_counts().removed;
   if (g_unloads_seen.exchange(unloads, std::memory_order_relaxed) != unloads) {
     fast_walk_forget(0, ~std::uintptr_t{0});
   }

@@ -21,6 +21,7 @@
 #include "ledger_file.hh"
 #include "lifecycle.hh"
 #include "live_table.hh"
+#include "loader.hh"
 #include "modules.hh"
 #include "process.hh"
 #include "record_dir.hh"
@@ -144,6 +145,8 @@ void let_go(const Inheritance& kept) {
 }
 
 bool move_in(Inheritance& kept, ThreadState& thread, const ReentryGuard& guard) {
+  // More than one thread has allocated, or libc cannot say that there was but one.
+  loader_was_forked(!allocator::is_single_threaded() || ledger_file.used(Kind::kThreads) > 2);
   if (!take_inheritance(kept)) return false;
   ledger_file.leave();
   clear_live_table();

@@ -7,6 +7,7 @@
 #include <link.h>
 
 #include "function_start.hh"
+#include "loader.hh"
 
 namespace leakdir {
 namespace {
@@ -52,7 +53,7 @@ int see_module(dl_phdr_info* info, std::size_t, void* context) {
 
 bool find_function_start(std::uintptr_t pc, FunctionStart& start) {
   Search search = {pc, nullptr, 0};
-  dl_iterate_phdr(see_module, &search);
+  for_each_module(see_module, &search);
   std::size_t low = 0, high = search.count;  // the first entry beyond pc lies in [low, high]
   while (low < high) {
     const std::size_t middle = low + (high - low) / 2;

@@ -9,6 +9,7 @@
 #include "base.hh"
 #include "functions.hh"
 #include "ledger_file.hh"
+#include "loader.hh"
 #include "process.hh"
 #include "sys.hh"
 #include "text.hh"
@@ -19,10 +20,6 @@ namespace {
 constexpr unsigned kLockTries = 2000;
 constexpr std::size_t kPathBytes = 1024;
 
-struct LoaderCounts {
-  unsigned long long added;
-  unsigned long long removed;
-};
 LoaderCounts seen_counts = {};
 std::uint32_t program_index = 0;
 bool table_header = true;
@@ -149,9 +146,7 @@ int see_module(dl_phdr_info* info, std::size_t bytes, void* context) {
     if (from < start) start = from;
     if (from + header.p_memsz > end) end = from + header.p_memsz;
   }
-  if (bytes >= offsetof(dl_phdr_info, dlpi_subs) + sizeof info->dlpi_subs) {
-    seen_counts = {info->dlpi_adds, info->dlpi_subs};
-  }
+  static_cast<void>(read_loader_counts(*info, bytes, &seen_counts));
   if (refresh.is_program) table_header = has_header;
   if (start < end) {
     bool known = false;
@@ -168,12 +163,13 @@ int see_module(dl_phdr_info* info, std::size_t bytes, void* context) {
   return 0;
 }
 
-int see_counts(dl_phdr_info* info, std::size_t bytes, void* context) {
-  LoaderCounts& counts = *static_cast<LoaderCounts*>(context);
-  if (bytes >= offsetof(dl_phdr_info, dlpi_subs) + sizeof info->dlpi_subs) {
-    counts = {info->dlpi_adds, info->dlpi_subs};
+// Where the loader is not asked: those that it has not shown, and that cannot be known to be gone.
+void mark_without_loader(Refresh& refresh) {
+  for (std::uint32_t i = 1; i < modules_used(); ++i) {
+    const ledger::Module& module = *ledger_file.module(i);
+    const bool has_file = module.path != 0 && ledger_file.text(module.path)[0] == '/';
+    if (i == program_index || !has_file || may_be_in_module(module.start)) mark(refresh, i);
   }
-  return 1;
 }
 
 }  // namespace
@@ -199,18 +195,18 @@ bool is_of_loader(std::uint32_t module) {
   return module != 0 && loader != 0 && ledger_file.module(module)->bias == loader;
 }
 
-bool modules_were_unloaded(const ReentryGuard&) {
-  LoaderCounts counts = seen_counts;
-  dl_iterate_phdr(see_counts, &counts);
-  return counts.removed != seen_counts.removed;
-}
+bool modules_were_unloaded(const ReentryGuard&) { return loader_counts().removed != seen_counts.removed; }
 
 bool refresh_modules(const ReentryGuard&) {
   const TryLock lock(process->modules_lock, kLockTries);
   if (!lock.taken()) return false;
   Refresh refresh = {};
-  refresh.is_program = true;
-  dl_iterate_phdr(see_module, &refresh);
+  refresh.is_program = loader_is_asked();
+  if (!loader_is_asked()) {
+    seen_counts = loader_counts();
+    mark_without_loader(refresh);
+  }
+  for_each_module(see_module, &refresh);
   bool gone = false;
   for (std::uint32_t i = 1; i < modules_used(); ++i) {
     ledger::Module& module = *ledger_file.module(i);
@@ -226,8 +222,7 @@ std::uint32_t module_of(std::uintptr_t pc, const ReentryGuard& guard) {
   const std::uint32_t known = known_module_of(pc);
   if (LEAKDIR_LIKELY(known != 0)) return known;
   // Code outside every module (a JIT's) asks here each time it is in a new stack; so only when the list has changed.
-  LoaderCounts counts = {};
-  dl_iterate_phdr(see_counts, &counts);
+  const LoaderCounts counts = loader_counts();
   if (counts.added == seen_counts.added && counts.removed == seen_counts.removed) return 0;
   refresh_modules(guard);
   return known_module_of(pc);
@@ -236,10 +231,5 @@ std::uint32_t module_of(std::uintptr_t pc, const ReentryGuard& guard) {
 std::uint32_t program_module() { return program_index; }
 
 bool program_has_table_header() { return table_header; }
-
-void forget_modules() {
-  seen_counts = {};
-  program_index = 0;
-}
 
 }  // namespace leakdir

@@ -2,8 +2,8 @@
 //
 // Which executable or shared library an address lies in, kept in the ledger so that a reader far away can symbolise it.
 //
-// Asked only when a stack frame is new. Goes to dl_iterate_phdr, which takes the loader's lock: never while another of
-// our locks is held. Does not allocate.
+// Asked only when a stack frame is new. Goes to the loader (loader.hh), whose lock it takes: never while another of our
+// locks is held. Does not allocate.
 
 #pragma once
 
@@ -38,8 +38,5 @@ bool is_of_loader(std::uint32_t module);
 // (false: a plain -static program, see functions.hh).
 std::uint32_t program_module();
 bool program_has_table_header();
-
-// For a forked child: its new ledger has no modules yet.
-void forget_modules();
 
 }  // namespace leakdir

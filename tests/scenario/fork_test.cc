@@ -7,6 +7,7 @@
 
 #include <regex>
 
+#include "paths.hh"
 #include "report_json.hh"
 #include "target.hh"
 
@@ -112,6 +113,35 @@ INSTANTIATE_TEST_SUITE_P(Linked, ParentGoesOn,
                          [](const testing::TestParamInfo<ParentGoesOn::ParamType>& info) {
                            return std::get<0>(info.param) + "_" + std::get<1>(info.param);
                          });
+
+// A thread is in the loader at the fork, whose lock the child finds taken for ever.
+class LoaderBusy : public testing::TestWithParam<std::string> {};
+
+TEST_P(LoaderBusy, AtTheForkAndTheChildDoesNotWait) {
+  const Scratch scratch;
+  const Outcome outcome = run_in(scratch, target("loader_busy", GetParam()), {"", {"locked"}, {}, 60});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(said(outcome.out, "child", "status"), "0");
+  expect_exactly(expected_by(outcome.out), records_in(scratch / ("mem/" + said(outcome.out, "child", "pid"))));
+}
+
+INSTANTIATE_TEST_SUITE_P(Linked, LoaderBusy, testing::Values("static", "pie"));
+
+// Nor does it ask the loader where it could: it knows libraries that come and go all the same.
+TEST(LoaderNotAsked, AChildKnowsLibrariesThatComeAndGo) {
+  const Scratch scratch;
+  const std::string a = std::string(kTargets) + "/reloaded_a.so", b = std::string(kTargets) + "/reloaded_b.so";
+  const Outcome outcome = run_in(scratch, target("loader_busy", "pie"), {"", {"free", a, b}, {}, 60});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(said(outcome.out, "child", "status"), "0");
+  const auto records = records_in(scratch / ("mem/" + said(outcome.out, "child", "pid")));
+  ASSERT_EQ(sizes_of(records), (std::vector<std::uint64_t>{5003, 5401, 5401, 5402, 5402}));
+  for (const Record& record : records) {
+    ASSERT_FALSE(record.stack.frames.empty());
+    if (record.size == 5003) continue;
+    EXPECT_EQ(record.stack.frames[0].module, record.size == 5401 ? a : b);
+  }
+}
 
 class Spawn : public testing::TestWithParam<std::tuple<std::string, std::string>> {};
 

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The one door to the dynamic loader's list of modules. dl_iterate_phdr takes a lock of the loader's, which a fork may
+// copy while another thread holds it (glibc before 2.37 does not make it free again in the child). So a child of a
+// program that had several threads never asks: it goes along the loader's link maps, as far as _dl_find_object, which
+// takes no lock, knows them. Without that function (glibc before 2.35) it has to do with what was known at the fork.
+//
+// Never while another of our locks is held that a thread in the loader may wait for. Does not allocate.
+
+#pragma once
+
+#include <link.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace leakdir {
+
+// As dl_iterate_phdr. Where it is not asked, the module's size of dl_phdr_info is 0: there are no counts in it.
+void for_each_module(int (*see)(dl_phdr_info*, std::size_t, void*), void* context);
+
+// Both together change when a module comes, `removed` when one goes.
+struct LoaderCounts {
+  unsigned long long added;
+  unsigned long long removed;
+};
+LoaderCounts loader_counts();
+bool read_loader_counts(const dl_phdr_info& info, std::size_t bytes, LoaderCounts* into);
+
+// In a child that does not ask the list may be incomplete: whether a module is still at this address.
+bool loader_is_asked();
+bool may_be_in_module(std::uintptr_t address);
+
+// In a forked child, before it asks for the first time.
+void loader_was_forked(bool had_threads);
+
+}  // namespace leakdir

@@ -8,6 +8,7 @@
 
 #include <memory>
 
+#include "installation.hh"
 #include "paths.hh"
 #include "report_json.hh"
 #include "target.hh"
@@ -17,8 +18,6 @@ namespace {
 
 using testing::HasSubstr;
 using testing::Not;
-
-std::string build_root() { return std::string(kTool).substr(0, std::string(kTool).rfind("/tools/")); }
 
 Outcome shell(const std::string& command, const std::string& cwd = "") {
   return run({{"sh", "-ec", command}, cwd, {}, "", 300});

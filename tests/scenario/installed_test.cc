@@ -9,6 +9,7 @@
 #include <regex>
 #include <set>
 
+#include "installation.hh"
 #include "paths.hh"
 #include "report_json.hh"
 #include "target.hh"
@@ -18,8 +19,6 @@ namespace {
 
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-std::string build_root() { return std::string(kTool).substr(0, std::string(kTool).rfind("/tools/")); }
 
 std::string said_by(const std::vector<std::string>& arguments) {
   const Outcome outcome = run_tool(arguments);
@@ -121,9 +120,7 @@ TEST_F(Completion, OfZshIsZshAndHasEachOption) {
 
 TEST(Installed, ToolObjectsHeadersAndDocumentsAreWhereTheyAreLookedFor) {
   const Scratch scratch;
-  const Outcome install =
-      run({{"meson", "install", "-C", build_root(), "--no-rebuild", "--destdir", scratch / "root"}, "", {}, "", 120});
-  ASSERT_TRUE(install.exited_with(0)) << install.describe();
+  install_below(scratch / "root");
   const Outcome found =
       run({{"sh", "-c", "find root -type f | sed 's,^root,,' | LC_ALL=C sort"}, scratch.path(), {}, "", 60});
   for (const char* file :

@@ -13,6 +13,8 @@ packages=(
   libgtest-dev libgmock-dev clang libclang-rt-14-dev llvm-14-linker-tools lld mold valgrind libc6-dbg libdebuginfod1 strace musl-tools
   # analyse without running
   clang-tidy cppcheck
+  # finds the package as other projects do
+  cmake
   # programs for other processors
   g++-aarch64-linux-gnu g++-arm-linux-gnueabihf qemu-user
   # real programs are linked with these

@@ -48,7 +48,7 @@ int main(void) {
                  {"PKG_CONFIG_PATH", pkg_config_path},
                  {"CMAKE_PREFIX_PATH", installation_->prefix()}},
                 "",
-                300});
+                600});
   }
 
   void build(const std::string& command) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // The one door to the dynamic loader's list of modules. dl_iterate_phdr takes a lock of the loader's, which a fork may
-// copy while another thread holds it (glibc before 2.37 does not make it free again in the child). So a child of a
+// copy while another thread holds it (glibc 2.36 does not make it free again in the child). So a child of a
 // program that had several threads never asks: it goes along the loader's link maps, as far as _dl_find_object, which
 // takes no lock, knows them. Without that function (glibc before 2.35) it has to do with what was known at the fork.
 //

@@ -90,10 +90,33 @@ std::uint32_t module_path(const dl_phdr_info& info, bool is_program) {
   return keep_path(sys::make_absolute(name, path, sizeof path) == 0 ? path : name);
 }
 
-bool is_same_file(const ledger::Module& a, const ledger::Module& b) {
-  bool same = a.path == b.path && a.build_id_bytes == b.build_id_bytes && a.build_id_bytes != 0;
+bool has_same_build_id(const ledger::Module& a, const ledger::Module& b) {
+  bool same = a.build_id_bytes == b.build_id_bytes;
   for (std::uint32_t i = 0; same && i < a.build_id_bytes; ++i) same = a.build_id[i] == b.build_id[i];
   return same;
+}
+
+bool is_same_file(const ledger::Module& a, const ledger::Module& b) {
+  return a.path == b.path && a.build_id_bytes != 0 && has_same_build_id(a, b);
+}
+
+void read_build_id(const dl_phdr_info& info, ledger::Module& into) {
+  for (unsigned i = 0; i < info.dlpi_phnum; ++i) {
+    if (info.dlpi_phdr[i].p_type == PT_NOTE && into.build_id_bytes == 0) read_build_id(info, info.dlpi_phdr[i], into);
+  }
+}
+
+// Of a known module where this one is. Another may have taken its place, of the same layout, while nobody looked. The
+// name counts where it is a whole path: another would depend on the working directory.
+bool is_still(const ledger::Module& known, const dl_phdr_info& info, bool is_program) {
+  const char* name = info.dlpi_name;
+  if (!is_program && known.path != 0 && name != nullptr && name[0] == '/' &&
+      !is_equal(ledger_file.text(known.path), name)) {
+    return false;
+  }
+  ledger::Module seen = {};
+  read_build_id(info, seen);
+  return has_same_build_id(known, seen);
 }
 
 // A library that was unloaded and is back in its place: all that was known of it is true again.
@@ -115,9 +138,7 @@ void add_module(const dl_phdr_info& info, std::uintptr_t start, std::uintptr_t e
   seen.start = start;
   seen.end = end;
   seen.bias = info.dlpi_addr;
-  for (unsigned i = 0; i < info.dlpi_phnum; ++i) {
-    if (info.dlpi_phdr[i].p_type == PT_NOTE && seen.build_id_bytes == 0) read_build_id(info, info.dlpi_phdr[i], seen);
-  }
+  read_build_id(info, seen);
   seen.path = module_path(info, refresh.is_program);
   std::uint32_t index = find_again(seen);
   if (index == 0) {
@@ -152,7 +173,8 @@ int see_module(dl_phdr_info* info, std::size_t bytes, void* context) {
     bool known = false;
     for (std::uint32_t i = 1; i < modules_used(); ++i) {
       const ledger::Module& module = *ledger_file.module(i);
-      if (module.unload_sequence == 0 && module.start == start && module.end == end && module.bias == info->dlpi_addr) {
+      if (module.unload_sequence == 0 && module.start == start && module.end == end && module.bias == info->dlpi_addr &&
+          is_still(module, *info, refresh.is_program || i == program_index)) {
         mark(refresh, i);
         known = true;
       }

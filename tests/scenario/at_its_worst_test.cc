@@ -228,5 +228,19 @@ TEST(Reloaded, LibrariesKeepTheirNamesAndCostNothing) {
   }
 }
 
+// What the loader allocates is not looked at here, so nothing tells that it has put one in the other's place.
+TEST(Reloaded, LibrariesOfTheSameLayoutKeepTheirNamesUnseen) {
+  const Scratch scratch;
+  const std::string a = std::string(kTargets) + "/reloaded_a.so", c = std::string(kTargets) + "/reloaded_c.so";
+  const Outcome outcome = run_in(scratch, target("reloads", "pie"), {"min_size=5000", {"100", a, c}, {}, 60});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  const std::vector<Record> records = records_in(scratch / "mem");
+  EXPECT_EQ(sizes_of(records), (Sizes{5401, 5401, 5401, 5402, 5402, 5402}));
+  for (const Record& record : records) {
+    ASSERT_FALSE(record.stack.frames.empty());
+    EXPECT_EQ(record.stack.frames[0].module, record.size == 5401 ? a : c);
+  }
+}
+
 }  // namespace
 }  // namespace leakdir_test

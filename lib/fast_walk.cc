@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <link.h>
-#include <sys/auxv.h>
 
 #include "fast_walk_rule.hh"
 #include "loader.hh"
@@ -29,7 +28,7 @@ std::atomic<unsigned long long> g_unloads_seen{0};
 void find_loader() noexcept {
   if (g_loader_begin.load(std::memory_order_relaxed) != 0) return;
   const int saved = errno;
-  const std::uintptr_t base = getauxval(AT_BASE);
+  const std::uintptr_t base = loader_base();
   errno = saved;
   if (base == 0) return;  // a static program
   const auto* header = reinterpret_cast<const ElfW(Ehdr)*>(base);

@@ -24,6 +24,7 @@
 #include "ledger_file.hh"
 #include "libc_own.hh"
 #include "live_table.hh"
+#include "loader.hh"
 #include "modules.hh"
 #include "options.hh"
 #include "owner.hh"
@@ -232,13 +233,14 @@ void end_of_process() {
   }
 }
 
-bool is_static_program() { return ::getauxval(AT_BASE) == 0; }
+bool is_static_program() { return loader_base() == 0; }
 
 namespace {
 
-// Without /proc: as the program was called.
+// Without /proc, and by `ld.so PROGRAM`, which /proc takes for the program: as the program was called.
 void find_program_path() {
-  if (sys::read_link_at(AT_FDCWD, "/proc/self/exe", program_path, sizeof program_path) > 0) return;
+  const bool is_run_by_loader = ::getauxval(AT_BASE) == 0 && !is_static_program();
+  if (!is_run_by_loader && sys::read_link_at(AT_FDCWD, "/proc/self/exe", program_path, sizeof program_path) > 0) return;
   const auto* called = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
   if (called == nullptr || sys::make_absolute(called, program_path, sizeof program_path) != 0) program_path[0] = '\0';
 }

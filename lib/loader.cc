@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <elf.h>
+#include <sys/auxv.h>
 
 #include <atomic>
 
@@ -119,6 +120,30 @@ LoaderCounts loader_counts() {
   const Asking now;
   ::dl_iterate_phdr(see_counts, &counts);
   return counts;
+}
+
+std::uintptr_t loader_base() {
+  const std::uintptr_t base = ::getauxval(AT_BASE);
+  if (base != 0) return base;
+  // `ld.so PROGRAM`: the kernel knows of no loader, and the loader has told the program where it is.
+  const auto* headers = reinterpret_cast<const ElfW(Phdr)*>(::getauxval(AT_PHDR));
+  const unsigned long count = headers != nullptr ? ::getauxval(AT_PHNUM) : 0;
+  const ElfW(Phdr)* interpreter = nullptr;
+  const ElfW(Phdr)* dynamic = nullptr;
+  std::uintptr_t bias = 0;
+  for (unsigned long i = 0; i < count; ++i) {
+    if (headers[i].p_type == PT_INTERP) interpreter = &headers[i];
+    if (headers[i].p_type == PT_DYNAMIC) dynamic = &headers[i];
+    if (headers[i].p_type == PT_PHDR) bias = reinterpret_cast<std::uintptr_t>(headers) - headers[i].p_vaddr;
+  }
+  if (interpreter == nullptr || dynamic == nullptr) return 0;
+  for (const auto* entry = reinterpret_cast<const ElfW(Dyn)*>(bias + dynamic->p_vaddr); entry->d_tag != DT_NULL;
+       ++entry) {
+    if (entry->d_tag == DT_DEBUG && entry->d_un.d_ptr != 0) {
+      return reinterpret_cast<const r_debug*>(entry->d_un.d_ptr)->r_ldbase;
+    }
+  }
+  return 0;
 }
 
 bool may_be_in_module(std::uintptr_t address) {

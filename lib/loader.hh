@@ -31,6 +31,9 @@ bool read_loader_counts(const dl_phdr_info& info, std::size_t bytes, LoaderCount
 bool loader_is_asked();
 bool may_be_in_module(std::uintptr_t address);
 
+// Where the loader itself lies; 0 in a static program.
+std::uintptr_t loader_base();
+
 // In a forked child, before it asks for the first time.
 void loader_was_forked(bool had_threads);
 

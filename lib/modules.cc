@@ -4,7 +4,6 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <link.h>
-#include <sys/auxv.h>
 
 #include "base.hh"
 #include "functions.hh"
@@ -213,7 +212,7 @@ LEAKDIR_SLOW bool is_unloaded_slow(std::uint32_t module) {
 
 bool is_of_loader(std::uint32_t module) {
   static std::uintptr_t loader = 0;
-  if (loader == 0) loader = ::getauxval(AT_BASE);
+  if (loader == 0) loader = loader_base();
   return module != 0 && loader != 0 && ledger_file.module(module)->bias == loader;
 }
 

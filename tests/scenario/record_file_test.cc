@@ -136,5 +136,20 @@ TEST_P(RecordFile, HasTheAbsoluteAddressInItsFrames) {
 
 INSTANTIATE_TEST_SUITE_P(Linked, RecordFile, testing::Values("static", "pie"));
 
+// As `ld.so PROGRAM`, which the kernel takes for the program.
+TEST(RunByTheLoader, AProgramIsStillTheProgram) {
+  const std::string loader = "/lib64/ld-linux-x86-64.so.2";
+  if (!exists(loader)) GTEST_SKIP() << "no " << loader;
+  const Scratch scratch;
+  const std::string program = std::filesystem::canonical(target("leaks", "pie"));
+  const Outcome outcome = run_in(scratch, loader, {"", {program}, {}, 60});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  const std::vector<Record> records = records_in(scratch / "mem");
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0].program, program);
+  ASSERT_FALSE(records[0].stack.frames.empty());
+  EXPECT_EQ(records[0].stack.frames[0].module, program);
+}
+
 }  // namespace
 }  // namespace leakdir_test

@@ -24,10 +24,11 @@ class GoogleTestListener : public testing::Test {
   static void SetUpTestSuite() {
     const std::string source = std::string(kSourceRoot) + "/tests/targets/gtest_leaks.cc";
     built_ = new Scratch();
-    build({"g++", "-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g", "-O1", "-fPIE",
+    build({"g++", "-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror", "-g", "-O1", "-fPIE",
            "-I" + std::string(kSourceRoot) + "/lib/include", "-c", source, "-o", *built_ / "tests.o"});
     const auto link = [](const std::string& name, const std::vector<std::string>& with) {
-      std::vector<std::string> command = {"g++", *built_ / "tests.o", "-lgtest", "-pthread", "-o", *built_ / name};
+      std::vector<std::string> command = {"g++", *built_ / "tests.o", "-lgmock", "-lgtest", "-pthread",
+                                          "-o",  *built_ / name};
       command.insert(command.end(), with.begin(), with.end());
       build(command);
     };
@@ -96,12 +97,21 @@ TEST_F(GoogleTestListener, SeesUnderTheLibrary) {
   EXPECT_THAT(outcome.err, Not(HasSubstr("NOT looked at")));
 }
 
+// The programs that give the names are not recorded themselves.
+TEST_F(GoogleTestListener, LeavesNoDirectoriesOfItsHelpers) {
+  const Outcome outcome = run_tests("none", {"", {"--gtest_filter=Leaky.InAPart"}, {{"LD_PRELOAD", kLibrary}}, 120});
+  EXPECT_THAT(failed(outcome), ElementsAre("Leaky.InAPart"));
+  EXPECT_THAT(outcome.out, HasSubstr("gtest_leaks.cc:"));
+  for (const std::string& name : names_in(scratch_ / "mem"))
+    EXPECT_NE(name.find_first_not_of("0123456789"), std::string::npos) << name;
+}
+
 TEST_F(GoogleTestListener, SaysThatNothingIsSeen) {
   const std::vector<std::string> arguments = {"--gtest_filter=Clean.*:Leaky.*"};
   const auto blind = [](const std::string& why) { return "leakdir: " + why + ": tests are NOT looked at for leaks\n"; };
   const Outcome none = run_tests("none", {"", arguments, {}, 60});
   EXPECT_TRUE(none.exited_with(0)) << none.describe();
-  EXPECT_THAT(none.err, HasSubstr(blind("this program was linked without leakdir")));
+  EXPECT_THAT(none.err, HasSubstr(blind("this program was linked without leakdir, or with -no-pie for libleakdir.so")));
   const Outcome off = run_tests("pie", {"enabled=0", arguments, {}, 60});
   EXPECT_THAT(failed(off), IsEmpty());
   EXPECT_THAT(off.err, HasSubstr(blind("leakdir is off")));

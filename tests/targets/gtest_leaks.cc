@@ -3,6 +3,10 @@
 // Tests that leak and tests that do not, under leakdir/gtest.h. gtest_test.cc compiles it and says which must fail.
 
 #include <leakdir/gtest.h>
+// First, so that it must do without what others include.
+#include <gmock/gmock.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <condition_variable>
 #include <mutex>
@@ -40,7 +44,30 @@ TEST(Clean, StartsThreads) {
 TEST(Clean, LetsAThreadFreeLater) {
   std::thread([block = std::string(2011, 'x')] { usleep(5000); }).detach();
 }
-TEST(Clean, NoLeaksInAPart) { EXPECT_NO_LEAKS(free(hidden(malloc(2013)))); }
+TEST(Clean, NoLeaksInAPart) { EXPECT_NO_LEAKS(EXPECT_NO_LEAKS(free(hidden(malloc(2013))))); }
+
+struct Mocked {
+  virtual ~Mocked() = default;
+  virtual int f(int) = 0;
+};
+struct Mock : Mocked {
+  MOCK_METHOD(int, f, (int), (override));
+};
+TEST(Clean, ExpectsACall) {
+  Mock mock;
+  EXPECT_CALL(mock, f(1)).WillOnce(testing::Return(2));
+  EXPECT_EQ(mock.f(1), 2);
+}
+TEST(Clean, HasMocksThatAreNice) {
+  std::vector<testing::NiceMock<Mock>> many(100);
+  for (testing::NiceMock<Mock> &mock : many) mock.f(1);
+}
+TEST(Clean, HasMocksThatAreStrict) {
+  testing::StrictMock<Mock> mock;
+  const testing::InSequence sequence;
+  EXPECT_CALL(mock, f(testing::_)).Times(2).WillRepeatedly(testing::Return(3));
+  EXPECT_EQ(mock.f(1) + mock.f(2), 6);
+}
 
 NOINLINE void leak_two() {
   for (volatile int i = 0; i < 2; i = i + 1) kept[2 + i] = malloc(2101);

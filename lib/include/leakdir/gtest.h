@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSL-1.0
  *
  * leakdir: a test that leaks fails, with the size and the stack of each block. For GoogleTest 1.10 or later, in a
- * program that is linked with leakdir's object; without it, or while nothing is recorded, that is said once on stderr.
+ * program that is linked with leakdir's object, or, if it is position-independent, runs under libleakdir.so; without,
+ * or while nothing is recorded, that is said once on stderr.
  *
  *   #include <leakdir/gtest.h>
  *   int main(int argc, char **argv) {
@@ -25,12 +26,16 @@
 #ifndef LEAKDIR_GTEST_H
 #define LEAKDIR_GTEST_H
 
+#include <errno.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/syscall.h>
+#include <spawn.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <map>
@@ -58,16 +63,70 @@ extern __attribute__((weak)) char __libc_single_threaded;
   extern __attribute__((weak)) char leakdir_gtest_keeper_##number __asm__(name);
 LEAKDIR_GTEST_KEEPERS_(LEAKDIR_GTEST_KEEPER_)
 #undef LEAKDIR_GTEST_KEEPER_
+
+/* GoogleMock's, if the program has it: what mocks that are nice, naggy and strict are entered by. */
+#ifdef __LP64__
+#define LEAKDIR_GMOCK_(name) __asm__("_ZN7testing4Mock" name "Em")
+#else
+#define LEAKDIR_GMOCK_(name) __asm__("_ZN7testing4Mock" name "Ej")
+#endif
+__attribute__((weak)) void leakdir_gmock_nice(std::uintptr_t mock) LEAKDIR_GMOCK_("23AllowUninterestingCalls");
+__attribute__((weak)) void leakdir_gmock_naggy(std::uintptr_t mock) LEAKDIR_GMOCK_("22WarnUninterestingCalls");
+__attribute__((weak)) void leakdir_gmock_strict(std::uintptr_t mock) LEAKDIR_GMOCK_("22FailUninterestingCalls");
+__attribute__((weak)) void leakdir_gmock_forget(std::uintptr_t mock) LEAKDIR_GMOCK_("22UnregisterCallReaction");
+#undef LEAKDIR_GMOCK_
 }
+
+/* And what it keeps for each thread. */
+namespace testing {
+class Sequence;
+namespace internal {
+extern __attribute__((weak)) ThreadLocal<Sequence *> g_gmock_implicit_sequence;
+} /* namespace internal */
+} /* namespace testing */
 
 namespace leakdir {
 namespace gtest {
+
+/* The functions of GoogleMock's that keep what is allocated in them. They have no names outside it. */
+inline std::vector<const void *> &gmock_keepers() {
+  static std::vector<const void *> functions;
+  return functions;
+}
+
+template <int> /* for a definition in a header that is not inline */
+void touch_gmock();
+
+/* What touch_gmock called for this block is one. */
+inline void learn_keeper(const leakdir_block *block, void *) {
+  for (unsigned i = 1; i < block->frame_count; ++i) {
+    if (_Unwind_FindEnclosingFunction(const_cast<void *>(block->frames[i])) !=
+        reinterpret_cast<void *>(&touch_gmock<0>))
+      continue;
+    gmock_keepers().push_back(_Unwind_FindEnclosingFunction(const_cast<void *>(block->frames[i - 1])));
+  }
+}
+
+/* Uses GoogleMock once, so that what it makes the first time is no test's. */
+template <int>
+__attribute__((noinline)) void touch_gmock() {
+  static char mocks[3];
+  if (&testing::internal::g_gmock_implicit_sequence != nullptr) testing::internal::g_gmock_implicit_sequence.get();
+  if (!leakdir_gmock_nice || !leakdir_gmock_naggy || !leakdir_gmock_strict || !leakdir_gmock_forget) return;
+  const unsigned long mark = leakdir_mark();
+  leakdir_gmock_nice(reinterpret_cast<std::uintptr_t>(&mocks[0]));
+  leakdir_gmock_naggy(reinterpret_cast<std::uintptr_t>(&mocks[1]));
+  leakdir_gmock_strict(reinterpret_cast<std::uintptr_t>(&mocks[2]));
+  if (_Unwind_FindEnclosingFunction) leakdir_each_since(mark, learn_keeper, nullptr);
+  for (const char &mock : mocks) leakdir_gmock_forget(reinterpret_cast<std::uintptr_t>(&mock));
+}
 
 inline bool is_kept_by_gtest(const leakdir_block &block) {
   if (!_Unwind_FindEnclosingFunction) return false;
   for (unsigned i = 0; i < block.frame_count; ++i) {
     const void *const function = _Unwind_FindEnclosingFunction(const_cast<void *>(block.frames[i]));
     if (function == nullptr) continue;
+    if (std::count(gmock_keepers().begin(), gmock_keepers().end(), function) != 0) return true;
 #define LEAKDIR_GTEST_KEEPER_(number, name) \
   if (&leakdir_gtest_keeper_##number == function) return true;
     LEAKDIR_GTEST_KEEPERS_(LEAKDIR_GTEST_KEEPER_)
@@ -104,18 +163,51 @@ inline Leaks leaks_since(unsigned long mark) {
   }
 }
 
+/* popen(), but for what LD_PRELOAD names: under libleakdir.so the shell and addr2line would have directories too. */
+class Command {
+ public:
+  explicit Command(const std::string &text) : child_(-1), output_(nullptr) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return;
+    std::vector<char *> variables;
+    for (char **variable = environ; variable != nullptr && *variable != nullptr; ++variable)
+      if (std::strncmp(*variable, "LD_PRELOAD=", 11) != 0) variables.push_back(*variable);
+    variables.push_back(nullptr);
+    std::string words[] = {"sh", "-c", text};
+    char *arguments[] = {&words[0][0], &words[1][0], &words[2][0], nullptr};
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
+    if (posix_spawn(&child_, "/bin/sh", &actions, nullptr, arguments, variables.data()) != 0) child_ = -1;
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    output_ = fdopen(ends[0], "r");
+    if (output_ == nullptr) close(ends[0]);
+  }
+  ~Command() {
+    if (output_ != nullptr) std::fclose(output_);
+    while (child_ > 0 && waitpid(child_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  }
+  FILE *output() const { return output_; }
+
+ private:
+  Command(const Command &);
+  Command &operator=(const Command &);
+  pid_t child_;
+  FILE *output_;
+};
+
 /* What the record's own command says, as far as GoogleTest's frames around the test. */
-inline std::string names_by(const std::string &command, bool &is_test) {
+inline std::string names_by(const std::string &text, bool &is_test) {
   std::string names;
   char line[4096];
-  FILE *const output = popen((command + " 2>/dev/null").c_str(), "r");
-  if (output == nullptr) return names;
-  while (std::fgets(line, sizeof line, output) != nullptr) {
+  const Command command(text + " 2>/dev/null");
+  while (command.output() != nullptr && std::fgets(line, sizeof line, command.output()) != nullptr) {
     is_test = is_test && std::strstr(line, "testing::internal::Handle") == nullptr &&
               std::strstr(line, "testing::Test::Run()") == nullptr;
     if (is_test) names += std::string("    ") + line;
   }
-  pclose(output);
   return names;
 }
 
@@ -161,7 +253,7 @@ inline std::string text_of(const Leaks &leaks) {
 
 /* Why nothing can be found; null when something can. */
 inline const char *blind() {
-  if (!&::leakdir_each_since) return "this program was linked without leakdir";
+  if (!&::leakdir_each_since) return "this program was linked without leakdir, or with -no-pie for libleakdir.so";
   if (*leakdir_dir() == '\0') return "leakdir is off";
   return leakdir_is_recording() ? nullptr : "leakdir's recording is paused";
 }
@@ -236,17 +328,24 @@ inline void install_gtest_listener(int *argc = nullptr, char **argv = nullptr) {
     argv[to++] = argv[from];
     if (from == *argc) *argc = to - 1;
   }
+#ifdef GTEST_FLAG_GET
+  if (warms_up && GTEST_FLAG_GET(repeat) == 1) GTEST_FLAG_SET(repeat, 2);
+#else
   if (warms_up && testing::GTEST_FLAG(repeat) == 1) testing::GTEST_FLAG(repeat) = 2;
+#endif
+  gtest::touch_gmock<0>();
   testing::UnitTest::GetInstance()->listeners().Append(new gtest::Listener(warms_up));
 }
 
 } /* namespace leakdir */
 
-#define EXPECT_NO_LEAKS(...)                                              \
-  do {                                                                    \
-    const ::leakdir::gtest::Mark leakdir_mark_;                           \
-    { __VA_ARGS__; }                                                      \
-    leakdir_mark_.expect_no_leaks(__FILE__, __LINE__, #__VA_ARGS__ "\n"); \
+#define EXPECT_NO_LEAKS(...) LEAKDIR_GTEST_LOOK_(__COUNTER__, #__VA_ARGS__ "\n", __VA_ARGS__)
+#define LEAKDIR_GTEST_LOOK_(number, text, ...) LEAKDIR_GTEST_LOOK_AS_(number, text, __VA_ARGS__)
+#define LEAKDIR_GTEST_LOOK_AS_(number, text, ...)                    \
+  do {                                                               \
+    const ::leakdir::gtest::Mark leakdir_mark_##number;              \
+    { __VA_ARGS__; }                                                 \
+    leakdir_mark_##number.expect_no_leaks(__FILE__, __LINE__, text); \
   } while (false)
 
 #endif

@@ -58,13 +58,17 @@ std::string config_text() {
   return text;
 }
 
-// The pattern of DIR, absolute: a program that the program starts may have another working directory.
-std::string directory_pattern(const std::string& own_options, const std::string& inherited_options) {
+// As the program will have them, but for what it says itself in leakdir_default_options().
+Options options_of_program(const std::string& own_options, const std::string& inherited_options) {
   Options options;
   parse_option_file(config_text().c_str(), "", options, pass_over);
   parse_option_list(inherited_options.c_str(), "", options, pass_over);
   parse_option_list(own_options.c_str(), "", options, pass_over);
-  const std::string dir = options.dir;
+  return options;
+}
+
+// The pattern of DIR, absolute: a program that the program starts may have another working directory.
+std::string absolute_pattern(const std::string& dir) {
   if (dir.front() == '/') return fs::path(dir).lexically_normal().string();
   // What is a pattern is only what the user wrote.
   std::string above;
@@ -148,13 +152,13 @@ class RunCommand : public Command {
     const bool is_linked = has_hooks_linked(program, library);
     const char* inherited = std::getenv("LEAKDIR_OPTIONS");
     const std::string before = inherited == nullptr ? "" : inherited;
-    const std::string pattern = directory_pattern(options_, before);
+    const Options expected = options_of_program(options_, before);
     // `dir` last: it holds over the others.
-    const std::string options = fmt::format("{}:{}:dir={}", before, options_, quoted(pattern));
+    const std::string options = fmt::format("{}:{}:dir={}", before, options_, quoted(absolute_pattern(expected.dir)));
     ReportFiles files = open_report_files(report_);
     const Launched launched = launch(program, command_, is_linked ? "" : library, options);
     try {
-      return report(launched, pattern, std::move(files));
+      return report(launched, expected, std::move(files));
     } catch (const Error& error) {  // a full disk: the program's own failure is not lost for that
       say(error.what());
       return launched.exit_status == 0 ? kCouldNot : launched.exit_status;
@@ -162,19 +166,19 @@ class RunCommand : public Command {
   }
 
  private:
-  int report(const Launched& launched, const std::string& pattern, ReportFiles files) const {
-    const auto directory = directory_of(launched, pattern);
-    if (!directory) return nothing_recorded(launched, "the hooks did not run");
+  int report(const Launched& launched, const Options& options, ReportFiles files) const {
+    const auto directory = directory_of(launched, absolute_pattern(options.dir));
+    if (!directory) {
+      const std::string why =
+          options.enabled == 0 ? "leakdir is off (enabled=0)" : fmt::format("no ledger was left in {}", options.dir);
+      say(fmt::format("{}: nothing was recorded: {}", command_.front(), why));
+      return launched.exit_status == 0 ? kNoTrust : launched.exit_status;
+    }
     const std::string doubt = distrust(load(*directory));
     if (!doubt.empty()) say(doubt);
     const int status = print_report(*directory, report_, std::move(files));
     if (status != 0) return status;
     return !doubt.empty() && launched.exit_status == 0 ? kNoTrust : launched.exit_status;
-  }
-
-  int nothing_recorded(const Launched& launched, const char* why) const {
-    say(fmt::format("{}: nothing was recorded: {}", command_.front(), why));
-    return launched.exit_status == 0 ? kNoTrust : launched.exit_status;
   }
 
   std::vector<std::string> command_;

@@ -154,11 +154,14 @@ TEST_F(Run, RunsScriptsAndWhatHasTheHooksAlready) {
   }
 }
 
-TEST_F(Run, SaysThatTheHooksDidNotRun) {
+TEST_F(Run, SaysWhyNothingWasRecorded) {
   const Outcome outcome = run_it({target("own_malloc", "none")});
   EXPECT_TRUE(outcome.exited_with(3)) << outcome.describe();
   EXPECT_EQ(outcome.out, "its own\n");
-  EXPECT_THAT(outcome.err, HasSubstr("own_malloc.none: nothing was recorded: the hooks did not run\n"));
+  EXPECT_THAT(outcome.err, HasSubstr("own_malloc.none: nothing was recorded: no ledger was left in ./mem\n"));
+  const Outcome off = run_it({"-o", "enabled=0", leaks_, "3"});
+  EXPECT_TRUE(off.exited_with(3)) << off.describe();
+  EXPECT_THAT(off.err, HasSubstr("leaks.none: nothing was recorded: leakdir is off (enabled=0)\n"));
 }
 
 TEST_F(Run, RefusesWhatItCannotRun) {

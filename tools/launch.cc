@@ -19,6 +19,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <list>
 #include <sstream>
 
 #include "elf_file.hh"
@@ -75,7 +76,7 @@ std::int64_t now_ns() {
   return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
-pid_t child = 0;
+volatile pid_t child = 0;  // while its number is its own
 
 extern "C" void hand_on(int signal) {
   const int saved = errno;
@@ -101,6 +102,45 @@ class SignalSetting {
  private:
   int signal_;
   struct sigaction before_;
+};
+
+// A terminal sends these two to the program as well.
+constexpr int kIgnored[] = {SIGINT, SIGQUIT};
+
+// The others that end a process, or that a program may have a use for, and that somebody sends: none is a fault of this
+// process.
+std::vector<int> signals_to_hand_on() {
+  std::vector<int> signals = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR};
+  for (int signal = SIGRTMIN; signal <= SIGRTMAX; ++signal) signals.push_back(signal);
+  return signals;
+}
+
+// What this process does with them while the program runs. They wait until begin(): one that comes before there is a
+// child to hand it on to is not lost.
+class SignalSettings {
+ public:
+  SignalSettings() {
+    const std::vector<int> handed_on = signals_to_hand_on();
+    sigset_t waiting;
+    sigemptyset(&waiting);
+    for (const int signal : handed_on) sigaddset(&waiting, signal);
+    sigprocmask(SIG_BLOCK, &waiting, &mask_before_);
+    for (const int signal : kIgnored) settings_.emplace_back(signal, SIG_IGN);
+    for (const int signal : handed_on) settings_.emplace_back(signal, hand_on);
+  }
+  ~SignalSettings() { begin(); }
+  SignalSettings(const SignalSettings&) = delete;
+  SignalSettings& operator=(const SignalSettings&) = delete;
+  void begin() const { sigprocmask(SIG_SETMASK, &mask_before_, nullptr); }
+  // In the child: as if nothing had been set.
+  void undo() const {
+    for (const auto& setting : settings_) setting.restore();
+    begin();
+  }
+
+ private:
+  sigset_t mask_before_;
+  std::list<SignalSetting> settings_;
 };
 
 // In the child. Returns only when it failed.
@@ -195,27 +235,32 @@ Launched launch(const std::string& program, const std::vector<std::string>& argu
                 const std::string& options) {
   int pipe[2];
   if (pipe2(pipe, O_CLOEXEC) != 0) throw Error(fmt::format("cannot run {}: {}", program, std::strerror(errno)));
-  const SignalSetting settings[] = {{SIGINT, SIG_IGN}, {SIGQUIT, SIG_IGN}, {SIGTERM, hand_on}, {SIGHUP, hand_on}};
+  const SignalSettings settings;
   Launched launched;
   launched.start_ns = now_ns();
-  child = fork();
-  if (child == 0) {
-    for (const auto& setting : settings) setting.restore();
+  const pid_t pid = fork();
+  if (pid == 0) {
+    settings.undo();
     put_into_environment(library, options);
     const int error = execute(program, arguments);
     _exit(write(pipe[1], &error, sizeof error) == sizeof error ? 0 : 1);
   }
   const int fork_error = errno;
+  child = pid;
+  settings.begin();
   close(pipe[1]);
   int error = 0;
-  const bool has_failed = child < 0 || read(pipe[0], &error, sizeof error) == sizeof error;
+  const bool has_failed = pid < 0 || read(pipe[0], &error, sizeof error) == sizeof error;
   close(pipe[0]);
-  int status = 0;
-  while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  siginfo_t ended;
+  while (pid > 0 && waitid(P_PID, static_cast<id_t>(pid), &ended, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
   }
-  if (has_failed) throw Error(fmt::format("cannot run {}: {}", program, std::strerror(child < 0 ? fork_error : error)));
-  launched.pid = child;
-  child = 0;
+  child = 0;  // after the next call the number may be another process's
+  int status = 0;
+  while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (has_failed) throw Error(fmt::format("cannot run {}: {}", program, std::strerror(pid < 0 ? fork_error : error)));
+  launched.pid = pid;
   launched.exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return launched;
 }

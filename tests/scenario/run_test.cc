@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -141,6 +142,17 @@ TEST_F(Run, ReportsItsOwnProgramWhenAnotherOneHasTheDirectory) {
   first.wait();
   EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
   EXPECT_THAT(outcome.err, AllOf(HasSubstr("belongs to the running process"), HasSubstr("\n3 live blocks, ")));
+}
+
+TEST_F(Run, HandsOnTheSignalsThatItIsSent) {
+  for (const int signal : {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGRTMIN + 3}) {
+    const std::string script = "trap 'kill $!; exit 5' " + std::to_string(signal) + "; sleep 60 & echo ready; wait";
+    Process process({{kTool, "run", "sh", "-c", script}, scratch_.path(), {}, "", 60});
+    while (process.output_so_far().find("ready") == std::string::npos) usleep(10000);
+    process.kill(signal);
+    const Outcome outcome = process.wait();
+    EXPECT_TRUE(outcome.exited_with(5)) << signal << ": " << outcome.describe();
+  }
 }
 
 TEST_F(Run, RunsScriptsAndWhatHasTheHooksAlready) {

@@ -3,8 +3,8 @@
 #
 # libc.a(malloc.o) defines malloc and its family beside the __libc_malloc that we forward to, so a program that has our
 # malloc and needs libc's __libc_malloc has two mallocs, and does not link. Here its public names are taken away, and what
-# glibc has no second name for gets one (leakdir_glibc_*, see glibc.cc). Every public name must go: one left out brings
-# libc's malloc.o in again.
+# glibc has no second name for gets one (leakdir_glibc_*, see allocator_glibc.cc). Every public name must go: one left out
+# brings libc's malloc.o in again.
 set -eu
 ld=$1 objcopy=$2 ar=$3 output=$4 object=$(realpath "$5") only=$(realpath "$6") libc=$(realpath "$7")
 work=$output.parts

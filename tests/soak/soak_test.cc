@@ -36,7 +36,7 @@ class Disk {
   explicit Disk(const std::string& path) : path_(path) {
     std::filesystem::create_directories(path_);
     is_small_ = unshare(CLONE_NEWNS) == 0 && mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-                mount("soak", path_.c_str(), "tmpfs", 0, "size=256m") == 0;
+                mount("soak", path_.c_str(), "tmpfs", 0, ("size=" + std::to_string(kBytes)).c_str()) == 0;
   }
   ~Disk() {
     if (is_small_) umount2(path_.c_str(), MNT_DETACH);
@@ -48,13 +48,16 @@ class Disk {
   void fill() const {
     const int fd = open(ballast().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     const std::string bytes(4096, 'x');
-    while (write(fd, bytes.data(), bytes.size()) > 0) {
-    }
+    std::size_t written = 0;
+    while (written < kBytes && write(fd, bytes.data(), bytes.size()) > 0) written += bytes.size();
     close(fd);
+    ASSERT_LT(written, kBytes) << "somebody has removed " << path_ << ", and the disk of all was about to be filled";
   }
   void make_room() const { unlink(ballast().c_str()); }
 
  private:
+  static constexpr std::size_t kBytes = 256 << 20;
+
   std::string ballast() const { return path_ + "/ballast"; }
   std::string path_;
   bool is_small_;

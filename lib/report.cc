@@ -13,19 +13,22 @@
 namespace leakdir::report {
 namespace {
 
-// The file that stderr was when the program started.
+// What stderr was when the program started.
 std::uint64_t stderr_device = 0, stderr_inode = 0;
-bool stderr_is_open = false;
+bool stderr_is_open = false, stderr_is_log = false;
+
+bool is_only_appended_to() {
+  const int flags = sys::status_flags(2);
+  return flags >= 0 && (flags & O_APPEND) != 0;
+}
 
 // Descriptor 2 may be something else by now: the program may have closed it, and opened a file of its own under its
-// number. A terminal and a log (whatever is only ever appended to) are no such file.
+// number. Where it was a log, another log is the next one of the same.
 bool is_stderr_still() {
   sys::FileStatus status;
   if (!stderr_is_open || sys::stat_descriptor(2, &status) != 0) return false;
   if (status.device == stderr_device && status.inode == stderr_inode) return true;
-  if (S_ISCHR(status.mode)) return true;
-  const int flags = sys::status_flags(2);
-  return flags >= 0 && (flags & O_APPEND) != 0;
+  return stderr_is_log && S_ISREG(status.mode) && is_only_appended_to();
 }
 
 void write_to_stderr(const iovec* pieces, int count) {
@@ -90,6 +93,7 @@ void fault(const char* what, const char* path, int error, const char* so) {
 void remember_stderr() {
   sys::FileStatus status = {};
   stderr_is_open = sys::stat_descriptor(2, &status) == 0;
+  stderr_is_log = S_ISREG(status.mode) && is_only_appended_to();
   stderr_device = status.device;
   stderr_inode = status.inode;
 }

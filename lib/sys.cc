@@ -113,9 +113,10 @@ int write_all(int descriptor, const char* bytes, std::size_t count) {
 }
 
 long write_message(int descriptor, const iovec* pieces, int count) {
-  const std::uint64_t all = ~std::uint64_t{0};
+  // Others may come: a message to a full pipe waits, and the program can be ended there.
+  std::uint64_t held = signal_bit(SIGPIPE) | signal_bit(SIGXFSZ);
   std::uint64_t old = 0, pending = 0;
-  set_signal_mask(&all, &old);
+  call(SYS_rt_sigprocmask, SIG_BLOCK, address(&held), address(&old), sizeof old);
   call(SYS_rt_sigpending, address(&pending), sizeof pending);
   const long written = call(SYS_writev, descriptor, address(pieces), count);
   // The signal that came of it waits for this thread. One that waited before is the program's.
@@ -193,7 +194,11 @@ long read_link_at(int directory, const char* path, char* into, std::size_t count
 
 int allocate(int descriptor, std::uint64_t offset, std::uint64_t bytes) {
   if (is_over_file_limit(offset + bytes)) return -EFBIG;
-  const int error = static_cast<int>(call(SYS_fallocate, descriptor, 0, LEAKDIR_WIDE(offset), LEAKDIR_WIDE(bytes)));
+  int error = 0;
+  for (unsigned tries = 0; tries < kMostInterruptions; ++tries) {  // some file systems give up at any signal
+    error = static_cast<int>(call(SYS_fallocate, descriptor, 0, LEAKDIR_WIDE(offset), LEAKDIR_WIDE(bytes)));
+    if (error != -EINTR) break;
+  }
   return error == -EOPNOTSUPP || error == -ENOSYS ? write_zeros(descriptor, offset, bytes) : error;
 }
 

@@ -206,14 +206,15 @@ INSTANTIATE_TEST_SUITE_P(
             Stderr{"Closed", "exec \"$@\" 2>&-", "", "", ""},
             Stderr{"AFileOfThePrograms", "exec \"$@\"", "stderr-read-and-written", "own", "mine"},
             Stderr{"AnOutputOfThePrograms", "exec \"$@\"", "stderr-written", "own", "mine"},
+            Stderr{"ALogOfThePrograms", "exec \"$@\"", "stderr-appended", "own", "mine"},
             Stderr{"AnOutputOfTheProgramsInPlaceOfNothing", "exec \"$@\" 2>&-", "stderr-appended", "own", "mine"})),
     [](const testing::TestParamInfo<StderrIs::ParamType>& info) {
       return std::get<1>(info.param).name + "_" + std::get<0>(info.param);
     });
 
-TEST(StderrIsALog, AndSaysWhatThereIsToSay) {
+TEST(StderrIsTheNextLog, AndSaysWhatThereIsToSay) {
   const Scratch scratch;
-  const Outcome outcome = run_endures(scratch, "static", "write=exit", "exec \"$@\"", "stderr-appended");
+  const Outcome outcome = run_endures(scratch, "static", "write=exit", "exec \"$@\" 2>>log", "stderr-appended");
   ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
   EXPECT_EQ(read_file(scratch / "own"), "mineleakdir: 3 live blocks, 15011 bytes at exit: ./mem\n");
 }

@@ -40,14 +40,15 @@ bool take_place(std::uint32_t place, std::uint32_t tid, int pid) {
 }
 
 ThreadScratch* take_scratch(std::uint32_t tid, int pid) {
-  const std::uint32_t places = scratch_places.load(std::memory_order_relaxed);
+  // Threads that come at once may have counted on beyond the last.
+  const std::uint32_t counted = scratch_places.load(std::memory_order_relaxed);
+  const std::uint32_t places = counted < kScratchPlaces ? counted : kScratchPlaces;
   for (unsigned i = 0; i < kTries && places != 0; ++i) {
     const std::uint32_t place = anywhere_below(places);
     if (take_place(place, tid, pid)) return scratch_memory[place];
   }
-  const std::uint32_t place = scratch_places.load(std::memory_order_relaxed) < kScratchPlaces
-                                  ? scratch_places.fetch_add(1, std::memory_order_relaxed)
-                                  : kScratchPlaces;
+  const std::uint32_t place =
+      places < kScratchPlaces ? scratch_places.fetch_add(1, std::memory_order_relaxed) : kScratchPlaces;
   if (place >= kScratchPlaces) return nullptr;
   if (scratch_memory[place] == nullptr) {
     scratch_memory[place] = static_cast<ThreadScratch*>(sys::map_private(sizeof(ThreadScratch)));

@@ -13,9 +13,12 @@ namespace {
 
 std::atomic<bool> bypass_was_seen{false};
 
-// The last two are jemalloc's, whose blocks free() takes.
-constexpr const char* kSources[] = {"malloc",         "calloc", "realloc", "reallocarray", "aligned_alloc", "memalign",
-                                    "posix_memalign", "valloc", "pvalloc", "mallocx",      "rallocx"};
+// The second half are names that other allocators have beside those, and whose blocks free() takes.
+constexpr const char* kSources[] = {
+    "malloc",         "calloc",    "realloc",    "reallocarray",      "aligned_alloc", "memalign",
+    "posix_memalign", "valloc",    "pvalloc",    "mallocx",           "rallocx",       "smallocx",
+    "mi_malloc",      "mi_calloc", "mi_zalloc",  "mi_malloc_aligned", "mi_realloc",    "mi_new",
+    "tc_malloc",      "tc_calloc", "tc_realloc", "tc_memalign",       "tc_new"};
 
 bool is_source(const char* name) {
   for (const char* source : kSources) {

@@ -5,6 +5,7 @@
 #include "base.hh"
 #include "config_watch.hh"
 #include "ledger_file.hh"
+#include "lifecycle.hh"
 #include "live_table.hh"
 #include "process.hh"
 #include "record_dir.hh"
@@ -19,11 +20,17 @@ bool has_ledger() {
   return now == leakdir::Phase::kRecording || now == leakdir::Phase::kPaused;
 }
 
+// A child that has not allocated yet has no ledger of its own to say it in.
+void switch_recording(bool on) {
+  if (leakdir::phase() == leakdir::Phase::kForked) leakdir::start_in_child();
+  leakdir::set_recording(on);
+}
+
 }  // namespace
 
-LEAKDIR_EXPORT void leakdir_start(void) { leakdir::set_recording(true); }
+LEAKDIR_EXPORT void leakdir_start(void) { switch_recording(true); }
 
-LEAKDIR_EXPORT void leakdir_stop(void) { leakdir::set_recording(false); }
+LEAKDIR_EXPORT void leakdir_stop(void) { switch_recording(false); }
 
 LEAKDIR_EXPORT void leakdir_flush(void) {
   if (has_ledger()) leakdir::write_all_records();
@@ -52,7 +59,8 @@ LEAKDIR_EXPORT void leakdir_ignore_end(void) { leakdir::end_ignoring(); }
 
 LEAKDIR_EXPORT int leakdir_is_recording(void) {
   const leakdir::Phase now = leakdir::phase();
-  if (now == leakdir::Phase::kForked) return leakdir::ledger_file.header()->recording != 0 ? 1 : 0;
+  const auto* parents = leakdir::ledger_file.header();
+  if (now == leakdir::Phase::kForked) return parents != nullptr && parents->recording != 0 ? 1 : 0;
   return now == leakdir::Phase::kRecording ? 1 : 0;
 }
 
@@ -63,9 +71,9 @@ LEAKDIR_EXPORT void leakdir_each_since(unsigned long mark, leakdir::VisitLive* v
 // Called by the macros of leakdir/trace.h. `call` is a ledger::Call, by the numbers that stand there.
 static_assert(static_cast<int>(leakdir::ledger::Call::kPvalloc) == 8 && leakdir::ledger::kCalls == 10);
 LEAKDIR_EXPORT void leakdir_place(const char* file, int line, int call, std::size_t factor) {
-  if (!has_ledger()) return;
-  leakdir::place_of_next_block(
-      {file, __builtin_frame_address(0), factor, static_cast<std::uint32_t>(line), static_cast<std::uint32_t>(call)});
+  if (leakdir::phase() != leakdir::Phase::kRecording) return;
+  leakdir::place_of_next_block(file, {0, __builtin_frame_address(0), factor, static_cast<std::uint32_t>(line),
+                                      static_cast<std::uint32_t>(call)});
 }
 
 LEAKDIR_EXPORT const char* leakdir_dir(void) { return has_ledger() ? leakdir::record_dir() : ""; }

@@ -144,10 +144,14 @@ void let_go(const Inheritance& kept) {
   if (kept.blocks != nullptr) sys::unmap(kept.blocks, (kept.block_room + 1) * sizeof(Block));
 }
 
+// In ordinary memory: a child that another thread of this one forks meanwhile finds half a ledger, and this.
+bool is_moving = false;
+
 bool move_in(Inheritance& kept, ThreadState& thread, const ReentryGuard& guard) {
   // More than one thread has allocated, or libc cannot say that there was but one.
   loader_was_forked(!allocator::is_single_threaded() || ledger_file.used(Kind::kThreads) > 2);
   if (!take_inheritance(kept)) return false;
+  is_moving = true;
   ledger_file.leave();
   clear_live_table();
   if (!claim_child_dir() || !settle(kept)) return false;
@@ -172,15 +176,17 @@ LEAKDIR_SLOW bool start_in_child() {
   ThreadState& thread = thread_state;
   const ReentryGuard guard(thread);
   Inheritance kept = {};
-  const bool recording = ledger_file.header()->recording != 0;
-  if (!move_in(kept, thread, guard)) {
+  const bool has_parents_ledger = !is_moving;
+  const bool recording = has_parents_ledger && ledger_file.header()->recording != 0;
+  if (!has_parents_ledger || !move_in(kept, thread, guard)) {
     let_go(kept);
-    ledger_file.leave();
+    if (has_parents_ledger) ledger_file.leave();
     // In ordinary memory: children of this child are to find it.
     early_process.phase.store(static_cast<std::uint32_t>(Phase::kOff));
     process = &early_process;
     return false;
   }
+  is_moving = false;
   let_go(kept);
   ready_to_record(recording);
   return recording;

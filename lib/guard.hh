@@ -18,7 +18,7 @@ struct ThreadScratch;  // scratch.hh
 
 // Where the macro hook says that the thread's next allocation stands (leakdir/trace.h).
 struct Place {
-  const char* file;
+  std::uint32_t file;    // its name in the ledger; 0: no place
   const void* frame;     // of the call that said so
   std::uint64_t factor;  // divides the size that is asked for; 0: not known
   std::uint32_t line;

@@ -11,7 +11,13 @@
 namespace leakdir {
 
 inline void* told(void* block, std::size_t size, ledger::Call call, Caller caller) {
-  if (is_recording() && LEAKDIR_LIKELY(block != nullptr)) block_allocated(block, size, call, caller);
+  if (is_recording()) {
+    if (LEAKDIR_UNLIKELY(block == nullptr)) {
+      allocation_failed(size, call, caller);
+    } else {
+      block_allocated(block, size, call, caller);
+    }
+  }
   return block;
 }
 

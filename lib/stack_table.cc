@@ -42,26 +42,6 @@ std::uint32_t add(std::uint64_t hash, const ledger::Node& content) {
 // Names of source files, each in the ledger once. A slot: upper half of the hash << 32 | offset of the text.
 ProbeTable<128, 2, 8> files;
 
-std::uint32_t text_of_file(const char* file) {
-  std::uint64_t hash = 0;
-  for (const char* c = file; *c != '\0'; ++c) hash = (hash ^ static_cast<unsigned char>(*c)) * 0x100000001b3;
-  hash = mix(hash);
-  std::uint32_t text = 0;
-  files.find(hash, [&](std::uint64_t word) {
-    if (word >> 32 != hash >> 32) return false;
-    const char* known = ledger_file.text(static_cast<std::uint32_t>(word));
-    const char* c = file;
-    while (*c != '\0' && *c == *known) ++c, ++known;
-    if (*c != *known) return false;
-    text = static_cast<std::uint32_t>(word);
-    return true;
-  });
-  if (text != 0) return text;
-  text = ledger_file.add_text(file);
-  if (text != 0) files.insert(hash, hash >> 32 << 32 | text);
-  return text;
-}
-
 LEAKDIR_SLOW std::uint32_t add_frame(std::uint64_t hash, std::uint32_t parent, std::uintptr_t pc,
                                      const ReentryGuard& guard) {
   if (stacks_are_outdated(guard)) return stack_node(parent, pc, guard);
@@ -102,11 +82,29 @@ std::uint32_t bare_stack_node(std::uint32_t parent, std::uintptr_t return_addres
   return add(hash, {ledger::block_word(pc, known_module_of(pc)), parent, 0});
 }
 
-LEAKDIR_SLOW std::uint32_t place_node(std::uint32_t parent, const char* file, std::uint32_t line) {
-  const std::uint32_t text = text_of_file(file);
-  if (text == 0) return 0;
-  const ledger::Node place = {ledger::block_word(text, ledger::kPlaceModule), parent, line};
-  const std::uint64_t hash = mix(hash_of(parent, text) ^ line);
+LEAKDIR_SLOW std::uint32_t text_of_file(const char* file) {
+  std::uint64_t hash = 0;
+  for (const char* c = file; *c != '\0'; ++c) hash = (hash ^ static_cast<unsigned char>(*c)) * 0x100000001b3;
+  hash = mix(hash);
+  std::uint32_t text = 0;
+  files.find(hash, [&](std::uint64_t word) {
+    if (word >> 32 != hash >> 32) return false;
+    const char* known = ledger_file.text(static_cast<std::uint32_t>(word));
+    const char* c = file;
+    while (*c != '\0' && *c == *known) ++c, ++known;
+    if (*c != *known) return false;
+    text = static_cast<std::uint32_t>(word);
+    return true;
+  });
+  if (text != 0) return text;
+  text = ledger_file.add_text(file);
+  if (text != 0) files.insert(hash, hash >> 32 << 32 | text);
+  return text;
+}
+
+LEAKDIR_SLOW std::uint32_t place_node(std::uint32_t parent, std::uint32_t file, std::uint32_t line) {
+  const ledger::Node place = {ledger::block_word(file, ledger::kPlaceModule), parent, line};
+  const std::uint64_t hash = mix(hash_of(parent, file) ^ line);
   std::uint32_t node = 0;
   nodes.find(hash, [&](std::uint64_t word) {
     if (word >> 32 != hash >> 32) return false;

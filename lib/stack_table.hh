@@ -19,8 +19,11 @@ std::uint32_t stack_node(std::uint32_t parent, std::uintptr_t return_address, co
 // of the loader or the unwinder.
 std::uint32_t bare_stack_node(std::uint32_t parent, std::uintptr_t return_address);
 
+// The name of a source file as a text of the ledger, stored once; 0: no room.
+std::uint32_t text_of_file(const char* file);
+
 // The node of a place in the source, from the macro hook; `parent` is the innermost frame (ledger::kPlaceModule).
-std::uint32_t place_node(std::uint32_t parent, const char* file, std::uint32_t line);
+std::uint32_t place_node(std::uint32_t parent, std::uint32_t file, std::uint32_t line);
 
 // Looks whether a module was unloaded, and if so forgets what was known of addresses. To be asked when the loader
 // allocates: it is about to load something, perhaps in the same place.

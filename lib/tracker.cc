@@ -13,6 +13,7 @@
 #include "live_table.hh"
 #include "render.hh"
 #include "stack.hh"
+#include "stack_table.hh"
 #include "sys.hh"
 #include "threads.hh"
 #include "writer.hh"
@@ -94,7 +95,7 @@ void count_free(const ThreadState& thread) {
 
 // What the thread has said of the allocation, if anything.
 struct Remarks {
-  Place place;  // no file: none
+  Place place;
   unsigned flags;
 };
 
@@ -105,7 +106,7 @@ inline void record(const void* block, std::size_t size, Call call, Caller caller
   Captured captured = capture_stack(thread, caller, call, guard);
   if (remarks != nullptr) {
     captured.flags |= remarks->flags;
-    if (remarks->place.file != nullptr) add_place(captured, remarks->place);
+    if (remarks->place.file != 0) add_place(captured, remarks->place);
   }
   if (LEAKDIR_UNLIKELY(captured.stack == 0)) {
     __atomic_fetch_add(&ledger_file.header()->dropped_stacks, 1, __ATOMIC_RELAXED);
@@ -129,23 +130,27 @@ bool is_meant(const Place& place, std::size_t size, Call call, Caller caller) {
         which <= static_cast<std::uint32_t>(Call::kReallocarray) || which == static_cast<std::uint32_t>(Call::kNew);
     return is_malloc ? static_cast<std::uint32_t>(Call::kMalloc) : which;
   };
-  if (place.file == nullptr || kind(place.call) != kind(static_cast<std::uint32_t>(call))) return false;
+  if (place.file == 0 || kind(place.call) != kind(static_cast<std::uint32_t>(call))) return false;
   if (place.factor != 0 && size % place.factor != 0) return false;
   return reinterpret_cast<std::uintptr_t>(caller.frame) <= reinterpret_cast<std::uintptr_t>(place.frame) + kArguments;
 }
 
-LEAKDIR_SLOW void record_with_remarks(const void* block, std::size_t size, Call call, Caller caller,
-                                      ThreadState& thread) {
-  Remarks remarks = {{}, 0};
-  if ((thread.busy & ThreadState::kIgnores) != 0) remarks.flags = ledger::kFlagIgnored;
+// Takes what was said of this allocation out of what the thread has said; no file: nothing was.
+Place take_place(ThreadState& thread, std::size_t size, Call call, Caller caller) {
   Place* const last = thread.places;
   Place* const meant = is_meant(last[0], size, call, caller) ? last : last + 1;
-  if (is_meant(*meant, size, call, caller)) {
-    remarks.place = *meant;
-    if (meant == last) last[0] = last[1];
-    last[1].file = nullptr;
-    if (last[0].file == nullptr) thread.busy &= ~ThreadState::kHasPlace;
-  }
+  if (!is_meant(*meant, size, call, caller)) return {};
+  const Place place = *meant;
+  if (meant == last) last[0] = last[1];
+  last[1].file = 0;
+  if (last[0].file == 0) thread.busy &= ~ThreadState::kHasPlace;
+  return place;
+}
+
+LEAKDIR_SLOW void record_with_remarks(const void* block, std::size_t size, Call call, Caller caller,
+                                      ThreadState& thread) {
+  const unsigned flags = (thread.busy & ThreadState::kIgnores) != 0 ? ledger::kFlagIgnored : 0u;
+  const Remarks remarks = {take_place(thread, size, call, caller), flags};
   const ReentryGuard guard(thread);
   record(block, size, call, caller, thread, &remarks, guard);
 }
@@ -155,7 +160,7 @@ LEAKDIR_SLOW void record_with_remarks(const void* block, std::size_t size, Call 
 LEAKDIR_SLOW void wait_for_ledger() {
   constexpr unsigned kTries = 2000;
   const std::uint32_t never = 0;
-  for (unsigned i = 0; i < kTries && phase() == Phase::kSwitching && thread_state.busy == 0; ++i) {
+  for (unsigned i = 0; i < kTries && phase() == Phase::kSwitching && !thread_state.is_nested(); ++i) {
     sys::wait_on(&never, 0, 1000000);
   }
 }
@@ -234,14 +239,26 @@ void remember(const TakenBlock& gone, Caller caller) {
 
 void block_allocated(void* block, std::size_t size, Call call, Caller caller) {
   if (LEAKDIR_UNLIKELY(!is_usual(phase())) && !allocated_in_other_phase(block, size, call, caller)) return;
-  if (LEAKDIR_UNLIKELY(size < min_size)) return pass_small(block);
   ThreadState& thread = thread_state;
+  if (LEAKDIR_UNLIKELY(size < min_size)) {
+    if (!thread.is_nested()) take_place(thread, size, call, caller);
+    return pass_small(block);
+  }
   if (LEAKDIR_UNLIKELY(thread.busy != 0)) {
     return thread.is_nested() ? record_nested(block, size, call, caller, thread)
                               : record_with_remarks(block, size, call, caller, thread);
   }
   const ReentryGuard guard(thread);
   record(block, size, call, caller, thread, nullptr, guard);
+}
+
+void allocation_failed(std::size_t size, Call call, Caller caller) {
+  ThreadState& thread = thread_state;
+  if (!thread.is_nested()) take_place(thread, size, call, caller);
+}
+
+void block_passes_by(const void* block) {
+  if (phase() == Phase::kRecording) pass_unrecorded(block);
 }
 
 bool block_freed(void* block, Caller caller) {
@@ -347,9 +364,11 @@ void inherit_block(const ledger::Block& block) {
   if (add_live_block(live, thread.scratch).index == 0) some_blocks_are_unknown();
 }
 
-void place_of_next_block(const Place& place) {
+void place_of_next_block(const char* file, Place place) {
   ThreadState& thread = thread_state;
   if (thread.is_nested()) return;
+  const ReentryGuard guard(thread);
+  place.file = text_of_file(file);  // now: the library that has the name may be unloaded before it is wanted
   thread.places[1] = thread.places[0];
   thread.places[0] = place;
   thread.busy |= ThreadState::kHasPlace;

@@ -26,6 +26,10 @@ struct SetAside {
 };
 
 void block_allocated(void* block, std::size_t size, ledger::Call call, Caller caller);
+// The allocator had none to give: what the thread had said of it is not said of the next.
+void allocation_failed(std::size_t size, ledger::Call call, Caller caller);
+// A block that is not to be recorded: to free it is no error.
+void block_passes_by(const void* block);
 // False: a bad free, do not hand it on.
 bool block_freed(void* block, Caller caller);
 SetAside begin_resize(void* block, Caller caller);
@@ -45,7 +49,7 @@ void import_early_blocks();
 void inherit_block(const ledger::Block& block);
 
 // What the calling thread says of its next allocation, from the macro hook.
-void place_of_next_block(const Place& place);
+void place_of_next_block(const char* file, Place place);
 // What the calling thread allocates from now on is recorded and not listed. Nests.
 void ignore_from_now_on();
 void end_ignoring();

@@ -55,8 +55,10 @@ std::string ElfProgram::machine() const {
   return name;
 }
 
-// The beginning of what LEAKDIR_OPTIONS=help=1 prints; in two pieces, or it would be in the tool as well.
-bool ElfProgram::has_leakdir() const { return contains(std::string("leakdir: options, as ") + "LEAKDIR_OPTIONS="); }
+// One of the object's messages; in two pieces, or it would be in the tool as well.
+bool ElfProgram::has_leakdir() const {
+  return contains(std::string("the ledger has the live blocks: ") + "leakdir report, leakdir recover");
+}
 
 bool ElfProgram::has_segment(std::uint32_t type) const {
   for (const auto& segment : segments_)

@@ -43,7 +43,7 @@ count() {
   (
     cd "$work"
     rm -rf out.* mem
-    LEAKDIR_OPTIONS=summary=0:libc=1:write=exit:depth=64:$2 \
+    TMPDIR=$work LEAKDIR_OPTIONS=summary=0:libc=1:write=exit:depth=64:$2 \
       "${as_nobody[@]}" valgrind -q --tool=callgrind --callgrind-out-file=out "./$1" ${3-} >log 2>&1 ||
       { cat log >&2; exit 1; }
     local name

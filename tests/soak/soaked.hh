@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -60,7 +61,7 @@ class Soaked {
   SoakPhase phase_ = kSoakRecorded;
   std::uint64_t descriptors_ = 0;  // 0: not known yet
   std::uint64_t children_checked_ = 0;
-  std::set<std::string> dead_;  // children's directories at the last check
+  std::map<std::string, unsigned> dead_;  // directories of children, and in how many looks each was seen dead
   std::unique_ptr<Process> process_;
 };
 

@@ -12,16 +12,9 @@
 
 #include <cstddef>
 
+#include "find_fde.hh"
+
 extern "C" {
-
-// libgcc's, declared in no installed header. Part of its stable interface since GCC 3.0.
-struct dwarf_eh_bases {
-  void* text;
-  void* data;
-  void* function;
-};
-const void* _Unwind_Find_FDE(void* pc, dwarf_eh_bases* bases);
-
 #if defined(__GLIBC_PREREQ)
 #if __GLIBC_PREREQ(2, 35)
 #define LEAKDIR_HAS_DL_FIND_OBJECT 1

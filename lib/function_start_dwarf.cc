@@ -2,17 +2,8 @@
 //
 // For processors with DWARF tables (.eh_frame): one entry for each function.
 
+#include "find_fde.hh"
 #include "function_start.hh"
-
-extern "C" {
-// libgcc's (unwind-dw2-fde.h).
-struct dwarf_eh_bases {
-  void* text;
-  void* data;
-  void* function;
-};
-const void* _Unwind_Find_FDE(void* pc, dwarf_eh_bases* bases);
-}
 
 namespace leakdir {
 

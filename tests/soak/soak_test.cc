@@ -56,7 +56,7 @@ class Disk {
   void make_room() const { unlink(ballast().c_str()); }
 
  private:
-  static constexpr std::size_t kBytes = 256 << 20;
+  static constexpr std::size_t kBytes = 512 << 20;
 
   std::string ballast() const { return path_ + "/ballast"; }
   std::string path_;

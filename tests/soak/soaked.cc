@@ -202,7 +202,7 @@ void Soaked::check_children() {
   }
   children_checked_ = count;
   // Who has been dead for that many looks is on the board as well, on a busy machine, too.
-  constexpr unsigned kLooks = 10;
+  constexpr unsigned kLooks = 4;
   std::map<std::string, unsigned> dead;
   for (const std::string& name : names_in(records())) {
     if (!is_number(name) || ::kill(std::stoi(name), 0) == 0) continue;

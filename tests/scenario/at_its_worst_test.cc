@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 
 #include "paths.hh"
@@ -36,6 +37,15 @@ class AtItsWorst : public testing::TestWithParam<std::string> {
     EXPECT_LE(totals_of(json).blocks, expected.size() + workers);
     EXPECT_EQ(json.at("bad_frees").size(), 0u);
   }
+
+  // A thread that the end of the process met between making a file and writing it leaves an empty one.
+  void take_empty_files_away(std::uint64_t workers) {
+    std::uint64_t empty = 0;
+    for (const std::string& name : names_in(mem(), ".mem")) {
+      if (read_file(mem() + "/" + name).empty()) empty += std::filesystem::remove(mem() + "/" + name);
+    }
+    EXPECT_LE(empty, workers);
+  }
   Scratch scratch_;
 };
 
@@ -49,6 +59,7 @@ TEST_P(AtItsWorst, ExitFromAThreadWhileOthersAllocateIsAnExit) {
   const nlohmann::json json = report(mem());
   EXPECT_EQ(json.at("state"), "exited");
   expect_shown(json, expected, kWorkers);
+  take_empty_files_away(kWorkers);
   const Sizes sizes = sizes_of(records_in(mem()));
   EXPECT_GE(sizes.size(), expected.size());
   EXPECT_LE(sizes.size(), expected.size() + kWorkers);

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "bypass.hh"
 
+#include <algorithm>
 #include <atomic>
+#include <iterator>
 
 #include "base.hh"
 #include "dynamic_section.hh"
 #include "loader.hh"
 #include "modules.hh"
+#include "text.hh"
 
 namespace leakdir {
 namespace {
@@ -21,12 +24,8 @@ constexpr const char* kSources[] = {
     "tc_malloc",      "tc_calloc", "tc_realloc", "tc_memalign",       "tc_new"};
 
 bool is_source(const char* name) {
-  for (const char* source : kSources) {
-    unsigned i = 0;
-    while (source[i] != '\0' && source[i] == name[i]) ++i;
-    if (source[i] == name[i]) return true;
-  }
-  return false;
+  return std::any_of(std::begin(kSources), std::end(kSources),
+                     [name](const char* source) { return is_same_text(source, name); });
 }
 
 struct Search {

@@ -4,6 +4,7 @@
 #include <elf.h>
 
 #include "loader.hh"
+#include "text.hh"
 
 namespace leakdir {
 namespace {
@@ -12,11 +13,6 @@ std::uint32_t gnu_hash_of(const char* name) {
   std::uint32_t hash = 5381;
   for (; *name != '\0'; ++name) hash = hash * 33 + static_cast<unsigned char>(*name);
   return hash;
-}
-
-bool is_same(const char* a, const char* b) {
-  while (*a != '\0' && *a == *b) ++a, ++b;
-  return *a == *b;
 }
 
 struct Wanted {
@@ -108,7 +104,7 @@ const void* exported(const DynamicSection& section, const char* name) {
   for (;; ++i) {
     const std::uint32_t its = hashes[i - first_symbol];
     const ElfW(Sym)& symbol = section.symbols[i];
-    if ((its | 1) == (hash | 1) && symbol.st_shndx != 0 && is_same(section.names + symbol.st_name, name)) {
+    if ((its | 1) == (hash | 1) && symbol.st_shndx != 0 && is_same_text(section.names + symbol.st_name, name)) {
       return reinterpret_cast<const void*>(section.bias + symbol.st_value);
     }
     if ((its & 1) != 0) return nullptr;

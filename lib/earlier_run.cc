@@ -9,6 +9,7 @@
 #include "owner.hh"
 #include "record.hh"
 #include "sys.hh"
+#include "text.hh"
 
 namespace leakdir {
 namespace {
@@ -24,11 +25,6 @@ bool ends_with(const char* name, const char* suffix) {
     if (name[n - s + i] != suffix[i]) return false;
   }
   return true;
-}
-
-bool is_same(const char* a, const char* b) {
-  while (*a != '\0' && *a == *b) ++a, ++b;
-  return *a == *b;
 }
 
 // What leakdir itself makes in a directory. Everything else in it is somebody's and is left alone.
@@ -101,7 +97,7 @@ void for_each_name(int folder, Visit visit) {
 // What a process left in `folder`: its record files and its ledger.
 void remove_run(int folder) {
   for_each_name(folder, [&](const char* name) {
-    return (is_record_name(name) || is_same(name, ledger::kFileName)) && sys::unlink_at(folder, name) == 0;
+    return (is_record_name(name) || is_same_text(name, ledger::kFileName)) && sys::unlink_at(folder, name) == 0;
   });
 }
 
@@ -134,7 +130,7 @@ bool is_left_behind(int folder, const char* name) {
 }
 
 bool is_of_earlier_run(int folder, const char* name) {
-  return is_record_name(name) || is_same(name, ledger::kFileName) || is_left_behind(folder, name);
+  return is_record_name(name) || is_same_text(name, ledger::kFileName) || is_left_behind(folder, name);
 }
 
 // A link in its place is taken away, not followed; a file gets another name.

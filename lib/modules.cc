@@ -60,16 +60,11 @@ void read_build_id(const dl_phdr_info& info, const ElfW(Phdr) & header, ledger::
   }
 }
 
-bool is_equal(const char* a, const char* b) {
-  while (*a != '\0' && *a == *b) ++a, ++b;
-  return *a == *b;
-}
-
 // Libraries come and go: a path is kept once.
 std::uint32_t keep_path(const char* path) {
   for (std::uint32_t i = modules_used() - 1; i > 0; --i) {
     const std::uint32_t known = ledger_file.module(i)->path;
-    if (known != 0 && is_equal(ledger_file.text(known), path)) return known;
+    if (known != 0 && is_same_text(ledger_file.text(known), path)) return known;
   }
   return ledger_file.add_text(path);
 }
@@ -110,7 +105,7 @@ void read_build_id(const dl_phdr_info& info, ledger::Module& into) {
 bool is_still(const ledger::Module& known, const dl_phdr_info& info, bool is_program) {
   const char* name = info.dlpi_name;
   if (!is_program && known.path != 0 && name != nullptr && name[0] == '/' &&
-      !is_equal(ledger_file.text(known.path), name)) {
+      !is_same_text(ledger_file.text(known.path), name)) {
     return false;
   }
   ledger::Module seen = {};

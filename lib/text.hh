@@ -139,4 +139,10 @@ class Text {
   bool full_ = false;
 };
 
+// Whether two zero-terminated texts are the same.
+constexpr bool is_same_text(const char* a, const char* b) {
+  while (*a != '\0' && *a == *b) ++a, ++b;
+  return *a == *b;
+}
+
 }  // namespace leakdir

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // driver CORPUS [ROUNDS]: gives a fuzz target its corpus, and changed copies of it, the same at each run. It passes
-// when nothing crashes, everything that must hold does, and some inputs were taken and some refused. driver --write
-// DIR: stores the target's own seeds there, for libFuzzer.
+// when nothing crashes, everything that must hold does, and some inputs were taken and some refused.
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -92,17 +90,10 @@ class Mutator {
   std::mt19937_64 random_{20261123};
 };
 
-int write_seeds(const std::string& directory) {
-  unsigned number = 0;
-  for (const auto& seed : fuzz_seeds()) std::ofstream(directory + "/seed-" + std::to_string(number++)) << seed;
-  return 0;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc < 2) return 2;
-  if (argc == 3 && std::strcmp(argv[1], "--write") == 0) return write_seeds(argv[2]);
   const std::vector<std::string> corpus = corpus_in(argv[1]);
   const unsigned long rounds = argc > 2 ? std::strtoul(argv[2], nullptr, 10) : kRounds;
   if (corpus.empty()) {

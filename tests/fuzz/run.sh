@@ -24,23 +24,21 @@ printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -I{} sh -c '
   [ "$object" -nt {} ] && [ "$object" -nt "$header" ] || clang++ "$@" -fsanitize=fuzzer-no-link -c {} -o "$object"
 ' "$build" "$newest_header" "${flags[@]}"
 
+printf '%s\n' "${targets[@]}" | xargs -P "$(nproc)" -I{} sh -c '
+  build=$0 source=tests/fuzz/{}_fuzz.cc
+  [ {} != ledger ] || source=tests/tools/ledger_fuzz.cc
+  clang++ "$@" -fsanitize=fuzzer -DLEAKDIR_LIBFUZZER "$source" tests/fuzz/must_hold.cc tests/fuzz/write_seeds.cc \
+    "$build"/objects/*.o -ldw -lelf -lz -lfmt -o "$build/{}"
+' "$build" "${flags[@]}"
+
 status=0
 for target in "${targets[@]}"; do
-  source=tests/fuzz/${target}_fuzz.cc
-  with=(tests/fuzz/must_hold.cc) driver=(tests/fuzz/driver.cc)
-  if [ "$target" = ledger ]; then source=tests/tools/ledger_fuzz.cc with=() driver=(); fi
-  libraries=("$build"/objects/*.o -ldw -lelf -lz -lfmt)
-  clang++ "${flags[@]}" -fsanitize=fuzzer -DLEAKDIR_LIBFUZZER "$source" "${with[@]}" "${libraries[@]}" \
-    -o "$build/$target"
-  # The seeds that are in the target's own code.
-  clang++ "${flags[@]}" -fsanitize=fuzzer-no-link "$source" "${with[@]}" "${driver[@]}" "${libraries[@]}" \
-    -o "$build/$target-driver"
-  mkdir -p "$build/corpus/$target"
-  "$build/$target-driver" --write "$build/corpus/$target"
   corpus=("$build/corpus/$target")
+  mkdir -p "${corpus[0]}"
   if [ -d "tests/fuzz/corpus/$target" ]; then corpus+=("tests/fuzz/corpus/$target"); fi
   echo "== $target"
-  "$build/$target" -max_total_time="$seconds" -max_len=100000 -timeout=120 -rss_limit_mb=3000 -print_final_stats=1 \
-    -artifact_prefix="$build/$target-" "${corpus[@]}" 2>&1 | tail -n 12 || status=1
+  LEAKDIR_FUZZ_SEEDS=${corpus[0]} "$build/$target" -max_total_time="$seconds" -max_len=100000 -timeout=120 \
+    -rss_limit_mb=3000 -print_final_stats=1 -artifact_prefix="$build/$target-" "${corpus[@]}" 2>&1 |
+    tail -n 12 || status=1
 done
 exit $status

@@ -9,10 +9,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <random>
 #include <string>
 
+#ifdef LEAKDIR_LIBFUZZER
+#include "fuzz.hh"
+#endif
 #include "emit.hh"
 #include "error.hh"
 #include "growth.hh"
@@ -81,8 +83,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   return 0;
 }
 
-#ifndef LEAKDIR_LIBFUZZER
-
 namespace {
 
 std::string good_ledger() {
@@ -102,6 +102,16 @@ std::string good_ledger() {
   ledger.bad_frees.push_back(bad_free);
   return ledger.build(4);
 }
+
+}  // namespace
+
+#ifdef LEAKDIR_LIBFUZZER
+
+std::vector<std::string> fuzz_seeds() { return {good_ledger()}; }
+
+#else
+
+namespace {
 
 // Where the interesting bytes are: the header, the used part of the directory, the records.
 std::size_t pick_offset(std::mt19937_64& random, std::size_t size) {
@@ -129,10 +139,6 @@ void change(std::string& bytes, std::mt19937_64& random) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 3 && std::strcmp(argv[1], "--write") == 0) {  // a seed for libFuzzer
-    std::ofstream(std::string(argv[2]) + "/good", std::ios::binary) << good_ledger();
-    return 0;
-  }
   const unsigned long rounds = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 4000;
   const std::string good = good_ledger();
   if (!leakdir::tool::try_bytes(good, false) || leakdir::tool::try_bytes("no ledger", false)) {

@@ -10,7 +10,21 @@ cd "$(dirname "$0")/.."
 [ -f build/build.ninja ] || meson setup build
 ninja -C build
 rm -f build/meson-logs/testlog.json
+
+# Scratch directories lie in memory if there is room and programs may run there: on a disk some tests take ten times as long.
+serves_as_scratch() {
+  local room script status=0
+  room=$(df --output=avail -B1M "$1" 2>/dev/null | tail -n 1)
+  [ "${room:-0}" -gt 2000 ] && script=$(mktemp -p "$1" 2>/dev/null) || return 1
+  chmod +x "$script" && "$script" 2>/dev/null || status=1
+  rm -f "$script"
+  return $status
+}
+if [ -z "${TMPDIR:-}" ] && serves_as_scratch /dev/shm; then export TMPDIR=/dev/shm; fi
+
+# Many tests wait for a program more than they compute.
+at_once=$(($(nproc) * 2))
 status=0
-meson test -C build --no-rebuild --print-errorlogs "$@" || status=$?
+meson test -C build --no-rebuild --print-errorlogs --num-processes "$at_once" "$@" || status=$?
 python3 tests/support/count_cases.py build/meson-logs/testlog.json || status=1
 exit "$status"

@@ -42,6 +42,7 @@
 #include <elf.h>
 #include <link.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #endif
@@ -278,6 +279,7 @@ enum { kNotYet, kStarting, kOn, kOff };
 static int state = kNotYet;
 static int paused;
 static pid_t owner;
+static volatile char *mark; /* 1 in the memory of the owner, 0 in a forked child's; NULL: the kernel has no such page */
 static char base[2 * kPath], dir[2 * kPath + 32], shown[kPath + 32], program[kPath];
 static char build_id[128];
 
@@ -701,6 +703,8 @@ static void write_bad_free(const void *address, const char *kind, const struct k
 
 /* ---- Start, fork and end. ---- */
 
+static size_t page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
+
 static void at_exit(void) {
   if (state != kOn || owner != getpid()) return;
   remove_owner();
@@ -714,6 +718,22 @@ static void at_exit(void) {
     fflush(NULL);
     _exit((int)numbers[kExitcode].value);
   }
+}
+
+static void set_mark(void) {
+#if defined(__linux__) && defined(MADV_WIPEONFORK)
+  if (mark == NULL) {
+    const size_t bytes = page_size();
+    void *const page = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) return;
+    if (madvise(page, bytes, MADV_WIPEONFORK) != 0) {
+      munmap(page, bytes);
+      return;
+    }
+    mark = page;
+  }
+  *mark = 1;
+#endif
 }
 
 static void start(void) {
@@ -735,6 +755,7 @@ static void start(void) {
   if (numbers[kHelp].value != 0) print_help();
   paused = numbers[kRecording].value == 0;
   owner = getpid();
+  set_mark();
   if (numbers[kEnabled].value != 0) {
     expand_dir();
     if (claim_dir() == 0) {
@@ -746,9 +767,21 @@ static void start(void) {
   __atomic_store_n(&state, kOff, __ATOMIC_RELEASE);
 }
 
+/* Of several threads one gets to do it, and the others wait. */
+static int goes(int from, int to) {
+  return __atomic_compare_exchange_n(&state, &from, to, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+/* A child of vfork() is none: it uses the owner's memory, and its blocks are the owner's. */
+static int is_forked_child(void) { return owner != getpid() && (mark == NULL || *mark == 0); }
+
 /* A child has its own directory, and what it inherited is its parent's. Only its one thread is here. */
 static void start_in_child(void) {
   size_t i;
+  if (!is_forked_child()) { /* another thread has done it since */
+    __atomic_store_n(&state, kOn, __ATOMIC_RELEASE);
+    return;
+  }
   __atomic_clear(&lock_word, __ATOMIC_RELEASE);
   for (i = 0; i < kBuckets; ++i) {
     while (buckets[i] != NULL) {
@@ -759,19 +792,23 @@ static void start_in_child(void) {
   }
   live_blocks = live_bytes = files = bad_frees = 0;
   owner = getpid();
+  set_mark();
   snprintf(shown, sizeof shown, "%.1000s/%ld", base, (long)owner);
   snprintf(dir, sizeof dir, "%s", shown);
-  if (claim_dir() != 0) state = kOff;
+  __atomic_store_n(&state, claim_dir() == 0 ? kOn : kOff, __ATOMIC_RELEASE);
 }
 
 /* Whether to record. The guard is taken then; leave() gives it back. */
 static int enter(void) {
-  int expected = kNotYet;
+  int tries;
   if (busy) return 0;
   busy = 1;
-  if (__atomic_compare_exchange_n(&state, &expected, kStarting, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) start();
-  while (__atomic_load_n(&state, __ATOMIC_ACQUIRE) == kStarting) sched_yield();
-  if (state == kOn && owner != getpid()) start_in_child();
+  if (goes(kNotYet, kStarting))
+    start();
+  else if (state == kOn && is_forked_child() && goes(kOn, kStarting))
+    start_in_child();
+  for (tries = 0; __atomic_load_n(&state, __ATOMIC_ACQUIRE) == kStarting && tries < kTries; ++tries) sched_yield();
+  if (tries == kTries) goes(kStarting, kOff); /* forked while another thread was starting */
   if (state == kOn) return 1;
   busy = 0;
   return 0;
@@ -1021,8 +1058,6 @@ void *leakdir_trace_aligned_alloc(size_t alignment, size_t size) {
 void *leakdir_trace_memalign(size_t alignment, size_t size) {
   return born(aligned(alignment, size), size, kMemalign, FROM);
 }
-
-static size_t page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
 
 void *leakdir_trace_valloc(size_t size) { return born(aligned(page_size(), size), size, kValloc, FROM); }
 

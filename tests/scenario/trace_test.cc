@@ -455,6 +455,43 @@ TEST_F(TraceAloneProgram, RecordsAForkedChildApart) {
   EXPECT_THAT(sizes_of(records_in(scratch_ / "mem/" + children[0])), ElementsAre(1817));
 }
 
+TEST_F(TraceAloneProgram, RecordsWhatAVforkChildAllocatesAsItsParents) {
+  const Outcome outcome = build_and_run(
+      "#include <sys/wait.h>\n#include <unistd.h>\n"
+      "void *volatile kept[2]; int main(void) { void *given = malloc(1811); kept[0] = malloc(1813);\n"
+      "  if (vfork() == 0) { free(given); kept[1] = malloc(1817); _exit(0); }\n"
+      "  wait(NULL); return 0; }\n");
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(outcome.err, "leakdir: 2 live blocks, 3630 bytes at exit: ./mem\n");
+  EXPECT_THAT(sizes_of(records_in(scratch_ / "mem")), ElementsAre(1813, 1817));
+}
+
+// Two threads of a child allocate at once, again and again: one of them makes the child's directory.
+TEST_F(TraceAloneProgram, StartsAChildWithSeveralThreadsOnce) {
+  const Outcome outcome = build_and_run(
+      "#include <pthread.h>\n#include <sys/wait.h>\n#include <unistd.h>\n"
+      "static void *volatile kept[4]; static pthread_barrier_t all;\n"
+      "static void *work(void *me) { pthread_barrier_wait(&all); kept[(size_t)me] = malloc(1901); return NULL; }\n"
+      "int main(void) { int i; size_t t; kept[0] = malloc(1813);\n"
+      "  for (i = 0; i < 100; ++i) {\n"
+      "    pthread_t threads[4]; int status;\n"
+      "    if (fork() == 0) {\n"
+      "      pthread_barrier_init(&all, NULL, 4);\n"
+      "      for (t = 0; t < 4; ++t) pthread_create(&threads[t], NULL, work, (void *)t);\n"
+      "      for (t = 0; t < 4; ++t) pthread_join(threads[t], NULL);\n"
+      "      _exit(0); }\n"
+      "    wait(&status); if (status != 0) return 1; }\n"
+      "  return 0; }\n");
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  std::size_t children = 0;
+  for (const std::string& name : names_in(scratch_ / "mem")) {
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    ++children;
+    EXPECT_THAT(sizes_of(records_in(scratch_ / "mem/" + name)), ElementsAre(1901, 1901, 1901, 1901));
+  }
+  EXPECT_EQ(children, 100u);
+}
+
 TEST_F(TraceAloneProgram, LeavesADirectoryToTheProcessThatHasIt) {
   build_and_run(kLeaks);
   write_file(scratch_ / "mem/.owner", std::to_string(getpid()) + "\n");

@@ -22,7 +22,7 @@ constexpr unsigned kErrorCount = sizeof kErrors / sizeof *kErrors;
 
 #ifdef ALL_FAULTS
 constexpr unsigned kErrorsEach = kErrorCount;
-constexpr long kOneByOne = 2000;
+constexpr long kOneByOne = 500;
 #else
 constexpr unsigned kErrorsEach = 1;  // another one for each call
 constexpr long kOneByOne = 90;

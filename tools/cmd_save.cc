@@ -5,8 +5,7 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
-
+#include "clock.hh"
 #include "command.hh"
 #include "common_options.hh"
 #include "load.hh"
@@ -33,14 +32,12 @@ class SaveCommand : public Command {
   }
 
   int run() override {
-    using namespace std::chrono;
     Snapshot snapshot = load(directory_);
     std::vector<std::string> warnings = snapshot.warnings;
     if (!without_names_) {
       for (auto& warning : add_names(snapshot)) warnings.push_back(std::move(warning));
     }
-    if (snapshot.saved_ns == 0)
-      snapshot.saved_ns = duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count();
+    if (snapshot.saved_ns == 0) snapshot.saved_ns = now_ns();
     const std::string bytes = saved_bytes(snapshot);
     if (file_ == "-") return print(bytes);
     write_whole(file_, bytes, 0600);

@@ -11,7 +11,6 @@
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -22,6 +21,7 @@
 #include <list>
 #include <sstream>
 
+#include "clock.hh"
 #include "elf_file.hh"
 #include "error.hh"
 
@@ -70,12 +70,6 @@ std::string interpreter_of(const std::string& path) {
   return interpreter;
 }
 
-std::int64_t now_ns() {
-  timespec now = {};
-  clock_gettime(CLOCK_REALTIME, &now);
-  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
-
 volatile pid_t child = 0;  // while its number is its own
 
 extern "C" void hand_on(int signal) {
@@ -92,7 +86,8 @@ class SignalSetting {
     wanted.sa_handler = action;
     wanted.sa_flags = SA_RESTART;
     sigaction(signal, &wanted, &before_);
-    if (before_.sa_handler == SIG_IGN) sigaction(signal, &before_, nullptr);  // as with nohup
+    const bool stays_ignored = before_.sa_handler == SIG_IGN && action != SIG_DFL;  // as with nohup
+    if (stays_ignored) sigaction(signal, &before_, nullptr);
   }
   ~SignalSetting() { restore(); }
   SignalSetting(const SignalSetting&) = delete;
@@ -127,6 +122,7 @@ class SignalSettings {
     sigprocmask(SIG_BLOCK, &waiting, &mask_before_);
     for (const int signal : kIgnored) settings_.emplace_back(signal, SIG_IGN);
     for (const int signal : handed_on) settings_.emplace_back(signal, hand_on);
+    settings_.emplace_back(SIGCHLD, SIG_DFL);  // who ignores it is not told how a child ended
   }
   ~SignalSettings() { begin(); }
   SignalSettings(const SignalSettings&) = delete;

@@ -11,10 +11,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <unordered_map>
 
+#include "clock.hh"
 #include "ledger_reader.hh"
 #include "process_state.hh"
 #include "stack_builder.hh"
@@ -144,10 +144,9 @@ class Loader {
     const bool is_exited = header.state == static_cast<std::uint32_t>(ledger::ProcessState::kExited);
     snapshot_.state = is_exited ? State::kExited : is_running ? State::kRunning : State::kKilled;
     if (snapshot_.state == State::kKilled && !surroundings_.is_of_this_boot(header))
-      snapshot_.notices.push_back(
+      snapshot_.notices.emplace_back(
           "the machine was started again since, or it was another one: if it lost power, what happened in the last "
-          "half "
-          "minute before may be missing");
+          "half minute before may be missing");
     snapshot_.pid = header.pid;
     snapshot_.parent_pid = header.parent_pid;
     snapshot_.program = name_at(header.program);
@@ -313,7 +312,7 @@ class Loader {
       warnings.push_back(fmt::format("blocks recorded with their caller alone, because the ledger could not grow: {}",
                                      snapshot_.dropped_stacks));
     if (snapshot_.paused)
-      warnings.push_back("recording is paused: blocks allocated since then are not here");
+      warnings.emplace_back("recording is paused: blocks allocated since then are not here");
     else if (snapshot_.pauses != 0)
       warnings.push_back(
           fmt::format("recording was paused ({}x): blocks allocated meanwhile are not here", snapshot_.pauses));
@@ -335,11 +334,10 @@ Snapshot load_ledger(const Bytes& bytes, const std::string& name, const LedgerSu
 }
 
 Snapshot load_ledger_file(const std::string& path) {
-  using namespace std::chrono;
   LedgerSurroundings here;
   here.is_running = [](const ledger::Header& header) { return is_running(header); };
   here.is_of_this_boot = [](const ledger::Header& header) { return is_of_this_boot(header); };
-  here.now_ns = duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count();
+  here.now_ns = now_ns();
   return load_ledger(FileBytes(path, FileBytes::Links::kRefused), path, here);
 }
 

@@ -83,6 +83,16 @@ TEST_F(Run, EndsAsTheProgramDoes) {
   EXPECT_TRUE(run_it({"--error-exitcode", "9", target("clean_c", "none")}).exited_with(0));
 }
 
+TEST_F(Run, EndsAsTheProgramDoesWhereEndedChildrenAreIgnored) {
+  const auto run_so = [this](std::vector<std::string> command) {
+    command.insert(command.begin(), {"env", "--ignore-signal=CHLD", kTool, "run"});
+    return run({command, scratch_.path(), {}, "", 120});
+  };
+  EXPECT_TRUE(run_so({"sh", "-c", "exit 7"}).exited_with(7));
+  // The program has it as it was.
+  EXPECT_THAT(run_so({"grep", "SigIgn", "/proc/self/status"}).out, HasSubstr("SigIgn:\t0000000000010000\n"));
+}
+
 TEST_F(Run, HandsOptionsOnAndKeepsWhatIsInTheEnvironment) {
   const Outcome outcome = run_it({"-o", "dir='b:c':summary=0", "--", "sh", "-c", "env; exit 3"},
                                  {{"LEAKDIR_OPTIONS", "dir=a:children=0"}, {"LD_PRELOAD", "libm.so.6"}});

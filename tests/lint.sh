@@ -23,7 +23,8 @@ tidy() {  # CHECKS FILE...
   # Each process reads the system's headers once for each file; several files in one save nothing.
   printf '%s\0' "$@" | xargs -0 -n 4 -P "$(nproc)" sh -c '
     checks=$0
-    clang-tidy --quiet --checks="$checks" "$@" -- -std=c++17 -Ilib -Ilib/include -Itools "-DLEAKDIR_VERSION=\"0\"" $defines 2>/dev/null
+    clang-tidy --quiet --checks="$checks" "$@" -- -std=c++17 -Ilib -Ilib/include -Itools "-DLEAKDIR_VERSION=\"0\"" \
+      "-DLEAKDIR_PREFIX=\"/usr\"" "-DLEAKDIR_LIBDIR=\"lib\"" $defines 2>/dev/null
   ' "$checks" || status=1
 }
 # The library for LD_PRELOAD has parts of its own, which see another allocator.

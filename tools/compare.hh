@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <cassert>
 #include <cstdint>
 #include <vector>
 
@@ -17,10 +18,13 @@ enum class Fate { kNew, kGrown, kShrunk, kGone, kSame };
 struct Difference {
   Fate fate = Fate::kSame;
   const TallyStack* before = nullptr;  // null: it is new
-  const TallyStack* after = nullptr;   // null: it is gone
+  const TallyStack* after = nullptr;   // null: it is gone; never both
   std::int64_t blocks = 0, bytes = 0;  // after - before
 
-  const TallyStack& stack() const { return after != nullptr ? *after : *before; }
+  const TallyStack& stack() const {
+    assert(after != nullptr || before != nullptr);
+    return after != nullptr ? *after : *before;
+  }
 };
 
 // Every stack of the two, what has grown by most bytes first. The stacks must be in order, and stay where they are.

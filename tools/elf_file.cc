@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -61,9 +62,8 @@ bool ElfProgram::has_leakdir() const {
 }
 
 bool ElfProgram::has_segment(std::uint32_t type) const {
-  for (const auto& segment : segments_)
-    if (segment.p_type == type) return true;
-  return false;
+  return std::any_of(segments_.begin(), segments_.end(),
+                     [type](const auto& segment) { return segment.p_type == type; });
 }
 
 bool ElfProgram::has_section(const std::string& name) const {
@@ -136,13 +136,12 @@ std::string ElfProgram::build_id() const {
 }
 
 bool ElfProgram::contains(std::string_view text) const {
-  for (const auto& segment : segments_) {
-    if (segment.p_type != PT_LOAD || segment.p_filesz == 0) continue;
+  return std::any_of(segments_.begin(), segments_.end(), [&](const auto& segment) {
+    if (segment.p_type != PT_LOAD || segment.p_filesz == 0) return false;
     Elf_Data* data =
         elf_getdata_rawchunk(elf_, static_cast<std::int64_t>(segment.p_offset), segment.p_filesz, ELF_T_BYTE);
-    if (data != nullptr && memmem(data->d_buf, data->d_size, text.data(), text.size()) != nullptr) return true;
-  }
-  return false;
+    return data != nullptr && memmem(data->d_buf, data->d_size, text.data(), text.size()) != nullptr;
+  });
 }
 
 std::string_view ElfProgram::code_at(std::uint64_t address, std::size_t bytes) const {

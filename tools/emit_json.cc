@@ -98,10 +98,9 @@ std::string bad_free_text(const Report& report, const BadFree& bad_free, FrameTe
                {"time", utc_of(bad_free.time_ns)},
                {"thread", {{"tid", thread.tid}, {"name", thread.name}}}};
   if (bad_free.block != 0) json["block"] = {{"address", hex_of(bad_free.block)}, {"bytes", bad_free.block_bytes}};
-  return with_member(
-      dump(json), "stacks",
-      fmt::format("{{\"free\":{},\"first_free\":{},\"allocation\":{}}}", frames.array(bad_free.free_stack),
-                  frames.array(bad_free.first_free_stack), frames.array(bad_free.allocation_stack)));
+  return with_member(dump(json), "stacks",
+                     fmt::format(R"({{"free":{},"first_free":{},"allocation":{}}})", frames.array(bad_free.free_stack),
+                                 frames.array(bad_free.first_free_stack), frames.array(bad_free.allocation_stack)));
 }
 
 Json suppressions_json(const std::vector<SuppressionUse>& uses) {

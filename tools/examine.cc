@@ -12,6 +12,7 @@
 #include <iterator>
 #include <set>
 #include <string_view>
+#include <utility>
 
 #include "diagnosis.hh"
 #include "elf_file.hh"
@@ -42,7 +43,7 @@ enum class Kind { kStatic, kStaticPie, kDynamic, kLibrary };
 
 class Examination {
  public:
-  Examination(const std::string& path, const SymbolOptions& options) : path_(path), options_(options), file_(path) {
+  Examination(const std::string& path, SymbolOptions options) : path_(path), options_(std::move(options)), file_(path) {
     const unsigned type = file_.header().e_type;
     if (type != ET_EXEC && type != ET_DYN)
       throw Error(fmt::format("{} is {}, and no program", path,
@@ -131,7 +132,7 @@ class Examination {
     if (!is_linked) return {"hooks", Health::kMissing, "leakdir is not in it", remedy};
     std::vector<std::string> hidden;
     for (const char* name : kHooked)
-      if (!defines(exported, name)) hidden.push_back(name);
+      if (!defines(exported, name)) hidden.emplace_back(name);
     if (hidden.size() == std::size(kHooked) || !defines(exported, "malloc"))
       return {"hooks", Health::kWeak,
               "leakdir is in it, but not for its libraries: malloc is not among the names that it exports",
@@ -198,7 +199,7 @@ class Examination {
     if (machine == EM_X86_64) {
       constexpr std::string_view kBranchTarget("\xf3\x0f\x1e\xfa", 4), kMove("\x48\x89\xe5", 3);  // mov %rsp,%rbp
       if (code.substr(0, 4) == kBranchTarget) code.remove_prefix(4);
-      return code.substr(0, 1) == "\x55" && code.find(kMove) != std::string_view::npos;  // after push %rbp
+      return !code.empty() && code.front() == '\x55' && code.find(kMove) != std::string_view::npos;  // after push %rbp
     }
     for (std::size_t at = 0; at + 4 <= code.size(); at += 4) {  // aarch64: stp x29, x30, [sp, #-n]!
       const auto byte = [&](std::size_t i) {
@@ -241,7 +242,7 @@ class Examination {
 
   std::string in_debug_file() const { return debug_file_.empty() ? "" : " in " + debug_file_; }
 
-  const char* how_to_keep_them() const {
+  static const char* how_to_keep_them() {
     return "keep the file from before strip, or `objcopy --only-keep-debug FILE FILE.debug`, for --debug-path";
   }
 

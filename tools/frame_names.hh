@@ -19,7 +19,7 @@ class FrameNames {
 
   // Of one of Snapshot::frames, the innermost inlined function first; never empty. "app+0x200" where no function is
   // known, "app.c:69" where the macro hook recorded the place.
-  const std::vector<std::string>& of(std::uint32_t frame);
+  const std::vector<std::string>& of(std::uint32_t index);
 
  private:
   const Report& report_;

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <initializer_list>
 #include <string_view>
 
 #include "error.hh"
@@ -34,13 +35,20 @@ void write_all(std::string_view text) {
   }
 }
 
+sigset_t set_of(std::initializer_list<int> signals) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : signals) sigaddset(&set, signal);
+  return set;
+}
+
 }  // namespace
 
-LiveTerminal::LiveTerminal() : has_keys_(tcgetattr(STDIN_FILENO, &settings_before_) == 0) {
-  sigemptyset(&signals_);
-  for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH}) sigaddset(&signals_, signal);
+LiveTerminal::LiveTerminal()
+    : has_keys_(tcgetattr(STDIN_FILENO, &settings_before_) == 0),
+      signals_(set_of({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH})),
+      signal_descriptor_(signalfd(-1, &signals_, SFD_CLOEXEC | SFD_NONBLOCK)) {
   sigprocmask(SIG_BLOCK, &signals_, &signals_before_);
-  signal_descriptor_ = signalfd(-1, &signals_, SFD_CLOEXEC | SFD_NONBLOCK);
   take();
 }
 
@@ -107,9 +115,9 @@ bool LiveTerminal::take_signal(Event& event) {
 }
 
 LiveTerminal::Event LiveTerminal::wait_until(std::chrono::steady_clock::time_point when) {
-  using namespace std::chrono;
+  using std::chrono::milliseconds, std::chrono::steady_clock;
   for (;;) {
-    const auto left = duration_cast<milliseconds>(when - steady_clock::now()).count();
+    const auto left = std::chrono::duration_cast<milliseconds>(when - steady_clock::now()).count();
     if (left <= 0) return Event::kTime;
     pollfd events[] = {{signal_descriptor_, POLLIN, 0}, {has_keys_ ? STDIN_FILENO : -1, POLLIN, 0}};
     if (poll(events, 2, static_cast<int>(std::min<long>(left + 1, 1000))) < 0 && errno != EINTR)

@@ -21,8 +21,8 @@ class LiveTerminal {
   LiveTerminal(const LiveTerminal&) = delete;
   LiveTerminal& operator=(const LiveTerminal&) = delete;
 
-  // Shows the lines of `text`, as many and as much of each as there is room for.
-  void draw(const std::string& text);
+  // Shows the lines of `text`, as many and as much of each as there is room for. Only while the terminal is taken.
+  void draw(const std::string& text);  // NOLINT(readability-convert-member-functions-to-static)
 
   enum class Event { kTime, kResize, kQuit };
   // Waits until the time has come, the size has changed, or the user wants to go: q, Ctrl-C, or a signal that ends
@@ -35,10 +35,10 @@ class LiveTerminal {
   bool read_keys();  // says whether one of them means to go
   bool take_signal(Event& event);
 
-  sigset_t signals_, signals_before_;
-  int signal_descriptor_;
   termios settings_before_{};
   bool has_keys_;  // standard input is a terminal
+  sigset_t signals_, signals_before_;
+  int signal_descriptor_;
 };
 
 }  // namespace leakdir::tool

@@ -57,7 +57,7 @@ int fail(int status, const std::string& text) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  std::signal(SIGBUS, on_bus_error);
+  (void)std::signal(SIGBUS, on_bus_error);
   CLI::App app("leakdir: every live heap block of a program is a file in a directory; this reads that directory.",
                "leakdir");
   app.require_subcommand(1);

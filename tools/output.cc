@@ -125,7 +125,7 @@ void write_whole(const std::string& path, std::string_view bytes, unsigned mode)
   fail();
 }
 
-void say(std::string_view text) { std::fputs(fmt::format("leakdir: {}\n", printable(text)).c_str(), stderr); }
+void say(std::string_view text) { (void)std::fputs(fmt::format("leakdir: {}\n", printable(text)).c_str(), stderr); }
 
 namespace {
 

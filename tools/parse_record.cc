@@ -5,7 +5,6 @@
 #include "parse_record.hh"
 
 #include <charconv>
-#include <cstdio>
 #include <ctime>
 #include <limits>
 
@@ -45,12 +44,10 @@ bool parse_first_line(std::string_view line, ParsedRecord& record) {
 // 2026-11-23T09:14:26.123456Z
 std::int64_t parse_time(const std::string& text) {
   std::tm time = {};
-  long micros = 0;
-  if (std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d.%6ldZ", &time.tm_year, &time.tm_mon, &time.tm_mday,
-                  &time.tm_hour, &time.tm_min, &time.tm_sec, &micros) != 7)
-    return 0;
-  time.tm_year -= 1900;
-  time.tm_mon -= 1;
+  const char* end = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &time);
+  std::string_view rest = end != nullptr ? end : "";
+  std::int64_t micros = 0;
+  if (!take(rest, ".") || !take_number(rest, micros) || rest != "Z" || micros > 999999) return 0;
   // From 1970 on, and as far as nanoseconds reach.
   constexpr std::int64_t kLatest = std::numeric_limits<std::int64_t>::max() / 1000000000 - 1;
   const std::int64_t seconds = timegm(&time);

@@ -41,6 +41,6 @@ struct ReportFiles {
 ReportFiles open_report_files(const ReportOptions& options);
 
 // Returns the exit status: error_exitcode when live blocks or bad frees are listed, else 0.
-int print_report(const std::string& directory, const ReportOptions& options, ReportFiles files);
+int print_report(const std::string& directory, const ReportOptions& wanted, ReportFiles files);
 
 }  // namespace leakdir::tool

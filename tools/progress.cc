@@ -40,7 +40,7 @@ void Progress::show(std::size_t done, std::size_t all) {
   if (!is_on_terminal_ || Clock::now() < next_) return;
   // One column is left free: some terminals go to the next line when the last is written.
   fmt::print(stderr, "{}{}", kClearLine, progress_line(work_, done, all, terminal_size(STDERR_FILENO).columns - 1));
-  std::fflush(stderr);
+  (void)std::fflush(stderr);
   is_visible_ = true;
   next_ = Clock::now() + kInterval;
 }

@@ -90,8 +90,8 @@ bool is_record_of(const std::string& text, const std::string& name) {
 
 class Directory {
  public:
-  explicit Directory(const std::string& path) : path_(path) {
-    descriptor_ = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  explicit Directory(const std::string& path)
+      : path_(path), descriptor_(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
     if (descriptor_ < 0) fail("open", path);
     if (fstat(descriptor_, &status_) != 0) status_ = {};
   }
@@ -104,7 +104,7 @@ class Directory {
     if (!entries) fail("read", path_);
     std::vector<std::string> names;
     while (const dirent* entry = readdir(entries.get()))
-      if (is_record_name(entry->d_name, kRecordSuffix)) names.push_back(entry->d_name);
+      if (is_record_name(entry->d_name, kRecordSuffix)) names.emplace_back(entry->d_name);
     std::sort(names.begin(), names.end());
     return names;
   }

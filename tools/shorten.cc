@@ -40,10 +40,11 @@ std::size_t length_of_operator(std::string_view text) {
 // The outermost brackets of one kind emptied; in a function, not the "(anonymous namespace)" that it may lie in.
 std::string without_contents(const std::string& function, char open, char close) {
   constexpr std::string_view kAnonymous = "(anonymous namespace)";
+  const std::string_view all = function;
   std::string text;
   int depth = 0;
   for (std::size_t i = 0; i < function.size();) {
-    const std::string_view rest = std::string_view(function).substr(i);
+    const std::string_view rest = all.substr(i);
     const bool is_inside_word =
         i > 0 && (std::isalnum(static_cast<unsigned char>(function[i - 1])) || function[i - 1] == '_');
     std::size_t whole = is_inside_word ? 0 : length_of_operator(rest);

@@ -197,6 +197,7 @@ std::vector<Suppression> parse_suppressions(std::string_view text, const std::st
 std::vector<SuppressionUse> suppress(const Snapshot& snapshot, const FrameLines& lines, std::vector<Suppression> rules,
                                      Grouped& grouped) {
   std::vector<SuppressionUse> uses;
+  uses.reserve(rules.size());
   for (auto& rule : rules) uses.push_back({std::move(rule)});
   if (uses.empty()) return uses;
   Matcher matcher(snapshot, lines, uses);

@@ -57,14 +57,14 @@ class ElfFile {
 
 class DwflSymbols : public Symbols {
  public:
-  DwflSymbols(const SymbolOptions& options, std::int64_t started_ns) : options_(options), started_ns_(started_ns) {
+  DwflSymbols(SymbolOptions options, std::int64_t started_ns) : options_(std::move(options)), started_ns_(started_ns) {
     // Looking up names must not wait for a server on the network, which libdwfl asks when this is set.
     if (options_.asks_debuginfod)
       debuginfod_ = std::make_unique<Debuginfod>();
     else
       unsetenv("DEBUGINFOD_URLS");
     if (!options_.sysroot.empty()) options_.debug_paths.push_back(options_.sysroot + "/usr/lib/debug");
-    if (options_.sysroot.empty()) options_.debug_paths.push_back("/usr/lib/debug");
+    if (options_.sysroot.empty()) options_.debug_paths.emplace_back("/usr/lib/debug");
     debug_path_ = ":.debug";  // beside the file first, as libdwfl does by default
     for (const auto& path : options_.debug_paths) debug_path_ += ":" + path;
     debug_path_pointer_ = debug_path_.data();

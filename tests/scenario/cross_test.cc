@@ -60,7 +60,9 @@ class Cross : public testing::TestWithParam<Processor> {
                                               ".build && ninja -j2 -C " + path + ".build lib/leakdir-static.o && cp " +
                                               path + ".build/lib/leakdir-static.o " + path,
                                           kSourceRoot)
-                                  : shell(mkobj("--cc=" + GetParam().compiler + "-gcc --output=" + path));
+                                  : shell("mkdir 'with a space'; TMPDIR=\"$PWD/with a space\" " +
+                                              mkobj("--cc=" + GetParam().compiler + "-gcc --output=" + path),
+                                          made.path());
       EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
     }
     return path;

@@ -142,6 +142,7 @@ class SignalSettings {
 // In the child. Returns only when it failed.
 int execute(const std::string& program, const std::vector<std::string>& arguments) {
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   execvp(program.c_str(), argv.data());  // a script without #! goes to the shell

@@ -79,7 +79,8 @@ void LiveTerminal::give_back() {
   if (has_keys_) tcsetattr(STDIN_FILENO, TCSADRAIN, &settings_before_);
 }
 
-void LiveTerminal::draw(const std::string& text) {
+// Of this class because the terminal must be taken.
+void LiveTerminal::draw(const std::string& text) {  // NOLINT(readability-convert-member-functions-to-static)
   const TerminalSize size = terminal_size(STDOUT_FILENO);
   std::string picture = "\x1b[H";
   std::string_view rest = text;

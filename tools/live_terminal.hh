@@ -22,7 +22,7 @@ class LiveTerminal {
   LiveTerminal& operator=(const LiveTerminal&) = delete;
 
   // Shows the lines of `text`, as many and as much of each as there is room for. Only while the terminal is taken.
-  void draw(const std::string& text);  // NOLINT(readability-convert-member-functions-to-static)
+  void draw(const std::string& text);
 
   enum class Event { kTime, kResize, kQuit };
   // Waits until the time has come, the size has changed, or the user wants to go: q, Ctrl-C, or a signal that ends

@@ -174,9 +174,12 @@ TEST_P(Option, FromTheEnvironmentWinsOverTheConfigFileAndThatOverTheProgram) {
 // its environment.
 TEST_P(Option, FromTheEnvironmentIsIgnoredInASetUidProgram) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root";
-  const std::string program = scratch_ / "set-uid-program";
+  const Scratch programs(where_set_uid_counts());
+  if (!set_uid_counts(programs.path())) GTEST_SKIP() << "everything is mounted nosuid";
+  const std::string program = programs / "set-uid-program";
   std::filesystem::copy_file(target("leaks", GetParam()), program);
   ASSERT_EQ(chmod(scratch_.path().c_str(), 0777), 0);
+  ASSERT_EQ(chmod(programs.path().c_str(), 0755), 0);
   ASSERT_EQ(chown(program.c_str(), 65534, 65534), 0);
   ASSERT_EQ(chmod(program.c_str(), 04755), 0);
   write_file(scratch_ / "leakdir.conf", "dir = ./by-config\n");

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -90,19 +89,15 @@ class OtherUsers : public testing::TestWithParam<std::string> {
       EXPECT_EQ(owner_of(scratch_ / dir + "/" + name), owner) << name;
     }
   }
-  bool bits_have_no_effect() const {
-    struct statvfs status;
-    return statvfs(scratch_.path().c_str(), &status) != 0 || (status.f_flag & ST_NOSUID) != 0;
-  }
 
-  Scratch scratch_;
+  Scratch scratch_{where_set_uid_counts()};
   std::string program_;
 };
 
 // ---- Programs with more rights than their caller --------------------------------------------------------------------
 
 TEST_P(OtherUsers, CannotSpeakToASetUidProgram) {
-  if (bits_have_no_effect()) GTEST_SKIP() << "nosuid";
+  if (!set_uid_counts(scratch_.path())) GTEST_SKIP() << "everything is mounted nosuid";
   ASSERT_EQ(chmod(program_.c_str(), 04755), 0);
   plant("alice/leakdir.conf", "dir = ./by-config\n", kAlice);
   expect_no_lie_was_heard(run_as(kAlice, "alice", {"3"}, lies()));
@@ -111,7 +106,7 @@ TEST_P(OtherUsers, CannotSpeakToASetUidProgram) {
 }
 
 TEST_P(OtherUsers, CannotHaveASetUidProgramWriteWhereTheyMayNot) {
-  if (bits_have_no_effect()) GTEST_SKIP() << "nosuid";
+  if (!set_uid_counts(scratch_.path())) GTEST_SKIP() << "everything is mounted nosuid";
   ASSERT_EQ(chmod(program_.c_str(), 04755), 0);
   const Outcome outcome = run_as(kAlice, "roots");
   EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
@@ -127,7 +122,7 @@ TEST_P(OtherUsers, CannotHaveASetUidProgramWriteWhereTheyMayNot) {
 
 // Its ledger would be the caller's own file: he could change it, and the program reads it.
 TEST_P(OtherUsers, CannotChangeTheLedgerOfAProgramWithMoreRights) {
-  if (bits_have_no_effect()) GTEST_SKIP() << "nosuid";
+  if (!set_uid_counts(scratch_.path())) GTEST_SKIP() << "everything is mounted nosuid";
   // Version 2, effective: CAP_NET_RAW.
   const unsigned char kNetRaw[20] = {1, 0, 0, 2, 0, 0x20};
   for (const std::string how : {"file capability", "set-gid"}) {

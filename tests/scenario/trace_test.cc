@@ -378,6 +378,24 @@ TEST_F(TraceAloneProgram, ObeysOnlyAConfigFileOfItsOwn) {
   EXPECT_EQ(again({"", {}, {{"LEAKDIR_CONFIG", "./leakdir.conf"}}, 60}).err, "");
 }
 
+TEST_F(TraceAloneProgram, IgnoresWhatTheCallerSaysInASetUidProgram) {
+  if (geteuid() != 0) GTEST_SKIP() << "no root: no file can be made another user's";
+  const Scratch programs(where_set_uid_counts());
+  if (!set_uid_counts(programs.path())) GTEST_SKIP() << "everything is mounted nosuid";
+  const std::string program = programs / "program";
+  EXPECT_EQ(build_and_run(kLeaks).err, "leakdir: 1 live block, 1801 bytes at exit: ./mem\n");
+  std::filesystem::copy_file(scratch_ / "program", program);
+  std::filesystem::remove_all(scratch_ / "mem");
+  ASSERT_EQ(chmod(scratch_.path().c_str(), 0777), 0);
+  ASSERT_EQ(chmod(programs.path().c_str(), 0755), 0);
+  ASSERT_EQ(chown(program.c_str(), 65534, 65534), 0);
+  ASSERT_EQ(chmod(program.c_str(), 04755), 0);
+  write_file(scratch_ / "leakdir.conf", "dir = ./by-config\n");
+  EXPECT_EQ(run_in(scratch_, program, {"dir=./by-env", {}, {}, 60}).err,
+            "leakdir: 1 live block, 1801 bytes at exit: ./mem\n");
+  EXPECT_THAT(sizes_of(records_in(scratch_ / "mem")), ElementsAre(1801));
+}
+
 TEST_F(TraceAloneProgram, IsPausedAndResumedBeforeTheFirstBlock) {
   const std::string program = "#include <leakdir/leakdir.h>\nvoid *volatile kept;\n";
   build_and_run(program + "int main(void) { leakdir_stop(); kept = malloc(1841); return 0; }\n");

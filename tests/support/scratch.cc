@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,7 +16,16 @@
 
 namespace leakdir_test {
 
-Scratch::Scratch() : Scratch(std::getenv("TMPDIR") != nullptr ? std::getenv("TMPDIR") : "/tmp") {}
+namespace {
+
+std::string base_by_default() {
+  const char* chosen = std::getenv("TMPDIR");
+  return chosen != nullptr ? chosen : "/tmp";
+}
+
+}  // namespace
+
+Scratch::Scratch() : Scratch(base_by_default()) {}
 
 Scratch::Scratch(const std::string& base) {
   std::string pattern = base + "/leakdir-test-XXXXXX";
@@ -33,6 +43,17 @@ Scratch::~Scratch() {
 }
 
 const char* in_memory() { return access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"; }
+
+bool set_uid_counts(const std::string& directory) {
+  struct statvfs status;
+  return statvfs(directory.c_str(), &status) == 0 && (status.f_flag & ST_NOSUID) == 0;
+}
+
+std::string where_set_uid_counts() {
+  for (const char* base : {"/tmp", "/var/tmp"})
+    if (!set_uid_counts(base_by_default()) && set_uid_counts(base)) return base;
+  return base_by_default();
+}
 
 void write_file(const std::string& path, const std::string& text) {
   std::ofstream file(path, std::ios::binary);

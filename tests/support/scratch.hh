@@ -28,6 +28,11 @@ class Scratch {
 // if there is one.
 const char* in_memory();
 
+// Where to put programs whose set-uid bit must count: TMPDIR, /tmp or /var/tmp, the first that is not mounted nosuid.
+// Where all are, a test asks and skips.
+std::string where_set_uid_counts();
+bool set_uid_counts(const std::string& directory);
+
 // Small doings with files; they throw when they cannot.
 void write_file(const std::string& path, const std::string& text);
 std::string read_file(const std::string& path);

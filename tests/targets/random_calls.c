@@ -289,6 +289,9 @@ int main(int argc, char** argv) {
   long calls = atol(argv[1]);
   state = strtoul(argv[2], NULL, 10);
   call_all(calls / 10);
+  // From which sizes on blocks have mappings of their own, and free memory is given back, moves with the mappings that
+  // the main heap had, and holds for all heaps.
+  MUST(mallopt(M_MMAP_THRESHOLD, 128 * 1024) == 1 && mallopt(M_TRIM_THRESHOLD, 128 * 1024) == 1);
   pthread_t thread;
   MUST(pthread_create(&thread, NULL, call_all_in_own_heap, &calls) == 0);
   MUST(pthread_join(thread, NULL) == 0);

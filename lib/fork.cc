@@ -178,7 +178,7 @@ LEAKDIR_SLOW bool start_in_child() {
   Inheritance kept = {};
   const bool has_parents_ledger = !is_moving;
   const bool recording = has_parents_ledger && ledger_file.header()->recording != 0;
-  if (!has_parents_ledger || !move_in(kept, thread, guard)) {
+  if (!has_parents_ledger || !records_children() || !move_in(kept, thread, guard)) {
     let_go(kept);
     if (has_parents_ledger) ledger_file.leave();
     // In ordinary memory: children of this child are to find it.

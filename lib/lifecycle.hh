@@ -20,7 +20,7 @@ void end_of_process();
 
 bool is_static_program();
 
-// Whether programs that this one starts shall be recorded too, as far as that is for us to say.
+// Whether forked children, and programs that this one starts under the library, shall be recorded too.
 bool records_children();
 
 // In a forked child, at its first allocation: its own directory and ledger, with the blocks that it inherited

@@ -75,7 +75,7 @@ struct option {
   unsigned long long value, lowest, highest;
   const char *meaning;
 };
-enum { kEnabled, kRecording, kMaxFiles, kExitcode, kMinSize, kSummary, kHelp, kNumbers };
+enum { kEnabled, kRecording, kMaxFiles, kExitcode, kMinSize, kSummary, kChildren, kHelp, kNumbers };
 static struct option numbers[kNumbers] = {
     {"enabled", 1, 0, 1, "0: nothing is created, calls are forwarded"},
     {"recording", 1, 0, 1, "0: armed but paused, until leakdir_start()"},
@@ -83,6 +83,7 @@ static struct option numbers[kNumbers] = {
     {"exitcode", 0, 0, 255, "exit status when live blocks remain at a normal exit; 0: the program's own"},
     {"min_size", 0, 0, UINT64_MAX, "smaller blocks (bytes) are not recorded"},
     {"summary", 1, 0, 1, "one line on stderr at exit if something is live or a bad free was seen"},
+    {"children", 1, 0, 1, "0: forked children are not recorded"},
     {"help", 0, 0, 1, "1: print this table at start"},
 };
 static char dir_pattern[kPath] = "./mem";
@@ -90,7 +91,7 @@ static const char dir_meaning[] = "record directory; %p: pid, %e: program name, 
 static int abort_on_bad_free;
 static const char bad_free_meaning[] = "report: say it and go on; abort: say it and stop";
 /* Known, and the same whatever they say: there is one way to write and one frame here. */
-static const char *const without_effect[] = {"write", "delay_ms", "unwind", "depth", "children", "libc"};
+static const char *const without_effect[] = {"write", "delay_ms", "unwind", "depth", "libc"};
 
 const char *leakdir_default_options(void) __attribute__((weak));
 
@@ -795,7 +796,7 @@ static void start_in_child(void) {
   set_mark();
   snprintf(shown, sizeof shown, "%.1000s/%ld", base, (long)owner);
   snprintf(dir, sizeof dir, "%s", shown);
-  __atomic_store_n(&state, claim_dir() == 0 ? kOn : kOff, __ATOMIC_RELEASE);
+  __atomic_store_n(&state, numbers[kChildren].value != 0 && claim_dir() == 0 ? kOn : kOff, __ATOMIC_RELEASE);
 }
 
 /* Whether to record. The guard is taken then; leave() gives it back. */

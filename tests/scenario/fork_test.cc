@@ -79,6 +79,19 @@ INSTANTIATE_TEST_SUITE_P(Linked, Fork,
                            return std::string(info.param.kind) + "_" + info.param.write;
                          });
 
+class NotRecorded : public testing::TestWithParam<std::string> {};
+
+TEST_P(NotRecorded, ChildrenDoTheirWorkAndLeaveNothing) {
+  const Scratch scratch;
+  const Outcome outcome = run_in(scratch, target("fork_with_threads", GetParam()), {"children=0", {"40"}, {}, 240});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  expect_exactly(expected_by(outcome.out), records_in(scratch / "mem"));
+  for (const std::string& name : names_in(scratch / "mem"))
+    EXPECT_NE(name.find_first_not_of("0123456789"), std::string::npos) << name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Linked, NotRecorded, testing::Values("static", "pie", "preload"));
+
 // It can record nothing, and neither can its own children: all do their work.
 class Grandchild : public testing::TestWithParam<std::string> {};
 

@@ -2,6 +2,7 @@
 //
 // The tool: finds the command on the command line and runs it. What a command does is in its cmd_<name>.cc.
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -49,6 +50,15 @@ void on_bus_error(int) {
   _exit(kCouldNot);
 }
 
+// What is opened later must not become standard output or error: a ledger would be written over. Reading or writing one
+// that was closed fails, as it would.
+void hold_standard_descriptors() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(descriptor, F_GETFD) >= 0) continue;
+    if (open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0) _exit(kCouldNot);
+  }
+}
+
 int fail(int status, const std::string& text) {
   leakdir::tool::say(text);
   return status;
@@ -57,6 +67,7 @@ int fail(int status, const std::string& text) {
 }  // namespace
 
 int main(int argc, char** argv) try {
+  hold_standard_descriptors();
   (void)std::signal(SIGBUS, on_bus_error);
   CLI::App app("leakdir: every live heap block of a program is a file in a directory; this reads that directory.",
                "leakdir");

@@ -105,6 +105,20 @@ TEST_P(ControlLinked, PauseAndResumeSwitchRecording) {
   EXPECT_EQ(report(scratch_ / "mem").at("not_recorded").at("pauses"), 1);
 }
 
+// The ledger would be standard output, and the answer be written over it.
+TEST_F(Control, HurtsNoLedgerWithoutStandardOutput) {
+  write_file(scratch_ / "leakdir.conf", "recording = 1\n");
+  Obedient program(scratch_, "pie", "");
+  program.step('a');
+  for (const std::string closed : {">&-", "2>&-", "<&- >&- 2>&-"}) {
+    const std::string command = kTool + (" pause mem " + closed + "; " + kTool + " resume mem " + closed);
+    run({{"sh", "-c", command}, scratch_.path(), {}, "", 60});
+    EXPECT_EQ(report(scratch_ / "mem").at("state"), "running") << closed;
+  }
+  program.quit();
+  EXPECT_THAT(sizes(), ElementsAre(5003));
+}
+
 TEST_P(ControlLinked, FlushMakesTheFilesBeUpToDate) {
   const auto& [kind, options] = GetParam();
   write_file(scratch_ / "leakdir.conf", "recording = 1\n");  // with a config file there is a helper in every mode

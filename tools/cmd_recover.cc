@@ -41,7 +41,8 @@ class RecoverCommand : public Command {
     if (snapshot.state == State::kRunning && into_.empty())
       throw Error(fmt::format("process {} is running and writes its files itself", snapshot.pid));
     const std::string to = into_.empty() ? directory_ : place_for_files();
-    const Recovered done = recover_records(snapshot, to, max_files_.value_or(snapshot.max_files));
+    const Recovered done = recover_records(snapshot, to, max_files_.value_or(snapshot.max_files),
+                                           into_.empty() ? OtherRecords::kRemoved : OtherRecords::kRefused);
 
     std::string out = fmt::format("{} written, {} already there, {} removed: {}\n",
                                   count_of(done.written, "record file"), done.kept, done.removed, to);

@@ -172,7 +172,7 @@ class Recovery {
  public:
   Recovery(const Snapshot& snapshot, const std::string& path) : snapshot_(snapshot), path_(path), directory_(path) {}
 
-  Recovered run(std::uint64_t max_files) {
+  Recovered run(std::uint64_t max_files, OtherRecords others) {
     std::vector<const Block*> wanted;
     for (const auto& block : snapshot_.blocks)
       if (has_file(snapshot_, block)) wanted.push_back(&block);
@@ -181,6 +181,7 @@ class Recovery {
     std::unordered_map<std::string, const Block*> block_of;
     for (const Block* block : wanted) block_of[name_for(block->address, kRecordSuffix)] = block;
 
+    if (others == OtherRecords::kRefused) refuse_others(block_of);
     remove_stale(block_of);
     std::uint64_t files = 0;
     for (const Block* block : wanted) {
@@ -196,6 +197,17 @@ class Recovery {
   }
 
  private:
+  void refuse_others(const std::unordered_map<std::string, const Block*>& block_of) const {
+    for (const auto& name : directory_.records()) {
+      const Found found = directory_.look_at(name);
+      const auto block = block_of.find(name);
+      const auto record = parse_record(found.text);
+      if (!found.is_ours || (block != block_of.end() && record && record->sequence == block->second->sequence))
+        continue;
+      throw Error(fmt::format("{} has records of another run, {} for one: they would be lost", path_, name));
+    }
+  }
+
   void remove_stale(const std::unordered_map<std::string, const Block*>& block_of) {
     for (const auto& name : directory_.records()) {
       if (block_of.count(name) != 0) continue;
@@ -276,8 +288,9 @@ std::string bad_free_text(const Snapshot& snapshot, const BadFree& bad_free) {
   return make_text([&](Text& text) { put_bad_free(text, view, {next_frame, &snapshot}); });
 }
 
-Recovered recover_records(const Snapshot& snapshot, const std::string& directory, std::uint64_t max_files) {
-  return Recovery(snapshot, directory).run(max_files);
+Recovered recover_records(const Snapshot& snapshot, const std::string& directory, std::uint64_t max_files,
+                          OtherRecords others) {
+  return Recovery(snapshot, directory).run(max_files, others);
 }
 
 }  // namespace leakdir::tool

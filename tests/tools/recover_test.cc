@@ -172,6 +172,24 @@ TEST_F(Recover, ADirectoryThatIsNotThereIsAnError) {
   EXPECT_THROW(recover_records(load_built(ledger), directory.file("none"), kNoLimit), Error);
 }
 
+TEST_F(Recover, OtherRecordsStayWhereTheyAreRefused) {
+  const auto recover_beside = [this] {
+    return recover_records(load_built(ledger), directory.path(), kNoLimit, OtherRecords::kRefused);
+  };
+  EXPECT_EQ(recover_beside().written, 1u);
+  EXPECT_EQ(recover_beside().kept, 1u);
+  const std::string other = "[+0x1] --> addr:0x999990, size:20\n";
+  directory.write("0x999990.mem", other);
+  EXPECT_THROW(recover_beside(), Error);
+  EXPECT_EQ(directory.read("0x999990.mem"), other);
+  EXPECT_EQ(recover().removed, 1u);
+  std::string of_another_time = kText;
+  of_another_time.replace(of_another_time.find("sequence: 17"), 12, "sequence: 18");
+  directory.write("0x733270.mem", of_another_time);
+  EXPECT_THROW(recover_beside(), Error);
+  EXPECT_EQ(directory.read("0x733270.mem"), of_another_time);
+}
+
 TEST_F(Recover, AFullDiskIsAnErrorAndLeavesNoHalfRecord) {
   // RLIMIT_FSIZE stands for the full disk.
   for (int i = 0; i < 3; ++i) ledger.block({0x800000u + 16 * static_cast<unsigned>(i), 1, ledger.stack({0x401000})});

@@ -54,6 +54,7 @@ class WatchCommand : public Command {
     app.add_option("--interval", interval_, "Look again after this time")
         ->type_name("SECONDS")
         ->check(CLI::Range(0.05, 86400.0))
+        ->check(no_nan())
         ->capture_default_str();
     app.add_option("--count", count_, "Look this many times (until the process ends)")
         ->type_name("N")

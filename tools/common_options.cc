@@ -42,10 +42,16 @@ void add_symbol_options(CLI::App& app, SymbolOptions& options) {
       ->group("Symbols");
 }
 
+CLI::Validator no_nan() {
+  return {[](std::string& text) { return text.find_first_of("nN") == std::string::npos ? "" : text + " is no number"; },
+          ""};
+}
+
 void add_min_age(CLI::App& app, double& seconds) {
   app.add_option("--min-age", seconds, "Leave out blocks that are younger than this")
       ->type_name("SECONDS")
-      ->check(CLI::Range(0.0, 1e9));
+      ->check(CLI::Range(0.0, 1e9))
+      ->check(no_nan());
 }
 
 void add_top(CLI::App& app, std::size_t& stacks, const std::string& otherwise) {
@@ -78,6 +84,7 @@ void add_patience(CLI::App& app, double& seconds) {
   app.add_option("--timeout", seconds, "Wait this long for the process to answer")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.0, 1e6))
+      ->check(no_nan())
       ->capture_default_str();
 }
 

@@ -28,6 +28,9 @@ void add_color(CLI::App& app, std::string& when);
 // `when`: what makes the command end with it, in words.
 void add_error_exitcode(CLI::App& app, int& status, const std::string& when);
 
+// CLI::Range lets it through.
+CLI::Validator no_nan();
+
 // How long to wait for the answer of a running process, in seconds.
 inline constexpr double kPatience = 10;
 void add_patience(CLI::App& app, double& seconds);

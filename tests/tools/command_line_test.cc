@@ -203,6 +203,13 @@ TEST_F(CommandLine, SortAndLibcReachTheReport) {
   EXPECT_LT(out.find("20 bytes in 1 block"), out.find("30 bytes in 1 block"));
 }
 
+TEST_F(CommandLine, TimesAreNumbers) {
+  add_blocks();
+  for (const char* wrong :
+       {"report --min-age nan", "watch --interval NAN", "pause --timeout -nan", "report --min-age inf"})
+    EXPECT_EQ(run(wrong), 2) << wrong;
+}
+
 TEST_F(CommandLine, RecoverWritesTheFilesAndSaysHowMany) {
   add_blocks();
   ledger.header.state = static_cast<std::uint32_t>(ledger::ProcessState::kRunning);

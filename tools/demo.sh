@@ -19,7 +19,7 @@ export PATH="$root/build/tools:$PATH"
 
 show() {
   printf '\n$ %s\n' "$*"
-  eval "$*"
+  "$@"
 }
 
 show gcc -g -static guestbook.c "$root/build/lib/leakdir-static.o" -o guestbook

@@ -34,6 +34,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -52,6 +53,8 @@ extern void *libc_malloc(size_t) __asm__("malloc");
 extern void *libc_calloc(size_t, size_t) __asm__("calloc");
 extern void *libc_realloc(void *, size_t) __asm__("realloc");
 extern int libc_posix_memalign(void **, size_t, size_t) __asm__("posix_memalign");
+extern void *libc_aligned_alloc(size_t, size_t) __asm__("aligned_alloc");
+extern void *libc_memalign(size_t, size_t) __asm__("memalign");
 extern void libc_free(void *) __asm__("free");
 
 /* Who calls: to be used in the very function that the program calls. */
@@ -95,21 +98,53 @@ static const char *const without_effect[] = {"write", "delay_ms", "unwind", "dep
 
 const char *leakdir_default_options(void) __attribute__((weak));
 
+/* Standard error as it was at start: what has its number later is the program's own. */
+static struct stat stderr_at_start;
+static int has_stderr;
+
+static void remember_stderr(void) { has_stderr = fstat(2, &stderr_at_start) == 0; }
+
+static int is_stderr_there(void) {
+  struct stat now;
+  return has_stderr && fstat(2, &now) == 0 && now.st_dev == stderr_at_start.st_dev &&
+         now.st_ino == stderr_at_start.st_ino;
+}
+
+/* A pipe that nobody reads, or a limit of file sizes, ends no program: the signal is taken back. */
+static int write_quietly(int file, const char *text, size_t bytes) {
+  const struct timespec at_once = {0, 0};
+  sigset_t both, before, pending;
+  ssize_t wrote;
+  int error;
+  sigemptyset(&both);
+  sigaddset(&both, SIGPIPE);
+  sigaddset(&both, SIGXFSZ);
+  sigprocmask(SIG_BLOCK, &both, &before);
+  sigpending(&pending);
+  if (sigismember(&pending, SIGPIPE)) sigdelset(&both, SIGPIPE);
+  if (sigismember(&pending, SIGXFSZ)) sigdelset(&both, SIGXFSZ);
+  wrote = write(file, text, bytes);
+  error = wrote == (ssize_t)bytes ? 0 : wrote < 0 ? errno : ENOSPC;
+  if (error == EPIPE || error == EFBIG) sigtimedwait(&both, NULL, &at_once);
+  sigprocmask(SIG_SETMASK, &before, NULL);
+  return error;
+}
+
 /* The program's stacks may be small (16 KiB are a thread's least, and the libc's printf takes some of it): whatever
  * holds a path or a text lies in the libc's heap, or is static where one thread alone comes. */
 static void say(const char *format, ...) {
   const size_t room = 4 * kPath;
-  char *const line = libc_malloc(room);
+  char *line;
   va_list arguments;
   int bytes;
-  if (line == NULL) return;
+  if (!is_stderr_there() || (line = libc_malloc(room)) == NULL) return;
   bytes = snprintf(line, room, "leakdir: ");
   va_start(arguments, format);
   bytes += vsnprintf(line + bytes, room - (size_t)bytes - 1, format, arguments);
   va_end(arguments);
   if (bytes > (int)room - 2) bytes = (int)room - 2;
   line[bytes++] = '\n';
-  if (write(2, line, (size_t)bytes) < 0) bytes = 0;
+  write_quietly(2, line, (size_t)bytes);
   libc_free(line);
 }
 
@@ -278,9 +313,11 @@ static unsigned long long live_blocks, live_bytes, files, bad_frees, sequence;
 
 enum { kNotYet, kStarting, kOn, kOff };
 static int state = kNotYet;
+static int has_started; /* in this process, or in the one that it was forked from */
 static int paused;
 static pid_t owner;
-static volatile char *mark; /* 1 in the memory of the owner, 0 in a forked child's; NULL: the kernel has no such page */
+static char *mark; /* two bytes, 1 in the memory of the owner and 0 in a forked child's: taken over, and settled. NULL:
+                       the kernel has no such page */
 static char base[2 * kPath], dir[2 * kPath + 32], shown[kPath + 32], program[kPath];
 static char build_id[128];
 
@@ -317,10 +354,14 @@ static int has_record_name(const char *name) {
                                          (bytes > 10 && strcmp(name + bytes - 8, ".badfree") == 0));
 }
 
+/* Never through a link. */
+static int open_dir(const char *path) { return open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC); }
+
 /* Records (and the ledger, which only the object writes) leave `from`: for `to`, or for good. */
 static void clear_out(const char *from, const char *to) {
   static char old_name[3 * kPath], new_name[3 * kPath];
-  DIR *folder = opendir(from);
+  const int file = open_dir(from);
+  DIR *folder = file < 0 ? NULL : fdopendir(file);
   struct dirent *entry;
   if (folder == NULL) return;
   while ((entry = readdir(folder)) != NULL) {
@@ -377,26 +418,30 @@ static pid_t live_ledger_owner(void) {
   return began == 0 || header.start_time == 0 || began == header.start_time ? (pid_t)header.pid : 0;
 }
 
-/* A process that writes here leaves its pid in DIR/.owner. */
+/* A process that writes here leaves its pid in DIR/.owner, and when it began. */
 static pid_t live_owner(void) {
-  char text[32];
+  char text[64], *rest;
   const ssize_t got = read_beginning(dir, ".owner", text, sizeof text - 1);
+  unsigned long long began, now;
   pid_t pid;
   text[got > 0 ? got : 0] = '\0';
-  pid = (pid_t)atol(text);
-  return is_there(pid) ? pid : live_ledger_owner();
+  pid = (pid_t)strtol(text, &rest, 10);
+  began = strtoull(rest, NULL, 10);
+  if (!is_there(pid)) return live_ledger_owner();
+  now = start_time_of(pid);
+  return began == 0 || now == 0 || began == now ? pid : live_ledger_owner();
 }
 
 static void write_owner(void) {
   static char path[3 * kPath];
-  char text[32];
+  char text[64];
   int file;
   snprintf(path, sizeof path, "%s/.owner", dir);
   unlink(path);
   file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (file < 0) return;
-  snprintf(text, sizeof text, "%ld\n", (long)getpid());
-  if (write(file, text, strlen(text)) < 0) unlink(path);
+  snprintf(text, sizeof text, "%ld %llu\n", (long)owner, start_time_of(owner));
+  if (write_quietly(file, text, strlen(text)) != 0) unlink(path);
   close(file);
 }
 
@@ -406,39 +451,64 @@ static void remove_owner(void) {
   unlink(path);
 }
 
+/* Gives a descriptor of it, or -1. */
 static int make_dir(void) {
   char *slash = dir;
   for (;;) {
-    int failed;
     slash = strchr(slash + 1, '/');
     if (slash != NULL) *slash = '\0';
-    failed = mkdir(dir, 0700) != 0 && errno != EEXIST;
-    if (slash == NULL) return failed ? -1 : 0;
+    if (mkdir(dir, 0700) == 0) chmod(dir, 0700);
+    if (slash == NULL) return open_dir(dir);
     *slash = '/';
   }
 }
 
+/* Whoever holds it for longer than a second is not one of us. */
+static void lock_dir(int file) {
+  const struct timespec moment = {0, 1000000};
+  int tries;
+  for (tries = 0; tries < 1000 && flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK; ++tries)
+    nanosleep(&moment, NULL);
+}
+
+/* A link of that name goes, and a file is kept. */
+static void make_previous(const char *path) {
+  static char aside[3 * kPath + 8];
+  struct stat status;
+  if (lstat(path, &status) == 0 && S_ISLNK(status.st_mode)) unlink(path);
+  snprintf(aside, sizeof aside, "%s.kept", path);
+  if (lstat(path, &status) == 0 && !S_ISDIR(status.st_mode)) rename(path, aside);
+  mkdir(path, 0700);
+}
+
 static int claim_dir(void) {
   static char previous[3 * kPath];
-  pid_t other = 0;
-  int failed = make_dir() != 0;
-  if (!failed && (other = live_owner()) != 0) {
-    snprintf(dir, sizeof dir, "%s/%ld", base, (long)getpid());
-    snprintf(shown + strlen(shown), sizeof shown - strlen(shown), "/%ld", (long)getpid());
-    say("%s belongs to the running process %ld: recording into %s", base, (long)other, shown);
-    failed = make_dir() != 0;
+  pid_t other;
+  int file = make_dir(), lock = file;
+  if (file >= 0) {
+    lock_dir(lock);
+    other = live_owner();
+    if (other != 0) {
+      const size_t length = strlen(shown);
+      snprintf(dir, sizeof dir, "%s/%ld", base, (long)owner);
+      snprintf(shown + length, sizeof shown - length, "/%ld", (long)owner);
+      say("%s belongs to the running process %ld: recording into %s", base, (long)other, shown);
+      file = make_dir();
+    }
   }
-  if (failed) {
+  if (file < 0) {
     say("cannot make the directory %s (error %d): nothing is recorded", dir, errno);
-    return -1;
+  } else {
+    snprintf(previous, sizeof previous, "%s/previous", dir);
+    clear_out(previous, NULL);
+    make_previous(previous);
+    clear_out(dir, previous);
+    rmdir(previous); /* if nothing was there */
+    write_owner();
   }
-  snprintf(previous, sizeof previous, "%s/previous", dir);
-  clear_out(previous, NULL);
-  mkdir(previous, 0700);
-  clear_out(dir, previous);
-  rmdir(previous); /* if nothing was there */
-  write_owner();
-  return 0;
+  if (lock >= 0) close(lock);
+  if (file >= 0 && file != lock) close(file);
+  return file >= 0 ? 0 : -1;
 }
 
 static void expand_dir(void) {
@@ -621,7 +691,8 @@ static int write_file(const void *address, const char *suffix, struct text *text
   }
   if (file < 0) error = errno;
   if (file >= 0) {
-    if (write(file, text->bytes, text->size) != (ssize_t)text->size) error = errno != 0 ? errno : ENOSPC;
+    fchmod(file, 0600); /* a umask may take more than it should */
+    error = write_quietly(file, text->bytes, text->size);
     close(file);
     if (error != 0) unlink(path);
   }
@@ -706,8 +777,50 @@ static void write_bad_free(const void *address, const char *kind, const struct k
 
 static size_t page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
 
-static void at_exit(void) {
-  if (state != kOn || owner != getpid()) return;
+/* A child of vfork() is none: it uses the owner's memory, and its blocks are the owner's. */
+static int is_forked_child(void) {
+  return mark != NULL ? __atomic_load_n(mark, __ATOMIC_ACQUIRE) == 0 : owner != getpid();
+}
+
+/* Before main, or with the first block: a vfork child must not be taken for the program. */
+__attribute__((constructor)) static void remember_process(void) {
+  if (owner != 0) return;
+  remember_stderr();
+  owner = getpid();
+#if defined(__linux__) && defined(MADV_WIPEONFORK)
+  {
+    enum { kNoAdvice = 12345 };
+    const size_t bytes = page_size();
+    void *const page = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) return;
+    /* qemu takes any advice, and does nothing. */
+    if (madvise(page, bytes, MADV_WIPEONFORK) == 0 && madvise(page, bytes, kNoAdvice) != 0) {
+      mark = page;
+      mark[0] = 1;
+    } else {
+      munmap(page, bytes);
+    }
+  }
+#endif
+}
+
+/* Of the threads of a child, one. */
+static int takes_over(void) {
+  if (mark != NULL ? __atomic_exchange_n(mark, 1, __ATOMIC_ACQ_REL) != 0 : owner == getpid()) return 0;
+  owner = getpid();
+  return 1;
+}
+
+static int is_settled(void) { return mark != NULL ? __atomic_load_n(&mark[1], __ATOMIC_ACQUIRE) : owner == getpid(); }
+
+static void settle(int new_state) {
+  if (mark != NULL) __atomic_store_n(&mark[1], 1, __ATOMIC_RELEASE);
+  __atomic_store_n(&state, new_state, __ATOMIC_RELEASE);
+}
+
+/* After all that the program does at exit. */
+__attribute__((destructor(101))) static void at_end(void) {
+  if (state != kOn || is_forked_child() || owner != getpid()) return;
   remove_owner();
   if (numbers[kSummary].value != 0 && (live_blocks != 0 || bad_frees != 0)) {
     char bad[64] = "";
@@ -721,20 +834,11 @@ static void at_exit(void) {
   }
 }
 
-static void set_mark(void) {
-#if defined(__linux__) && defined(MADV_WIPEONFORK)
-  if (mark == NULL) {
-    const size_t bytes = page_size();
-    void *const page = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED) return;
-    if (madvise(page, bytes, MADV_WIPEONFORK) != 0) {
-      munmap(page, bytes);
-      return;
-    }
-    mark = page;
-  }
-  *mark = 1;
-#endif
+/* Where others may have had a hand in the working directory, a program with more rights writes where it says itself. */
+static int may_use_dir(int is_trusted) {
+  if (is_trusted || dir_pattern[0] == '/') return 1;
+  say("the caller has fewer rights than this program: nothing is recorded below the working directory");
+  return 0;
 }
 
 static void start(void) {
@@ -755,34 +859,16 @@ static void start(void) {
   }
   if (numbers[kHelp].value != 0) print_help();
   paused = numbers[kRecording].value == 0;
-  owner = getpid();
-  set_mark();
-  if (numbers[kEnabled].value != 0) {
+  if (numbers[kEnabled].value != 0 && may_use_dir(is_trusted)) {
     expand_dir();
-    if (claim_dir() == 0) {
-      atexit(at_exit);
-      __atomic_store_n(&state, kOn, __ATOMIC_RELEASE);
-      return;
-    }
+    has_started = claim_dir() == 0;
   }
-  __atomic_store_n(&state, kOff, __ATOMIC_RELEASE);
+  settle(has_started ? kOn : kOff);
 }
-
-/* Of several threads one gets to do it, and the others wait. */
-static int goes(int from, int to) {
-  return __atomic_compare_exchange_n(&state, &from, to, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
-}
-
-/* A child of vfork() is none: it uses the owner's memory, and its blocks are the owner's. */
-static int is_forked_child(void) { return owner != getpid() && (mark == NULL || *mark == 0); }
 
 /* A child has its own directory, and what it inherited is its parent's. Only its one thread is here. */
 static void start_in_child(void) {
   size_t i;
-  if (!is_forked_child()) { /* another thread has done it since */
-    __atomic_store_n(&state, kOn, __ATOMIC_RELEASE);
-    return;
-  }
   __atomic_clear(&lock_word, __ATOMIC_RELEASE);
   for (i = 0; i < kBuckets; ++i) {
     while (buckets[i] != NULL) {
@@ -792,27 +878,45 @@ static void start_in_child(void) {
     }
   }
   live_blocks = live_bytes = files = bad_frees = 0;
-  owner = getpid();
-  set_mark();
   snprintf(shown, sizeof shown, "%.1000s/%ld", base, (long)owner);
-  snprintf(dir, sizeof dir, "%s", shown);
-  __atomic_store_n(&state, numbers[kChildren].value != 0 && claim_dir() == 0 ? kOn : kOff, __ATOMIC_RELEASE);
+  snprintf(dir, sizeof dir, "%s/%ld", base, (long)owner);
+  settle(numbers[kChildren].value != 0 && claim_dir() == 0 ? kOn : kOff);
 }
 
-/* Whether to record. The guard is taken then; leave() gives it back. */
+/* Whether the state was `from`. */
+static int goes(int from, int to) {
+  return __atomic_compare_exchange_n(&state, &from, to, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+/* Whether to record. The guard is taken then; leave() gives it back. Of several threads that come first one starts, and
+ * the others wait: in a forked child, too, whose parent may have been starting. */
 static int enter(void) {
-  int tries;
+  int tries = 0, is_first, is_child, has_stopped;
   if (busy) return 0;
   busy = 1;
-  if (goes(kNotYet, kStarting))
-    start();
-  else if (state == kOn && is_forked_child() && goes(kOn, kStarting))
-    start_in_child();
-  for (tries = 0; __atomic_load_n(&state, __ATOMIC_ACQUIRE) == kStarting && tries < kTries; ++tries) sched_yield();
-  if (tries == kTries) goes(kStarting, kOff); /* forked while another thread was starting */
-  if (state == kOn) return 1;
-  busy = 0;
-  return 0;
+  remember_process();
+  /* In this order: who takes over has changed the state before the mark. */
+  if (is_forked_child() || __atomic_load_n(&state, __ATOMIC_ACQUIRE) != kOn) {
+    is_child = state != kOff && is_forked_child();
+    is_first = goes(kNotYet, kStarting);
+    has_stopped = is_child && goes(kOn, kStarting);
+    if (is_child ? takes_over() : is_first) {
+      if (has_started) {
+        start_in_child();
+      } else {
+        start();
+      }
+    } else if (has_stopped && is_settled()) {
+      __atomic_store_n(&state, kOn, __ATOMIC_RELEASE); /* another thread has done it since */
+    }
+    while (__atomic_load_n(&state, __ATOMIC_ACQUIRE) == kStarting && (mark != NULL || ++tries < kTries)) sched_yield();
+    goes(kStarting, kOff); /* forked while another thread was starting, and nobody can tell */
+    if (state != kOn) {
+      busy = 0;
+      return 0;
+    }
+  }
+  return 1;
 }
 static void leave(void) { busy = 0; }
 
@@ -832,14 +936,14 @@ static void drop(void *address) {
   }
 }
 
-static void *born(void *address, size_t size, int call, struct from from) {
+static void *record(void *address, size_t size, int call, struct from from, int is_recording) {
   const int saved = errno;
   struct place place;
   struct block *block;
   unsigned long long number;
   if (address == NULL || !enter()) return address;
   place = take_place(size, call, from.frame);
-  block = paused || size < numbers[kMinSize].value ? NULL : libc_malloc(sizeof *block);
+  block = is_recording && size >= numbers[kMinSize].value ? libc_malloc(sizeof *block) : NULL;
   if (block != NULL && take_lock()) {
     struct block **bucket = bucket_of(address);
     drop(address);
@@ -861,6 +965,10 @@ static void *born(void *address, size_t size, int call, struct from from) {
   leave();
   errno = saved;
   return address;
+}
+
+static void *born(void *address, size_t size, int call, struct from from) {
+  return record(address, size, call, from, !paused);
 }
 
 /* Takes the block out of the table; its file goes. False: it is not there. */
@@ -1024,7 +1132,7 @@ static void *resize(void *address, size_t size, int call, struct from from) {
   moved = libc_realloc(address, size);
   if (moved != NULL) return born(moved, size, call, from);
   from.caller = was_known ? was.caller : 0;
-  if (was_known && size != 0) born(address, was.size, call, from); /* it stays */
+  if (was_known && size != 0) record(address, was.size, call, from, 1); /* it stays */
   return NULL;
 }
 
@@ -1044,27 +1152,31 @@ void *leakdir_trace_reallocarray(void *address, size_t count, size_t size) {
   return resize(address, count * size, kReallocarray, FROM);
 }
 
-static void *aligned(size_t alignment, size_t size) {
+static void *page_aligned(size_t size) {
   void *block = NULL;
-  const int error = libc_posix_memalign(&block, alignment < sizeof(void *) ? sizeof(void *) : alignment, size);
+  const int error = libc_posix_memalign(&block, page_size(), size);
   if (error == 0) return block;
   errno = error;
   return NULL;
 }
 
 void *leakdir_trace_aligned_alloc(size_t alignment, size_t size) {
-  return born(aligned(alignment, size), size, kAlignedAlloc, FROM);
+  return born(libc_aligned_alloc(alignment, size), size, kAlignedAlloc, FROM);
 }
 
 void *leakdir_trace_memalign(size_t alignment, size_t size) {
-  return born(aligned(alignment, size), size, kMemalign, FROM);
+  return born(libc_memalign(alignment, size), size, kMemalign, FROM);
 }
 
-void *leakdir_trace_valloc(size_t size) { return born(aligned(page_size(), size), size, kValloc, FROM); }
+void *leakdir_trace_valloc(size_t size) { return born(page_aligned(size), size, kValloc, FROM); }
 
 void *leakdir_trace_pvalloc(size_t size) {
   const size_t page = page_size();
-  return born(aligned(page, (size + page - 1) / page * page), size, kPvalloc, FROM);
+  if (size > SIZE_MAX - page + 1) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  return born(page_aligned((size + page - 1) / page * page), size, kPvalloc, FROM);
 }
 
 int leakdir_trace_posix_memalign(void **into, size_t alignment, size_t size) {
@@ -1139,20 +1251,26 @@ int leakdir_trace_asprintf_chk(char **into, int flag, const char *format, ...) {
 
 ssize_t leakdir_trace_getdelim(char **line, size_t *room, int end, FILE *file) {
   size_t used = 0;
-  int c;
-  if (*line == NULL) *room = 0;
-  while ((c = getc(file)) != EOF) {
+  int c, has_room = 1;
+  if (*line == NULL || *room == 0) {
+    *line = NULL;
+    *room = 0;
+  }
+  flockfile(file);
+  while ((c = getc_unlocked(file)) != EOF) {
     if (used + 2 > *room) {
       const size_t more = *room < 60 ? 120 : 2 * *room;
       char *grown = resize(*line, more, kRealloc, FROM);
-      if (grown == NULL) return -1;
+      has_room = grown != NULL;
+      if (!has_room) break;
       *line = grown;
       *room = more;
     }
     (*line)[used++] = (char)c;
     if (c == end) break;
   }
-  if (used == 0) return -1;
+  funlockfile(file);
+  if (used == 0 || !has_room) return -1;
   (*line)[used] = '\0';
   return (ssize_t)used;
 }

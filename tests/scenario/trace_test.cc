@@ -387,21 +387,116 @@ TEST_F(TraceAloneProgram, ObeysOnlyAConfigFileOfItsOwn) {
   EXPECT_EQ(again({"", {}, {{"LEAKDIR_CONFIG", "./leakdir.conf"}}, 60}).err, "");
 }
 
-TEST_F(TraceAloneProgram, IgnoresWhatTheCallerSaysInASetUidProgram) {
+// A directory of the caller's choice, or a link in it, would be written with rights that are not his.
+TEST_F(TraceAloneProgram, LetsNobodySayWhereASetUidProgramWrites) {
   if (geteuid() != 0) GTEST_SKIP() << "no root: no file can be made another user's";
   const Scratch programs(where_set_uid_counts());
   if (!set_uid_counts(programs.path())) GTEST_SKIP() << "everything is mounted nosuid";
   const std::string program = programs / "program";
-  EXPECT_EQ(build_and_run(kLeaks).err, "leakdir: 1 live block, 1801 bytes at exit: ./mem\n");
-  std::filesystem::copy_file(scratch_ / "program", program);
-  std::filesystem::remove_all(scratch_ / "mem");
   ASSERT_EQ(chmod(scratch_.path().c_str(), 0777), 0);
   ASSERT_EQ(chmod(programs.path().c_str(), 0755), 0);
-  ASSERT_EQ(chown(program.c_str(), 65534, 65534), 0);
-  ASSERT_EQ(chmod(program.c_str(), 04755), 0);
+  const auto run_set_uid = [&](const std::string& text) {
+    EXPECT_TRUE(build_and_run(text, {"dir=./elsewhere", {}, {}, 60}).exited_with(3));
+    std::filesystem::copy_file(scratch_ / "program", program, std::filesystem::copy_options::overwrite_existing);
+    EXPECT_EQ(chown(program.c_str(), 65534, 65534), 0);
+    EXPECT_EQ(chmod(program.c_str(), 04755), 0);
+    return run_in(scratch_, program, {"dir=./by-env", {}, {}, 60}).err;
+  };
   write_file(scratch_ / "leakdir.conf", "dir = ./by-config\n");
-  EXPECT_EQ(run_in(scratch_, program, {"dir=./by-env", {}, {}, 60}).err,
-            "leakdir: 1 live block, 1801 bytes at exit: ./mem\n");
+  EXPECT_EQ(run_set_uid(kLeaks),
+            "leakdir: the caller has fewer rights than this program: nothing is recorded below the working "
+            "directory\n");
+  EXPECT_FALSE(exists(scratch_ / "mem") || exists(scratch_ / "by-env") || exists(scratch_ / "by-config"));
+  const std::string own = scratch_ / "of-its-own";
+  EXPECT_EQ(run_set_uid(std::string(kLeaks) + "const char *leakdir_default_options(void);\n" +
+                        "const char *leakdir_default_options(void) { return \"dir=" + own + "\"; }\n"),
+            "leakdir: 1 live block, 1801 bytes at exit: " + own + "\n");
+}
+
+TEST_F(TraceAloneProgram, FollowsNoLink) {
+  build_and_run(kLeaks);
+  std::filesystem::create_directory(scratch_ / "other");
+  write_file(scratch_ / "other/0x1234.mem", "kept");
+  std::filesystem::create_directory_symlink("../other", scratch_ / "mem/previous");
+  again();
+  EXPECT_EQ(read_file(scratch_ / "other/0x1234.mem"), "kept");
+  EXPECT_THAT(sizes_of(records_in(scratch_ / "mem/previous")), ElementsAre(1801));
+  std::filesystem::create_directory_symlink("other", scratch_ / "link");
+  EXPECT_THAT(again({"dir=./link", {}, {}, 60}).err, HasSubstr("leakdir: cannot make the directory "));
+  EXPECT_THAT(names_in(scratch_ / "other"), ElementsAre("0x1234.mem"));
+}
+
+// Each line of the program is one way; none may show in it.
+TEST_F(TraceAloneProgram, HurtsNoProgramThatHasClosedWhatItWrites) {
+  const std::string program =
+      "#include <fcntl.h>\n#include <signal.h>\n#include <sys/resource.h>\n#include <sys/stat.h>\n"
+      "#include <unistd.h>\n"
+      "void *volatile kept; int main(int argc, char **argv) { int ends[2]; struct rlimit none = {0, 0};\n"
+      "  const char way = argc > 1 ? argv[1][0] : 0;\n"
+      "  if (way == 'f') { close(2); if (open(\"data\", O_CREAT | O_RDWR, 0600) != 2) return 1; }\n"
+      "  if (way == 'p') { if (pipe(ends) != 0) return 1; dup2(ends[1], 2); close(ends[0]); }\n"
+      "  if (way == 'l') setrlimit(RLIMIT_FSIZE, &none);\n"
+      "  if (way == 'u') umask(0777);\n"
+      "  kept = malloc(1801); return 3; }\n";
+  EXPECT_TRUE(build_and_run(program).exited_with(3));
+  for (const char* way : {"f", "p", "l", "u"}) {
+    const Outcome outcome = again({"", {way}, {}, 60});
+    EXPECT_TRUE(outcome.exited_with(3)) << way << outcome.describe();
+  }
+  EXPECT_EQ(read_file(scratch_ / "data"), "");
+  EXPECT_EQ(mode_of(scratch_ / "mem/" + names_in(scratch_ / "mem", ".mem").at(0)), 0600u);
+}
+
+TEST_F(TraceAloneProgram, LooksAfterAllThatTheProgramDoesAtExit) {
+  const Outcome outcome = build_and_run(
+      "#include <stdio.h>\nstatic void *block; static void clean(void) { free(block); puts(\"clean\"); }\n"
+      "int main(void) { atexit(clean); block = malloc(1801); return 0; }\n",
+      {"exitcode=23", {}, {}, 60});
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(outcome.out + outcome.err, "clean\n");
+  EXPECT_THAT(records_in(scratch_ / "mem"), IsEmpty());
+}
+
+TEST_F(TraceAloneProgram, BelongsToTheProgramWhenAVforkChildAllocatesFirst) {
+  const Outcome outcome = build_and_run(
+      "#include <sys/wait.h>\n#include <unistd.h>\nvoid *volatile kept[2];\n"
+      "int main(void) { if (vfork() == 0) { kept[0] = malloc(1813); _exit(0); }\n"
+      "  wait(NULL); kept[1] = malloc(1817); return 0; }\n");
+  EXPECT_EQ(outcome.err, "leakdir: 2 live blocks, 3630 bytes at exit: ./mem\n");
+  EXPECT_THAT(sizes_of(records_in(scratch_ / "mem")), ElementsAre(1813, 1817));
+  EXPECT_FALSE(exists(scratch_ / "mem/.owner"));
+}
+
+TEST_F(TraceAloneProgram, SharesNoDirectoryWithOneThatStartsAtTheSameTime) {
+  build_and_run(
+      "#include <unistd.h>\nvoid *volatile kept; int main(void) { kept = malloc(1801); usleep(300000); return 0; }\n");
+  for (int i = 0; i < 5; ++i) {
+    std::filesystem::remove_all(scratch_ / "mem");
+    run({{"sh", "-c", "./program & ./program & ./program & wait"}, scratch_.path(), {}, "", 60});
+    EXPECT_THAT(sizes_of(records_in(scratch_ / "mem")), ElementsAre(1801));
+    EXPECT_THAT(sizes_in_children(), ElementsAre(ElementsAre(1801), ElementsAre(1801)));
+  }
+}
+
+TEST_F(TraceAloneProgram, KnowsAnEndedProcessWhosePidIsAnothersNow) {
+  build_and_run(kLeaks);
+  write_file(scratch_ / "mem/.owner", std::to_string(getpid()) + " 1\n");
+  EXPECT_EQ(again().err, "leakdir: 1 live block, 1801 bytes at exit: ./mem\n");
+}
+
+TEST_F(TraceAloneProgram, AllocatesAsTheLibcDoes) {
+  const Outcome outcome = build_and_run(
+      "#include <errno.h>\n#include <leakdir/leakdir.h>\n#include <malloc.h>\n#include <stdint.h>\n"
+      "#include <stdio.h>\nvoid *volatile kept; volatile size_t most = SIZE_MAX;\n"
+      "int main(void) { char *line = (char *)0x1230; size_t room = 0; FILE *file = tmpfile();\n"
+      "  if (pvalloc(most) != NULL || errno != ENOMEM) return 1;\n"
+      "  kept = memalign(48, 10); if (kept == NULL || (uintptr_t)kept % 64 != 0) return 2;\n"
+      "  free(kept);\n"
+      "  fputs(\"text\\n\", file); rewind(file);\n"
+      "  if (getline(&line, &room, file) != 5) return 3;\n"
+      "  free(line); fclose(file);\n"
+      "  kept = malloc(1801); leakdir_stop(); return realloc(kept, most / 2) != NULL; }\n");
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
   EXPECT_THAT(sizes_of(records_in(scratch_ / "mem")), ElementsAre(1801));
 }
 

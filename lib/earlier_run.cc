@@ -40,14 +40,15 @@ bool is_process_name(const char* name) {
   return true;
 }
 
-// The ledger's header in `folder`; false if there is no ledger or it is none of ours.
+// The ledger's header in `folder`, as soon as its owner is known; false if there is no ledger or it is none of ours.
 bool read_header(int folder, ledger::Header* into) {
   const int file = sys::open_at(folder, ledger::kFileName, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
   if (file < 0) return false;
   const long got = sys::read_at(file, into, sizeof *into, 0);
   sys::close(file);
   if (got != static_cast<long>(sizeof *into)) return false;
-  for (unsigned i = 0; i < sizeof ledger::kMagic; ++i) {
+  if (into->magic[0] != ledger::kMagic[0] && into->magic[0] != '\0') return false;
+  for (unsigned i = 1; i < sizeof ledger::kMagic; ++i) {
     if (into->magic[i] != ledger::kMagic[i]) return false;
   }
   return into->version == ledger::kVersion;

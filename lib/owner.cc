@@ -69,15 +69,21 @@ void read_boot_id(std::uint8_t into[16]) {
   }
 }
 
-}  // namespace
-
 void set_owner(ledger::Header& header) {
   header.pid = static_cast<std::uint32_t>(sys::pid());
   ProcessStat stat = {};
   if (read_process_stat(header.pid, &stat)) header.start_time = stat.start_time;
   read_boot_id(header.boot_id);
   const auto* random = reinterpret_cast<const std::uint8_t*>(::getauxval(AT_RANDOM));
-  for (unsigned i = 0; random != nullptr && i < 16; ++i) header.image_id[i] = random[i];
+  for (unsigned k = 0; random != nullptr && k < 16; ++k) header.image_id[k] = random[k];
+}
+
+}  // namespace
+
+void announce_owner(ledger::Header& header) {
+  header.version = ledger::kVersion;
+  set_owner(header);
+  for (unsigned i = 1; i < sizeof header.magic; ++i) header.magic[i] = ledger::kMagic[i];
 }
 
 bool owner_is_alive(const ledger::Header& header) {

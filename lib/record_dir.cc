@@ -58,13 +58,15 @@ int make_path(char* path) {
   }
 }
 
-// Another process that starts in the same directory waits for us; it never waits long.
-void lock_for_a_moment(int folder) {
+// Another process that starts in the same directory waits for us; it never waits long. False: it holds the lock still.
+bool lock_for_a_moment(int folder) {
   constexpr unsigned kTries = 200;
-  for (unsigned i = 0; i < kTries && sys::lock(folder, LOCK_EX | LOCK_NB) == -EWOULDBLOCK; ++i) {
+  for (unsigned i = 0; i < kTries; ++i) {
+    if (sys::lock(folder, LOCK_EX | LOCK_NB) != -EWOULDBLOCK) return true;
     std::uint32_t never = 0;
     sys::wait_on(&never, 0, 5000000);
   }
+  return false;
 }
 
 void expand(const char* pattern, const char* program, Text& into) {
@@ -104,6 +106,7 @@ bool make_ledger(int folder) {
   bool shared = true;
   const int error = ledger_file.create(own_path, ledger::kFileName, shared);
   if (error != 0) report::cannot_make_ledger(own_path, error);
+  if (error == 0) announce_owner(*ledger_file.header());
   return error == 0;
 }
 
@@ -144,9 +147,8 @@ Claim claim(const Place& above, int* owner_pid) {
     return Claim::kFailed;
   }
   own_place = place_of(status);
-  lock_for_a_moment(folder);
   Claim outcome = Claim::kTaken;
-  if (!find_live_owner(folder, owner_pid)) {
+  if (lock_for_a_moment(folder) && !find_live_owner(folder, owner_pid)) {
     *owner_pid = 0;
     if (move_to_previous(folder)) outcome = make_ledger(folder) ? Claim::kDone : Claim::kFailed;
   }

@@ -25,6 +25,23 @@ class Directory : public testing::TestWithParam<std::string> {
 };
 using Sizes = std::vector<std::uint64_t>;
 
+TEST_P(Directory, IsSharedByNoneThatStartAtOnce) {
+  for (int round = 0; round < 5; ++round) {
+    std::filesystem::remove_all(scratch_ / "mem");
+    const std::string program = target("leaks", GetParam()) + " 3 300 & ";
+    run({{"sh", "-c", program + program + program + program + "wait"}, scratch_.path(), {}, "", 60});
+    EXPECT_EQ(sizes("mem"), (Sizes{2001, 2002, 2003}));
+    unsigned others = 0;
+    for (const std::string& name : names_in(scratch_ / "mem")) {
+      if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+      ++others;
+      EXPECT_EQ(sizes("mem/" + name), (Sizes{2001, 2002, 2003}));
+    }
+    EXPECT_EQ(others, 3u);
+    EXPECT_FALSE(exists(scratch_ / "mem/previous"));
+  }
+}
+
 TEST_P(Directory, KeepsOneEarlierRunApart) {
   run_leaks("", {"3"});
   run_leaks("", {"2"});

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include "base.hh"
+#include "guard.hh"
 #include "process.hh"
 #include "report.hh"
 #include "rights.hh"
@@ -22,7 +23,7 @@ LedgerFile ledger_file;
 
 namespace {
 
-constexpr unsigned kGrowthTries = 2000;
+constexpr unsigned kPatientTries = TryLock::kTriesAtOnce + 5000;  // a busy disk takes its time
 
 // Address space to reserve and the first extent, in bytes, by kind.
 struct Room {
@@ -216,7 +217,8 @@ int LedgerFile::map_extent(Array& array, Kind kind, std::uint64_t bytes) {
 }
 
 LEAKDIR_SLOW bool LedgerFile::grow(Kind kind, std::uint32_t until) {
-  const TryLock lock(process->growth_lock, kGrowthTries);
+  const bool may_wait = (thread_state.busy & ~ThreadState::kRemarks) <= 1;  // no handler that interrupted a growth
+  const TryLock lock(process->growth_lock, may_wait ? kPatientTries : TryLock::kTriesAtOnce);
   if (!lock.taken()) return false;
   Array& array = this->array(kind);
   const std::uint32_t record = ledger::kRecordBytes[static_cast<std::uint32_t>(kind)];

@@ -30,7 +30,12 @@ TryLock::TryLock(std::atomic<std::uint32_t>& word, unsigned tries) : word_(word)
       taken_ = true;
       return;
     }
-    sys::yield();
+    if (i < kTriesAtOnce) {
+      sys::yield();
+    } else {
+      const std::uint32_t never = 0;
+      sys::wait_on(&never, 0, 1000000);
+    }
   }
 }
 

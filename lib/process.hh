@@ -56,6 +56,8 @@ LEAKDIR_OURS extern std::uint32_t process_generation;
 // A lock that a nested call may find taken by its own thread: so it is only ever tried, a bounded number of times.
 class TryLock {
  public:
+  // Beyond these, each try waits for a millisecond: not for a handler that may have interrupted who holds the lock.
+  static constexpr unsigned kTriesAtOnce = 2000;
   TryLock(std::atomic<std::uint32_t>& word, unsigned tries);
   ~TryLock() {
     if (taken_) word_.store(0, std::memory_order_release);

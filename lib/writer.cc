@@ -49,7 +49,7 @@ void chain(std::atomic<std::uint32_t>& blocks, std::uint32_t index) {
 // The text of the record that the one look at a time writes.
 RecordText* look_text = nullptr;
 
-constexpr unsigned kLookTries = 4000;
+constexpr unsigned kLookTries = TryLock::kTriesAtOnce + 10000;  // somebody else's look: a hundred thousand files
 
 Block snapshot(std::uint32_t index) {
   Block copy;
@@ -94,6 +94,7 @@ enum class Outcome { kMade, kNotNow, kGivenUp };
 // Makes the file of a block that was live when `block` was read, and marks the block. `block` comes out as it was
 // marked.
 Outcome make_file(RecordFolder folder, std::uint32_t index, Block& block, RecordText& text) {
+  if (!is_same(index, block)) return Outcome::kNotNow;  // half of it may be another's: its stack is none
   if (!take_file_place()) return Outcome::kNotNow;
   const Rendered record = render_block(text, block);
   const std::uint64_t address = ledger::block_address(block.word[0]);

@@ -126,11 +126,13 @@ int helper_main(void*) {
   sys::set_umask(0);
   sys::call(SYS_prctl, PR_SET_NAME, reinterpret_cast<long>("leakdir"));
   const int folder = open_record_dir();
-  while (!is_asked_to_end()) {
+  for (bool is_first = true; !is_asked_to_end(); is_first = false) {
     if (folder < 0 || !has_rights_of_first_thread()) {
       // Rights that the program has given up must not live on here. A later allocation makes a new helper, with the
-      // program's rights of then.
-      if (change_state(State::kRunning, State::kNone)) process->helper_idle.store(1);
+      // program's rights of then; unless it would end as this one does, at each allocation: then hooks do without.
+      const State next = folder < 0 || is_first ? State::kImpossible : State::kNone;
+      // Who made us may not have said yet that we run.
+      if (change_state(State::kStarting, next) || change_state(State::kRunning, next)) process->helper_idle.store(1);
       sys::call(SYS_exit, 0);
     }
     const bool later = is_writing_behind() && look(folder, young_ns, false);
@@ -167,6 +169,7 @@ LEAKDIR_SLOW bool start_helper() {
   errno = saved;
   sys::set_signal_mask(&old_signals, nullptr);
   if (tid < 0) process->helper_alive = 0;
+  if (tid < 0) process->helper_idle.store(1);  // those who need it are told that there is none
   change_state(State::kStarting, tid < 0 ? State::kImpossible : State::kRunning);
   return tid >= 0;
 }

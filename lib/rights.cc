@@ -85,7 +85,7 @@ bool is_firmly_there(int folder) {
 }
 
 bool has_rights_of_first_thread() {
-  char own[3072], first[3072], path[64];
+  char own[8192], first[8192], path[64];  // on the helper's own stack; a user may have many groups
   Text(path, sizeof path).put("/proc/self/task/").dec(static_cast<std::uint64_t>(sys::pid())).put("/status").c_str();
   if (sys::read_file(path, first, sizeof first) <= 0) return true;
   Text(path, sizeof path).put("/proc/self/task/").dec(static_cast<std::uint64_t>(sys::tid())).put("/status").c_str();

@@ -248,5 +248,25 @@ INSTANTIATE_TEST_SUITE_P(By, ClockJumps,
                                             (std::get<2>(info.param)[0] == '-' ? "_back" : "_forth"));
                          });
 
+// There is no helper, so the hooks write what has become old enough.
+class NoThread : public testing::TestWithParam<std::string> {};
+
+TEST_P(NoThread, TheFilesComeAllTheSame) {
+  if (geteuid() != 0) GTEST_SKIP() << "the limit of processes holds for all that a user runs";
+  const Scratch scratch;
+  std::filesystem::permissions(scratch.path(), std::filesystem::perms::all);
+  Command command =
+      command_for(scratch, target("leaks", GetParam()), {"delay_ms=2", {"30", "500", "return", "10"}, {}, 60});
+  command.argv.insert(command.argv.begin(), {"prlimit", "--nproc=0:0"});
+  command.user = 65534;
+  Process process(command);
+  for (int i = 0; i < 30000 && process.output_so_far().find("leaked") == std::string::npos; ++i) usleep(1000);
+  EXPECT_GT(names_in(scratch / "mem", ".mem").size(), 20u);
+  EXPECT_TRUE(process.wait().exited_with(0));
+  EXPECT_EQ(records_in(scratch / "mem").size(), 30u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Linked, NoThread, testing::Values("static", "pie"));
+
 }  // namespace
 }  // namespace leakdir_test

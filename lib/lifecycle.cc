@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gnu/libc-version.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
@@ -53,9 +53,6 @@ __attribute__((weak)) const char* leakdir_default_options(void);
 __attribute__((weak)) const char* __lsan_default_suppressions(void);
 __attribute__((weak)) int __register_atfork(void (*)(), void (*)(), void (*)(), void*);
 }
-// To flush stdio before an exit status of our own: whichever the program has. Every static program has the second.
-#pragma weak fflush
-extern "C" __attribute__((weak)) int _IO_cleanup(void);
 
 namespace leakdir {
 namespace {
@@ -137,15 +134,13 @@ std::uint32_t elf_machine() {
 #endif
 }
 
-// The header but for the magic: a reader that comes meanwhile finds no ledger yet.
+// The header but for its owner, who is announced already, and the magic: a reader that comes meanwhile finds no ledger.
 void describe_process(ledger::Header& header) {
-  header.version = ledger::kVersion;
   header.byte_order = ledger::kByteOrder;
   header.header_bytes = ledger::kHeaderBytes;
   header.pointer_bytes = sizeof(void*);
   header.machine = elf_machine();
   header.state = static_cast<std::uint32_t>(ledger::ProcessState::kRunning);
-  set_owner(header);
   header.option_libc = options.libc ? 1 : 0;
   header.option_depth = options.depth;
   header.option_write = static_cast<std::uint32_t>(options.write);
@@ -154,10 +149,7 @@ void describe_process(ledger::Header& header) {
   header.option_max_files = options.max_files;
 }
 
-void sign(ledger::Header& header) {
-  for (unsigned i = 1; i < sizeof header.magic; ++i) header.magic[i] = ledger::kMagic[i];
-  __atomic_store_n(&header.magic[0], ledger::kMagic[0], __ATOMIC_RELEASE);
-}
+void sign(ledger::Header& header) { __atomic_store_n(&header.magic[0], ledger::kMagic[0], __ATOMIC_RELEASE); }
 
 void configure_all() {
   configure_tracker(options);
@@ -183,14 +175,6 @@ bool is_only_thread() {
     sys::wait_on(&never, 0, 1000000);
   }
   return false;
-}
-
-void flush_stdio() {
-  if (fflush != nullptr) {
-    static_cast<void>(::fflush(nullptr));
-  } else if (_IO_cleanup != nullptr) {
-    ::_IO_cleanup();
-  }
 }
 
 void end_ledger(const LiveTotals& totals, bool is_last_thread) {
@@ -227,10 +211,9 @@ void end_of_process() {
   }
   end_ledger(totals, is_last_thread);
   errno = saved;
-  if (options.exitcode != 0 && totals.blocks != 0) {
-    flush_stdio();
-    sys::exit_process(static_cast<int>(options.exitcode));
-  }
+  // Once more, from what is nearly the last that exit() calls: libc goes on where it was, and flushes what is left
+  // without waiting for a thread that reads.
+  if (options.exitcode != 0 && totals.blocks != 0) ::exit(static_cast<int>(options.exitcode));
 }
 
 bool is_static_program() { return loader_base() == 0; }

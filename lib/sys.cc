@@ -293,10 +293,6 @@ int wait_on(const volatile std::uint32_t* word, std::uint32_t while_equal, std::
 
 void wake(const volatile std::uint32_t* word) { call(kFutex, address(word), FUTEX_WAKE, 1 << 30); }
 
-void exit_process(int status) {
-  for (;;) call(SYS_exit_group, status);
-}
-
 namespace {
 
 // From the kernel's vDSO: no system call, no errno unless the clock does not exist. Not for 32-bit x86, whose libc asks

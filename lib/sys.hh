@@ -93,7 +93,6 @@ bool can_order_all_threads();
 bool order_all_threads();
 int wait_on(const volatile std::uint32_t* word, std::uint32_t while_equal, std::uint64_t timeout_ns);  // futex
 void wake(const volatile std::uint32_t* word);
-[[noreturn]] void exit_process(int status);
 std::uint64_t realtime_ns();
 std::uint64_t monotonic_ns();
 

@@ -169,6 +169,8 @@ bool move_in(Inheritance& kept, ThreadState& thread, const ReentryGuard& guard) 
 }  // namespace
 
 LEAKDIR_SLOW bool start_in_child() {
+  // In a handler that has interrupted a hook of the parent's, and has forked: the hook is to find things as they were.
+  if (thread_state.is_nested()) return false;
   auto expected = static_cast<std::uint32_t>(Phase::kForked);
   if (!process->phase.compare_exchange_strong(expected, static_cast<std::uint32_t>(Phase::kSwitching))) {
     return expected == static_cast<std::uint32_t>(Phase::kRecording);

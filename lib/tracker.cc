@@ -174,6 +174,7 @@ LEAKDIR_SLOW bool allocated_in_other_phase(const void* block, std::size_t size, 
       return false;
     case Phase::kForked:
       if (start_in_child()) return true;
+      if (phase() == Phase::kForked) pass_unrecorded(block);
       if (phase() != Phase::kSwitching) return false;
       [[fallthrough]];
     case Phase::kSwitching:

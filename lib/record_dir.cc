@@ -30,6 +30,7 @@ struct Place {
   std::uint64_t device, inode;
 };
 Place own_place = {};
+Place root_place = {};  // of the process that started: a child may live in another
 // Where a caller may have had his hands in it, what the directory of the options must lie in; and that directory, which
 // those of other processes must lie in. Else zeros.
 Place working_place = {}, base_place = {};
@@ -168,6 +169,8 @@ bool claim_below_base() {
 }  // namespace
 
 bool claim_record_dir(const Options& options, const char* program) {
+  sys::FileStatus root;
+  if (sys::stat_at(AT_FDCWD, "/", &root, 0) == 0) root_place = place_of(root);
   Text shown(shown_path, sizeof shown_path);
   expand(options.dir, program, shown);
   shown.c_str();
@@ -196,6 +199,12 @@ bool claim_record_dir(const Options& options, const char* program) {
 bool claim_child_dir() {
   // shown_path may name the parent's own DIR/<pid>/: the child's stands beside it.
   Text(shown_path, sizeof shown_path).put(base_path).put('/').dec(static_cast<std::uint64_t>(sys::pid())).c_str();
+  // After chroot() the path would be made anew in the jail, where nobody looks for it.
+  sys::FileStatus status;
+  if (sys::stat_at(AT_FDCWD, "/", &status, 0) == 0 && root_place.inode != 0 && !is_at(status, root_place)) {
+    report::cannot_use_directory(shown_path, -EXDEV);
+    return false;
+  }
   return claim_below_base();
 }
 

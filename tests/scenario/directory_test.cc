@@ -168,6 +168,10 @@ TEST_P(DirectoryStays, WhereItWas) {
   EXPECT_EQ(mode_of(scratch / "mem"), 0700u);
   for (const std::string& name : names_in(scratch / "mem")) EXPECT_EQ(mode_of(scratch / "mem/" + name), 0600u) << name;
   EXPECT_TRUE(names_in(scratch / "jail").empty());
+  if (how == "chroot") {
+    EXPECT_NE(outcome.err.find("leakdir: cannot use the directory " + scratch / "mem/"), std::string::npos)
+        << outcome.err;
+  }
   EXPECT_TRUE(names_in(scratch / "elsewhere").empty());
 }
 

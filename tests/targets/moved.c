@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // moved HOW: leaks a block, then changes what the process sees of the world (directory, umask, root, user), leaks
-// another, and ends.
+// another, and ends. With another root, a child allocates there too.
 
 #define _GNU_SOURCE
 #include <grp.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "expect.h"
@@ -24,6 +25,14 @@ int main(int argc, char** argv) {
   if (strcmp(argv[1], "chroot") == 0) MUST(mkdir("jail", 0700) == 0 && chroot("jail") == 0 && chdir("/") == 0);
   if (strcmp(argv[1], "setuid") == 0) MUST(setgroups(0, NULL) == 0 && setgid(65534) == 0 && setuid(65534) == 0);
   leak_after();
+  if (strcmp(argv[1], "chroot") == 0) {
+    const pid_t child = fork();
+    if (child == 0) {
+      sink = malloc(8017);
+      _exit(0);
+    }
+    MUST(waitpid(child, NULL, 0) == child);
+  }
   const struct timespec time = {0, 300000000};
   nanosleep(&time, NULL);
   free(freed_later);

@@ -304,6 +304,8 @@ bool look(int folder_descriptor, std::uint64_t min_age_ns, bool everything) {
   const std::uint64_t min_age_ticks = ticks_of_ns(min_age_ns);
   const std::uint32_t records = block_records();
   for (std::uint32_t page = 0; page * ledger::kBlocksPerPage < records; ++page) {
+    // The marks stay, for when a file goes and there is room for another.
+    if (!everything && files.load(std::memory_order_relaxed) >= most_files) break;
     if (!everything && is_cut_short.load(std::memory_order_relaxed)) {
       later = true;
       break;

@@ -53,6 +53,21 @@ TEST_P(WriteMode, BehindWritesNothingBeforeTheDelay) {
   EXPECT_EQ(files(), 3u);
 }
 
+TEST_P(WriteMode, BehindUsesTheRoomOfAFileThatGoes) {
+  Process program(command_for(scratch_, target("room_for_files", GetParam()), {"max_files=1:delay_ms=10", {}, {}, 60}));
+  const auto wait_for = [&](const std::string& text) {
+    for (int i = 0; i < 10000 && program.output_so_far().find(text) == std::string::npos; ++i) usleep(1000);
+  };
+  wait_for("ready");
+  for (int i = 0; i < 500 && files() < 1; ++i) usleep(1000);
+  EXPECT_EQ(sizes_of(records_in(scratch_ / "mem")), (std::vector<std::uint64_t>{8101}));
+  const std::vector<std::string> first = names_in(scratch_ / "mem", ".mem");
+  wait_for("freed");
+  for (int i = 0; i < 1500 && (files() < 1 || names_in(scratch_ / "mem", ".mem") == first); ++i) usleep(1000);
+  EXPECT_EQ(sizes_of(records_in(scratch_ / "mem")), (std::vector<std::uint64_t>{8103}));
+  EXPECT_TRUE(program.wait().exited_with(0));
+}
+
 TEST_P(WriteMode, ExitWritesNothingBeforeTheEnd) {
   Waiting program(scratch_, GetParam(), "write=exit:delay_ms=1", "500");
   usleep(200000);

@@ -38,7 +38,7 @@ enum class State : std::uint32_t {
   kAskedToStop,
   kAskedForLastLook,
   kLastLookDone,
-  kImpossible,  // no thread to be had: the hooks do its work
+  kImpossible,  // no thread to be had, or it would end at once: the hooks do its work
 };
 
 constexpr std::size_t kStackBytes = 64 << 10;

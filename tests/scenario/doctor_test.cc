@@ -79,8 +79,8 @@ TEST_F(Doctor, FindsNothingWrongWithProgramsThatAreLinkedAsTheyShouldBe) {
     EXPECT_EQ(diagnosis.at("hooks"), true);
     EXPECT_EQ(diagnosis.at("expect"), "the stack of each block, with functions, files and lines");
     expect(diagnosis, "hooks", "good", expected.second);
-    expect(diagnosis, "unwind tables", "good", ", for 4 of 4 functions");
-    expect(diagnosis, "frame pointers", "optional", "of 4 functions begin by setting one up",
+    expect(diagnosis, "unwind tables", "good", ", for 5 of 5 functions");
+    expect(diagnosis, "frame pointers", "optional", "of 5 functions begin by setting one up",
            "-fno-omit-frame-pointer");
     expect(diagnosis, "symbols", "good", " functions by name");
     expect(diagnosis, "lines", "good", "of 1 source file");
@@ -181,7 +181,7 @@ TEST_F(Doctor, LooksAtProgramsOfOtherMachines) {
   nlohmann::json diagnosis = examine("arm");
   EXPECT_EQ(diagnosis.at("machine"), "aarch64");
   expect(diagnosis, "hooks", "good", "leakdir is in it");
-  expect(diagnosis, "frame pointers", "optional", "0 of 4 functions");
+  expect(diagnosis, "frame pointers", "optional", "0 of 5 functions");
   program[18] = static_cast<char>(243);
   write_file(scratch_ / "risc", program);
   diagnosis = examine("risc");

@@ -71,8 +71,9 @@ Process* make_process_page() {
   constexpr std::size_t kBytes = 4096;
   void* page = sys::map(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (page == nullptr) return nullptr;
-  if (sys::advise(page, kBytes, MADV_WIPEONFORK) != 0) {
-    // Before Linux 4.14: a child that fork() made is told by libc.
+  constexpr int kNoAdvice = 12345;  // qemu's user mode takes any, and does nothing
+  if (sys::advise(page, kBytes, MADV_WIPEONFORK) != 0 || sys::advise(page, kBytes, kNoAdvice) == 0) {
+    // Before Linux 4.14, and there: a child that fork() made is told by libc.
     if (__register_atfork != nullptr) {
       __register_atfork(nullptr, nullptr, wipe_process, nullptr);
     }

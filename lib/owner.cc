@@ -75,7 +75,7 @@ void set_owner(ledger::Header& header) {
   if (read_process_stat(header.pid, &stat)) header.start_time = stat.start_time;
   read_boot_id(header.boot_id);
   const auto* random = reinterpret_cast<const std::uint8_t*>(::getauxval(AT_RANDOM));
-  for (unsigned k = 0; random != nullptr && k < 16; ++k) header.image_id[k] = random[k];
+  for (unsigned i = 0; random != nullptr && i < 16; ++i) header.image_id[i] = random[i];
 }
 
 }  // namespace

@@ -143,6 +143,14 @@ TEST_P(Cross, StacksAreWhole) {
             (std::vector<std::string>{"innermost", "middle", "outermost", "main"}));
 }
 
+// qemu wipes no page at a fork, and does not say so.
+TEST_P(Cross, ForkedChildHasItsOwnRecords) {
+  const Outcome outcome = run_program("parent_goes_on.c", {"elsewhere"});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(sizes_of(records_in(dir() + "/" + said(outcome.out, "child", "pid"))),
+            (std::vector<std::uint64_t>{1009, 1013}));
+}
+
 TEST_P(Cross, KilledLosesNothing) {
   const Outcome outcome = run_program("other_processor.c", {"killed"});
   ASSERT_TRUE(outcome.killed_by(SIGKILL)) << outcome.describe();

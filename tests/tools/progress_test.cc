@@ -11,6 +11,7 @@
 
 #include <cstdio>
 #include <functional>
+#include <string>
 
 namespace leakdir::tool {
 namespace {
@@ -44,32 +45,37 @@ void work_for(std::chrono::milliseconds patience) {
   progress.show(1, 4);
 }
 
-std::string read_some(int descriptor) {
-  fcntl(descriptor, F_SETFL, O_NONBLOCK);
+// To its end, which a descriptor has when nobody can write to its other side any more: a terminal may hand over in
+// several pieces, and later, what was written at once.
+std::string read_all(int descriptor) {
+  std::string all;
   char text[500];
-  const ssize_t got = read(descriptor, text, sizeof text);
-  return {text, got < 0 ? 0 : static_cast<std::size_t>(got)};
+  for (ssize_t got; (got = read(descriptor, text, sizeof text)) > 0;) all.append(text, static_cast<std::size_t>(got));
+  close(descriptor);
+  return all;
+}
+
+std::string what_a_terminal_gets(std::chrono::milliseconds patience) {
+  winsize size = {24, 37, 0, 0};
+  int terminal = -1, other_side = -1;
+  if (openpty(&terminal, &other_side, nullptr, nullptr, &size) != 0) return "no terminal";
+  with_standard_error(other_side, [&] { work_for(patience); });
+  close(other_side);
+  return read_all(terminal);
 }
 
 TEST(Progress, ComesOnATerminalAndIsGoneAfterwards) {
-  winsize size = {24, 37, 0, 0};
-  int terminal = -1, other_side = -1;
-  ASSERT_EQ(openpty(&terminal, &other_side, nullptr, nullptr, &size), 0);
-  with_standard_error(other_side, [] { work_for(std::chrono::milliseconds(0)); });
-  EXPECT_EQ(read_some(terminal), "\r\x1b[Kreading  25 % [#####               ]\r\x1b[K");
-  with_standard_error(other_side, [] { work_for(std::chrono::hours(1)); });
-  EXPECT_EQ(read_some(terminal), "") << "short work needs no bar";
-  close(other_side);
-  close(terminal);
+  EXPECT_EQ(what_a_terminal_gets(std::chrono::milliseconds(0)), "\r\x1b[Kreading  25 % [#####               ]\r\x1b[K");
 }
+
+TEST(Progress, IsNothingForShortWork) { EXPECT_EQ(what_a_terminal_gets(std::chrono::hours(1)), ""); }
 
 TEST(Progress, IsNothingWhereThereIsNoTerminal) {
   int ends[2];
   ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
   with_standard_error(ends[1], [] { work_for(std::chrono::milliseconds(0)); });
-  EXPECT_EQ(read_some(ends[0]), "");
-  close(ends[0]);
   close(ends[1]);
+  EXPECT_EQ(read_all(ends[0]), "");
 }
 
 }  // namespace

@@ -6,12 +6,16 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <sstream>
 #include <stdexcept>
 
@@ -32,18 +36,39 @@ std::string content_of(int fd) {
   return text;
 }
 
+// Whether a variable could change what a program under test does or says: an option, another library, another language.
+// LD_LIBRARY_PATH is meson's, and costs a static program two blocks; MALLOC_PERTURB_ is its as well.
+bool is_of_the_test_alone(const std::string& variable) {
+  constexpr const char* kPrefixes[] = {"LEAKDIR_", "LD_",       "MALLOC_", "GLIBC_TUNABLES=", "DEBUGINFOD_",
+                                       "LC_",      "LANGUAGE=", "LANG=",   "NO_COLOR=",       "COLUMNS="};
+  return std::any_of(std::begin(kPrefixes), std::end(kPrefixes),
+                     [&](const char* prefix) { return variable.rfind(prefix, 0) == 0; });
+}
+
 std::vector<std::string> environment_for(const Command& command) {
   std::map<std::string, std::string> all;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string text = *entry;
-    if (text.rfind("LEAKDIR_", 0) == 0 || text.rfind("MALLOC_PERTURB_=", 0) == 0) continue;
-    if (text.rfind("LD_LIBRARY_PATH=", 0) == 0) continue;  // meson's, which costs a static program two blocks
-    all[text.substr(0, text.find('='))] = text.substr(text.find('=') + 1);
+    if (!is_of_the_test_alone(text)) all[text.substr(0, text.find('='))] = text.substr(text.find('=') + 1);
   }
   for (const auto& [name, value] : command.env) all[name] = value;
   std::vector<std::string> result;
   for (const auto& [name, value] : all) result.push_back(name + "=" + value);
   return result;
+}
+
+// What a program takes over from whoever started the tests: a job in the background ignores SIGINT and SIGQUIT, one
+// under nohup SIGHUP. A core file would stand among the records.
+void start_as_from_a_new_shell() {
+  for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  umask(022);
+  rlimit core;
+  getrlimit(RLIMIT_CORE, &core);
+  core.rlim_cur = 0;
+  setrlimit(RLIMIT_CORE, &core);
 }
 
 std::vector<char*> pointers_to(std::vector<std::string>& words) {
@@ -81,6 +106,7 @@ Process::Process(const Command& command) : timeout_seconds_(command.timeout_seco
   if (pid_ < 0) throw std::runtime_error(std::string("fork: ") + std::strerror(errno));
   if (pid_ == 0) {
     setpgid(0, 0);
+    start_as_from_a_new_shell();
     dup2(in, 0);
     dup2(out_, 1);
     dup2(err_, 2);

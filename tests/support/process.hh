@@ -15,10 +15,9 @@ namespace leakdir_test {
 
 struct Command {
   std::vector<std::string> argv;
-  std::string cwd;  // empty: the test's own
-  std::map<std::string, std::string>
-      env;            // on top of the test's own without LEAKDIR_* (and MALLOC_PERTURB_, of meson's)
-  std::string input;  // of stdin; empty: /dev/null
+  std::string cwd;                         // empty: the test's own
+  std::map<std::string, std::string> env;  // on top of the test's own without what would change the program
+  std::string input;                       // of stdin; empty: /dev/null
   int timeout_seconds = 60;
   unsigned user = 0;  // of which to be, group and all; 0: as the test itself
 };

@@ -6,6 +6,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+umask 022  # some tests run what is built here as another user
+
 ./tools/setup.sh
 [ -f build/build.ninja ] || meson setup build
 ninja -C build

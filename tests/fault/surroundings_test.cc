@@ -255,8 +255,8 @@ TEST_P(NoThread, TheFilesComeAllTheSame) {
   if (geteuid() != 0) GTEST_SKIP() << "the limit of processes holds for all that a user runs";
   const Scratch scratch;
   std::filesystem::permissions(scratch.path(), std::filesystem::perms::all);
-  Command command =
-      command_for(scratch, target("leaks", GetParam()), {"delay_ms=2", {"30", "500", "return", "10"}, {}, 60});
+  copy_for_all_users(target("leaks", GetParam()), scratch / "program");
+  Command command = command_for(scratch, scratch / "program", {"delay_ms=2", {"30", "500", "return", "10"}, {}, 60});
   command.argv.insert(command.argv.begin(), {"prlimit", "--nproc=0:0"});
   command.user = 65534;
   Process process(command);

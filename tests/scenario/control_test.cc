@@ -228,7 +228,7 @@ TEST_F(Control, LeavesLinksAlone) {
 TEST_F(Control, LeavesProgramsOfOthersAlone) {
   if (geteuid() != 0) GTEST_SKIP() << "needs two users";
   Obedient program(scratch_, "static", "");
-  fs::copy_file(kTool, scratch_ / "tool");
+  copy_for_all_users(kTool, scratch_ / "tool");
   for (const std::string& path : {scratch_.path(), scratch_ / "mem", scratch_ / "mem/.ledger"})
     chmod(path.c_str(), 0777);
   const Outcome outcome = run(

@@ -39,8 +39,7 @@ class OtherUsers : public testing::TestWithParam<std::string> {
     make_dir("shared", 0, 01777);
     make_dir("roots", 0, 0755);
     program_ = scratch_ / "program";
-    std::filesystem::copy_file(target("leaks", GetParam()), program_);
-    chmod(program_.c_str(), 0755);
+    copy_for_all_users(target("leaks", GetParam()), program_);
   }
 
   void make_dir(const std::string& name, unsigned owner, unsigned mode) const {
@@ -239,8 +238,7 @@ TEST_P(OtherUsers, CannotLeadARemovalElsewhere) {
     make_dir("mallory/work", kMallory, 0777);
     make_dir("alice/mem", kAlice, 0700);
     program_ = scratch_ / "mover";
-    std::filesystem::remove(program_);
-    std::filesystem::copy_file(target("swapped", GetParam()), program_);
+    copy_for_all_users(target("swapped", GetParam()), program_);
     const Outcome outcome = run_as(
         kAlice, "mallory/work", {scratch_ / "alice/mem"},
         {{"LEAKDIR_OPTIONS", std::string("delay_ms=1:write=") + write + ":dir=" + scratch_ / "mallory/work/mem"}});
@@ -287,8 +285,7 @@ TEST_P(OtherUsers, CannotLeadTheToolThroughALink) {
 }
 
 TEST_P(OtherUsers, CannotSwitchRecordingOrReadTheRecords) {
-  std::filesystem::copy_file(kTool, scratch_ / "leakdir");
-  chmod((scratch_ / "leakdir").c_str(), 0755);
+  copy_for_all_users(kTool, scratch_ / "leakdir");
   Process process(command_as(kAlice, "alice", {"3", "1500"}, {}));
   for (int i = 0; i < 10000 && process.output_so_far().find("leaked") == std::string::npos; ++i) usleep(1000);
   chmod((scratch_ / "alice/mem").c_str(), 0755);  // even if she opens her directory

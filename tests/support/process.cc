@@ -39,8 +39,8 @@ std::string content_of(int fd) {
 // Whether a variable could change what a program under test does or says: an option, another library, another language.
 // LD_LIBRARY_PATH is meson's, and costs a static program two blocks; MALLOC_PERTURB_ is its as well.
 bool is_of_the_test_alone(const std::string& variable) {
-  constexpr const char* kPrefixes[] = {"LEAKDIR_", "LD_",       "MALLOC_", "GLIBC_TUNABLES=", "DEBUGINFOD_",
-                                       "LC_",      "LANGUAGE=", "LANG=",   "NO_COLOR=",       "COLUMNS="};
+  constexpr const char* kPrefixes[] = {"LEAKDIR_",  "LD_",   "MALLOC_",   "GLIBC_TUNABLES=", "DEBUGINFOD_",     "LC_",
+                                       "LANGUAGE=", "LANG=", "NO_COLOR=", "COLUMNS=",        "POSIXLY_CORRECT="};
   return std::any_of(std::begin(kPrefixes), std::end(kPrefixes),
                      [&](const char* prefix) { return variable.rfind(prefix, 0) == 0; });
 }

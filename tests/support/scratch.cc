@@ -95,4 +95,9 @@ unsigned mode_of(const std::string& path) {
   return info.st_mode & 07777;
 }
 
+void copy_for_all_users(const std::string& program, const std::string& to) {
+  std::filesystem::copy_file(program, to, std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::permissions(to, std::filesystem::perms(0755));
+}
+
 }  // namespace leakdir_test

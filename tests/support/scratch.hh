@@ -40,5 +40,7 @@ bool exists(const std::string& path);                       // a dangling symbol
 std::vector<std::string> names_in(const std::string& dir);  // sorted; empty for a directory that is not there
 std::vector<std::string> names_in(const std::string& dir, const std::string& suffix);
 unsigned mode_of(const std::string& path);  // permission bits
+// Another user may not be let in where `program` was built.
+void copy_for_all_users(const std::string& program, const std::string& to);
 
 }  // namespace leakdir_test

@@ -44,6 +44,7 @@ enum class State : std::uint32_t {
 constexpr std::size_t kStackBytes = 64 << 10;
 constexpr std::uint64_t kIdleNs = 1000000000;
 constexpr std::uint64_t kStopNs = 30000000000;
+constexpr std::uint32_t kMostFailures = 8;
 constexpr std::uint64_t kAllSignals = ~std::uint64_t{0};
 
 std::uint64_t look_interval_ns = 50000000;
@@ -129,12 +130,14 @@ int helper_main(void*) {
   for (bool is_first = true; !is_asked_to_end(); is_first = false) {
     if (folder < 0 || !has_rights_of_first_thread()) {
       // Rights that the program has given up must not live on here. A later allocation makes a new helper, with the
-      // program's rights of then; unless it would end as this one does, at each allocation: then hooks do without.
-      const State next = folder < 0 || is_first ? State::kImpossible : State::kNone;
+      // program's rights of then; but where one after the other ends as it begins, hooks do without.
+      const bool is_last = is_first && ++process->helper_failures == kMostFailures;
+      const State next = is_last ? State::kImpossible : State::kNone;
       // Who made us may not have said yet that we run.
       if (change_state(State::kStarting, next) || change_state(State::kRunning, next)) process->helper_idle.store(1);
       sys::call(SYS_exit, 0);
     }
+    process->helper_failures = 0;
     const bool later = is_writing_behind() && look(folder, young_ns, false);
     obey_control();
     watch_config();

@@ -126,7 +126,7 @@ Control::Answer Control::look(bool is_done) const {
 std::string Control::excuse() const {
   if (is_stopped(header().pid)) return "it is stopped";
   if (has_helper(header().pid)) return "it is very busy";
-  return "leakdir's helper thread is not there; it comes when the program allocates again";
+  return "leakdir's helper thread is not there: it comes when the program allocates again, if it may have a thread";
 }
 
 }  // namespace leakdir::tool

@@ -146,8 +146,9 @@ TEST_F(Control, ReachesAProgramThatHasNoHelperYet) {
   Obedient program(scratch_, "static", "write=exit", true);
   program.step('a');
   EXPECT_THAT(tool(1, {"flush", "--timeout", "0.1"}),
-              HasSubstr(program.name() + " has not answered in 0.1 s: leakdir's helper thread is not there; it comes "
-                                         "when the program allocates again. The request stands\n"));
+              HasSubstr(program.name() + " has not answered in 0.1 s: leakdir's helper thread is not there: it comes "
+                                         "when the program allocates again, if it may have a thread. The request "
+                                         "stands\n"));
   EXPECT_THAT(sizes(), ElementsAre());
   program.step('m');
   tool(0, {"flush"});

@@ -2,7 +2,7 @@
 //
 // gives_up WHAT: starts as root, allocates, gives up `groups`, `capabilities` or `privileges` (that an exec could
 // give), or has its system calls filtered (`calls`), and waits until no thread of the process has more than it has
-// itself.
+// itself. `steps`: gives up one after the other, allocates in between, and has leakdir's thread again at the end.
 
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -67,8 +67,42 @@ static void give_up(const char* what) {
   }
 }
 
+// Without an allocation, which would make one.
+static int threads(void) {
+  char text[4096];
+  const int file = open("/proc/self/status", O_RDONLY);
+  MUST(file >= 0);
+  const ssize_t got = read(file, text, sizeof text - 1);
+  close(file);
+  text[got < 0 ? 0 : got] = '\0';
+  const char* line = strstr(text, "\nThreads:");
+  return line != NULL ? atoi(line + strlen("\nThreads:")) : 0;
+}
+
+// When a step has ended leakdir's thread, an allocation makes a new one, which finds the next step taken as it begins.
+static int gives_up_in_steps(void) {
+  const struct timespec moment = {0, 10000000};
+  int tries = 0;
+  leak_before();
+  for (const char* const* step = (const char*[]){"privileges", "groups", "calls", NULL}; *step != NULL; ++step) {
+    give_up(*step);
+    for (tries = 0; threads() > 1 && tries < 3000; ++tries) nanosleep(&moment, NULL);
+    MUST(tries < 3000);
+    leak_after();
+  }
+  give_up("capabilities");
+  for (tries = 0; !(threads() == 2 && all_threads_are_alike()) && tries < 1000; ++tries) {
+    nanosleep(&moment, NULL);
+    sink = malloc(8123);
+    free(sink);
+  }
+  MUST(tries < 1000);
+  return 0;
+}
+
 int main(int argc, char** argv) {
   MUST(argc == 2);
+  if (strcmp(argv[1], "steps") == 0) return gives_up_in_steps();
   leak_before();
   const struct timespec moment = {0, 10000000};
   nanosleep(&moment, NULL);

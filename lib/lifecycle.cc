@@ -141,7 +141,6 @@ void describe_process(ledger::Header& header) {
   header.header_bytes = ledger::kHeaderBytes;
   header.pointer_bytes = sizeof(void*);
   header.machine = elf_machine();
-  header.state = static_cast<std::uint32_t>(ledger::ProcessState::kRunning);
   header.option_libc = options.libc ? 1 : 0;
   header.option_depth = options.depth;
   header.option_write = static_cast<std::uint32_t>(options.write);

@@ -82,6 +82,7 @@ void set_owner(ledger::Header& header) {
 
 void announce_owner(ledger::Header& header) {
   header.version = ledger::kVersion;
+  header.state = static_cast<std::uint32_t>(ledger::ProcessState::kRunning);
   set_owner(header);
   for (unsigned i = 1; i < sizeof header.magic; ++i) header.magic[i] = ledger::kMagic[i];
 }

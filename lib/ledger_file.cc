@@ -9,7 +9,6 @@
 #include <sys/syscall.h>
 
 #include "base.hh"
-#include "guard.hh"
 #include "process.hh"
 #include "report.hh"
 #include "rights.hh"
@@ -23,7 +22,8 @@ LedgerFile ledger_file;
 
 namespace {
 
-constexpr unsigned kPatientTries = TryLock::kTriesAtOnce + 5000;  // a busy disk takes its time
+// A busy disk takes its time. One that hangs takes it once: who comes later does not wait again.
+constexpr unsigned kPatientTries = TryLock::kTriesAtOnce + 5000;
 
 // Address space to reserve and the first extent, in bytes, by kind.
 struct Room {
@@ -217,8 +217,9 @@ int LedgerFile::map_extent(Array& array, Kind kind, std::uint64_t bytes) {
 }
 
 LEAKDIR_SLOW bool LedgerFile::grow(Kind kind, std::uint32_t until) {
-  const bool may_wait = (thread_state.busy & ~ThreadState::kRemarks) <= 1;  // no handler that interrupted a growth
-  const TryLock lock(process->growth_lock, may_wait ? kPatientTries : TryLock::kTriesAtOnce);
+  const bool hangs = process->growth_hangs.load(std::memory_order_relaxed) != 0;
+  const TryLock lock(process->growth_lock, hangs ? TryLock::kTriesAtOnce : kPatientTries);
+  if (!lock.is_nested()) process->growth_hangs.store(lock.taken() ? 0 : 1, std::memory_order_relaxed);
   if (!lock.taken()) return false;
   Array& array = this->array(kind);
   const std::uint32_t record = ledger::kRecordBytes[static_cast<std::uint32_t>(kind)];

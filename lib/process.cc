@@ -6,7 +6,7 @@
 
 namespace leakdir {
 
-Process early_process = {{static_cast<std::uint32_t>(Phase::kEarly)}, {0}, {0}, {0}, {0}, 0, 0, {0}};
+Process early_process = {{static_cast<std::uint32_t>(Phase::kEarly)}, {0}, {0}, {0}, {0}, {0}, 0, 0, {0}, 0};
 Process* process = &early_process;
 std::uint32_t process_generation = 0;
 __thread ThreadState thread_state;
@@ -16,20 +16,25 @@ void wipe_process() {
   process->growth_lock.store(0, std::memory_order_relaxed);
   process->modules_lock.store(0, std::memory_order_relaxed);
   process->pass_lock.store(0, std::memory_order_relaxed);
+  process->growth_hangs.store(0, std::memory_order_relaxed);
   process->helper_state.store(0, std::memory_order_relaxed);
   process->helper_alive = 0;
   process->helper_wake = 0;
   process->helper_idle.store(0, std::memory_order_relaxed);
+  process->helper_failures = 0;
   set_phase(Phase::kForked);
 }
 
-TryLock::TryLock(std::atomic<std::uint32_t>& word, unsigned tries) : word_(word), taken_(false) {
+TryLock::TryLock(std::atomic<std::uint32_t>& word, unsigned tries) : word_(word) {
+  const auto own = static_cast<std::uint32_t>(sys::tid());
   for (unsigned i = 0; i < tries; ++i) {
-    std::uint32_t free = 0;
-    if (word_.compare_exchange_strong(free, 1, std::memory_order_acquire)) {
+    std::uint32_t holder = 0;
+    if (word_.compare_exchange_strong(holder, own, std::memory_order_acquire)) {
       taken_ = true;
       return;
     }
+    is_nested_ = holder == own;
+    if (is_nested_) return;
     if (i < kTriesAtOnce) {
       sys::yield();
     } else {

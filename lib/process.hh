@@ -31,12 +31,14 @@ struct Process {
   std::atomic<std::uint32_t> growth_lock;
   std::atomic<std::uint32_t> modules_lock;
   std::atomic<std::uint32_t> pass_lock;
+  std::atomic<std::uint32_t> growth_hangs;  // somebody has waited for the growth under way, in vain
 
   // The helper thread; see helper.cc.
   std::atomic<std::uint32_t> helper_state;
   std::uint32_t helper_alive;  // the kernel clears it when the thread is gone
   std::uint32_t helper_wake;   // it sleeps on this word
   std::atomic<std::uint32_t> helper_idle;
+  std::uint32_t helper_failures;  // how many helpers, one after the other, ended as soon as they had begun
 };
 
 LEAKDIR_OURS extern Process early_process;
@@ -53,11 +55,11 @@ void wipe_process();
 // Which process the per-thread state belongs to: its pid, set at start and again in a forked child.
 LEAKDIR_OURS extern std::uint32_t process_generation;
 
-// A lock that a nested call may find taken by its own thread: so it is only ever tried, a bounded number of times.
+// A lock that is only ever tried, a bounded number of times. A nested call, in a handler that interrupted who holds the
+// lock, does not even try: the word is the holder's thread id.
 class TryLock {
  public:
-  // Beyond these, each try waits for a millisecond: not for a handler that may have interrupted who holds the lock.
-  static constexpr unsigned kTriesAtOnce = 2000;
+  static constexpr unsigned kTriesAtOnce = 2000;  // beyond these, each try waits for a millisecond
   TryLock(std::atomic<std::uint32_t>& word, unsigned tries);
   ~TryLock() {
     if (taken_) word_.store(0, std::memory_order_release);
@@ -65,10 +67,11 @@ class TryLock {
   TryLock(const TryLock&) = delete;
   TryLock& operator=(const TryLock&) = delete;
   bool taken() const { return taken_; }
+  bool is_nested() const { return is_nested_; }  // the thread itself holds it
 
  private:
   std::atomic<std::uint32_t>& word_;
-  bool taken_;
+  bool taken_ = false, is_nested_ = false;
 };
 
 }  // namespace leakdir

@@ -99,12 +99,13 @@ class Directory {
   Directory(const Directory&) = delete;
   Directory& operator=(const Directory&) = delete;
 
-  std::vector<std::string> records() const {
+  std::vector<std::string> records(const char* suffix) const {
     std::unique_ptr<DIR, int (*)(DIR*)> entries(fdopendir(dup(descriptor_)), closedir);
     if (!entries) fail("read", path_);
+    rewinddir(entries.get());  // a copy shares its place with the one before
     std::vector<std::string> names;
     while (const dirent* entry = readdir(entries.get()))
-      if (is_record_name(entry->d_name, kRecordSuffix)) names.emplace_back(entry->d_name);
+      if (is_record_name(entry->d_name, suffix)) names.emplace_back(entry->d_name);
     std::sort(names.begin(), names.end());
     return names;
   }
@@ -181,7 +182,17 @@ class Recovery {
     std::unordered_map<std::string, const Block*> block_of;
     for (const Block* block : wanted) block_of[name_for(block->address, kRecordSuffix)] = block;
 
-    if (others == OtherRecords::kRefused) refuse_others(block_of);
+    if (others == OtherRecords::kRefused) {
+      refuse_others(kRecordSuffix, [&](const std::string& name) {
+        const auto block = block_of.find(name);
+        return block != block_of.end() ? record_text(snapshot_, *block->second) : "";
+      });
+      refuse_others(kBadFreeSuffix, [&](const std::string& name) {
+        for (const auto& bad_free : snapshot_.bad_frees)
+          if (name_for(bad_free.address, kBadFreeSuffix) == name) return bad_free_text(snapshot_, bad_free);
+        return std::string();
+      });
+    }
     remove_stale(block_of);
     std::uint64_t files = 0;
     for (const Block* block : wanted) {
@@ -197,19 +208,19 @@ class Recovery {
   }
 
  private:
-  void refuse_others(const std::unordered_map<std::string, const Block*>& block_of) const {
-    for (const auto& name : directory_.records()) {
+  // What is there already must be what would be written, or its beginning: addresses and sequence numbers are often the
+  // same in the next run.
+  template <class TextFor>
+  void refuse_others(const char* suffix, TextFor text_for) const {
+    for (const auto& name : directory_.records(suffix)) {
       const Found found = directory_.look_at(name);
-      const auto block = block_of.find(name);
-      const auto record = parse_record(found.text);
-      if (!found.is_ours || (block != block_of.end() && record && record->sequence == block->second->sequence))
-        continue;
+      if (!found.is_ours || text_for(name).compare(0, found.text.size(), found.text) == 0) continue;
       throw Error(fmt::format("{} has records of another run, {} for one: they would be lost", path_, name));
     }
   }
 
   void remove_stale(const std::unordered_map<std::string, const Block*>& block_of) {
-    for (const auto& name : directory_.records()) {
+    for (const auto& name : directory_.records(kRecordSuffix)) {
       if (block_of.count(name) != 0) continue;
       if (directory_.look_at(name).is_ours) {
         directory_.remove(name);

@@ -93,6 +93,13 @@ TEST_F(Run, EndsAsTheProgramDoesWhereEndedChildrenAreIgnored) {
   EXPECT_THAT(run_so({"grep", "SigIgn", "/proc/self/status"}).out, HasSubstr("SigIgn:\t0000000000010000\n"));
 }
 
+TEST_F(Run, LeavesClosedWhatItsCallerHasClosed) {
+  const std::string looks = "for i in 0 1; do [ -L /proc/$$/fd/$i ] && exit 4; done; exit 3";
+  const Outcome outcome =
+      run({{"sh", "-c", std::string(kTool) + " run sh -c '" + looks + "' <&- >&-"}, scratch_.path(), {}, "", 120});
+  EXPECT_TRUE(outcome.exited_with(3)) << outcome.describe();
+}
+
 TEST_F(Run, HandsOptionsOnAndKeepsWhatIsInTheEnvironment) {
   const Outcome outcome = run_it({"-o", "dir='b:c':summary=0", "--", "sh", "-c", "env; exit 3"},
                                  {{"LEAKDIR_OPTIONS", "dir=a:children=0"}, {"LD_PRELOAD", "libm.so.6"}});

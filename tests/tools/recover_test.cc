@@ -190,6 +190,32 @@ TEST_F(Recover, OtherRecordsStayWhereTheyAreRefused) {
   EXPECT_EQ(directory.read("0x733270.mem"), of_another_time);
 }
 
+// A static program run twice has the same addresses and numbers.
+TEST_F(Recover, RecordsOfTheNextRunAreOtherRecords) {
+  ledger::BadFree bad_free{};
+  bad_free.address = 0x733300;
+  bad_free.kind = 1;
+  bad_free.thread = 1;
+  bad_free.free_stack = ledger.stack({0x401000});
+  ledger.bad_frees.push_back(bad_free);
+  const auto recover_beside = [this] {
+    return recover_records(load_built(ledger), directory.path(), kNoLimit, OtherRecords::kRefused);
+  };
+  EXPECT_EQ(recover_beside().written, 2u);
+  EXPECT_EQ(recover_beside().kept, 2u);
+  for (const std::string name : {"0x733270.mem", "0x733300.badfree"}) {
+    SCOPED_TRACE(name);
+    const std::string text = directory.read(name);
+    std::string of_next_run = text;
+    of_next_run.replace(of_next_run.find("thread: 4711"), 12, "thread: 4712");
+    directory.write(name, of_next_run);
+    EXPECT_THROW(recover_beside(), Error);
+    EXPECT_EQ(directory.read(name), of_next_run);
+    directory.write(name, text);
+  }
+  EXPECT_EQ(recover_beside().kept, 2u);
+}
+
 TEST_F(Recover, AFullDiskIsAnErrorAndLeavesNoHalfRecord) {
   // RLIMIT_FSIZE stands for the full disk.
   for (int i = 0; i < 3; ++i) ledger.block({0x800000u + 16 * static_cast<unsigned>(i), 1, ledger.stack({0x401000})});

@@ -26,6 +26,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -100,14 +101,24 @@ const char *leakdir_default_options(void) __attribute__((weak));
 
 /* Standard error as it was at start: what has its number later is the program's own. */
 static struct stat stderr_at_start;
-static int has_stderr;
+static int has_stderr, stderr_was_log;
 
-static void remember_stderr(void) { has_stderr = fstat(2, &stderr_at_start) == 0; }
+static int is_log(const struct stat *status) {
+  const int flags = fcntl(2, F_GETFL);
+  return S_ISREG(status->st_mode) && flags >= 0 && (flags & O_APPEND) != 0;
+}
 
+static void remember_stderr(void) {
+  has_stderr = fstat(2, &stderr_at_start) == 0;
+  stderr_was_log = has_stderr && is_log(&stderr_at_start);
+}
+
+/* Where it was a log, another log is the next one of the same. */
 static int is_stderr_there(void) {
   struct stat now;
-  return has_stderr && fstat(2, &now) == 0 && now.st_dev == stderr_at_start.st_dev &&
-         now.st_ino == stderr_at_start.st_ino;
+  if (!has_stderr || fstat(2, &now) != 0) return 0;
+  if (now.st_dev == stderr_at_start.st_dev && now.st_ino == stderr_at_start.st_ino) return 1;
+  return stderr_was_log && is_log(&now);
 }
 
 /* A pipe that nobody reads, or a limit of file sizes, ends no program: the signal is taken back. */
@@ -313,7 +324,8 @@ static unsigned long long live_blocks, live_bytes, files, bad_frees, sequence;
 
 enum { kNotYet, kStarting, kOn, kOff };
 static int state = kNotYet;
-static int has_started; /* in this process, or in the one that it was forked from */
+static struct stat root; /* of the process that started: a child may live in another */
+static int has_started;  /* in this process, or in the one that it was forked from */
 static int paused;
 static pid_t owner;
 static char *mark; /* two bytes, 1 in the memory of the owner and 0 in a forked child's: taken over, and settled. NULL:
@@ -331,6 +343,28 @@ struct place {
 };
 static __thread struct place places[2];
 static __thread int busy; /* in here already: what is called now is our own, or a handler's */
+
+/* malloc is no point where a thread is cancelled; open() and write() are. Some systems do not know of it. */
+#ifdef PTHREAD_CANCEL_DISABLE
+#if defined(__GLIBC__) && __GLIBC__ == 2 && __GLIBC_MINOR__ < 34 /* in a library of its own */
+#pragma weak pthread_setcancelstate
+#define HAS_CANCEL (pthread_setcancelstate != NULL)
+#else
+#define HAS_CANCEL 1
+#endif
+static __thread int cancel_state;
+static void forbid_cancel(void) {
+  if (HAS_CANCEL) pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+}
+static void allow_cancel(int state_before) {
+  int ignored;
+  if (HAS_CANCEL) pthread_setcancelstate(state_before, &ignored);
+}
+#else
+enum { cancel_state };
+static void forbid_cancel(void) {}
+static void allow_cancel(int state_before) { (void)state_before; }
+#endif
 
 static int take_lock(void) {
   int tries;
@@ -385,7 +419,7 @@ static ssize_t read_beginning(const char *folder, const char *name, void *into, 
   return got;
 }
 
-static int is_there(pid_t pid) { return pid > 0 && pid != getpid() && (kill(pid, 0) == 0 || errno == EPERM); }
+static int is_there(pid_t pid) { return pid > 0 && pid != owner && (kill(pid, 0) == 0 || errno == EPERM); }
 
 /* When the process began: field 22 of /proc/PID/stat, counted from the name's end. 0: not known. */
 static unsigned long long start_time_of(pid_t pid) {
@@ -412,7 +446,8 @@ static pid_t live_ledger_owner(void) {
   enum { kRunning = 1 };
   unsigned long long began;
   if (read_beginning(dir, ".ledger", &header, sizeof header) != (ssize_t)sizeof header) return 0;
-  if (memcmp(header.magic, "leakdir\n", sizeof header.magic) != 0 || header.byte_order != 0x01020304) return 0;
+  /* The first byte comes last of all. */
+  if (memcmp(header.magic + 1, "eakdir\n", sizeof header.magic - 1) != 0 || header.byte_order != 0x01020304) return 0;
   if (header.state != kRunning || !is_there((pid_t)header.pid)) return 0;
   began = start_time_of((pid_t)header.pid);
   return began == 0 || header.start_time == 0 || began == header.start_time ? (pid_t)header.pid : 0;
@@ -457,7 +492,11 @@ static int make_dir(void) {
   for (;;) {
     slash = strchr(slash + 1, '/');
     if (slash != NULL) *slash = '\0';
-    if (mkdir(dir, 0700) == 0) chmod(dir, 0700);
+    if (mkdir(dir, 0700) == 0) { /* whatever the umask is */
+      const int made = open_dir(dir);
+      if (made >= 0) fchmod(made, 0700);
+      if (made >= 0) close(made);
+    }
     if (slash == NULL) return open_dir(dir);
     *slash = '/';
   }
@@ -518,7 +557,7 @@ static void expand_dir(void) {
   name = name != NULL ? name + 1 : program;
   for (; *from != '\0' && at < kPath - 1; ++from) {
     if (from[0] == '%' && (from[1] == 'p' || from[1] == 'e')) {
-      at += (size_t)(from[1] == 'p' ? snprintf(shown + at, kPath - at, "%ld", (long)getpid())
+      at += (size_t)(from[1] == 'p' ? snprintf(shown + at, kPath - at, "%ld", (long)owner)
                                     : snprintf(shown + at, kPath - at, "%s", name));
       ++from;
     } else {
@@ -829,8 +868,13 @@ __attribute__((destructor(101))) static void at_end(void) {
         live_bytes == 1 ? "" : "s", bad, shown);
   }
   if (numbers[kExitcode].value != 0 && live_blocks != 0) {
+    state = kOff;
+#ifdef __GLIBC__
+    exit((int)numbers[kExitcode].value); /* goes on where it was, and waits for no thread that reads */
+#else
     fflush(NULL);
     _exit((int)numbers[kExitcode].value);
+#endif
   }
 }
 
@@ -860,10 +904,17 @@ static void start(void) {
   if (numbers[kHelp].value != 0) print_help();
   paused = numbers[kRecording].value == 0;
   if (numbers[kEnabled].value != 0 && may_use_dir(is_trusted)) {
+    if (stat("/", &root) != 0) root.st_ino = 0;
     expand_dir();
     has_started = claim_dir() == 0;
   }
   settle(has_started ? kOn : kOff);
+}
+
+/* After chroot() the path would lead into the jail, where nobody looks. */
+static int has_a_place(void) {
+  struct stat now;
+  return root.st_ino == 0 || stat("/", &now) != 0 || (now.st_dev == root.st_dev && now.st_ino == root.st_ino);
 }
 
 /* A child has its own directory, and what it inherited is its parent's. Only its one thread is here. */
@@ -880,12 +931,18 @@ static void start_in_child(void) {
   live_blocks = live_bytes = files = bad_frees = 0;
   snprintf(shown, sizeof shown, "%.1000s/%ld", base, (long)owner);
   snprintf(dir, sizeof dir, "%s/%ld", base, (long)owner);
-  settle(numbers[kChildren].value != 0 && claim_dir() == 0 ? kOn : kOff);
+  settle(numbers[kChildren].value != 0 && has_a_place() && claim_dir() == 0 ? kOn : kOff);
 }
 
 /* Whether the state was `from`. */
 static int goes(int from, int to) {
   return __atomic_compare_exchange_n(&state, &from, to, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+static void leave(void) {
+  const int before = cancel_state;
+  busy = 0;
+  allow_cancel(before);
 }
 
 /* Whether to record. The guard is taken then; leave() gives it back. Of several threads that come first one starts, and
@@ -894,6 +951,7 @@ static int enter(void) {
   int tries = 0, is_first, is_child, has_stopped;
   if (busy) return 0;
   busy = 1;
+  forbid_cancel();
   remember_process();
   /* In this order: who takes over has changed the state before the mark. */
   if (is_forked_child() || __atomic_load_n(&state, __ATOMIC_ACQUIRE) != kOn) {
@@ -912,13 +970,12 @@ static int enter(void) {
     while (__atomic_load_n(&state, __ATOMIC_ACQUIRE) == kStarting && (mark != NULL || ++tries < kTries)) sched_yield();
     goes(kStarting, kOff); /* forked while another thread was starting, and nobody can tell */
     if (state != kOn) {
-      busy = 0;
+      leave();
       return 0;
     }
   }
   return 1;
 }
-static void leave(void) { busy = 0; }
 
 /* ---- Blocks. ---- */
 

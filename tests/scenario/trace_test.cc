@@ -528,6 +528,82 @@ TEST_F(TraceAloneProgram, LeavesADirectoryToAProgramWithTheObject) {
   EXPECT_EQ(again().err, "leakdir: 1 live block, 1801 bytes at exit: ./mem\n");
 }
 
+// And the other way round: that one has no ledger, and is known by a file of its own.
+TEST_F(TraceAloneProgram, KeepsItsDirectoryFromAProgramWithTheObject) {
+  write_file(scratch_ / "child.c",
+             "#include <stdlib.h>\nvoid *volatile kept; int main(void) { kept = malloc(1851); }\n");
+  compile({"gcc", "-O0", scratch_ / "child.c", kObject, "-o", scratch_ / "child"});
+  const Outcome outcome =
+      build_and_run("void *volatile kept; int main(void) { kept = malloc(1801); return system(\"./child\"); }\n");
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_THAT(sizes_of(records_in(scratch_ / "mem")), ElementsAre(1801));
+  EXPECT_THAT(sizes_in_children(), ElementsAre(ElementsAre(1851)));
+  EXPECT_FALSE(exists(scratch_ / "mem/previous"));
+}
+
+TEST_F(TraceAloneProgram, IsNotCancelledInsideMalloc) {
+  const Outcome outcome = build_and_run(
+      "#include <pthread.h>\n#include <stdio.h>\n#include <unistd.h>\n"
+      "static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; static volatile int rounds; void *volatile kept;\n"
+      "static void *work(void *me) { for (;;) { pthread_mutex_lock(&mutex); kept = malloc(1901); free(kept); "
+      "++rounds;\n"
+      "    pthread_mutex_unlock(&mutex); pthread_testcancel(); } return me; }\n"
+      "int main(void) { int i; for (i = 0; i < 50; ++i) { pthread_t thread; rounds = 0;\n"
+      "    pthread_create(&thread, NULL, work, NULL); while (rounds < 3) usleep(100);\n"
+      "    pthread_cancel(thread); pthread_join(thread, NULL);\n"
+      "    if (pthread_mutex_trylock(&mutex) != 0) return 1;\n"
+      "    pthread_mutex_unlock(&mutex); }\n"
+      "  return 0; }\n");
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+}
+
+TEST_F(TraceAloneProgram, EndsWithItsExitcodeThoughAThreadReads) {
+  const Outcome outcome = build_and_run(
+      "#include <pthread.h>\n#include <stdio.h>\n#include <unistd.h>\n"
+      "static void *work(void *me) { char line[80]; while (fgets(line, 80, (FILE *)me)) {} return NULL; }\n"
+      "void *volatile kept; int main(void) { int ends[2]; pthread_t thread; FILE *file;\n"
+      "  if (pipe(ends) != 0) return 1;\n"
+      "  file = fdopen(ends[0], \"r\"); pthread_create(&thread, NULL, work, file); usleep(50000);\n"
+      "  kept = malloc(1801); printf(\"written\"); return 0; }\n",
+      {"exitcode=9:summary=0", {}, {}, 30});
+  EXPECT_TRUE(outcome.exited_with(9)) << outcome.describe();
+  EXPECT_EQ(outcome.out, "written");
+}
+
+TEST_F(TraceAloneProgram, MakesNothingInAJail) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  std::filesystem::create_directory(scratch_ / "jail");
+  const Outcome outcome = build_and_run(
+      "#include <sys/wait.h>\n#include <unistd.h>\nvoid *volatile kept;\n"
+      "int main(void) { kept = malloc(1801); if (chroot(\"jail\") != 0) return 1;\n"
+      "  if (fork() == 0) { kept = malloc(1803); _exit(0); }\n"
+      "  wait(NULL); return 0; }\n",
+      {"summary=0", {}, {}, 60});
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_THAT(names_in(scratch_ / "jail"), IsEmpty());
+}
+
+TEST_F(TraceAloneProgram, NamesADirectoryAfterTheProgramWhenAVforkChildAllocatesFirst) {
+  build_and_run(
+      "#include <stdio.h>\n#include <sys/wait.h>\n#include <unistd.h>\nvoid *volatile kept;\n"
+      "int main(void) { if (vfork() == 0) { kept = malloc(1813); _exit(0); }\n"
+      "  wait(NULL); printf(\"is pid=%d\\n\", (int)getpid()); return 0; }\n",
+      {"dir=./of-%p", {}, {}, 60});
+  const Outcome outcome = again({"dir=./of-%p", {}, {}, 60});
+  EXPECT_THAT(sizes_of(records_in(scratch_ / "of-" + said(outcome.out, "is", "pid"))), ElementsAre(1813));
+}
+
+TEST_F(TraceAloneProgram, SpeaksIntoTheNextLog) {
+  build_and_run(
+      "#include <fcntl.h>\n#include <unistd.h>\nvoid *volatile kept;\n"
+      "int main(void) { int file; kept = malloc(1801);\n"
+      "  file = open(\"log.2\", O_WRONLY | O_CREAT | O_APPEND, 0600); return dup2(file, 2) != 2; }\n");
+  EXPECT_TRUE(run({{"sh", "-c", "./program 2>>log.1"}, scratch_.path(), {}, "", 60}).exited_with(0));
+  EXPECT_EQ(read_file(scratch_ / "log.2"), "leakdir: 1 live block, 1801 bytes at exit: ./mem\n");
+  EXPECT_TRUE(run({{"sh", "-c", "rm log.2; ./program 2>log.1"}, scratch_.path(), {}, "", 60}).exited_with(0));
+  EXPECT_EQ(read_file(scratch_ / "log.2"), "") << "no log before: the program's own file";
+}
+
 TEST_F(TraceAloneProgram, SaysThatItIsC) {
   const Outcome outcome = run({{"g++", "-fsyntax-only", kLib + "trace/leakdir_trace.c"}, "", {}, "", 60});
   EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();

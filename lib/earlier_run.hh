@@ -8,7 +8,8 @@
 
 namespace leakdir {
 
-// The live process that owns the ledger in `folder` (a descriptor). False if there is none.
+// The live process that owns the ledger in `folder` (a descriptor), or writes records there without one. False if there
+// is none.
 bool find_live_owner(int folder, int* pid);
 
 // Moves the records, the ledger and the directories of processes that are gone into previous/, in place of what was

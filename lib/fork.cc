@@ -25,6 +25,7 @@
 #include "modules.hh"
 #include "process.hh"
 #include "record_dir.hh"
+#include "report.hh"
 #include "stack_table.hh"
 #include "sys.hh"
 #include "threads.hh"
@@ -166,6 +167,15 @@ bool move_in(Inheritance& kept, ThreadState& thread, const ReentryGuard& guard) 
   return true;
 }
 
+// After chroot() a directory would be made anew in the jail, where nobody looks for it. A server forks a child for each
+// request: it is said once for all children of a parent, whose ledger is shared still.
+bool has_a_place() {
+  if (!root_is_another()) return true;
+  if (__atomic_fetch_add(&ledger_file.header()->children_elsewhere, 1, __ATOMIC_RELAXED) == 0)
+    report::children_are_elsewhere();
+  return false;
+}
+
 }  // namespace
 
 LEAKDIR_SLOW bool start_in_child() {
@@ -180,7 +190,7 @@ LEAKDIR_SLOW bool start_in_child() {
   Inheritance kept = {};
   const bool has_parents_ledger = !is_moving;
   const bool recording = has_parents_ledger && ledger_file.header()->recording != 0;
-  if (!has_parents_ledger || !records_children() || !move_in(kept, thread, guard)) {
+  if (!has_parents_ledger || !records_children() || !has_a_place() || !move_in(kept, thread, guard)) {
     let_go(kept);
     if (has_parents_ledger) ledger_file.leave();
     // In ordinary memory: children of this child are to find it.

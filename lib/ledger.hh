@@ -139,6 +139,7 @@ struct Header {
   std::uint32_t extent_count;      // entries of the directory that are valid
   std::uint32_t option_recording;  // Recording: as it was at start
   std::uint64_t block_pages;       // pages of blocks that have their sign (below), at least; 0: not known
+  std::uint64_t children_elsewhere;  // forked children that are not recorded, as they run in another root directory
 };
 static_assert(offsetof(Header, pid) == 32);
 static_assert(offsetof(Header, start_realtime_ns) == 80);
@@ -146,7 +147,7 @@ static_assert(offsetof(Header, control) == 152);
 static_assert(offsetof(Header, sequence) == 176);
 static_assert(offsetof(Header, extent_count) == 248);
 static_assert(offsetof(Header, block_pages) == 256);
-static_assert(sizeof(Header) == 264);
+static_assert(sizeof(Header) == 272);
 
 // ---- Blocks -----------------------------------------------------------------------------------------------------
 

@@ -137,7 +137,6 @@ std::uint32_t elf_machine() {
 
 // The header but for its owner, who is announced already, and the magic: a reader that comes meanwhile finds no ledger.
 void describe_process(ledger::Header& header) {
-  header.byte_order = ledger::kByteOrder;
   header.header_bytes = ledger::kHeaderBytes;
   header.pointer_bytes = sizeof(void*);
   header.machine = elf_machine();

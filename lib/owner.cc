@@ -82,6 +82,7 @@ void set_owner(ledger::Header& header) {
 
 void announce_owner(ledger::Header& header) {
   header.version = ledger::kVersion;
+  header.byte_order = ledger::kByteOrder;
   header.state = static_cast<std::uint32_t>(ledger::ProcessState::kRunning);
   set_owner(header);
   for (unsigned i = 1; i < sizeof header.magic; ++i) header.magic[i] = ledger::kMagic[i];
@@ -94,11 +95,16 @@ bool owner_is_alive(const ledger::Header& header) {
   for (unsigned i = 0; i < 16; ++i) {
     if (own.boot_id[i] != header.boot_id[i]) return false;
   }
-  if (header.pid == own.pid) return false;  // we are just starting: what this pid was before has gone by exec
-  if (sys::signal_process(static_cast<int>(header.pid), 0) == -ESRCH) return false;
+  return process_is_alive(header.pid, header.start_time);
+}
+
+bool process_is_alive(std::uint32_t pid, std::uint64_t start_time) {
+  // We are just starting: what this pid was before has gone by exec.
+  if (pid == static_cast<std::uint32_t>(sys::pid())) return false;
+  if (sys::signal_process(static_cast<int>(pid), 0) == -ESRCH) return false;
   ProcessStat stat = {};
-  if (!read_process_stat(header.pid, &stat)) return true;  // no /proc: the pid is all there is
-  return !stat.has_ended() && stat.start_time == header.start_time;
+  if (!read_process_stat(pid, &stat)) return true;  // no /proc: the pid is all there is
+  return !stat.has_ended() && stat.start_time == start_time;
 }
 
 bool first_thread_has_ended() {

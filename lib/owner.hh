@@ -9,13 +9,16 @@
 
 namespace leakdir {
 
-// Fills in state, pid, start_time, boot_id and image_id of the calling process, and all of the magic but its first
+// Fills in byte_order, state, pid, start_time, boot_id and image_id of the calling process, and all of the magic but its first
 // byte: other processes that start in the directory see its owner from now on, and readers still no ledger.
 void announce_owner(ledger::Header& header);
 
 // True when the process that wrote `header` still runs that program. False for a process that exited, that is a zombie,
 // or that has replaced itself by exec.
 bool owner_is_alive(const ledger::Header& header);
+
+// The same of a process that is known by these two alone. `start_time`: as in the header.
+bool process_is_alive(std::uint32_t pid, std::uint64_t start_time);
 
 // Whether the first thread of this process left by pthread_exit: the kernel counts it until the last one ends.
 bool first_thread_has_ended();

@@ -199,13 +199,12 @@ bool claim_record_dir(const Options& options, const char* program) {
 bool claim_child_dir() {
   // shown_path may name the parent's own DIR/<pid>/: the child's stands beside it.
   Text(shown_path, sizeof shown_path).put(base_path).put('/').dec(static_cast<std::uint64_t>(sys::pid())).c_str();
-  // After chroot() the path would be made anew in the jail, where nobody looks for it.
-  sys::FileStatus status;
-  if (sys::stat_at(AT_FDCWD, "/", &status, 0) == 0 && root_place.inode != 0 && !is_at(status, root_place)) {
-    report::cannot_use_directory(shown_path, -EXDEV);
-    return false;
-  }
   return claim_below_base();
+}
+
+bool root_is_another() {
+  sys::FileStatus status;
+  return sys::stat_at(AT_FDCWD, "/", &status, 0) == 0 && root_place.inode != 0 && !is_at(status, root_place);
 }
 
 const char* record_dir() { return own_path; }

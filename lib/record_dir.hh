@@ -21,6 +21,9 @@ bool claim_record_dir(const Options& options, const char* program);
 // DIR/<pid>/ for a forked child, below the directory that the first process claimed.
 bool claim_child_dir();
 
+// Whether the process has changed its root directory since the first one claimed (chroot): a path leads elsewhere now.
+bool root_is_another();
+
 // Absolute; where records lie. "" before it was claimed.
 const char* record_dir();
 

@@ -147,6 +147,10 @@ void cannot_write_record(const char* path, int error) {
         "the ledger has the live blocks: leakdir report, leakdir recover");
 }
 
+void children_are_elsewhere() {
+  Line().add("children that are forked in another root directory are not recorded").say();
+}
+
 void directory_in_use(const char* path, int pid, const char* instead) {
   Line()
       .add(path)

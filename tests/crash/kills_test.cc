@@ -173,7 +173,7 @@ TEST(KilledForWantOfMemory, LosesNothing) {
     const Scratch scratch;
     const SharedBoard board(scratch / "board");
     Command command = command_for(scratch, "sh", {"write=exit", {}, {}, 60});
-    command.argv.insert(command.argv.end(), {"-c", "echo $$ > " + group.path() + "/cgroup.procs; exec \"$@\"", "sh",
+    command.argv.insert(command.argv.end(), {"-ec", "echo $$ > " + group.path() + "/cgroup.procs; exec \"$@\"", "sh",
                                              program(kind), "board", "1", "0", "hog"});
     const Outcome outcome = run(command);
     ASSERT_TRUE(outcome.killed_by(SIGKILL)) << outcome.describe();

@@ -64,7 +64,7 @@ class Obedient {
     return command;
   }
   void wait_for(const std::string& text) {
-    for (int i = 0; i < 30000 && process_.output_so_far().find(text) == std::string::npos; ++i) usleep(1000);
+    process_.says(text);
     ASSERT_NE(process_.output_so_far().find(text), std::string::npos);
   }
 
@@ -161,10 +161,16 @@ TEST_F(Control, ReachesAProgramThatHasNoHelperYet) {
   EXPECT_THAT(sizes(), ElementsAre(5003, 5011));
 }
 
+// All of its threads, when it returns.
+void stop(const Process& process) {
+  process.kill(SIGSTOP);
+  waitpid(process.pid(), nullptr, WUNTRACED);
+}
+
 TEST_F(Control, ToldByAProgramThatIsStopped) {
   Obedient program(scratch_, "pie", "");
   program.step('a');
-  program.process().kill(SIGSTOP);
+  stop(program.process());
   for (const char* command : {"pause", "flush"}) {
     EXPECT_EQ(tool(1, {command, "--timeout", "0.1"}),
               "leakdir: " + program.name() + " has not answered in 0.1 s: it is stopped. The request stands\n");
@@ -247,7 +253,7 @@ TEST_F(Control, LeavesProgramsOfOthersAlone) {
 // The ledger may shrink under the tool: that is an error, not a crash.
 TEST_F(Control, SurvivesALedgerThatShrinks) {
   Obedient program(scratch_, "static", "");
-  program.process().kill(SIGSTOP);
+  stop(program.process());
   Process flush({{kTool, "flush", "--timeout", "30", scratch_ / "mem"}, "", {}, "", 60});
   const auto request = [&] { return read_file(scratch_ / "mem/.ledger").substr(160, 1); };
   for (int i = 0; i < 20000 && request() == std::string(1, '\0'); ++i) usleep(1000);

@@ -27,9 +27,12 @@ using Sizes = std::vector<std::uint64_t>;
 
 TEST_P(Directory, IsSharedByNoneThatStartAtOnce) {
   for (int round = 0; round < 5; ++round) {
-    std::filesystem::remove_all(scratch_ / "mem");
-    const std::string program = target("leaks", GetParam()) + " 3 300 & ";
-    run({{"sh", "-c", program + program + program + program + "wait"}, scratch_.path(), {}, "", 60});
+    for (const char* name : {"mem", "end"}) std::filesystem::remove_all(scratch_ / name);
+    const std::string program = target("leaks", GetParam()) + " 3 end & ";
+    Process all({{"sh", "-c", program + program + program + program + "wait"}, scratch_.path(), {}, "", 60});
+    all.says("leaked\n", 4);
+    write_file(scratch_ / "end", "");
+    all.wait();
     EXPECT_EQ(sizes("mem"), (Sizes{2001, 2002, 2003}));
     unsigned others = 0;
     for (const std::string& name : names_in(scratch_ / "mem")) {
@@ -75,8 +78,8 @@ TEST_P(Directory, KeepsBadFreesOfAnEarlierRunApart) {
 }
 
 TEST_P(Directory, BelongsToTheProcessThatLivesInIt) {
-  Process first(command_for(scratch_, target("leaks", GetParam()), {"", {"3", "2000"}, {}, 60}));
-  for (int i = 0; i < 10000 && first.output_so_far().find("leaked") == std::string::npos; ++i) usleep(1000);
+  Process first(command_for(scratch_, target("leaks", GetParam()), {"", {"3", "end"}, {}, 60}));
+  first.says("leaked");
   Process second(command_for(scratch_, target("leaks", GetParam()), {"", {"2"}, {}, 60}));
   const Outcome second_outcome = second.wait();
   const std::string second_dir = "mem/" + std::to_string(second.pid());
@@ -84,6 +87,7 @@ TEST_P(Directory, BelongsToTheProcessThatLivesInIt) {
   EXPECT_EQ(sizes(second_dir), (Sizes{2001, 2002}));
   EXPECT_EQ(mode_of(scratch_ / second_dir), 0700u);
   EXPECT_FALSE(exists(scratch_ / "mem/previous"));
+  write_file(scratch_ / "end", "");
   const Outcome outcome = first.wait();
   EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
   EXPECT_EQ(sizes("mem"), (Sizes{2001, 2002, 2003}));

@@ -31,7 +31,7 @@ class Formats : public testing::TestWithParam<std::tuple<std::string, std::strin
       ASSERT_TRUE(program_->wait().exited_with(0));
       return;
     }
-    for (int i = 0; i < 10000 && program_->output_so_far().find("leaked") == std::string::npos; ++i) usleep(1000);
+    program_->says("leaked");
     if (state == "killed") {
       program_->kill(SIGKILL);
       ASSERT_TRUE(program_->wait().killed_by(SIGKILL));

@@ -39,7 +39,7 @@ class GoogleTestListener : public testing::Test {
   static void TearDownTestSuite() { delete built_; }
 
   static void build(const std::vector<std::string>& command) {
-    const Outcome outcome = run({command, "", {}, "", 180});
+    const Outcome outcome = run({command, "", {}, "", 600});
     ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
   }
 

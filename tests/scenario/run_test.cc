@@ -153,7 +153,7 @@ TEST_F(Run, KeepsProgramsThatWorkElsewhereInOneDirectory) {
 
 TEST_F(Run, ReportsItsOwnProgramWhenAnotherOneHasTheDirectory) {
   Process first(command_for(scratch_, target("leaks", "pie"), {"", {"5", "60000"}, {}, 90}));
-  while (first.output_so_far().find("leaked") == std::string::npos) usleep(10000);
+  first.says("leaked");
   const Outcome outcome = run_it({leaks_, "3"});
   first.kill(9);
   first.wait();
@@ -165,7 +165,7 @@ TEST_F(Run, HandsOnTheSignalsThatItIsSent) {
   for (const int signal : {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGRTMIN + 3}) {
     const std::string script = "trap 'kill $!; exit 5' " + std::to_string(signal) + "; sleep 60 & echo ready; wait";
     Process process({{kTool, "run", "sh", "-c", script}, scratch_.path(), {}, "", 60});
-    while (process.output_so_far().find("ready") == std::string::npos) usleep(10000);
+    process.says("ready");
     process.kill(signal);
     const Outcome outcome = process.wait();
     EXPECT_TRUE(outcome.exited_with(5)) << signal << ": " << outcome.describe();

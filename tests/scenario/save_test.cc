@@ -92,7 +92,7 @@ TEST_P(Save, HoldsAProgramThatWasKilled) {
 
 TEST_P(Save, HoldsAProgramThatRunsAsOfThen) {
   Process process(command_for(scratch_, program(), {"", {"60000"}, {}, 90}));
-  for (int i = 0; i < 20000 && process.output_so_far().find("leaked") == std::string::npos; ++i) usleep(1000);
+  process.says("leaked");
   said_ = process.output_so_far();
   const nlohmann::json before = of("mem");
   EXPECT_EQ(before.at("state"), "running");

@@ -27,7 +27,7 @@ std::map<std::uint64_t, std::uint64_t> survivors_in(const std::string& output) {
 struct Mode {
   const char* write;
   const char* operations;  // of each thread
-  const char* base;        // where the records lie
+  std::string base;        // where the records lie
 };
 
 class Threads : public testing::TestWithParam<std::tuple<std::string, Mode>> {};

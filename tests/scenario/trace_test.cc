@@ -468,11 +468,17 @@ TEST_F(TraceAloneProgram, BelongsToTheProgramWhenAVforkChildAllocatesFirst) {
 }
 
 TEST_F(TraceAloneProgram, SharesNoDirectoryWithOneThatStartsAtTheSameTime) {
+  write_file(scratch_ / "end", "");
   build_and_run(
-      "#include <unistd.h>\nvoid *volatile kept; int main(void) { kept = malloc(1801); usleep(300000); return 0; }\n");
+      "#include <unistd.h>\nvoid *volatile kept; int main(void) { kept = malloc(1801);\n"
+      "  if (write(1, \"leaked\\n\", 7) != 7) return 1;\n"
+      "  while (access(\"end\", F_OK) != 0) usleep(1000);\n  return 0; }\n");
   for (int i = 0; i < 5; ++i) {
-    std::filesystem::remove_all(scratch_ / "mem");
-    run({{"sh", "-c", "./program & ./program & ./program & wait"}, scratch_.path(), {}, "", 60});
+    for (const char* name : {"mem", "end"}) std::filesystem::remove_all(scratch_ / name);
+    Process all({{"sh", "-c", "./program & ./program & ./program & wait"}, scratch_.path(), {}, "", 60});
+    all.says("leaked\n", 3);
+    write_file(scratch_ / "end", "");
+    all.wait();
     EXPECT_THAT(sizes_of(records_in(scratch_ / "mem")), ElementsAre(1801));
     EXPECT_THAT(sizes_in_children(), ElementsAre(ElementsAre(1801), ElementsAre(1801)));
   }

@@ -166,9 +166,9 @@ TEST_F(Watch, ElsewhereEachLookIsABlockOfText) {
 
 TEST_F(Watch, ElsewhereItGoesOnUntilTheProcessEnds) {
   Process watching({{kTool, "watch", "--interval", "0.05", "--sort", "growth"}, scratch_.path(), {}, "", 60});
-  for (int i = 0; i < 10000 && watching.output_so_far().find("growth: none") == std::string::npos; ++i) usleep(1000);
+  watching.says("growth: none");
   tell("leak 1 2");
-  for (int i = 0; i < 10000 && watching.output_so_far().find("growth: +1009") == std::string::npos; ++i) usleep(1000);
+  watching.says("growth: +1009");
   tell("exit");
   const Outcome outcome = watching.wait();
   EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();

@@ -6,17 +6,20 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <fstream>
+#include <iterator>
+
 #include "target.hh"
 
 namespace leakdir_test {
 namespace {
 
-// A program that has made its three blocks and still waits.
+// A program that has made its three blocks and still waits, until there is a file `end`.
 class Waiting {
  public:
-  Waiting(const Scratch& scratch, const std::string& kind, const std::string& options, const char* wait_ms)
-      : process_(command_for(scratch, target("leaks", kind), {options, {"3", wait_ms}, {}, 60})) {
-    for (int i = 0; i < 10000 && process_.output_so_far().find("leaked") == std::string::npos; ++i) usleep(1000);
+  Waiting(const Scratch& scratch, const std::string& kind, const std::string& options)
+      : process_(command_for(scratch, target("leaks", kind), {options, {"3", "end"}, {}, 60})) {
+    process_.says("leaked");
   }
   Process& process() { return process_; }
 
@@ -27,6 +30,19 @@ class Waiting {
 class WriteMode : public testing::TestWithParam<std::string> {
  protected:
   size_t files() const { return names_in(scratch_ / "mem", ".mem").size(); }
+  // A file is made, and then written.
+  bool has_whole_files(size_t count) const {
+    size_t whole = 0;
+    for (const std::string& name : names_in(scratch_ / "mem", ".mem")) {
+      std::ifstream file(scratch_ / "mem/" + name);
+      const std::string text(std::istreambuf_iterator<char>(file), {});
+      whole += !text.empty() && text.back() == '\n';
+    }
+    return whole == count && files() == count;
+  }
+  void wait_for_whole_files(size_t count) const {
+    for (int i = 0; i < 20000 && !has_whole_files(count); ++i) usleep(1000);
+  }
   Scratch scratch_;
 };
 
@@ -37,8 +53,8 @@ TEST_P(WriteMode, SyncHasTheFileBeforeMallocReturnsAndNotAfterFree) {
 }
 
 TEST_P(WriteMode, BehindHasTheFileOfABlockThatStays) {
-  Waiting program(scratch_, GetParam(), "write=behind:delay_ms=50", "20000");
-  for (int i = 0; i < 1000 && files() < 3; ++i) usleep(10000);
+  Waiting program(scratch_, GetParam(), "write=behind:delay_ms=50");
+  wait_for_whole_files(3);
   const std::vector<Record> records = records_in(scratch_ / "mem");
   EXPECT_EQ(sizes_of(records), (std::vector<std::uint64_t>{2001, 2002, 2003}));
   program.process().kill(SIGKILL);
@@ -46,32 +62,33 @@ TEST_P(WriteMode, BehindHasTheFileOfABlockThatStays) {
 }
 
 TEST_P(WriteMode, BehindWritesNothingBeforeTheDelay) {
-  Waiting program(scratch_, GetParam(), "write=behind:delay_ms=3600000", "500");
+  Waiting program(scratch_, GetParam(), "write=behind:delay_ms=3600000");
   usleep(200000);
   EXPECT_EQ(files(), 0u);
+  write_file(scratch_ / "end", "");
   EXPECT_TRUE(program.process().wait().exited_with(0));
   EXPECT_EQ(files(), 3u);
 }
 
 TEST_P(WriteMode, BehindUsesTheRoomOfAFileThatGoes) {
   Process program(command_for(scratch_, target("room_for_files", GetParam()), {"max_files=1:delay_ms=10", {}, {}, 60}));
-  const auto wait_for = [&](const std::string& text) {
-    for (int i = 0; i < 10000 && program.output_so_far().find(text) == std::string::npos; ++i) usleep(1000);
-  };
-  wait_for("ready");
-  for (int i = 0; i < 500 && files() < 1; ++i) usleep(1000);
+  program.says("ready");
+  wait_for_whole_files(1);
   EXPECT_EQ(sizes_of(records_in(scratch_ / "mem")), (std::vector<std::uint64_t>{8101}));
   const std::vector<std::string> first = names_in(scratch_ / "mem", ".mem");
-  wait_for("freed");
-  for (int i = 0; i < 1500 && (files() < 1 || names_in(scratch_ / "mem", ".mem") == first); ++i) usleep(1000);
+  write_file(scratch_ / "free", "");
+  program.says("freed");
+  for (int i = 0; i < 20000 && (!has_whole_files(1) || names_in(scratch_ / "mem", ".mem") == first); ++i) usleep(1000);
   EXPECT_EQ(sizes_of(records_in(scratch_ / "mem")), (std::vector<std::uint64_t>{8103}));
+  write_file(scratch_ / "end", "");
   EXPECT_TRUE(program.wait().exited_with(0));
 }
 
 TEST_P(WriteMode, ExitWritesNothingBeforeTheEnd) {
-  Waiting program(scratch_, GetParam(), "write=exit:delay_ms=1", "500");
+  Waiting program(scratch_, GetParam(), "write=exit:delay_ms=1");
   usleep(200000);
   EXPECT_EQ(files(), 0u);
+  write_file(scratch_ / "end", "");
   EXPECT_TRUE(program.process().wait().exited_with(0));
   EXPECT_EQ(files(), 3u);
 }

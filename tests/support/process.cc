@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <iterator>
 #include <sstream>
@@ -22,11 +23,15 @@
 namespace leakdir_test {
 namespace {
 
-int unnamed_file(const char* name) {
-  const int fd = memfd_create(name, MFD_CLOEXEC);
-  if (fd < 0) throw std::runtime_error(std::string("memfd_create: ") + std::strerror(errno));
+// The test's own standard input may be closed: what is opened is not to have its number.
+int above_standard(int opened, const char* what) {
+  const int fd = fcntl(opened, F_DUPFD_CLOEXEC, 3);
+  if (fd < 0) throw std::runtime_error(std::string(what) + ": " + std::strerror(errno));
+  close(opened);
   return fd;
 }
+
+int unnamed_file(const char* name) { return above_standard(memfd_create(name, MFD_CLOEXEC), name); }
 
 std::string content_of(int fd) {
   std::string text;
@@ -57,18 +62,23 @@ std::vector<std::string> environment_for(const Command& command) {
   return result;
 }
 
+void set_soft_limit(int resource, rlim_t value) {
+  rlimit limit;
+  getrlimit(resource, &limit);
+  limit.rlim_cur = std::min(value, limit.rlim_max);
+  setrlimit(resource, &limit);
+}
+
 // What a program takes over from whoever started the tests: a job in the background ignores SIGINT and SIGQUIT, one
-// under nohup SIGHUP. A core file would stand among the records.
+// under nohup SIGHUP. A core file would stand among the records; and there is room for a descriptor of 2000.
 void start_as_from_a_new_shell() {
   for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   umask(022);
-  rlimit core;
-  getrlimit(RLIMIT_CORE, &core);
-  core.rlim_cur = 0;
-  setrlimit(RLIMIT_CORE, &core);
+  set_soft_limit(RLIMIT_CORE, 0);
+  set_soft_limit(RLIMIT_NOFILE, 4096);
 }
 
 std::vector<char*> pointers_to(std::vector<std::string>& words) {
@@ -97,7 +107,9 @@ Process::Process(const Command& command) : timeout_seconds_(command.timeout_seco
   err_ = unnamed_file("stderr");
   std::vector<std::string> argv = command.argv, env = environment_for(command);
   const std::vector<char*> argv_pointers = pointers_to(argv), env_pointers = pointers_to(env);
-  int in = command.input.empty() ? open("/dev/null", O_RDONLY | O_CLOEXEC) : unnamed_file("stdin");
+  const char* const nothing = "/dev/null";
+  const int in =
+      command.input.empty() ? above_standard(open(nothing, O_RDONLY | O_CLOEXEC), nothing) : unnamed_file("stdin");
   if (!command.input.empty()) {
     if (write(in, command.input.data(), command.input.size()) < 0) throw std::runtime_error("cannot write stdin");
     lseek(in, 0, SEEK_SET);
@@ -134,6 +146,20 @@ Process::~Process() {
 void Process::kill(int signal) const { ::kill(-pid_, signal); }
 
 std::string Process::output_so_far() const { return content_of(out_); }
+
+bool Process::says(const std::string& text, int times) const {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(timeout_seconds_);
+  for (bool is_last = false; !is_last; usleep(1000)) {
+    siginfo_t ended = {};
+    waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG | WNOWAIT);
+    is_last = ended.si_pid != 0 || std::chrono::steady_clock::now() > end;
+    const std::string output = output_so_far();
+    int said = 0;
+    for (std::size_t at = 0; (at = output.find(text, at)) != std::string::npos; at += text.size()) ++said;
+    if (said >= times) return true;
+  }
+  return false;
+}
 
 Outcome Process::wait() {
   Outcome outcome;

@@ -43,6 +43,8 @@ class Process {
   pid_t pid() const { return pid_; }
   void kill(int signal) const;
   std::string output_so_far() const;
+  // Waits until the program has said it so often on standard output; false when it ends, or its time is up, before.
+  bool says(const std::string& text, int times = 1) const;
   Outcome wait();  // for as long as the command's timeout allows
 
  private:

@@ -42,7 +42,13 @@ Scratch::~Scratch() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-const char* in_memory() { return access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"; }
+std::string in_memory() {
+  constexpr const char* kMemory = "/dev/shm";
+  constexpr std::uint64_t kRoom = std::uint64_t{1} << 30;  // containers often have 64 MiB there
+  struct statvfs status;
+  const bool has_room = statvfs(kMemory, &status) == 0 && status.f_bavail * status.f_frsize >= kRoom;
+  return has_room && access(kMemory, W_OK) == 0 ? kMemory : base_by_default();
+}
 
 bool set_uid_counts(const std::string& directory) {
   struct statvfs status;

@@ -25,8 +25,8 @@ class Scratch {
 };
 
 // Where to put scratch directories of tests that make and remove files by the hundred thousand: a file system in memory
-// if there is one.
-const char* in_memory();
+// if there is one with room.
+std::string in_memory();
 
 // Where to put programs whose set-uid bit must count: TMPDIR, /tmp or /var/tmp, the first that is not mounted nosuid.
 // Where all are, a test asks and skips.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // leaks [N] [WAIT_MS] [END] [PACE_MS]: leaks N blocks of 2001, 2002 … bytes from one line, each after PACE_MS, frees as
-// many others, waits, and ends by `return`, `exit`, `_exit`, `abort`, `crash`, `thread` (exit from another thread),
-// `reader` (while another thread reads standard input, which has nothing) or `status` (exit status 5).
+// many others, waits (WAIT_MS `end`: until a file of that name is there), and ends by `return`, `exit`, `_exit`,
+// `abort`, `crash`, `thread` (exit from another thread), `reader` (while another thread reads standard input, which has
+// nothing) or `status` (exit status 5).
 
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -39,6 +40,7 @@ int main(int argc, char** argv) {
     if (pace_ms != 0) wait_for_ms(pace_ms);
   }
   say("leaked\n");
+  while (argc > 2 && strcmp(argv[2], "end") == 0 && access("end", F_OK) != 0) wait_for_ms(1);
   wait_for_ms(wait_ms);
   if (strcmp(end, "exit") == 0) exit(0);
   if (strcmp(end, "_exit") == 0) _exit(0);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Reallocs a block from three places, waiting in between so that each version has its file, and shows DIR each time.
+// Reallocs a block from three places, waiting in between until its file alone is there, and shows DIR each time.
 
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -9,23 +9,35 @@
 
 #include "expect.h"
 
-static void show_files(const char* when) {
-  const struct timespec time = {0, 400000000};
-  nanosleep(&time, NULL);
+// Says the size of each record file that is there, and gives whether it is one alone, of the size that is wanted.
+static int show_files(const char* when, int aloud, size_t wanted) {
+  int files = 0, right = 0;
   DIR* dir = opendir("mem");
   MUST(dir != NULL);
   for (struct dirent* entry; (entry = readdir(dir)) != NULL;) {
     if (strstr(entry->d_name, ".mem") == NULL) continue;
-    char path[300], text[500] = "";
+    char path[300], text[500] = "", line[700];
     snprintf(path, sizeof path, "mem/%s", entry->d_name);
     FILE* file = fopen(path, "r");
-    MUST(file != NULL && fgets(text, sizeof text, file) != NULL);
+    if (file == NULL) continue;  // gone since
+    if (fgets(text, sizeof text, file) == NULL) text[0] = '\0';
     fclose(file);
-    char line[700];
-    snprintf(line, sizeof line, "%s size=%s", when, strstr(text, "size:") + 5);
-    say(line);
+    const char* size = strstr(text, "size:");
+    snprintf(line, sizeof line, "%s size=%s", when, size != NULL ? size + 5 : "?\n");
+    if (aloud) say(line);
+    ++files;
+    right += size != NULL && strtoul(size + 5, NULL, 10) == wanted;
   }
   closedir(dir);
+  return files == 1 && right == 1;
+}
+
+static void wait_for_file(const char* when, size_t size) {
+  const struct timespec time = {0, 10000000};
+  int tries = 0;
+  while (!show_files(when, 0, size) && ++tries < 2000) nanosleep(&time, NULL);
+  for (int i = 0; i < 20; ++i) nanosleep(&time, NULL);  // nothing more comes or goes
+  show_files(when, 1, size);
 }
 
 static NOINLINE void* allocate(void) { return hidden(malloc(1101)); }
@@ -34,12 +46,12 @@ static NOINLINE void shrink_and_leak(void* block) { LEAK(realloc, 1109, realloc(
 
 int main(void) {
   void* block = allocate();
-  show_files("first");
+  wait_for_file("first", 1101);
   block = grow(block);
-  show_files("second");
+  wait_for_file("second", 150001);
   MUST(realloc(block, (size_t)-1 / 2) == NULL);  // fails: the block stays as it is
-  show_files("third");
+  wait_for_file("third", 150001);
   shrink_and_leak(block);
-  show_files("fourth");
+  wait_for_file("fourth", 1109);
   return 0;
 }

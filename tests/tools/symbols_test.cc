@@ -287,6 +287,7 @@ TEST_F(FarFromTheDevice, DebuginfodIsAskedIfAndOnlyIfTheUserSaysSo) {
   const Server server(home.path() + "/served");
   module.path = "/not/here";
   SymbolOptions options;
+  for (const char* name : {"no_proxy", "NO_PROXY"}) setenv(name, "*", 1);  // the server is here
   setenv("DEBUGINFOD_URLS", server.url().c_str(), 1);
   setenv("DEBUGINFOD_CACHE_PATH", home.file("cache").c_str(), 1);
   EXPECT_THAT(lookup(options), IsEmpty());

@@ -9,8 +9,8 @@
 
 namespace leakdir {
 
-// Fills in byte_order, state, pid, start_time, boot_id and image_id of the calling process, and all of the magic but its first
-// byte: other processes that start in the directory see its owner from now on, and readers still no ledger.
+// Fills in byte_order, state, pid, start_time, boot_id and image_id of the calling process, and all of the magic but
+// its first byte: other processes that start in the directory see its owner from now on, and readers still no ledger.
 void announce_owner(ledger::Header& header);
 
 // True when the process that wrote `header` still runs that program. False for a process that exited, that is a zombie,

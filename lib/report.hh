@@ -25,7 +25,7 @@ void ledger_in_memory(int error);                      // the same for what is r
 void ledger_withheld(const char* path);                // the same, of a program with more rights than its caller
 void ledger_full(int error);                           // further blocks are counted, not recorded
 void cannot_write_record(const char* path, int error);
-void children_are_elsewhere();                            // forked after chroot
+void children_are_elsewhere();  // those forked after chroot, which are not recorded
 void directory_in_use(const char* path, int pid, const char* instead);
 void libc_differs(const char* built_with, const char* running_with);
 void hooks_are_passed_by();  // by a program that is not made for libleakdir.so

@@ -58,7 +58,7 @@ class ReallocRecord : public testing::TestWithParam<std::string> {};
 
 TEST_P(ReallocRecord, IsReplacedWhenTheBlockMovesAndKeptWhenItDoesNot) {
   const Scratch scratch;
-  const Outcome outcome = run_in(scratch, target("moves_a_block", GetParam()));
+  const Outcome outcome = run_in(scratch, target("moves_a_block", GetParam()), {"", {"files"}, {}, 60});
   ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
   std::string seen;
   for (const std::string& line : lines_of(outcome.out)) {

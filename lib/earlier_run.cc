@@ -40,13 +40,18 @@ bool is_process_name(const char* name) {
   return true;
 }
 
+// The beginning of a file in `folder`, never through a link; as read() answers.
+long read_beginning(int folder, const char* name, void* into, std::size_t bytes) {
+  const int file = sys::open_at(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+  if (file < 0) return file;
+  const long got = sys::read_at(file, into, bytes, 0);
+  sys::close(file);
+  return got;
+}
+
 // The ledger's header in `folder`, as soon as its owner is known; false if there is no ledger or it is none of ours.
 bool read_header(int folder, ledger::Header* into) {
-  const int file = sys::open_at(folder, ledger::kFileName, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-  if (file < 0) return false;
-  const long got = sys::read_at(file, into, sizeof *into, 0);
-  sys::close(file);
-  if (got != static_cast<long>(sizeof *into)) return false;
+  if (read_beginning(folder, ledger::kFileName, into, sizeof *into) != static_cast<long>(sizeof *into)) return false;
   if (into->magic[0] != ledger::kMagic[0] && into->magic[0] != '\0') return false;
   for (unsigned i = 1; i < sizeof ledger::kMagic; ++i) {
     if (into->magic[i] != ledger::kMagic[i]) return false;
@@ -57,23 +62,7 @@ bool read_header(int folder, ledger::Header* into) {
 // A program with trace/leakdir_trace.c alone has no ledger: it leaves its pid, and its start time, in a file.
 bool find_live_writer(int folder, int* pid) {
   char text[64] = "";
-  const int file = sys::open_at(folder, ".owner", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-  if (file < 0) return false;
-  const long got = sys::read_at(file, text, sizeof text - 1, 0);
-  sys::close(file);
-  if (got <= 0) return false;
-  std::uint64_t numbers[2] = {};
-  unsigned i = 0;
-  for (const char* c = text; *c != '\0' && *c != '\n' && i < 2; ++c) {
-    if (*c < '0' || *c > '9') {
-      ++i;
-    } else {
-      numbers[i] = numbers[i] * 10 + static_cast<unsigned>(*c - '0');
-    }
-  }
-  if (numbers[0] == 0 || numbers[0] > INT32_MAX) return false;
-  *pid = static_cast<int>(numbers[0]);
-  return process_is_alive(static_cast<std::uint32_t>(numbers[0]), numbers[1]);
+  return read_beginning(folder, ".owner", text, sizeof text - 1) > 0 && writer_is_alive(text, pid);
 }
 
 }  // namespace

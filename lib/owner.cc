@@ -78,6 +78,15 @@ void set_owner(ledger::Header& header) {
   for (unsigned i = 0; random != nullptr && i < 16; ++i) header.image_id[i] = random[i];
 }
 
+bool process_is_alive(std::uint32_t pid, std::uint64_t start_time) {
+  // We are just starting: what this pid was before has gone by exec.
+  if (pid == static_cast<std::uint32_t>(sys::pid())) return false;
+  if (sys::signal_process(static_cast<int>(pid), 0) == -ESRCH) return false;
+  ProcessStat stat = {};
+  if (!read_process_stat(pid, &stat)) return true;  // no /proc: the pid is all there is
+  return !stat.has_ended() && stat.start_time == start_time;
+}
+
 }  // namespace
 
 void announce_owner(ledger::Header& header) {
@@ -98,13 +107,13 @@ bool owner_is_alive(const ledger::Header& header) {
   return process_is_alive(header.pid, header.start_time);
 }
 
-bool process_is_alive(std::uint32_t pid, std::uint64_t start_time) {
-  // We are just starting: what this pid was before has gone by exec.
-  if (pid == static_cast<std::uint32_t>(sys::pid())) return false;
-  if (sys::signal_process(static_cast<int>(pid), 0) == -ESRCH) return false;
-  ProcessStat stat = {};
-  if (!read_process_stat(pid, &stat)) return true;  // no /proc: the pid is all there is
-  return !stat.has_ended() && stat.start_time == start_time;
+bool writer_is_alive(const char* text, int* pid) {
+  const std::uint64_t number = number_at(text);
+  const char* rest = text;
+  while (*rest >= '0' && *rest <= '9') ++rest;
+  if (number == 0 || number > INT32_MAX) return false;
+  *pid = static_cast<int>(number);
+  return process_is_alive(static_cast<std::uint32_t>(number), *rest == ' ' ? number_at(rest + 1) : 0);
 }
 
 bool first_thread_has_ended() {

@@ -17,8 +17,9 @@ void announce_owner(ledger::Header& header);
 // or that has replaced itself by exec.
 bool owner_is_alive(const ledger::Header& header);
 
-// The same of a process that is known by these two alone. `start_time`: as in the header.
-bool process_is_alive(std::uint32_t pid, std::uint64_t start_time);
+// The same of a process that is known by a text "PID START_TIME\n" alone, as trace/leakdir_trace.c leaves it; and its
+// pid.
+bool writer_is_alive(const char* text, int* pid);
 
 // Whether the first thread of this process left by pthread_exit: the kernel counts it until the last one ends.
 bool first_thread_has_ended();

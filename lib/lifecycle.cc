@@ -170,8 +170,7 @@ bool is_only_thread() {
   constexpr unsigned kTries = 50;
   for (unsigned i = 0; i < kTries; ++i) {
     if (thread_count() == 1) return true;
-    const std::uint32_t never = 0;
-    sys::wait_on(&never, 0, 1000000);
+    sys::sleep_for(1000000);
   }
   return false;
 }

@@ -266,8 +266,7 @@ void order_all_hooks() {
   // Taken away meanwhile (a filter of system calls). From now on each free has its own; those that are under way have
   // a while to end.
   frees_have_barriers = true;
-  const std::uint32_t never = 0;
-  sys::wait_on(&never, 0, 1000000);
+  sys::sleep_for(1000000);
 }
 
 void forget_inherited_block(std::uint64_t address) {

@@ -38,8 +38,7 @@ TryLock::TryLock(std::atomic<std::uint32_t>& word, unsigned tries) : word_(word)
     if (i < kTriesAtOnce) {
       sys::yield();
     } else {
-      const std::uint32_t never = 0;
-      sys::wait_on(&never, 0, 1000000);
+      sys::sleep_for(1000000);
     }
   }
 }

@@ -64,8 +64,7 @@ bool lock_for_a_moment(int folder) {
   constexpr unsigned kTries = 200;
   for (unsigned i = 0; i < kTries; ++i) {
     if (sys::lock(folder, LOCK_EX | LOCK_NB) != -EWOULDBLOCK) return true;
-    std::uint32_t never = 0;
-    sys::wait_on(&never, 0, 5000000);
+    sys::sleep_for(5000000);
   }
   return false;
 }

@@ -291,6 +291,11 @@ int wait_on(const volatile std::uint32_t* word, std::uint32_t while_equal, std::
       call(kFutex, address(word), FUTEX_WAIT, static_cast<long>(while_equal), timeout_ns == 0 ? 0 : address(&timeout)));
 }
 
+void sleep_for(std::uint64_t ns) {
+  const std::uint32_t never = 0;
+  wait_on(&never, 0, ns);
+}
+
 void wake(const volatile std::uint32_t* word) { call(kFutex, address(word), FUTEX_WAKE, 1 << 30); }
 
 namespace {

@@ -93,6 +93,7 @@ bool can_order_all_threads();
 bool order_all_threads();
 int wait_on(const volatile std::uint32_t* word, std::uint32_t while_equal, std::uint64_t timeout_ns);  // futex
 void wake(const volatile std::uint32_t* word);
+void sleep_for(std::uint64_t ns);  // futex, which leakdir needs anyway
 std::uint64_t realtime_ns();
 std::uint64_t monotonic_ns();
 

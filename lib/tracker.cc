@@ -159,9 +159,8 @@ LEAKDIR_SLOW void record_with_remarks(const void* block, std::size_t size, Call 
 // and one that is freed now not to be taken over. Not in a handler that interrupted that very thread.
 LEAKDIR_SLOW void wait_for_ledger() {
   constexpr unsigned kTries = 2000;
-  const std::uint32_t never = 0;
   for (unsigned i = 0; i < kTries && phase() == Phase::kSwitching && !thread_state.is_nested(); ++i) {
-    sys::wait_on(&never, 0, 1000000);
+    sys::sleep_for(1000000);
   }
 }
 

@@ -19,14 +19,9 @@ bool is_held_at_fork = false;
 std::atomic<std::uint32_t> in_use{0};
 std::uint32_t forks = 0;  // under way; changed atomically
 
-void wait_a_moment() {
-  const std::uint32_t never = 0;
-  sys::wait_on(&never, 0, kTryNs);
-}
-
 void before_fork() {
   __atomic_fetch_add(&forks, 1, __ATOMIC_SEQ_CST);
-  for (unsigned i = 0; i < kTries && in_use.load(std::memory_order_seq_cst) != 0; ++i) wait_a_moment();
+  for (unsigned i = 0; i < kTries && in_use.load(std::memory_order_seq_cst) != 0; ++i) sys::sleep_for(kTryNs);
 }
 
 void after_fork_in_parent() { __atomic_fetch_sub(&forks, 1, __ATOMIC_SEQ_CST); }
@@ -41,7 +36,7 @@ LEAKDIR_SLOW void enter() {
     in_use.fetch_add(1, std::memory_order_seq_cst);
     if (i == kTries || __atomic_load_n(&forks, __ATOMIC_SEQ_CST) == 0) return;
     in_use.fetch_sub(1, std::memory_order_seq_cst);
-    wait_a_moment();
+    sys::sleep_for(kTryNs);
   }
 }
 

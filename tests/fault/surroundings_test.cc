@@ -88,9 +88,12 @@ std::string utc_now() {
   return text;
 }
 
-std::string reason_to_skip() {
+std::string reason_to_skip(const std::string& shell = "") {
   if (geteuid() != 0) return "needs root";
   if (!run({{"unshare", "--mount", "true"}, "", {}, "", 60}).exited_with(0)) return "no mount namespace to be had";
+  if (shell.find("unshare --user") != std::string::npos &&
+      !run({{"unshare", "--user", "--map-root-user", "true"}, "", {}, "", 60}).exited_with(0))
+    return "no user namespace to be had";
   return "";
 }
 
@@ -110,10 +113,8 @@ class Survives : public testing::TestWithParam<std::tuple<Way, Surroundings>> {}
 
 TEST_P(Survives, AndSaysItOnce) {
   const auto& [way, around] = GetParam();
-  if (!reason_to_skip().empty()) GTEST_SKIP() << reason_to_skip();
-  if (around.shell.find("unshare --user") != std::string::npos &&
-      !run({{"unshare", "--user", "--map-root-user", "true"}, "", {}, "", 60}).exited_with(0))
-    GTEST_SKIP() << "no user namespace to be had";
+  const std::string reason = reason_to_skip(around.shell);
+  if (!reason.empty()) GTEST_SKIP() << reason;
   const Scratch scratch;
   const std::string options = std::string("summary=0:delay_ms=2:write=") + way.write + ":" + around.options;
   const Outcome outcome = run_endures(scratch, way.kind, options, around.shell, around.change);

@@ -63,10 +63,7 @@ class Obedient {
     }
     return command;
   }
-  void wait_for(const std::string& text) {
-    process_.says(text);
-    ASSERT_NE(process_.output_so_far().find(text), std::string::npos);
-  }
+  void wait_for(const std::string& text) { ASSERT_TRUE(process_.says(text)) << process_.output_so_far(); }
 
   std::string fifo_, program_;
   Process process_;

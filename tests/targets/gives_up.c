@@ -21,15 +21,20 @@
 static NOINLINE void leak_before(void) { LEAK(malloc, 8101, malloc(8101)); }
 static NOINLINE void leak_after(void) { LEAK(malloc, 8111, malloc(8111)); }
 
+// The whole of a small file, without an allocation. Empty where there is none.
+static void read_text(const char* path, char* into, size_t room) {
+  const int file = open(path, O_RDONLY);
+  const ssize_t got = file < 0 ? -1 : read(file, into, room - 1);
+  if (file >= 0) close(file);
+  into[got < 0 ? 0 : got] = '\0';
+}
+
 // The lines that say what a thread may do.
 static void rights_of(const char* task, char* into, size_t room) {
   static const char* const kKeys[] = {"Uid:", "Gid:", "Groups:", "CapPrm:", "CapEff:", "NoNewPrivs:", "Seccomp:"};
   char path[300], text[4096];
   snprintf(path, sizeof path, "/proc/self/task/%s/status", task);
-  const int file = open(path, O_RDONLY);
-  const ssize_t got = file < 0 ? -1 : read(file, text, sizeof text - 1);
-  if (file >= 0) close(file);
-  text[got < 0 ? 0 : got] = '\0';
+  read_text(path, text, sizeof text);
   into[0] = '\0';
   for (char *rest = text, *line; (line = strsep(&rest, "\n")) != NULL;)
     for (size_t i = 0; i < sizeof kKeys / sizeof *kKeys; ++i)
@@ -70,13 +75,10 @@ static void give_up(const char* what) {
 // Without an allocation, which would make one.
 static int threads(void) {
   char text[4096];
-  const int file = open("/proc/self/status", O_RDONLY);
-  MUST(file >= 0);
-  const ssize_t got = read(file, text, sizeof text - 1);
-  close(file);
-  text[got < 0 ? 0 : got] = '\0';
+  read_text("/proc/self/status", text, sizeof text);
   const char* line = strstr(text, "\nThreads:");
-  return line != NULL ? atoi(line + strlen("\nThreads:")) : 0;
+  MUST(line != NULL);
+  return atoi(line + strlen("\nThreads:"));
 }
 
 // When a step has ended leakdir's thread, an allocation makes a new one, which finds the next step taken as it begins.

@@ -4,8 +4,8 @@
 // is in the very middle of a hook then.
 //   growth: the ledger grows, and the handler allocates.
 //   hangs:  one thread's growth does not end; another one allocates.
-//   child:  a forked child that starts says `held pid=PID`, and goes on when the file `go` is there. Its parent has
-//   ended. flush:  leakdir_flush() makes the first file, and the handler ends the program.
+//   child:  a forked child, whose parent has ended, starts: it says `held pid=PID`, and waits for a file `go`.
+//   flush:  leakdir_flush() makes the first file, and the handler ends the program.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -42,11 +42,12 @@ static void on_call(int signal, siginfo_t* info, void* context) {
     while (access("go", F_OK) != 0) usleep(1000);
   }
   if (strcmp(how, "flush") == 0 && held == 1) exit(7);
-    // As on a system without this call: there is always another way.
+  // As where there is no such call: there is always another way.
+  const long result = strcmp(how, "flush") == 0 ? -ENOSYS : -EOPNOTSUPP;
 #if defined(__x86_64__)
-  ((ucontext_t*)context)->uc_mcontext.gregs[REG_RAX] = strcmp(how, "flush") == 0 ? -ENOSYS : -EOPNOTSUPP;
+  ((ucontext_t*)context)->uc_mcontext.gregs[REG_RAX] = result;
 #else
-  ((ucontext_t*)context)->uc_mcontext.regs[0] = (unsigned long long)(strcmp(how, "flush") == 0 ? -ENOSYS : -EOPNOTSUPP);
+  ((ucontext_t*)context)->uc_mcontext.regs[0] = (unsigned long long)result;
 #endif
 }
 

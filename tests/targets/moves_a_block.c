@@ -36,10 +36,10 @@ static int show_files(const char* when, int aloud, size_t wanted) {
 static int waits_for_files;
 
 static void wait_for_file(const char* when, size_t size) {
-  const struct timespec time = {0, 10000000};
+  const struct timespec moment = {0, 10000000}, a_while = {0, 200000000};
   int tries = 0;
-  while (waits_for_files && !show_files(when, 0, size) && ++tries < 2000) nanosleep(&time, NULL);
-  for (int i = 0; i < 20; ++i) nanosleep(&time, NULL);  // nothing more comes or goes
+  while (waits_for_files && !show_files(when, 0, size) && ++tries < 2000) nanosleep(&moment, NULL);
+  nanosleep(&a_while, NULL);  // nothing more comes or goes
   show_files(when, 1, size);
 }
 

@@ -47,16 +47,11 @@ class EmitFixture : public testing::Test {
   }
 
   void one_bad_free() {
-    ledger::BadFree bad_free{};
-    bad_free.address = 0x733300;
+    ledger::BadFree& bad_free = ledger.double_free(0x733300, ledger.stack({0x401b2a}));
     bad_free.time = 1'000'000'000;
     bad_free.block = 0x733300;
     bad_free.block_bytes = 30;
-    bad_free.kind = static_cast<std::uint32_t>(ledger::BadFreeKind::kDoubleFree);
-    bad_free.thread = 1;
-    bad_free.free_stack = ledger.stack({0x401b2a});
     bad_free.first_free_stack = ledger.stack({0x400200});
-    ledger.bad_frees.push_back(bad_free);
     ledger.header.bad_frees = 1;
   }
 

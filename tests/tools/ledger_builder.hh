@@ -88,6 +88,17 @@ class LedgerBuilder {
     return at;
   }
 
+  // Of a block that nothing else is known of, unless the caller says it.
+  ledger::BadFree& double_free(std::uint64_t address, std::uint32_t stack) {
+    ledger::BadFree bad_free{};
+    bad_free.address = address;
+    bad_free.kind = static_cast<std::uint32_t>(ledger::BadFreeKind::kDoubleFree);
+    bad_free.thread = 1;
+    bad_free.free_stack = stack;
+    bad_frees.push_back(bad_free);
+    return bad_frees.back();
+  }
+
   struct BlockFields {
     std::uint64_t address = 0, size = 0;
     std::uint32_t stack = 0;

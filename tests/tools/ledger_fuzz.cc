@@ -94,12 +94,7 @@ std::string good_ledger() {
   std::uint32_t place = ledger.node(ledger.text("app.c"), leakdir::ledger::kPlaceModule, inner, 69);
   for (unsigned i = 0; i < 9; ++i)
     ledger.block({0x10000 + 64 * i, 20 + i, i % 2 ? inner : place, leakdir::ledger::Call{}, i % 2 ? 0u : 64u, i, 0});
-  leakdir::ledger::BadFree bad_free{};
-  bad_free.address = 0x10000;
-  bad_free.kind = 1;
-  bad_free.thread = 1;
-  bad_free.free_stack = bad_free.first_free_stack = inner;
-  ledger.bad_frees.push_back(bad_free);
+  ledger.double_free(0x10000, inner).first_free_stack = inner;
   return ledger.build(4);
 }
 

@@ -105,16 +105,11 @@ LedgerBuilder rich_ledger() {
   ledger.block({0x733270, 20, place, ledger::Call::kMalloc, ledger::kFlagPlace, 123'456'000});
   ledger.block({0x733280, 30, stack, ledger::Call::kNew, ledger::kFlagTruncated | ledger::kFlagInherited, 5000});
   ledger.block({0x733290, 40, ledger.node(0x400100, 1, 0), ledger::Call::kCalloc, ledger::kFlagEarly, 0});
-  ledger::BadFree bad_free{};
-  bad_free.address = 0x733300;
+  ledger::BadFree& bad_free = ledger.double_free(0x733300, stack);
   bad_free.time = 6000;
   bad_free.block = 0x733300;
   bad_free.block_bytes = 50;
-  bad_free.kind = 1;
-  bad_free.thread = 1;
-  bad_free.free_stack = stack;
   bad_free.first_free_stack = bad_free.allocation_stack = ledger.node(0x400200, 1, 0);
-  ledger.bad_frees.push_back(bad_free);
   ledger.header.bad_frees = 1;
   return ledger;
 }

@@ -31,6 +31,11 @@ class Recover : public testing::Test {
     return recover_records(load_built(ledger), directory.path(), max_files);
   }
 
+  // As into a directory of its own.
+  Recovered recover_beside() {
+    return recover_records(load_built(ledger), directory.path(), kNoLimit, OtherRecords::kRefused);
+  }
+
   LedgerBuilder ledger;
   TemporaryDirectory directory;
 };
@@ -157,12 +162,7 @@ TEST_F(Recover, WithALimitTheOldestBlocksHaveFiles) {
 }
 
 TEST_F(Recover, BadFreesHaveTheirFilesToo) {
-  ledger::BadFree bad_free{};
-  bad_free.address = 0x733300;
-  bad_free.kind = 1;
-  bad_free.thread = 1;
-  bad_free.free_stack = ledger.stack({0x401000});
-  ledger.bad_frees.push_back(bad_free);
+  ledger.double_free(0x733300, ledger.stack({0x401000}));
   EXPECT_EQ(recover().written, 2u);
   EXPECT_THAT(directory.read("0x733300.badfree"), HasSubstr("[+0x401000] --> bad free:0x733300, double free\n"));
   EXPECT_EQ(recover().kept, 2u);
@@ -173,9 +173,6 @@ TEST_F(Recover, ADirectoryThatIsNotThereIsAnError) {
 }
 
 TEST_F(Recover, OtherRecordsStayWhereTheyAreRefused) {
-  const auto recover_beside = [this] {
-    return recover_records(load_built(ledger), directory.path(), kNoLimit, OtherRecords::kRefused);
-  };
   EXPECT_EQ(recover_beside().written, 1u);
   EXPECT_EQ(recover_beside().kept, 1u);
   const std::string other = "[+0x1] --> addr:0x999990, size:20\n";
@@ -192,15 +189,7 @@ TEST_F(Recover, OtherRecordsStayWhereTheyAreRefused) {
 
 // A static program run twice has the same addresses and numbers.
 TEST_F(Recover, RecordsOfTheNextRunAreOtherRecords) {
-  ledger::BadFree bad_free{};
-  bad_free.address = 0x733300;
-  bad_free.kind = 1;
-  bad_free.thread = 1;
-  bad_free.free_stack = ledger.stack({0x401000});
-  ledger.bad_frees.push_back(bad_free);
-  const auto recover_beside = [this] {
-    return recover_records(load_built(ledger), directory.path(), kNoLimit, OtherRecords::kRefused);
-  };
+  ledger.double_free(0x733300, ledger.stack({0x401000}));
   EXPECT_EQ(recover_beside().written, 2u);
   EXPECT_EQ(recover_beside().kept, 2u);
   for (const std::string name : {"0x733270.mem", "0x733300.badfree"}) {

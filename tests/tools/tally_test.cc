@@ -163,12 +163,7 @@ class TallyOf : public testing::Test {
     ledger.block({0x1000, 100, ledger.stack({0x401001, 0x401fff})});
     ledger.block({0x2000, 20, ledger.stack({0x402001, 0x401fff})});
     ledger.block({0x3000, 30, ledger.node(ledger.text("/src/hooked.c"), ledger::kPlaceModule, 0, 12)});
-    ledger::BadFree bad_free{};
-    bad_free.address = 0x5000;
-    bad_free.kind = 1;
-    bad_free.thread = 1;
-    bad_free.free_stack = ledger.stack({0x401001});
-    ledger.bad_frees.push_back(bad_free);
+    ledger.double_free(0x5000, ledger.stack({0x401001}));
     ledger.header.bad_frees = 3;
     snapshot = load_built(ledger);
     grouped = group(snapshot, {});

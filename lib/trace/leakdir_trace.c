@@ -14,7 +14,8 @@
  * freed block is kept from its libc for a while (at most kKept of them, and kKeptBytes), so that a second free of it is
  * told for certain.
  *
- * The forms of the record and of the messages are those of lib/record.hh and lib/report.hh; a test compares.
+ * The forms of the record and of the messages are those of lib/shared/record.hh and lib/system/messages.hh; a test
+ * compares.
  */
 #ifdef __cplusplus
 #error "this file is C: compile it with a C compiler (cc -c leakdir_trace.c) and link leakdir_trace.o"
@@ -72,7 +73,7 @@ static struct from caller_is(uintptr_t caller, uintptr_t frame) {
 
 enum { kPath = 1024, kBuckets = 1 << 14, kKept = 256, kKeptBlock = 1 << 16, kKeptBytes = 1 << 20, kTries = 100000 };
 
-/* ---- Options: those of lib/options.inc that mean something here. ---- */
+/* ---- Options: those of lib/shared/options.inc that mean something here. ---- */
 
 struct option {
   const char *name;
@@ -334,7 +335,7 @@ static char base[2 * kPath], dir[2 * kPath + 32], shown[kPath + 32], program[kPa
 static char build_id[128];
 
 /* Where the next allocation stands: the last that was said, and the one before, as an argument of a call may be an
- * allocation itself. As in the object (lib/tracker.cc). */
+ * allocation itself. As in the object (lib/track/tracker.cc). */
 struct place {
   const char *file; /* NULL: none */
   int line, call;
@@ -436,7 +437,7 @@ static unsigned long long start_time_of(pid_t pid) {
   return at != NULL ? strtoull(at, NULL, 10) : 0;
 }
 
-/* The object leaves its process in DIR/.ledger (the beginning of lib/ledger.hh's Header). */
+/* The object leaves its process in DIR/.ledger (the beginning of lib/shared/ledger.hh's Header). */
 static pid_t live_ledger_owner(void) {
   struct {
     char magic[8];

@@ -88,11 +88,12 @@ static Link const* chain_links(void);
   }
 #define BENCH_EIGHT(do, tens) \
   do (tens##0) do(tens##1) do(tens##2) do(tens##3) do(tens##4) do(tens##5) do(tens##6) do(tens##7)
-#define BENCH_EIGHTY(do)                                                                                            \
-  BENCH_EIGHT(do, 1)                                                                                                \
-  BENCH_EIGHT(do, 2)                                                                                                \
-  BENCH_EIGHT(do, 3) BENCH_EIGHT(do, 4) BENCH_EIGHT(do, 5) BENCH_EIGHT(do, 6) BENCH_EIGHT(do, 7) BENCH_EIGHT(do, 8) \
-      BENCH_EIGHT(do, 9) BENCH_EIGHT(do, 10)
+#define BENCH_EIGHTY(do) \
+  BENCH_EIGHT(do, 1)     \
+  BENCH_EIGHT(do, 2)     \
+  BENCH_EIGHT(do, 3)     \
+  BENCH_EIGHT(do, 4)     \
+  BENCH_EIGHT(do, 5) BENCH_EIGHT(do, 6) BENCH_EIGHT(do, 7) BENCH_EIGHT(do, 8) BENCH_EIGHT(do, 9) BENCH_EIGHT(do, 10)
 BENCH_EIGHTY(BENCH_LINK)
 
 #define BENCH_NAME_OF_LINK(number) link_##number,

@@ -2,8 +2,8 @@
 //
 // The program whose instructions count_instructions.sh counts, under callgrind: the same calls of malloc and free in
 // every run, 33 frames deep, with 1000 live blocks. It asks callgrind for the figures of two stretches, `malloc` and
-// `free`, after everything has been called often enough to be in its usual state. With the argument `pause` recording is
-// switched off first.
+// `free`, after everything has been called often enough to be in its usual state. With the argument `pause` recording
+// is switched off first.
 
 #include <stdint.h>
 #include <valgrind/callgrind.h>

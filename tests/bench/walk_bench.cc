@@ -19,7 +19,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "fast_walk.hh"
+#include "walk/fast_walk.hh"
 
 namespace {
 

@@ -14,10 +14,10 @@
 #include <optional>
 #include <random>
 
-#include "error.hh"
-#include "load_ledger.hh"
+#include "base/error.hh"
+#include "load/load_ledger.hh"
+#include "load/recover.hh"
 #include "paths.hh"
-#include "recover.hh"
 #include "target.hh"
 #include "truth.hh"
 

@@ -7,10 +7,10 @@
 
 #include <map>
 
-#include "error.hh"
-#include "load_ledger.hh"
+#include "analyse/trust.hh"
+#include "base/error.hh"
+#include "load/load_ledger.hh"
 #include "target.hh"
-#include "trust.hh"
 
 namespace leakdir_test {
 namespace {

@@ -19,8 +19,8 @@
 #include <optional>
 #include <random>
 
-#include "error.hh"
-#include "load_ledger.hh"
+#include "base/error.hh"
+#include "load/load_ledger.hh"
 #include "paths.hh"
 #include "target.hh"
 #include "truth.hh"

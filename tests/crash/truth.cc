@@ -9,7 +9,7 @@
 #include <map>
 #include <vector>
 
-#include "parse_record.hh"
+#include "load/parse_record.hh"
 #include "target.hh"
 
 namespace leakdir_test {

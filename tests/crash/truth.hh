@@ -8,7 +8,7 @@
 #include <string>
 
 #include "board.h"
-#include "snapshot.hh"
+#include "load/snapshot.hh"
 
 namespace leakdir_test {
 

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "compare.hh"
-#include "fast_walk_rule.hh"
+#include "both_walks.hh"
+#include "walk/fast_walk_rule.hh"
 
 extern "C" {
 void* __libc_malloc(size_t);

@@ -3,7 +3,7 @@
 // The parts of the fast walk that the comparison with Boost does not show: what it reads, what it leaves alone, what it
 // says it reused, when it declines.
 
-#include "fast_walk.hh"
+#include "walk/fast_walk.hh"
 
 #include <errno.h>
 #include <gtest/gtest.h>
@@ -17,8 +17,8 @@
 #include <thread>
 
 #include "assembly.hh"
-#include "fast_walk_reach.hh"
-#include "fast_walk_rule.hh"
+#include "walk/fast_walk_reach.hh"
+#include "walk/fast_walk_rule.hh"
 
 namespace leakdir {
 namespace {

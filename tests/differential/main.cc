@@ -9,7 +9,7 @@
 #include <cstdio>
 #include <new>
 
-#include "compare.hh"
+#include "both_walks.hh"
 #include "scenarios.hh"
 
 namespace differential {

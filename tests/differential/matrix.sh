@@ -23,11 +23,11 @@ case $link in
 esac
 
 # The walk as the object has it.
-for part in fast_walk fast_walk_cfi fast_walk_reach fast_walk_x86_64 loader; do
+for part in walk/fast_walk walk/fast_walk_cfi walk/fast_walk_reach walk/fast_walk_x86_64 system/loader; do
   "$compiler" -O2 -std=c++17 -fno-builtin -fno-exceptions -fno-rtti -fPIC -fvisibility=hidden -ftls-model=initial-exec \
-    -fno-stack-protector -c "$lib/$part.cc" -o "$work/$part.o"
+    -fno-stack-protector -c "$lib/$part.cc" -o "$work/$(basename "$part").o"
 done
-"$compiler" -O2 -std=c++17 -D_GNU_SOURCE $code -I"$lib" -c "$here/compare.cc" -o "$work/compare.o"
+"$compiler" -O2 -std=c++17 -D_GNU_SOURCE $code -I"$lib" -c "$here/both_walks.cc" -o "$work/both_walks.o"
 "$compiler" -c "$here/assembly.S" -o "$work/assembly.o"
 "$compiler" -O1 -fPIC -shared -DROOM=16 "$here/plugin.cc" -o "$work/plugin_a.so"
 "$compiler" -O1 -fPIC -shared -DROOM=112 "$here/plugin.cc" -o "$work/plugin_b.so"
@@ -45,7 +45,7 @@ for options in -O0 -O1 '-O2 -fomit-frame-pointer' '-O2 -fno-omit-frame-pointer' 
     "$compiler" -std=c++17 -D_GNU_SOURCE -w $options $code -I"$lib" -c "$source" -o "$object"
     objects="$objects $object"
   done
-  "$compiler" $flags $objects "$work"/compare.o "$work"/assembly.o "$work"/fast_walk*.o "$work"/loader.o -pthread -ldl -o "$work/scenarios"
+  "$compiler" $flags $objects "$work"/both_walks.o "$work"/assembly.o "$work"/fast_walk*.o "$work"/loader.o -pthread -ldl -o "$work/scenarios"
   if ! "$work/scenarios"; then
     echo "matrix.sh: $compiler $link $options" >&2
     exit 1

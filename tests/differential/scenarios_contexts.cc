@@ -16,7 +16,7 @@
 #include <string>
 
 #include "assembly.hh"
-#include "compare.hh"
+#include "both_walks.hh"
 #include "scenarios.hh"
 
 extern "C" {

@@ -10,7 +10,7 @@
 #include <cstdio>
 #include <initializer_list>
 
-#include "compare.hh"
+#include "both_walks.hh"
 #include "scenarios.hh"
 
 namespace differential {

@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-#include "compare.hh"
+#include "both_walks.hh"
 #include "scenarios.hh"
 
 namespace differential {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Stands where lib/sys_call.cc does in the object that tests/fault/ links: the system call that LEAKDIR_FAULT names
-// fails. Everything that the object asks of the kernel comes through here, but for clone().
+// Stands where lib/system/sys_call.cc does in the object that tests/fault/ links: the system call that LEAKDIR_FAULT
+// names fails. Everything that the object asks of the kernel comes through here, but for clone().
 //
 //   LEAKDIR_FAULT="NUMBER ERRNO once|on REPORT"     the NUMBERth call of the process that can fail at all, from 1 on;
 //                                                   `on`: and all after it. REPORT is a file that is made then, with
@@ -13,11 +13,11 @@
 
 #include <atomic>
 
-#include "sys.hh"
+#include "system/sys.hh"
 
 namespace leakdir::sys {
 
-// lib/sys_call.cc, compiled with another name.
+// lib/system/sys_call.cc, compiled with another name.
 long bare_call(long number, long a, long b, long c, long d, long e, long f);
 
 namespace {

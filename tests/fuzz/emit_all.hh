@@ -7,10 +7,10 @@
 
 #include <string>
 
-#include "emit.hh"
+#include "analyse/tally.hh"
+#include "emit/emit.hh"
 #include "fuzz.hh"
-#include "recover.hh"
-#include "tally.hh"
+#include "load/recover.hh"
 
 namespace leakdir::tool {
 

@@ -3,8 +3,8 @@
 // Record files: what is taken for one is written as a record again, and read as the same.
 
 #include "emit_all.hh"
-#include "load_records.hh"
-#include "parse_record.hh"
+#include "load/load_records.hh"
+#include "load/parse_record.hh"
 
 std::vector<std::string> fuzz_seeds() { return {}; }
 std::vector<std::string> fuzz_words() {

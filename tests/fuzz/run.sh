@@ -13,11 +13,11 @@ build=${LEAKDIR_FUZZ_BUILD:-build-fuzz}
 mkdir -p "$build/objects"
 
 flags=(-std=c++17 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
-  -Itools -Ilib -Itests/fuzz -Itests/tools)
+  -Itools -Ilib/shared -Itests/fuzz -Itests/tools)
 # What the tool's library is made of, without the page of `report --format html`, which is no reader.
 mapfile -t sources < <(sed -n "/^tool_lib = /,/^  include_directories/s/^  '\(.*\.cc\)',\$/tools\/\1/p" tools/meson.build)
-sources+=(tools/emit_html_none.cc)
-newest_header=$(ls -t tools/*.hh lib/*.hh | head -n 1)
+sources+=(tools/emit/emit_html_none.cc)
+newest_header=$(ls -t tools/*/*.hh lib/shared/*.hh | head -n 1)
 printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -I{} sh -c '
   object=$0/objects/$(basename {} .cc).o header=$1
   shift

@@ -7,8 +7,8 @@
 
 #include "../tools/load_from_memory.hh"
 #include "emit_all.hh"
-#include "pack.hh"
-#include "saved_file.hh"
+#include "load/pack.hh"
+#include "load/saved_file.hh"
 
 namespace {
 

@@ -2,9 +2,9 @@
 //
 // Suppressions: a file is taken line by line or refused by the line, and patterns match what they must.
 
-#include "error.hh"
+#include "analyse/suppressions.hh"
+#include "base/error.hh"
 #include "fuzz.hh"
-#include "suppressions.hh"
 
 std::vector<std::string> fuzz_seeds() { return {}; }
 std::vector<std::string> fuzz_words() {

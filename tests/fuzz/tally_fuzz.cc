@@ -2,11 +2,11 @@
 //
 // Baselines and reports in JSON: what is taken for one is written as a baseline, and read as the same.
 
-#include "compare.hh"
-#include "emit_diff.hh"
-#include "error.hh"
+#include "analyse/compare.hh"
+#include "analyse/tally.hh"
+#include "base/error.hh"
+#include "emit/emit_diff.hh"
 #include "fuzz.hh"
-#include "tally.hh"
 
 std::vector<std::string> fuzz_seeds() { return {}; }
 std::vector<std::string> fuzz_words() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Under libFuzzer, before it reads its corpus: the seeds that are in the target's own code become files of the directory
-// LEAKDIR_FUZZ_SEEDS.
+// Under libFuzzer, before it reads its corpus: the seeds that are in the target's own code become files of the
+// directory LEAKDIR_FUZZ_SEEDS.
 
 #include <cstdlib>
 #include <fstream>

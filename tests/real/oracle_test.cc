@@ -9,9 +9,9 @@
 #include <algorithm>
 #include <regex>
 
+#include "addr2line.hh"
 #include "paths.hh"
 #include "report_json.hh"
-#include "symbols.hh"
 #include "target.hh"
 
 namespace leakdir_test {

@@ -11,12 +11,12 @@
 #include <thread>
 #include <vector>
 
-#include "history.hh"
-#include "ledger_file.hh"
-#include "live_table.hh"
-#include "process.hh"
-#include "scratch.hh"
-#include "sys.hh"
+#include "ledger/ledger_file.hh"
+#include "ledger/live_table.hh"
+#include "ledger/recent_frees.hh"
+#include "stack/scratch.hh"
+#include "system/process.hh"
+#include "system/sys.hh"
 
 namespace {
 
@@ -85,7 +85,7 @@ int main(int argc, char** argv) {
   const unsigned rounds = argc > 1 ? static_cast<unsigned>(std::atoi(argv[1])) : 20000;
   check(ledger_file.create_private() == 0, "no memory");
   open_live_table();
-  open_history();
+  open_recent_frees();
   std::thread marker(mark);
   std::vector<std::thread> threads;
   for (unsigned i = 0; i < kThreads; ++i) threads.emplace_back(work, i, rounds);

@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include "addr2line.hh"
 #include "report_json.hh"
-#include "symbols.hh"
 #include "target.hh"
 
 namespace leakdir_test {

@@ -55,8 +55,8 @@ TEST(Documents, ManualPageHasEachCommandAndOption) {
 }
 
 TEST(Documents, ManualPageOfTheObjectHasEachOptionOfIt) {
-  const std::string options = read_file(std::string(kSourceRoot) + "/lib/options.inc");
-  const std::string page = read_file(std::string(kSourceRoot) + "/tools/man/leakdir.7");
+  const std::string options = read_file(std::string(kSourceRoot) + "/lib/shared/options.inc");
+  const std::string page = read_file(std::string(kSourceRoot) + "/tools/command/man/leakdir.7");
   const std::set<std::string> names = all_in(options, "\nOPTION_[A-Z]+\\((\\w+),");
   EXPECT_GE(names.size(), 14u);
   for (const auto& name : names) EXPECT_THAT(page, HasSubstr("\n.BR " + name + " = "));
@@ -65,7 +65,7 @@ TEST(Documents, ManualPageOfTheObjectHasEachOptionOfIt) {
 TEST(Documents, ManualPagesAreGoodRoff) {
   const Scratch scratch;
   write_file(scratch / "leakdir.1", said_by({"document", "man"}));
-  for (const std::string& page : {scratch / "leakdir.1", std::string(kSourceRoot) + "/tools/man/leakdir.7"}) {
+  for (const std::string& page : {scratch / "leakdir.1", std::string(kSourceRoot) + "/tools/command/man/leakdir.7"}) {
     const Outcome outcome = run({{"groff", "-man", "-Tascii", "-ww", page}, "", {}, "", 60});
     EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
     EXPECT_EQ(outcome.err, "");

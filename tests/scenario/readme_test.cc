@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "paths.hh"
-#include "process.hh"
 #include "report_json.hh"
-#include "scratch.hh"
+#include "run_program.hh"
+#include "scratch_directory.hh"
 
 namespace leakdir_test {
 namespace {

@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <regex>
 
-#include "symbols.hh"
+#include "addr2line.hh"
 #include "target.hh"
 
 namespace leakdir_test {

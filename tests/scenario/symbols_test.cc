@@ -10,8 +10,8 @@
 #include <set>
 
 #include "paths.hh"
-#include "process.hh"
-#include "scratch.hh"
+#include "run_program.hh"
+#include "scratch_directory.hh"
 
 namespace leakdir_test {
 namespace {

@@ -55,7 +55,8 @@ TEST_P(SystemCalls, AreThoseOfTheReadme) {
   Names told = in_section();
   // What the program does by itself, and libc for it.
   told.insert(without.begin(), without.end());
-  told.insert({"clock_nanosleep", "exit_group", "exit", "readlink", "set_robust_list", "wait4", "fork", "vfork", "mremap"});
+  told.insert(
+      {"clock_nanosleep", "exit_group", "exit", "readlink", "set_robust_list", "wait4", "fork", "vfork", "mremap"});
   const std::vector<std::pair<std::string, std::vector<std::string>>> doings = {
       {"leaks", {"300", "250"}}, {"bad_free", {"double"}}, {"deep", {}}, {"moves_a_block", {}}};
   for (const auto& [name, arguments] : doings) {

@@ -318,7 +318,7 @@ TEST_F(TraceAloneProgram, ObeysTheOptions) {
 
 // The same names, bounds, defaults and words as the object's table.
 TEST_F(TraceAloneProgram, HasTheOptionsOfTheObject) {
-  const std::string table = read_file(kLib + "options.inc");
+  const std::string table = read_file(kLib + "shared/options.inc");
   const std::string alone = read_file(kLib + "trace/leakdir_trace.c");
   const auto flat = [](const std::string& text) { return std::regex_replace(text, std::regex("\\s+"), " "); };
   const std::regex number("OPTION_NUMBER\\((\\w+), [^,]*, (\\d+), (\\d+), (\\w+), (\"[^\"]*\")\\)");

@@ -19,7 +19,7 @@
 #include <random>
 #include <vector>
 
-#include "scratch.hh"
+#include "scratch_directory.hh"
 #include "soaked.hh"
 
 namespace leakdir_test {

@@ -12,7 +12,7 @@
 #include <string>
 
 #include "../targets/soak_board.h"
-#include "process.hh"
+#include "run_program.hh"
 
 namespace leakdir_test {
 

@@ -4,7 +4,7 @@
 #include <stdexcept>
 
 #include "paths.hh"
-#include "process.hh"
+#include "run_program.hh"
 
 namespace leakdir_test {
 

@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include "scratch.hh"
+#include "scratch_directory.hh"
 
 namespace leakdir_test {
 

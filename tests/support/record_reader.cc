@@ -7,8 +7,8 @@
 #include <set>
 #include <stdexcept>
 
-#include "process.hh"
-#include "scratch.hh"
+#include "run_program.hh"
+#include "scratch_directory.hh"
 
 namespace leakdir_test {
 namespace {

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "process.hh"
+#include "run_program.hh"
 
 namespace leakdir_test {
 

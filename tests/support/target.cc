@@ -6,8 +6,8 @@
 #include <cctype>
 #include <regex>
 
+#include "addr2line.hh"
 #include "paths.hh"
-#include "symbols.hh"
 
 namespace leakdir_test {
 

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "process.hh"
 #include "record_reader.hh"
-#include "scratch.hh"
+#include "run_program.hh"
+#include "scratch_directory.hh"
 
 namespace leakdir_test {
 

@@ -5,7 +5,7 @@
 
 #include <stdexcept>
 
-#include "process.hh"
+#include "run_program.hh"
 
 namespace leakdir_test {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "scratch.hh"
+#include "scratch_directory.hh"
 
 namespace leakdir_test {
 

@@ -55,8 +55,7 @@ static void calls(void) {
   LEAK(malloc, 1019, other_name(1019));
   LEAK(malloc, 1021, (malloc(1021)));
   LEAK(malloc, 1031, malloc(measured("x") + 1030));
-  LEAK(malloc, 1033, malloc(
-                         1033));
+  LEAK(malloc, 1033, malloc(1033));
   LEAK_AS("malloc of strdup", 11, strdup("0123456789"));
   LEAK_AS("malloc of strndup", 6, strndup("0123456789", 5));
   LEAK_AS("malloc of wcsdup", 5 * sizeof(wchar_t), wcsdup(L"wide"));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "emit_diff.hh"
+#include "emit/emit_diff.hh"
 
 #include <gtest/gtest.h>
 

@@ -10,7 +10,7 @@
 #include <map>
 #include <string>
 
-#include "emit.hh"
+#include "emit/emit.hh"
 #include "load_from_memory.hh"
 
 namespace leakdir::tool {

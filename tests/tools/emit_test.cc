@@ -2,7 +2,7 @@
 //
 // The report as text and as JSON, with symbols made up by the test.
 
-#include "emit.hh"
+#include "emit/emit.hh"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "group.hh"
+#include "analyse/group.hh"
 
 #include <gtest/gtest.h>
 

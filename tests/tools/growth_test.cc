@@ -2,7 +2,7 @@
 //
 // What grew between several looks at one process.
 
-#include "growth.hh"
+#include "analyse/growth.hh"
 
 #include <gtest/gtest.h>
 

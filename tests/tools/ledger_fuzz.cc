@@ -15,12 +15,12 @@
 #ifdef LEAKDIR_LIBFUZZER
 #include "fuzz.hh"
 #endif
-#include "emit.hh"
-#include "error.hh"
-#include "growth.hh"
+#include "analyse/growth.hh"
+#include "base/error.hh"
+#include "emit/emit.hh"
 #include "ledger_builder.hh"
-#include "load_ledger.hh"
-#include "recover.hh"
+#include "load/load_ledger.hh"
+#include "load/recover.hh"
 
 namespace leakdir::tool {
 

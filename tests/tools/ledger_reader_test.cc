@@ -7,7 +7,7 @@
 
 #include <random>
 
-#include "group.hh"
+#include "analyse/group.hh"
 #include "load_from_memory.hh"
 
 namespace leakdir::tool {

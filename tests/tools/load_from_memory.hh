@@ -6,10 +6,10 @@
 
 #include <string>
 
-#include "bytes.hh"
-#include "error.hh"
+#include "base/error.hh"
 #include "ledger_builder.hh"
-#include "load_ledger.hh"
+#include "load/bytes.hh"
+#include "load/load_ledger.hh"
 
 namespace leakdir::tool {
 

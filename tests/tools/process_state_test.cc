@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "process_state.hh"
+#include "load/process_state.hh"
 
 #include <gtest/gtest.h>
 

@@ -2,7 +2,7 @@
 //
 // The bar that says how far a long piece of work is.
 
-#include "progress.hh"
+#include "command/progress.hh"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

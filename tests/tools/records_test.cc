@@ -6,11 +6,11 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "group.hh"
-#include "load.hh"
+#include "analyse/group.hh"
+#include "load/load.hh"
+#include "load/load_records.hh"
+#include "load/recover.hh"
 #include "load_from_memory.hh"
-#include "load_records.hh"
-#include "recover.hh"
 #include "temporary_directory.hh"
 
 namespace leakdir::tool {

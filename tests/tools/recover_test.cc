@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "recover.hh"
+#include "load/recover.hh"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -2,17 +2,17 @@
 //
 // A saved file gives back the snapshot that it was made from, or is refused in one sentence.
 
-#include "saved_file.hh"
+#include "load/saved_file.hh"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <protozero/pbf_writer.hpp>
 
-#include "emit.hh"
+#include "emit/emit.hh"
+#include "load/pack.hh"
+#include "load/recover.hh"
 #include "load_from_memory.hh"
-#include "pack.hh"
-#include "recover.hh"
 
 namespace leakdir::tool {
 namespace {

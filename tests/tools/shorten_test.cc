@@ -2,11 +2,11 @@
 //
 // Names that fit into a width, and whose code a function is.
 
-#include "shorten.hh"
+#include "emit/shorten.hh"
 
 #include <gtest/gtest.h>
 
-#include "runtime_code.hh"
+#include "analyse/runtime_code.hh"
 
 namespace leakdir::tool {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "suppressions.hh"
+#include "analyse/suppressions.hh"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

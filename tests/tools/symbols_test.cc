@@ -3,7 +3,7 @@
 // Lookups in real programs. Arguments: the programs made from symbols_target.cc, the first of them with another build
 // of itself, ANOTHER, right behind it.
 
-#include "symbols.hh"
+#include "symbols/symbols.hh"
 
 #include <elfutils/libdwfl.h>
 #include <gmock/gmock.h>
@@ -13,8 +13,8 @@
 #include <cstdio>
 #include <sstream>
 
-#include "dwarf_lines.hh"
-#include "error.hh"
+#include "base/error.hh"
+#include "symbols/dwarf_lines.hh"
 #include "temporary_directory.hh"
 
 namespace leakdir::tool {

@@ -2,13 +2,13 @@
 //
 // Which stacks of two runs are the same, and what a baseline keeps of them.
 
-#include "tally.hh"
+#include "analyse/tally.hh"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "compare.hh"
-#include "emit.hh"
+#include "analyse/compare.hh"
+#include "emit/emit.hh"
 #include "load_from_memory.hh"
 
 namespace leakdir::tool {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "trust.hh"
+#include "analyse/trust.hh"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "load/load_records.hh"
 #include "load_from_memory.hh"
-#include "load_records.hh"
 
 namespace leakdir::tool {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "words.hh"
+#include "base/words.hh"
 
 #include <gtest/gtest.h>
 

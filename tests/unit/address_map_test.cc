@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // The index of live blocks: a cell for each smallest block, wherever in the address space it lies.
-#include "address_map.hh"
+#include "ledger/address_map.hh"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // The words of a block: what is packed comes out again, whatever stands beside it.
-#include "ledger.hh"
+#include "shared/ledger.hh"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // The settings table: what each source may say, and what is said back when it is wrong.
-#include "options.hh"
+#include "shared/options.hh"
 
 #include <gtest/gtest.h>
 
@@ -133,7 +133,7 @@ TEST_F(OptionsTest, HelpHasALineForEveryKey) {
   EXPECT_NE(help.find("\n  " #name " "), std::string::npos) << #name;
 #define OPTION_TEXT(name, bytes, default_value, meaning) \
   EXPECT_NE(help.find("\n  " #name " "), std::string::npos) << #name;
-#include "options.inc"
+#include "shared/options.inc"
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // The hash table of the nodes: what goes in is found, through all levels, from several threads at once.
-#include "probe_table.hh"
+#include "system/probe_table.hh"
 
 #include <gtest/gtest.h>
 

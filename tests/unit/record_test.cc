@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // The text of a record and of a bad free, byte by byte.
-#include "record.hh"
+#include "shared/record.hh"
 
 #include <gtest/gtest.h>
 

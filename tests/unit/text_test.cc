@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // Text made in the caller's buffer: numbers, times, shell words, and what happens at the buffer's end.
-#include "text.hh"
+#include "shared/text.hh"
 
 #include <gtest/gtest.h>
 

@@ -3,8 +3,8 @@
  * leakdir: what a program may ask of the object that it is linked with. C89 and C++98 or later.
  *
  * Every function does nothing in a program that was linked without leakdir: they are weak references, and the macros of
- * the same names ask whether the function is there. So they are called by the plain name, not as ::leakdir_start(). In a
- * program that is linked with -no-pie they do nothing under libleakdir.so: its linker has settled that there is none.
+ * the same names ask whether the function is there. So they are called by the plain name, not as ::leakdir_start(). In
+ * a program that is linked with -no-pie they do nothing under libleakdir.so: its linker has settled that there is none.
  * All are safe in any thread. Those marked "signal-safe" may be called in a signal handler. None changes errno.
  */
 #ifndef LEAKDIR_LEAKDIR_H

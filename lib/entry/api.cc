@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// leakdir/leakdir.h: what the program asks of us.
+
+#include "files/config_watch.hh"
+#include "files/record_dir.hh"
+#include "files/writer.hh"
+#include "ledger/ledger_file.hh"
+#include "ledger/live_table.hh"
+#include "lifecycle.hh"
+#include "system/base.hh"
+#include "system/process.hh"
+#include "track/tracker.hh"
+
+namespace {
+
+// Whether there is a ledger of this process to speak of.
+bool has_ledger() {
+  const leakdir::Phase now = leakdir::phase();
+  return now == leakdir::Phase::kRecording || now == leakdir::Phase::kPaused;
+}
+
+// A child that has not allocated yet has no ledger of its own to say it in.
+void switch_recording(bool on) {
+  if (leakdir::phase() == leakdir::Phase::kForked) leakdir::start_in_child();
+  leakdir::set_recording(on);
+}
+
+}  // namespace
+
+LEAKDIR_EXPORT void leakdir_start(void) { switch_recording(true); }
+
+LEAKDIR_EXPORT void leakdir_stop(void) { switch_recording(false); }
+
+LEAKDIR_EXPORT void leakdir_flush(void) {
+  if (has_ledger()) leakdir::write_all_records();
+}
+
+LEAKDIR_EXPORT unsigned long leakdir_mark(void) { return has_ledger() ? leakdir::mark_sequence() : 0; }
+
+LEAKDIR_EXPORT void leakdir_live_since(unsigned long mark, std::size_t* blocks, std::size_t* bytes) {
+  const leakdir::LiveTotals totals = has_ledger() ? leakdir::count_live(mark) : leakdir::LiveTotals{};
+  if (blocks != nullptr) *blocks = totals.blocks;
+  if (bytes != nullptr) *bytes = totals.bytes;
+}
+
+LEAKDIR_EXPORT void leakdir_ignore(const void* block) {
+  if (!has_ledger()) return;
+  const std::uint32_t index = leakdir::find_live_block(reinterpret_cast<std::uintptr_t>(block));
+  if (index == 0) return;
+  const std::uint64_t word0 = __atomic_load_n(&leakdir::ledger_file.block(index)->word[0], __ATOMIC_ACQUIRE);
+  if (!leakdir::set_block_flags(index, word0, leakdir::ledger::kFlagIgnored, 0)) return;
+  if ((leakdir::ledger::block_flags(word0) & leakdir::ledger::kFlagFiled) != 0) leakdir::write_all_records();
+}
+
+LEAKDIR_EXPORT void leakdir_ignore_begin(void) { leakdir::ignore_from_now_on(); }
+
+LEAKDIR_EXPORT void leakdir_ignore_end(void) { leakdir::end_ignoring(); }
+
+LEAKDIR_EXPORT int leakdir_is_recording(void) {
+  const leakdir::Phase now = leakdir::phase();
+  const auto* parents = leakdir::ledger_file.header();
+  if (now == leakdir::Phase::kForked) return parents != nullptr && parents->recording != 0 ? 1 : 0;
+  return now == leakdir::Phase::kRecording ? 1 : 0;
+}
+
+LEAKDIR_EXPORT void leakdir_each_since(unsigned long mark, leakdir::VisitLive* visit, void* context) {
+  if (has_ledger()) leakdir::for_each_live(mark, leakdir::mark_sequence(), visit, context);
+}
+
+// Called by the macros of leakdir/trace.h. `call` is a ledger::Call, by the numbers that stand there.
+static_assert(static_cast<int>(leakdir::ledger::Call::kPvalloc) == 8 && leakdir::ledger::kCalls == 10);
+LEAKDIR_EXPORT void leakdir_place(const char* file, int line, int call, std::size_t factor) {
+  if (leakdir::phase() != leakdir::Phase::kRecording) return;
+  leakdir::place_of_next_block(file, {0, __builtin_frame_address(0), factor, static_cast<std::uint32_t>(line),
+                                      static_cast<std::uint32_t>(call)});
+}
+
+LEAKDIR_EXPORT const char* leakdir_dir(void) { return has_ledger() ? leakdir::record_dir() : ""; }

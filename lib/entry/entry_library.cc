@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// When libleakdir.so starts and ends. A library has no .preinit_array, and its constructor runs after those of the
+// libraries that the program needs. So it starts with the first call that is not the dynamic loader's own, or with its
+// constructor. What the loader allocates before is libc's own.
+//
+// Exit: what a constructor registers with __cxa_atexit comes before what libc registers for the destructors of all
+// libraries, and so runs after them.
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <link.h>
+#include <sys/auxv.h>
+
+#include <atomic>
+
+#include "hooks_new.hh"
+#include "lifecycle.hh"
+#include "system/allocator.hh"
+#include "system/dynamic_section.hh"
+#include "system/messages.hh"
+#include "system/process.hh"
+#include "walk/fast_walk_rule.hh"
+
+extern "C" {
+int __cxa_atexit(void (*)(void*), void*, void*);
+void* malloc(std::size_t);
+// The dynamic loader's: where the kernel has put argc. libc has not stored the environment yet.
+extern void* __libc_stack_end;
+}
+
+namespace leakdir {
+namespace {
+
+std::atomic<bool> has_begun{false};
+
+char** initial_environment() {
+  auto* const at = static_cast<std::uintptr_t*>(__libc_stack_end);
+  return reinterpret_cast<char**>(at + 1 + *at + 1);  // argc, argv, its null pointer
+}
+
+// Takes this library out of LD_PRELOAD, in place: nothing may be allocated.
+void leave_children_alone(char** environment) {
+  constexpr char kVariable[] = "LD_PRELOAD=";
+  constexpr char kName[] = "libleakdir.so";
+  constexpr std::size_t kNameBytes = sizeof kName - 1;
+  const auto ends_name = [](char c) { return c == '\0' || c == ':' || c == ' '; };
+  for (; *environment != nullptr; ++environment) {
+    char* from = *environment;
+    unsigned i = 0;
+    while (kVariable[i] != '\0' && from[i] == kVariable[i]) ++i;
+    if (kVariable[i] != '\0') continue;
+    from += i;
+    char* to = from;
+    while (*from != '\0') {
+      char* end = from;
+      while (!ends_name(*end)) ++end;
+      const auto bytes = static_cast<std::size_t>(end - from);
+      bool is_ours = bytes >= kNameBytes && (bytes == kNameBytes || end[-static_cast<long>(kNameBytes) - 1] == '/');
+      for (std::size_t k = 0; is_ours && k < kNameBytes; ++k) is_ours = end[k - kNameBytes] == kName[k];
+      if (*end != '\0') ++end;  // with what separates it
+      while (from < end) {
+        if (!is_ours) *to++ = *from;
+        ++from;
+      }
+    }
+    *to = '\0';
+  }
+}
+
+const void* file_of(const void* address) {
+  Dl_info info = {};
+  return ::dladdr(address, &info) != 0 ? info.dli_fbase : nullptr;
+}
+
+// A program that is not position-independent and takes the address of malloc has a stub of that name, which stands for
+// the function everywhere and leads to whichever malloc comes first.
+const void* malloc_in_use() {
+  void* const used = ::dlsym(RTLD_DEFAULT, "malloc");
+  Dl_info info = {};
+  void* found = nullptr;
+  const bool is_known = ::dladdr1(used, &info, &found, RTLD_DL_SYMENT) != 0 && found != nullptr;
+  const bool is_stub = is_known && static_cast<const ElfW(Sym)*>(found)->st_shndx == SHN_UNDEF;
+  return is_stub ? exported_anywhere("malloc") : used;
+}
+
+// The program, or the library that was loaded with dlopen, calls another malloc than ours: nothing would be seen.
+bool is_passed_by() {
+  const void* const used = malloc_in_use();
+  const void* const file = file_of(used);
+  if (file == file_of(reinterpret_cast<const void*>(&has_begun))) return false;
+  return file == file_of(reinterpret_cast<const void*>(::getauxval(AT_PHDR))) || allocator::is_the_allocators(used);
+}
+
+void begin(char** environment) {
+  if (has_begun.exchange(true)) return;
+  const int saved = errno;
+  find_operators();
+  if (is_passed_by()) {
+    messages::remember_stderr();
+    messages::hooks_are_passed_by();
+    set_phase(Phase::kOff);
+    errno = saved;
+    return;
+  }
+  start(environment);
+  if (!records_children()) leave_children_alone(environment);
+  errno = saved;
+}
+
+__attribute__((constructor)) void construct(int, char**, char** environment) {
+  begin(environment);
+  if (phase() != Phase::kOff) __cxa_atexit([](void*) { end_of_process(); }, nullptr, nullptr);
+}
+
+}  // namespace
+
+bool start_at_first_call(Caller caller) {
+  find_loader();
+  if (is_loader(caller.pc) || has_begun.load(std::memory_order_relaxed)) return false;
+  begin(initial_environment());
+  return true;
+}
+
+}  // namespace leakdir

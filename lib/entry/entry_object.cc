@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// When the linked objects start and end. Start is a function in .preinit_array: before any constructor, with the
+// environment in its arguments.
+//
+// Exit must come after everything that frees. A dynamic program: the first function that is registered with
+// __cxa_atexit is the last that runs, after the destructors of every library. A static one: libc registers its run
+// through .fini_array before ours could be, so ours is the first entry of .fini_array, which is the last that runs.
+
+#include "lifecycle.hh"
+#include "stack/stack.hh"
+#include "system/process.hh"
+
+extern "C" int __cxa_atexit(void (*)(void*), void*, void*);
+
+namespace leakdir {
+namespace {
+
+void begin(int, char**, char** environment) {
+  start(environment);
+  if (phase() == Phase::kOff) return;
+  if (is_static_program()) {
+    __cxa_atexit([](void*) { capture_is_ending(); }, nullptr, nullptr);  // before the destructors of .fini_array
+  } else {
+    __cxa_atexit([](void*) { end_of_process(); }, nullptr, nullptr);
+  }
+}
+
+void end_of_static_program() {
+  if (is_static_program()) end_of_process();
+}
+
+__attribute__((section(".preinit_array"), used)) void (*const preinit)(int, char**, char**) = begin;
+__attribute__((section(".fini_array.00000"), used)) void (*const fini)() = end_of_static_program;
+
+}  // namespace
+
+// Nothing that could be recorded with its stack is allocated before .preinit_array.
+bool start_at_first_call(Caller) { return false; }
+
+}  // namespace leakdir

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The malloc family: forward to the allocator, then tell the tracker. Nothing else. Compare with malloc(3),
+// posix_memalign(3), malloc_usable_size(3): results, errno, alignment and size-0 behaviour are the allocator's own.
+//
+// Compiled with -fno-builtin, or malloc followed by memset would become a call of calloc, our own.
+
+#include "hooks.hh"
+
+#include <errno.h>
+#include <features.h>
+
+#include "system/allocator.hh"
+#include "track/tracker.hh"
+
+using leakdir::Caller;
+using leakdir::is_watching;
+using leakdir::release;
+using leakdir::told;
+using leakdir::ledger::Call;
+namespace allocator = leakdir::allocator;
+
+namespace {
+
+void* resize(void* block, std::size_t size, Call call, Caller caller) {
+  if (!is_watching()) return allocator::realloc(block, size);
+  if (block == nullptr) return told(allocator::realloc(nullptr, size), size, call, caller);
+  const leakdir::SetAside old = leakdir::begin_resize(block, caller);
+  if (LEAKDIR_UNLIKELY(old.bad)) {
+    errno = ENOMEM;
+    return nullptr;
+  }
+  void* const resized = allocator::realloc(block, size);
+  if (LEAKDIR_UNLIKELY(resized == nullptr && size != 0)) {
+    leakdir::undo_resize(old);
+  } else {
+    leakdir::finish_resize(old, resized, size, call, caller);
+  }
+  return resized;
+}
+
+}  // namespace
+
+LEAKDIR_EXPORT void* malloc(std::size_t size) {
+  return told(allocator::malloc(size), size, Call::kMalloc, LEAKDIR_CALLER);
+}
+
+LEAKDIR_EXPORT void free(void* block) { release(block, LEAKDIR_CALLER); }
+
+#if defined(LEAKDIR_LIBRARY) || (defined(__GLIBC_PREREQ) && __GLIBC_PREREQ(2, 43))
+// C23. The sizes are hints that the allocator may check; we do not need them. An allocator that libleakdir.so lies upon
+// may have them where libc has not.
+LEAKDIR_EXPORT void free_sized(void* block, std::size_t) { release(block, LEAKDIR_CALLER); }
+
+LEAKDIR_EXPORT void free_aligned_sized(void* block, std::size_t, std::size_t) { release(block, LEAKDIR_CALLER); }
+#endif
+
+LEAKDIR_EXPORT void* calloc(std::size_t count, std::size_t size) {
+  return told(allocator::calloc(count, size), count * size, Call::kCalloc, LEAKDIR_CALLER);
+}
+
+LEAKDIR_EXPORT void* realloc(void* block, std::size_t size) {
+  return resize(block, size, Call::kRealloc, LEAKDIR_CALLER);
+}
+
+LEAKDIR_EXPORT void* reallocarray(void* block, std::size_t count, std::size_t size) {
+  std::size_t bytes;
+  if (__builtin_mul_overflow(count, size, &bytes)) {
+    errno = ENOMEM;
+    return nullptr;
+  }
+  return resize(block, bytes, Call::kReallocarray, LEAKDIR_CALLER);
+}
+
+LEAKDIR_EXPORT void* aligned_alloc(std::size_t alignment, std::size_t size) {
+  return told(allocator::aligned_alloc(alignment, size), size, Call::kAlignedAlloc, LEAKDIR_CALLER);
+}
+
+LEAKDIR_EXPORT void* memalign(std::size_t alignment, std::size_t size) {
+  return told(allocator::memalign(alignment, size), size, Call::kMemalign, LEAKDIR_CALLER);
+}
+
+LEAKDIR_EXPORT int posix_memalign(void** into, std::size_t alignment, std::size_t size) {
+  const int error = allocator::posix_memalign(into, alignment, size);
+  if (error == 0) told(*into, size, Call::kPosixMemalign, LEAKDIR_CALLER);
+  return error;
+}
+
+LEAKDIR_EXPORT void* valloc(std::size_t size) {
+  return told(allocator::valloc(size), size, Call::kValloc, LEAKDIR_CALLER);
+}
+
+LEAKDIR_EXPORT void* pvalloc(std::size_t size) {
+  return told(allocator::pvalloc(size), size, Call::kPvalloc, LEAKDIR_CALLER);
+}
+
+LEAKDIR_EXPORT std::size_t malloc_usable_size(void* block) { return allocator::malloc_usable_size(block); }

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What every hook does beside forwarding: a block is told to the tracker after the allocator has handed it out, and
+// before it is handed back: its address may be another thread's right after.
+
+#pragma once
+
+#include "system/allocator.hh"
+#include "track/tracker.hh"
+
+namespace leakdir {
+
+inline void* told(void* block, std::size_t size, ledger::Call call, Caller caller) {
+  if (is_recording()) {
+    if (LEAKDIR_UNLIKELY(block == nullptr)) {
+      allocation_failed(size, call, caller);
+    } else {
+      block_allocated(block, size, call, caller);
+    }
+  }
+  return block;
+}
+
+inline void release(void* block, Caller caller) {
+  // The allocator will want it, and has to wait less when it is fetched while we look.
+  // In numbers: the block may be null.
+  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(block) - sizeof(std::size_t)), 1);
+  if (is_watching() && LEAKDIR_LIKELY(block != nullptr) && LEAKDIR_UNLIKELY(!block_freed(block, caller))) return;
+  allocator::free(block);
+}
+
+}  // namespace leakdir

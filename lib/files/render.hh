@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// From the ledger in memory to the text of a record (record.hh). Reads only; no allocation, any thread.
+
+#pragma once
+
+#include <cstddef>
+
+#include "shared/ledger.hh"
+#include "shared/text.hh"
+#include "stack/scratch.hh"
+
+namespace leakdir {
+
+struct Rendered {
+  const char* text;
+  std::size_t bytes;
+};
+Rendered render_block(RecordText& into, const ledger::Block& block);
+void render_bad_free(Text& out, const ledger::BadFree& bad);
+
+// The return addresses of its stack, innermost first; returns how many.
+unsigned return_addresses(const ledger::Block& block, const void** into, unsigned most);
+
+// Is it among what the user asked to see? (Not libc's own, not ignored.)
+bool is_listed(unsigned flags);
+
+}  // namespace leakdir

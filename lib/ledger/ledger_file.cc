@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "ledger_file.hh"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include "system/base.hh"
+#include "system/messages.hh"
+#include "system/process.hh"
+#include "system/rights.hh"
+#include "system/sys.hh"
+
+namespace leakdir {
+
+using ledger::Kind;
+
+LedgerFile ledger_file;
+
+namespace {
+
+// A busy disk takes its time. One that hangs takes it once: who comes later does not wait again.
+constexpr unsigned kPatientTries = TryLock::kTriesAtOnce + 5000;
+
+// Address space to reserve and the first extent, in bytes, by kind.
+struct Room {
+  std::uint64_t reserve;
+  std::uint64_t first;
+};
+constexpr bool kWide = sizeof(void*) == 8;
+constexpr Room kRooms[ledger::kKinds] = {
+    {0, 0},
+    {kWide ? std::uint64_t{2} << 30 : 64u << 20, 32 << 10},  // blocks
+    {kWide ? std::uint64_t{1} << 30 : 32u << 20, 16 << 10},  // nodes
+    {1 << 20, 4 << 10},                                      // threads
+    {512 << 10, 4 << 10},                                    // modules
+    {256 << 10, 4 << 10},                                    // bad frees
+    {4 << 20, 4 << 10},                                      // text
+};
+
+// An extent is as large as everything before it, within bounds: to have a page of tmpfs allocated takes a microsecond,
+// and no call of malloc is to wait for a thousand of them. In a large ledger the directory of extents must be spared.
+struct ExtentBound {
+  std::uint64_t ledger_bytes, extent_bytes;
+};
+constexpr ExtentBound kExtentBounds[] = {{64 << 20, 256 << 10}, {512 << 20, 1 << 20}, {UINT64_MAX, 2 << 20}};
+
+std::uint64_t largest_extent(std::uint64_t have) {
+  unsigned i = 0;
+  while (have >= kExtentBounds[i].ledger_bytes) ++i;
+  return kExtentBounds[i].extent_bytes;
+}
+
+std::uint64_t page_bytes() {
+  static std::uint64_t bytes = 0;
+  if (bytes == 0) bytes = ::getauxval(AT_PAGESZ);
+  return bytes != 0 ? bytes : 4096;
+}
+
+std::uint64_t page_aligned(std::uint64_t bytes) { return (bytes + page_bytes() - 1) & ~(page_bytes() - 1); }
+
+// A program that runs under a limit of address space keeps most of it.
+std::uint64_t within_limit(std::uint64_t bytes, std::uint64_t limit) {
+  while (bytes > (64 << 10) && bytes > limit / 32) bytes /= 2;
+  return bytes;
+}
+
+std::uint64_t address_space_limit() {
+  std::uint64_t limit[2] = {};
+  if (sys::call(SYS_prlimit64, 0, RLIMIT_AS, 0, reinterpret_cast<long>(limit)) != 0) return UINT64_MAX;
+  return limit[0];
+}
+
+}  // namespace
+
+bool LedgerFile::reserve() {
+  const std::uint64_t limit = address_space_limit();
+  for (unsigned shrink = 0; shrink < 12; ++shrink) {
+    std::uint64_t total = 0;
+    for (std::uint32_t kind = 1; kind < ledger::kKinds; ++kind) {
+      const std::uint64_t bytes =
+          page_aligned(within_limit(kRooms[kind].reserve, limit) >> (kRooms[kind].reserve > (8 << 20) ? shrink : 0));
+      arrays_[kind].capacity = static_cast<std::uint32_t>(bytes / ledger::kRecordBytes[kind]);
+      total += bytes;
+    }
+    void* space = sys::map(nullptr, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (space == nullptr) continue;
+    reserved_ = static_cast<char*>(space);
+    reserved_bytes_ = total;
+    char* at = reserved_;
+    for (std::uint32_t kind = 1; kind < ledger::kKinds; ++kind) {
+      arrays_[kind].base = at;
+      arrays_[kind].mapped.store(0, std::memory_order_relaxed);
+      arrays_[kind].used.store(0, std::memory_order_relaxed);
+      at += std::uint64_t{arrays_[kind].capacity} * ledger::kRecordBytes[kind];
+    }
+    return true;
+  }
+  return false;
+}
+
+int LedgerFile::create(const char* directory, const char* name, bool& shared) {
+  const int folder = sys::open_at(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (folder < 0) return folder;
+  const int file = sys::open_at(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+  if (file < 0) {
+    sys::close(folder);
+    return file;
+  }
+  sys::change_mode(file, 0600);  // whatever the umask is
+  sys::FileStatus status = {};
+  const bool is_withheld = files_would_be_callers();
+  int error = is_withheld ? -EPERM : sys::stat_descriptor(file, &status);
+  if (error == 0) error = sys::allocate(file, 0, ledger::kHeaderBytes);
+  void* mapping = nullptr;
+  if (error == 0) {
+    mapping = sys::map(nullptr, ledger::kHeaderBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (mapping == nullptr) error = -ENODEV;
+  }
+  sys::close(file);
+  if (error != 0) sys::unlink_at(folder, name);  // a reader has the record files then
+  sys::close(folder);
+  if (error != 0) {
+    if (is_withheld) {
+      messages::ledger_withheld(directory);
+    } else {
+      messages::ledger_not_shared(directory, error);
+    }
+    shared = false;
+    return create_private();
+  }
+  shared = true;
+  header_ = static_cast<ledger::Header*>(mapping);
+  header_->file_bytes = ledger::kHeaderBytes;
+  device_ = status.device;
+  inode_ = status.inode;
+  if (!reserve()) {
+    leave();
+    return -ENOMEM;
+  }
+  return 0;
+}
+
+int LedgerFile::create_private() {
+  path_ = nullptr;
+  header_ = static_cast<ledger::Header*>(sys::map_private(ledger::kHeaderBytes));
+  if (header_ == nullptr) return -ENOMEM;
+  header_->file_bytes = ledger::kHeaderBytes;
+  if (reserve()) return 0;
+  leave();
+  return -ENOMEM;
+}
+
+void LedgerFile::leave() {
+  if (header_ != nullptr) sys::unmap(header_, ledger::kHeaderBytes);
+  if (reserved_ != nullptr) sys::unmap(reserved_, reserved_bytes_);
+  header_ = nullptr;
+  reserved_ = nullptr;
+  path_ = nullptr;
+  for (Array& array : arrays_) {
+    array.base = nullptr;
+    array.capacity = 0;
+    array.mapped.store(0, std::memory_order_relaxed);
+    array.used.store(0, std::memory_order_relaxed);
+  }
+}
+
+int LedgerFile::open_again() const {
+  if (path_ == nullptr) return -ENOENT;
+  const int file = sys::open_at(AT_FDCWD, path_, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+  if (file < 0) return file;
+  // After chroot, or when somebody replaced the directory, the path may lead elsewhere.
+  sys::FileStatus status;
+  const int error = sys::stat_descriptor(file, &status);
+  if (error == 0 && status.device == device_ && status.inode == inode_) return file;
+  sys::close(file);
+  return error != 0 ? error : -ESTALE;
+}
+
+int LedgerFile::map_from_file(char* at, std::uint64_t bytes) {
+  const int file = open_again();
+  if (file < 0) return file;
+  const std::uint64_t offset = header_->file_bytes;
+  int error = sys::allocate(file, offset, bytes);
+  if (error == 0 && sys::map(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, offset) == nullptr) {
+    error = -ENOMEM;
+  }
+  sys::close(file);
+  return error;
+}
+
+// Where the file cannot grow (a full disk, no descriptor left, the directory gone), the extent lies in private memory:
+// the program has its record files still, and a reader of the ledger is told that something is missing.
+int LedgerFile::map_extent(Array& array, Kind kind, std::uint64_t bytes) {
+  const std::uint32_t record = ledger::kRecordBytes[static_cast<std::uint32_t>(kind)];
+  const std::uint32_t first = array.mapped.load(std::memory_order_relaxed);
+  char* at = array.base + std::uint64_t{first} * record;
+  const std::uint32_t extents = header_->extent_count;
+  if (extents == ledger::kMaxExtents) return -EFBIG;
+  const int file_error = path_ == nullptr ? 0 : map_from_file(at, bytes);
+  if (file_error != 0) messages::ledger_in_memory(file_error);
+  if ((path_ == nullptr || file_error != 0) &&
+      sys::map(at, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) ==
+          nullptr) {
+    return -ENOMEM;
+  }
+  const auto count = static_cast<std::uint32_t>(bytes / record);
+  const std::uint64_t offset = file_error == 0 ? header_->file_bytes : ledger::kInMemory;
+  directory()[extents] = {offset, static_cast<std::uint32_t>(kind), first, count, 0};
+  if (file_error == 0) header_->file_bytes = offset + bytes;
+  __atomic_store_n(&header_->extent_count, extents + 1, __ATOMIC_RELEASE);
+  array.mapped.store(first + count, std::memory_order_release);
+  return 0;
+}
+
+LEAKDIR_SLOW bool LedgerFile::grow(Kind kind, std::uint32_t until) {
+  const bool hangs = process->growth_hangs.load(std::memory_order_relaxed) != 0;
+  const TryLock lock(process->growth_lock, hangs ? TryLock::kTriesAtOnce : kPatientTries);
+  if (!lock.is_nested()) process->growth_hangs.store(lock.taken() ? 0 : 1, std::memory_order_relaxed);
+  if (!lock.taken()) return false;
+  Array& array = this->array(kind);
+  const std::uint32_t record = ledger::kRecordBytes[static_cast<std::uint32_t>(kind)];
+  while (array.mapped.load(std::memory_order_relaxed) < until) {
+    const std::uint64_t have = std::uint64_t{array.mapped.load(std::memory_order_relaxed)} * record;
+    const std::uint64_t most = largest_extent(have);
+    std::uint64_t bytes =
+        have < kRooms[static_cast<std::uint32_t>(kind)].first ? kRooms[static_cast<std::uint32_t>(kind)].first : have;
+    bytes = page_aligned(bytes < most ? bytes : most);
+    const std::uint64_t left = std::uint64_t{array.capacity} * record - have;
+    if (bytes > left) bytes = left & ~(page_bytes() - 1);
+    const int error = bytes == 0 ? -EFBIG : map_extent(array, kind, bytes);
+    if (error != 0) {
+      messages::ledger_full(error);
+      return false;
+    }
+  }
+  return true;
+}
+
+std::uint32_t LedgerFile::take(Kind kind, std::uint32_t count) {
+  Array& array = this->array(kind);
+  if (array.base == nullptr) return 0;
+  std::uint32_t first = array.used.load(std::memory_order_relaxed);
+  std::uint32_t start;
+  do {
+    start = first == 0 && kind != Kind::kBlocks ? 1 : first;  // record 0 is never used
+    if (count > array.capacity || start > array.capacity - count) return 0;
+    if (LEAKDIR_UNLIKELY(start + count > array.mapped.load(std::memory_order_acquire)) && !grow(kind, start + count)) {
+      return 0;
+    }
+  } while (!array.used.compare_exchange_weak(first, start + count, std::memory_order_relaxed));
+  return kind == Kind::kBlocks ? start + 1 : start;
+}
+
+std::uint32_t LedgerFile::used(Kind kind) const {
+  return arrays_[static_cast<std::uint32_t>(kind)].used.load(std::memory_order_acquire);
+}
+
+std::uint32_t LedgerFile::add_text(const char* text) {
+  std::uint32_t bytes = 0;
+  while (text[bytes] != '\0') ++bytes;
+  if (bytes == 0) return 0;
+  const std::uint32_t offset = take(Kind::kText, bytes + 1);
+  if (offset == 0) return 0;
+  for (std::uint32_t i = 0; i <= bytes; ++i) base(Kind::kText)[offset + i] = text[i];
+  return offset;
+}
+
+// What is given back is no longer part of the ledger: who needs it after all (allocations still come after the last
+// look) grows the ledger again instead of touching a hole.
+void LedgerFile::trim_tail(int file, ledger::Extent& extent) {
+  Array& array = array_of(extent);
+  const std::uint32_t record = ledger::kRecordBytes[extent.kind];
+  const std::uint32_t used = array.used.load(std::memory_order_acquire);
+  const std::uint32_t kept = used <= extent.first ? 0 : used - extent.first;
+  if (kept >= extent.count) return;
+  const std::uint64_t from = page_aligned(std::uint64_t{kept} * record);
+  const std::uint64_t bytes = std::uint64_t{extent.count} * record;
+  if (array.mapped.load(std::memory_order_relaxed) > extent.first) {
+    array.mapped.store(extent.first + static_cast<std::uint32_t>(from / record), std::memory_order_relaxed);
+  }
+  extent.count = static_cast<std::uint32_t>(from / record);
+  if (from < bytes && extent.file_offset != ledger::kInMemory)
+    sys::punch_hole(file, extent.file_offset + from, bytes - from);
+}
+
+// There may be room for it by now.
+bool LedgerFile::bring_home(int file, ledger::Extent& extent) {
+  const std::uint64_t offset = header_->file_bytes;
+  const std::uint64_t bytes = page_aligned(std::uint64_t{extent.count} * ledger::kRecordBytes[extent.kind]);
+  if (sys::allocate(file, offset, bytes) != 0) return false;
+  char* from = array_of(extent).base + std::uint64_t{extent.first} * ledger::kRecordBytes[extent.kind];
+  auto* to = static_cast<char*>(sys::map(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, offset));
+  if (to == nullptr) return false;
+  for (std::uint64_t i = 0; i < bytes; ++i) to[i] = from[i];
+  const bool done = sys::map(from, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, offset) != nullptr;
+  sys::unmap(to, bytes);
+  if (!done) return false;
+  extent.file_offset = offset;
+  header_->file_bytes = offset + bytes;
+  return true;
+}
+
+void LedgerFile::trim_pages(int file, const ledger::Extent& extent, bool (*page_is_empty)(std::uint32_t page)) {
+  const std::uint32_t first = extent.first / ledger::kBlocksPerPage;
+  const std::uint32_t pages = extent.count / ledger::kBlocksPerPage;
+  constexpr std::uint64_t kBytes = std::uint64_t{ledger::kBlocksPerPage} * sizeof(ledger::Block);
+  for (std::uint32_t start = 0; start < pages; ++start) {
+    std::uint32_t end = start;
+    while (end < pages && page_is_empty(first + end)) ++end;
+    if (end != start) sys::punch_hole(file, extent.file_offset + start * kBytes, (end - start) * kBytes);
+    start = end;
+  }
+}
+
+void LedgerFile::trim(bool (*page_is_empty)(std::uint32_t page)) {
+  const int file = open_again();
+  if (file < 0) return;
+  for (std::uint32_t i = 0; i < header_->extent_count; ++i) {
+    ledger::Extent& extent = directory()[i];
+    trim_tail(file, extent);
+    if (extent.count == 0 || (extent.file_offset == ledger::kInMemory && !bring_home(file, extent))) continue;
+    if (extent.kind == static_cast<std::uint32_t>(Kind::kBlocks)) trim_pages(file, extent, page_is_empty);
+  }
+  sys::close(file);
+}
+
+}  // namespace leakdir

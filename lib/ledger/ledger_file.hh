@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The ledger as the object writes it: DIR/.ledger mapped, one array of records for each kind, each growing by extents
+// at the end of the file. Where shared mappings cannot be had it lies in private memory, and says so.
+//
+// Never moves: a record's address is base + index for the life of the process. Address space for the largest ledger is
+// reserved at start; file space is allocated before it is touched, so that a full disk is an error of the growth and
+// never SIGBUS. What the file has no room for lies in private memory. Holds no descriptor. Threads may take records at
+// once; growth is behind a lock that is only tried, so that a signal handler that interrupts it cannot hang.
+
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "shared/ledger.hh"
+#include "system/base.hh"
+
+namespace leakdir {
+
+class LedgerFile {
+ public:
+  // Makes a new ledger under a temporary name in `directory` (an absolute path) and maps it. Returns 0 or a negative
+  // errno; then nothing was made. `shared` comes out false where the ledger is in private memory only.
+  int create(const char* directory, const char* name, bool& shared);
+
+  // In private memory from the start.
+  int create_private();
+
+  // Gives up the mapping, not the file: for a forked child, whose parent goes on with it.
+  void leave();
+
+  ledger::Header* header() const { return header_; }
+  bool is_open() const { return header_ != nullptr; }
+
+  ledger::Block* block(std::uint32_t i) const {
+    return reinterpret_cast<ledger::Block*>(base(ledger::Kind::kBlocks)) + i;
+  }
+  ledger::Node* node(std::uint32_t i) const { return reinterpret_cast<ledger::Node*>(base(ledger::Kind::kNodes)) + i; }
+  ledger::Thread* thread(std::uint32_t i) const {
+    return reinterpret_cast<ledger::Thread*>(base(ledger::Kind::kThreads)) + i;
+  }
+  ledger::Module* module(std::uint32_t i) const {
+    return reinterpret_cast<ledger::Module*>(base(ledger::Kind::kModules)) + i;
+  }
+  ledger::BadFree* bad_free(std::uint32_t i) const {
+    return reinterpret_cast<ledger::BadFree*>(base(ledger::Kind::kBadFrees)) + i;
+  }
+  const char* text(std::uint32_t offset) const { return base(ledger::Kind::kText) + offset; }
+
+  // Takes `count` records in a row and returns the index of the first; 0 when there is no room. They are zero.
+  std::uint32_t take(ledger::Kind kind, std::uint32_t count);
+
+  // One past the last record that was taken.
+  std::uint32_t used(ledger::Kind kind) const;
+
+  // Copies a zero-terminated text; returns its offset, 0 when there is no room.
+  std::uint32_t add_text(const char* text);
+
+  // The file, opened anew; negative errno if it is not to be reached any more. The caller closes it.
+  int open_again() const;
+
+  // Gives space back to the file system: what was never used, and the pages of blocks for which `page_is_empty(page)`
+  // (of kBlocksPerPage records). Nobody may write to such a page any more.
+  void trim(bool (*page_is_empty)(std::uint32_t page));
+
+  // Where growth stops for want of a file system that can be reached: the ledger stays as it is.
+  void set_path(const char* path) { path_ = path; }
+
+ private:
+  struct Array {
+    char* base;
+    std::uint32_t capacity;             // records that fit the reserved address space
+    std::atomic<std::uint32_t> mapped;  // records that may be used
+    std::atomic<std::uint32_t> used;
+  };
+
+  char* base(ledger::Kind kind) const { return arrays_[static_cast<std::uint32_t>(kind)].base; }
+  Array& array(ledger::Kind kind) { return arrays_[static_cast<std::uint32_t>(kind)]; }
+  Array& array_of(const ledger::Extent& extent) { return arrays_[extent.kind]; }
+
+  bool reserve();
+  bool grow(ledger::Kind kind, std::uint32_t until);
+  void trim_tail(int file, ledger::Extent& extent);
+  static void trim_pages(int file, const ledger::Extent& extent, bool (*page_is_empty)(std::uint32_t page));
+  int map_extent(Array& array, ledger::Kind kind, std::uint64_t bytes);
+  int map_from_file(char* at, std::uint64_t bytes);
+  bool bring_home(int file, ledger::Extent& extent);
+  ledger::Extent* directory() {
+    return reinterpret_cast<ledger::Extent*>(reinterpret_cast<char*>(header_) + ledger::kDirectoryOffset);
+  }
+
+  ledger::Header* header_ = nullptr;
+  const char* path_ = nullptr;  // absolute; null: private memory
+  std::uint64_t device_ = 0, inode_ = 0;
+  char* reserved_ = nullptr;
+  std::uint64_t reserved_bytes_ = 0;
+  Array arrays_[ledger::kKinds] = {};
+};
+
+LEAKDIR_OURS extern LedgerFile ledger_file;
+
+}  // namespace leakdir

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Whose ledger it is: a process is named by its pid, its start time and the boot it lives in, for pids are reused; and
+// after exec it is another program that must not be taken for the one before.
+
+#pragma once
+
+#include "shared/ledger.hh"
+
+namespace leakdir {
+
+// Fills in byte_order, state, pid, start_time, boot_id and image_id of the calling process, and all of the magic but
+// its first byte: other processes that start in the directory see its owner from now on, and readers still no ledger.
+void announce_owner(ledger::Header& header);
+
+// True when the process that wrote `header` still runs that program. False for a process that exited, that is a zombie,
+// or that has replaced itself by exec.
+bool owner_is_alive(const ledger::Header& header);
+
+// The same of a process that is known by a text "PID START_TIME\n" alone, as trace/leakdir_trace.c leaves it; and its
+// pid.
+bool writer_is_alive(const char* text, int* pid);
+
+// Whether the first thread of this process left by pthread_exit: the kernel counts it until the last one ends.
+bool first_thread_has_ended();
+
+// Whether the process `pid` started this one, itself or by way of others.
+bool is_ancestor(int pid);
+
+}  // namespace leakdir

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The ledger file, DIR/.ledger: the specification of its layout, and nothing else.
+//
+// The object (lib/ledger/live_table.cc) writes it through a shared mapping while the program runs; the tool
+// (tools/load/load_ledger.cc) reads it, from outside, at any instant: while the program runs, after it ended,
+// after it was killed. This header is all that the two sides share. It includes nothing of ours, allocates
+// nothing and has no state.
+//
+// Layout, version 1. All numbers are little-endian, all records have a fixed size.
+//
+//   offset 0      Header, kHeaderBytes in all; the extent directory lies in it at kDirectoryOffset
+//   from there    extents: runs of records of one kind, in the order in which the ledger grew
+//
+// Each kind is one long array, cut into extents. An extent says which part of the array it holds (`first`,
+// `count`) and where (`file_offset`). Record 0 of each array is never used: 0 means "none" in every reference.
+//
+// What a reader may rely on, at any instant, even when the writer was killed between two stores:
+//  - an extent is complete before `extent_count` includes it;
+//  - a stack node, a module, a thread and a text are complete before anything refers to them, and nodes, modules
+//    and texts never change after that (a module's `unload_sequence` apart);
+//  - a block is live exactly when its state is kLive. The state is stored last when the block becomes live and
+//    first when it is freed, so a live block is always complete. The one call that was under way when the
+//    process was killed may be in or out;
+//  - a block never moves. A reader of a running process that wants a steady picture of one block reads word 0,
+//    the others, and word 0 and 2 again.
+//
+// What a reader must do: check magic, version and byte order first, and refuse what it does not know with a
+// sentence; trust no offset, count, index or parent without checking it against the file's length; expect a file
+// that was cut short.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace leakdir::ledger {
+
+inline constexpr char kFileName[] = ".ledger";
+inline constexpr char kMagic[8] = {'l', 'e', 'a', 'k', 'd', 'i', 'r', '\n'};
+inline constexpr std::uint32_t kVersion = 1;
+inline constexpr std::uint32_t kByteOrder = 0x01020304;
+
+inline constexpr std::uint64_t kHeaderBytes = 65536;
+inline constexpr std::uint64_t kDirectoryOffset = 4096;
+
+// ---- Extents ----------------------------------------------------------------------------------------------------
+
+enum class Kind : std::uint32_t {
+  kNone = 0,
+  kBlocks = 1,    // Block
+  kNodes = 2,     // Node
+  kThreads = 3,   // Thread
+  kModules = 4,   // Module
+  kBadFrees = 5,  // BadFree
+  kText = 6,      // bytes: paths and names, each zero-terminated
+};
+inline constexpr std::uint32_t kKinds = 7;
+
+// Records first .. first + count - 1 of one kind, at file_offset; kInMemory: they were in the memory of the process and
+// nowhere else, because the file could not grow.
+inline constexpr std::uint64_t kInMemory = 0;
+struct Extent {
+  std::uint64_t file_offset;
+  std::uint32_t kind;
+  std::uint32_t first;
+  std::uint32_t count;
+  std::uint32_t reserved;
+};
+static_assert(sizeof(Extent) == 24);
+
+inline constexpr std::uint32_t kMaxExtents = (kHeaderBytes - kDirectoryOffset) / sizeof(Extent);
+
+// ---- Header -----------------------------------------------------------------------------------------------------
+
+enum class ProcessState : std::uint32_t {
+  kRunning = 1,  // or killed: see pid, start_time and boot_id
+  kExited = 2,   // left through exit() or return; the blocks are the final truth
+};
+
+enum class Control : std::uint32_t { kNone = 0, kPause = 1, kResume = 2 };
+
+enum class WriteMode : std::uint32_t { kSync = 0, kBehind = 1, kExit = 2 };
+
+enum class Recording : std::uint32_t { kUnknown = 0, kOn = 1, kPaused = 2 };
+
+struct Header {
+  char magic[8];
+  std::uint32_t version;
+  std::uint32_t byte_order;     // kByteOrder, as the writer stores it
+  std::uint32_t header_bytes;   // kHeaderBytes
+  std::uint32_t pointer_bytes;  // 4 or 8
+  std::uint32_t machine;        // e_machine of the program (EM_X86_64 …)
+  std::uint32_t state;          // ProcessState
+
+  // Who wrote it. A pid is not a name: pid, start_time and boot_id together are.
+  std::uint32_t pid;
+  std::uint32_t parent_pid;   // of a forked child: the process whose blocks it inherited; else 0
+  std::uint64_t start_time;   // field 22 of /proc/PID/stat, clock ticks since boot; 0: unknown
+  std::uint8_t boot_id[16];   // /proc/sys/kernel/random/boot_id; zeros: unknown
+  std::uint8_t image_id[16];  // AT_RANDOM: differs after every exec
+
+  // Clock. A block's time is in ticks since start_realtime_ns; one tick lasts tick_ns_q32 / 2^32 ns.
+  std::uint64_t start_realtime_ns;  // CLOCK_REALTIME, ns since 1970
+  std::uint64_t tick_ns_q32;
+  std::uint64_t exit_realtime_ns;  // 0 while running or when killed
+
+  // Texts, as offsets into kText; 0: none.
+  std::uint32_t program;         // absolute path of the executable
+  std::uint32_t directory;       // DIR as an absolute path
+  std::uint32_t suppressions;    // __lsan_default_suppressions() of the program
+  std::uint32_t program_module;  // the module of the executable
+
+  // Options that a reader needs, as they were in force at start.
+  std::uint32_t option_libc;
+  std::uint32_t option_depth;
+  std::uint32_t option_write;  // WriteMode
+  std::uint32_t option_delay_ms;
+  std::uint64_t option_min_size;
+  std::uint64_t option_max_files;
+
+  // Control: written by the tool, read by the object.
+  std::uint32_t control;        // Control; the object stores kNone when it has obeyed
+  std::uint32_t recording;      // 1: recording, 0: paused; written by the object
+  std::uint64_t flush_request;  // the tool adds 1 …
+  std::uint64_t flush_done;     // … and the object copies it when the files are up to date
+
+  // What happened, for the proof that leakdir looked. See also Thread::allocations and ::frees.
+  std::uint64_t sequence;          // sequence numbers handed out so far (threads take them in batches)
+  std::uint64_t dropped_blocks;    // live blocks that could not be recorded: the ledger could not grow
+  std::uint64_t dropped_stacks;    // blocks recorded with the caller alone, for the same reason
+  std::uint64_t unrecorded;        // allocations passed on unrecorded on purpose (min_size), not those while paused
+  std::uint64_t pauses;            // how often recording was paused
+  std::uint64_t bad_frees;         // seen in all; the first of them are in kBadFrees
+  std::uint64_t files_over_limit;  // live blocks without a file at exit because of max_files
+  std::uint64_t write_errors;      // record files that could not be written or removed
+
+  std::uint64_t file_bytes;          // length of the file, holes included
+  std::uint32_t extent_count;        // entries of the directory that are valid
+  std::uint32_t option_recording;    // Recording: as it was at start
+  std::uint64_t block_pages;         // pages of blocks that have their sign (below), at least; 0: not known
+  std::uint64_t children_elsewhere;  // forked children that are not recorded, as they run in another root directory
+};
+static_assert(offsetof(Header, pid) == 32);
+static_assert(offsetof(Header, start_realtime_ns) == 80);
+static_assert(offsetof(Header, control) == 152);
+static_assert(offsetof(Header, sequence) == 176);
+static_assert(offsetof(Header, extent_count) == 248);
+static_assert(offsetof(Header, block_pages) == 256);
+static_assert(sizeof(Header) == 272);
+
+// ---- Blocks -----------------------------------------------------------------------------------------------------
+
+// How the block came to be: the function that the program called.
+enum class Call : std::uint8_t {
+  kMalloc = 0,
+  kCalloc,
+  kRealloc,
+  kReallocarray,
+  kAlignedAlloc,
+  kMemalign,
+  kPosixMemalign,
+  kValloc,
+  kPvalloc,
+  kNew,  // in all its forms: new[] jumps to new, and leaves no frame
+};
+inline constexpr const char* kCallNames[] = {"malloc",   "calloc",         "realloc", "reallocarray", "aligned_alloc",
+                                             "memalign", "posix_memalign", "valloc",  "pvalloc",      "operator new"};
+inline constexpr unsigned kCalls = sizeof kCallNames / sizeof kCallNames[0];
+
+enum class BlockState : std::uint8_t {
+  kEmpty = 0,     // never used
+  kReserved = 1,  // being filled: not live yet
+  kLive = 2,
+  kFreed = 3,  // waits to be used again; its time means nothing
+};
+
+// Flags of a block. The first two never change while it is live and share a byte with its state: free stores that byte
+// alone, and reads the other flags after (live_table.cc).
+inline constexpr unsigned kFlagEarly = 1u << 0;      // from before start-up: the caller is all that is known
+inline constexpr unsigned kFlagInherited = 1u << 1;  // allocated by the parent before fork
+inline constexpr unsigned kFlagFiled = 1u << 2;      // it has a record file (or had one: freed, not yet removed)
+inline constexpr unsigned kFlagLibc = 1u << 3;       // libc's or the C++ runtime's own: not the user's leak
+inline constexpr unsigned kFlagIgnored = 1u << 4;    // leakdir_ignore()
+inline constexpr unsigned kFlagTruncated = 1u << 5;  // the stack is deeper than what was kept
+inline constexpr unsigned kFlagPlace = 1u << 6;      // its stack starts with a place node (file and line)
+inline constexpr unsigned kFlags = 10;
+
+inline constexpr std::uint64_t kMask48 = (std::uint64_t{1} << 48) - 1;
+
+// One block: four 64-bit words, each a 48-bit quantity in the low bits with 16 bits of something else above it.
+// Every kBlocksPerPage-th record (index % kBlocksPerPage == 0) is not a block: its word 0 is 0 always, and its word 2
+// is kPageSign from before the first of the following kBlocksPerPage - 1 blocks is made. Where the file has fewer signs
+// than Header::block_pages says, pages were lost: the machine may have lost power.
+struct Block {
+  // word 0: address (48) | state (2) | call (4) | flags (10)
+  // word 1: size in bytes, as the program asked for it (48) | index of the thread (16)
+  // word 2: sequence number (48) | stack node, bits 0 to 15 (16)
+  // word 3: time in ticks (48) | stack node, bits 16 to 31 (16)
+  std::uint64_t word[4];
+};
+static_assert(sizeof(Block) == 32);
+inline constexpr std::uint32_t kBlocksPerPage = 128;
+inline constexpr std::uint64_t kPageSign = 0x6567617072696461;
+
+constexpr std::uint64_t block_word0(std::uint64_t address, BlockState state, Call call, unsigned flags) {
+  return (address & kMask48) | std::uint64_t{static_cast<std::uint8_t>(state)} << 48 |
+         std::uint64_t{static_cast<std::uint8_t>(call)} << 50 | std::uint64_t{flags} << 54;
+}
+constexpr std::uint64_t block_word(std::uint64_t low48, std::uint64_t high16) {
+  return (low48 & kMask48) | high16 << 48;
+}
+constexpr std::uint64_t low48(std::uint64_t word) { return word & kMask48; }
+constexpr unsigned high16(std::uint64_t word) { return static_cast<unsigned>(word >> 48); }
+
+constexpr std::uint64_t block_address(std::uint64_t word0) { return low48(word0); }
+constexpr BlockState block_state(std::uint64_t word0) { return static_cast<BlockState>(word0 >> 48 & 3); }
+constexpr unsigned block_call(std::uint64_t word0) { return static_cast<unsigned>(word0 >> 50 & 15); }
+constexpr unsigned block_flags(std::uint64_t word0) { return static_cast<unsigned>(word0 >> 54); }
+constexpr std::uint64_t flag_bits(unsigned flags) { return std::uint64_t{flags} << 54; }
+constexpr std::uint32_t block_stack(std::uint64_t word2, std::uint64_t word3) {
+  return static_cast<std::uint32_t>(high16(word2) | high16(word3) << 16);
+}
+
+// ---- Stacks -----------------------------------------------------------------------------------------------------
+
+// One frame of a stack. A stack is named by the node of its innermost frame; `parent` is the frame that called it, 0
+// at the outermost. Equal stacks mostly have equal nodes, but a reader must not count on it.
+// A node with kPlaceModule is no frame but the place that the macro hook gave: `pc` is the offset of the file's name in
+// kText, `line` the line; its parent is the innermost frame.
+struct Node {
+  std::uint64_t pc_module;  // return address (48) | index of the module it lies in, 0: none (16)
+  std::uint32_t parent;
+  std::uint32_t line;  // of a place node; of a frame: kNodeLibc, kNodeNew, kNodeLoader
+};
+static_assert(sizeof(Node) == 16);
+inline constexpr unsigned kPlaceModule = 0xffff;
+inline constexpr std::uint32_t kNodeNew = 2;     // the frame of operator new: never the innermost of a block's stack
+inline constexpr std::uint32_t kNodeLoader = 4;  // the frame lies in the dynamic loader
+inline constexpr std::uint32_t kNodeLibc = 1;    // what is allocated in this frame is libc's own, as far as can be told
+
+// ---- Threads, modules, bad frees ----------------------------------------------------------------------------------
+
+struct Thread {
+  std::uint32_t tid;
+  std::uint32_t reserved;
+  char name[16];              // zero-terminated, as of the thread's first calls
+  std::uint64_t allocations;  // calls that this record's threads made (a record is reused when its thread ended)
+  std::uint64_t frees;
+  std::uint64_t reserved2[3];
+};
+static_assert(sizeof(Thread) == 64);
+
+// A loaded executable or shared library. The address that addr2line wants is pc - bias.
+struct Module {
+  std::uint64_t start, end;       // the addresses it occupies: start <= pc < end
+  std::uint64_t bias;             // load address - link-time address
+  std::uint64_t unload_sequence;  // the sequence number by which it was found unloaded; 0: still there, or again
+  std::uint32_t path;             // into kText
+  std::uint32_t build_id_bytes;
+  std::uint8_t build_id[40];
+  std::uint64_t reserved[6];
+};
+static_assert(sizeof(Module) == 128);
+
+enum class BadFreeKind : std::uint32_t {
+  kDoubleFree = 1,
+  kNeverReturned,  // free of a pointer that malloc never returned
+  kInsideBlock,    // free inside a block
+  kReallocFreed,   // realloc of a freed block
+  kReallocNeverReturned,
+  kReallocInsideBlock,
+};
+inline constexpr const char* kBadFreeNames[] = {
+    "unknown",
+    "double free",
+    "free of a pointer that malloc never returned",
+    "free inside a block",
+    "realloc of a freed block",
+    "realloc of a pointer that malloc never returned",
+    "realloc inside a block",
+};
+inline constexpr unsigned kBadFreeKinds = sizeof kBadFreeNames / sizeof kBadFreeNames[0];
+
+struct BadFree {
+  std::uint64_t address;
+  std::uint64_t time;   // ticks
+  std::uint64_t block;  // the block that it lies in or that was freed first; 0: none known
+  std::uint64_t block_bytes;
+  std::uint32_t kind;  // BadFreeKind; stored last: 0 means not complete
+  std::uint32_t thread;
+  std::uint32_t free_stack, first_free_stack, allocation_stack;  // nodes; 0: not known
+  std::uint32_t reserved[3];
+};
+static_assert(sizeof(BadFree) == 64);
+
+// Bytes of one record of each kind, by Kind.
+inline constexpr std::uint32_t kRecordBytes[kKinds] = {
+    0, sizeof(Block), sizeof(Node), sizeof(Thread), sizeof(Module), sizeof(BadFree), 1};
+
+}  // namespace leakdir::ledger

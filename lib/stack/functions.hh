@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What kind of function a return address lies in: one of `operator new` and its kin, which no user wants to see as the
+// caller, or one of libc's functions that keep what they allocate. Told by the start of the function in the unwind
+// tables (_Unwind_Find_FDE), compared with the addresses of the functions that the program has.
+//
+// Must not be asked before unwind_tables_ready(): the first look may allocate, so callers hold the guard.
+
+#pragma once
+
+#include <link.h>
+
+#include <cstdint>
+
+#include "system/guard.hh"
+
+namespace leakdir {
+
+enum class FunctionKind : std::uint32_t { kOrdinary = 0, kNew = 1, kLibcKeeper = 2, kUnknown = 3 };
+
+// Of the function that the call before `return_address` is in. kUnknown where it has no unwind table.
+FunctionKind function_kind(std::uintptr_t return_address, const ReentryGuard&);
+
+// True when the unwinder finds the tables of the program itself. In a plain -static program they are registered by a
+// start-up function of the compiler's, after the first allocations, and gone again in the last destructors: to unwind
+// then aborts the process.
+bool unwind_tables_ready(const ReentryGuard&);
+
+// A module that has appeared: which operator new it has, if it has one. The program's own references do not lead to
+// that of a library that was loaded with dlopen. Called by one thread at a time.
+void learn_functions(const dl_phdr_info& module);
+
+// Forgets what was cached, after a module was unloaded.
+void forget_function_kinds();
+
+}  // namespace leakdir

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What a thread needs beside its few words of thread-local data: too much for a small stack or for a static TLS block,
+// so it lies apart. threads.cc hands it out; what an ended thread had, a later one takes over as it is. Only the thread
+// itself touches it, and never a handler that interrupted it in a hook.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "walk/fast_walk.hh"
+
+namespace leakdir {
+
+// Free records of the ledger that one thread keeps for itself, so that to take one costs no exchange with the others;
+// see live_table.cc.
+struct FreeRecords {
+  static constexpr unsigned kMost = 64;
+  std::uint32_t epoch;                // what is kept counts in this epoch of the live table only
+  std::uint32_t count;                // of kept[]
+  std::uint32_t fresh, end_of_fresh;  // the part of a page that was never used
+  std::uint32_t kept[kMost];
+};
+
+// The text of a record. What it has in common with the one before it here, the stack above all, is not made again; see
+// render.cc.
+struct RecordText {
+  std::uint32_t stack;       // of the last one
+  unsigned flags;            // … and what else its tail depended on
+  std::uint32_t tail_bytes;  // 0: there is none
+  char text[48 << 10];
+};
+
+struct ThreadScratch {
+  std::uint32_t generation;                      // of the process (process.hh) in which it was used last
+  static constexpr unsigned kFrames = 128 + 16;  // the deepest stack, our own frames and operator new
+  FastWalkState walk;
+  // The last stack's nodes and return addresses, from the outermost frame that was kept inwards: as far as the return
+  // addresses are the same, so are the nodes.
+  std::uint32_t nodes[kFrames];
+  std::uintptr_t node_pcs[kFrames];
+  // The frames of the walk under way. (Not before `walk`: the parts of both that are in use would lie a multiple of 4
+  // KiB apart, which the processor takes for one place, and waits. 30 ns in a walk.)
+  std::uintptr_t frames[kFrames];
+  unsigned nodes_known;    // 0: none
+  unsigned nodes_dropped;  // outermost frames that were beyond `depth`
+  std::uint32_t nodes_epoch;
+  // Nodes that the thread has met, by parent and return address: those that are met again cost one look.
+  struct KnownNode {
+    std::uintptr_t pc;  // 0: none
+    std::uint32_t parent;
+    std::uint32_t node;
+  };
+  static constexpr unsigned kKnownNodeBits = 10;
+  KnownNode known_nodes[1 << kKnownNodeBits];
+  static unsigned place_of_node(std::uint32_t parent, std::uintptr_t pc) {
+    const std::uint64_t key = (std::uint64_t{pc} ^ std::uint64_t{parent} << 32) * 0x9e3779b97f4a7c15u;
+    return static_cast<unsigned>(key >> (64 - kKnownNodeBits));
+  }
+  FreeRecords free_records;
+  RecordText record;
+};
+
+}  // namespace leakdir

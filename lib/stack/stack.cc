@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "stack.hh"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <atomic>
+#include <boost/stacktrace/safe_dump_to.hpp>
+
+#include "functions.hh"
+#include "ledger/ledger_file.hh"
+#include "modules.hh"
+#include "scratch.hh"
+#include "stack_table.hh"
+#include "system/base.hh"
+#include "system/messages.hh"
+#include "unwinder_in_use.hh"
+
+namespace leakdir {
+namespace {
+
+using ledger::Call;
+
+Unwind unwind_way = Unwind::kFast;
+unsigned frames_kept = 32;
+
+// Whether the unwinder may be called. Plain -static programs ask again each time until the tables are there, and each
+// time once exit has begun.
+enum class Tables : unsigned { kNotYet, kReady, kAskEachTime };
+std::atomic<Tables> tables{Tables::kNotYet};
+
+// operator new(nothrow), operator new[] and operator new may lie between malloc and the user.
+constexpr unsigned kMostNewFrames = 4;
+
+bool may_unwind(const ReentryGuard& guard) {
+  const Tables state = tables.load(std::memory_order_relaxed);
+  if (LEAKDIR_LIKELY(state == Tables::kReady)) return true;
+  if (state == Tables::kAskEachTime) return unwind_tables_ready(guard);
+  prime_unwinder(guard);
+  return tables.load(std::memory_order_relaxed) == Tables::kReady;
+}
+
+// Frames by Boost, innermost first, our own among them. Returns how many.
+__attribute__((noinline)) unsigned boost_frames(std::uintptr_t* into, unsigned most) {
+  const UnwinderInUse in_use;
+  // safe_dump_to takes bytes and ends the frames with a 0 of its own.
+  const std::size_t words = boost::stacktrace::safe_dump_to(into, most * sizeof *into);
+  unsigned count = 0;
+  while (count < words && count < most && into[count] != 0) ++count;
+  return count;
+}
+
+// Frames of this call, from the caller of the hook on.
+struct Walk {
+  std::uintptr_t* frames;
+  unsigned count;
+  unsigned reused;  // outermost frames that are the same as in the thread's last fast walk
+  bool is_fast;
+  bool is_truncated;
+};
+
+LEAKDIR_SLOW void walk_with_boost(Walk& walk, std::uintptr_t* into, unsigned most, std::uintptr_t caller) {
+  const int saved = errno;
+  const unsigned count = boost_frames(into, most);
+  errno = saved;
+  unsigned ours = 0;
+  while (ours < count && into[ours] != caller) ++ours;
+  walk = {into + ours, count - ours, 0, false, count == most};
+}
+
+// Frames of our own that lie between the hook and Boost's first frame.
+constexpr unsigned kMostOwnFrames = 12;
+
+LEAKDIR_SLOW void compare_with_boost(const Walk& fast, unsigned most, std::uintptr_t caller) {
+  std::uintptr_t frames[ThreadScratch::kFrames];
+  Walk boost;
+  walk_with_boost(boost, frames, ThreadScratch::kFrames, caller);
+  const unsigned expected = boost.count < most ? boost.count : most;
+  bool same = fast.count == expected;
+  for (unsigned i = 0; same && i < expected; ++i) same = fast.frames[i] == boost.frames[i];
+  if (same) return;
+  messages::frames_differ(fast.frames, fast.count, boost.frames, boost.count);
+  ::abort();
+}
+
+// (Into the caller's Walk: one that is handed back by value is copied in pieces of another size than it was stored in,
+// and the processor waits for that.)
+inline void walk_stack(Walk& walk, ThreadScratch& scratch, Caller caller, unsigned depth) {
+  const unsigned most = depth + kMostNewFrames < kFastWalkMaxFrames ? depth + kMostNewFrames : kFastWalkMaxFrames;
+  if (LEAKDIR_LIKELY(unwind_way == Unwind::kFast || unwind_way == Unwind::kCompare) && caller.frame != nullptr) {
+    const auto* frame = static_cast<const std::uintptr_t*>(caller.frame);
+    const WalkStart start = {caller.pc, reinterpret_cast<std::uintptr_t>(frame + 2), frame[0]};
+    const int count = fast_walk(scratch.walk, start, scratch.frames, most, &walk.reused, &walk.is_truncated);
+    if (LEAKDIR_LIKELY(count != kCannot)) {
+      walk.frames = scratch.frames;
+      walk.count = static_cast<unsigned>(count);
+      walk.is_fast = true;
+      if (LEAKDIR_UNLIKELY(unwind_way == Unwind::kCompare)) compare_with_boost(walk, most, caller.pc);
+      return;
+    }
+  }
+  const unsigned room = most + kMostOwnFrames < ThreadScratch::kFrames ? most + kMostOwnFrames : ThreadScratch::kFrames;
+  walk_with_boost(walk, scratch.frames, room, caller.pc);
+}
+
+// How many of the innermost frames are operator new: that is what the user called, then.
+LEAKDIR_SLOW unsigned new_frames(const Walk& walk, const ReentryGuard& guard) {
+  unsigned i = 0;
+  while (i < kMostNewFrames && i + 1 < walk.count && function_kind(walk.frames[i], guard) == FunctionKind::kNew) ++i;
+  return i;
+}
+
+// The node of (parent, pc), from the thread's own cache where it can.
+std::uint32_t node_beside(ThreadScratch& scratch, std::uint32_t parent, std::uintptr_t pc, const ReentryGuard& guard) {
+  ThreadScratch::KnownNode& known = scratch.known_nodes[ThreadScratch::place_of_node(parent, pc)];
+  if (LEAKDIR_LIKELY(known.pc == pc && known.parent == parent)) return known.node;
+  const std::uint32_t node = stack_node(parent, pc, guard);
+  if (LEAKDIR_UNLIKELY(node == 0)) return 0;  // no room now; there may be the next time
+  known.pc = 0;                               // a handler may leave by longjmp in between
+  signal_fence();
+  known.parent = parent;
+  known.node = node;
+  signal_fence();
+  known.pc = pc;
+  return node;
+}
+
+constexpr unsigned kNotAFastWalk = ~0u;
+
+// The node of frames [first, last) of the walk; frames beyond `last` are dropped. What the stack has in common with the
+// last one, from the outermost frame inwards, has the same nodes.
+inline std::uint32_t node_of(ThreadScratch& scratch, const Walk& walk, unsigned first, unsigned last,
+                             const ReentryGuard& guard) {
+  const std::uintptr_t* const end = walk.frames + last;
+  const unsigned count = last - first;
+  const unsigned dropped = walk.count - last;
+  const std::uint32_t epoch = stack_epoch();
+  unsigned known = 0;
+  if (LEAKDIR_UNLIKELY(scratch.nodes_epoch != epoch)) {
+    for (ThreadScratch::KnownNode& node : scratch.known_nodes) node.pc = 0;
+  } else {
+    const unsigned most = scratch.nodes_known < count ? scratch.nodes_known : count;
+    // The walk knows of some without a look.
+    if (scratch.nodes_dropped == dropped && walk.reused > dropped) known = walk.reused - dropped;
+    if (known > most) known = most;
+    while (known < most && scratch.node_pcs[known] == end[-1 - static_cast<int>(known)]) ++known;
+  }
+  std::uint32_t node = known == 0 ? 0 : scratch.nodes[known - 1];
+  scratch.nodes_dropped = walk.is_fast ? dropped : kNotAFastWalk;
+  if (known == count) {
+    scratch.nodes_known = known;
+    return node;
+  }
+  scratch.nodes_known = 0;
+  signal_fence();
+  scratch.nodes_epoch = epoch;
+  const std::uintptr_t* at = end - known;
+  do {
+    const std::uintptr_t pc = *--at;
+    node = node_beside(scratch, node, pc, guard);
+    if (LEAKDIR_UNLIKELY(node == 0)) return 0;  // no room: half a stack would mislead
+    scratch.nodes[known] = node;
+    scratch.node_pcs[known] = pc;
+    ++known;
+  } while (known != count);
+  signal_fence();
+  scratch.nodes_known = count;
+  return node;
+}
+
+LEAKDIR_SLOW unsigned unusual_flags(std::uint32_t line, const ReentryGuard& guard) {
+  if ((line & ledger::kNodeLoader) != 0) stacks_are_outdated(guard);
+  return (line & ledger::kNodeLibc) != 0 ? ledger::kFlagLibc : 0;
+}
+
+// What is known of a whole stack from its innermost frame.
+Captured captured(std::uint32_t node, Call call, bool is_cut, const ReentryGuard& guard) {
+  unsigned flags = is_cut ? ledger::kFlagTruncated : 0;
+  if (LEAKDIR_LIKELY(node != 0)) {
+    std::uint32_t line = ledger_file.node(node)->line;
+    // operator new itself is left out.
+    while (LEAKDIR_UNLIKELY((line & ledger::kNodeNew) != 0) && ledger_file.node(node)->parent != 0) {
+      call = Call::kNew;
+      node = ledger_file.node(node)->parent;
+      line = ledger_file.node(node)->line;
+    }
+    if (LEAKDIR_UNLIKELY((line & (ledger::kNodeLibc | ledger::kNodeLoader)) != 0)) flags |= unusual_flags(line, guard);
+  }
+  return {node, call, flags};
+}
+
+}  // namespace
+
+Captured capture_caller(std::uintptr_t caller, Call call) {
+  return {bare_stack_node(0, caller), call, ledger::kFlagEarly};
+}
+
+void add_place(Captured& captured, const Place& place) {
+  const std::uint32_t node = captured.stack == 0 ? 0 : place_node(captured.stack, place.file, place.line);
+  if (node == 0) return;
+  captured.stack = node;
+  captured.flags |= ledger::kFlagPlace;
+}
+
+Captured capture_stack(ThreadState& thread, Caller caller, Call call, const ReentryGuard& guard) {
+  if (LEAKDIR_UNLIKELY(thread.scratch == nullptr) || LEAKDIR_UNLIKELY(!may_unwind(guard))) {
+    return capture_caller(caller.pc, call);
+  }
+  unsigned depth = frames_kept;
+  if (LEAKDIR_UNLIKELY(unwind_way == Unwind::kCaller)) {
+    if (function_kind(caller.pc, guard) != FunctionKind::kNew) {
+      return captured(stack_node(0, caller.pc, guard), call, false, guard);
+    }
+    depth = 1;
+  }
+  Walk stack;
+  walk_stack(stack, *thread.scratch, caller, depth);
+  if (LEAKDIR_UNLIKELY(stack.count == 0)) return captured(stack_node(0, caller.pc, guard), call, false, guard);
+  // Most stacks are kept whole. Else `depth` counts from the caller of operator new on.
+  unsigned first = 0, last = stack.count;
+  if (LEAKDIR_UNLIKELY(stack.count > depth)) {
+    first = new_frames(stack, guard);
+    if (first != 0) call = Call::kNew;
+    if (stack.count - first > depth) last = first + depth;
+  }
+  const bool is_cut = (last != stack.count || stack.is_truncated) && unwind_way != Unwind::kCaller;
+  return captured(node_of(*thread.scratch, stack, first, last, guard), call, is_cut, guard);
+}
+
+void prime_unwinder(const ReentryGuard& guard) {
+  if (!unwind_tables_ready(guard)) return;
+  const GuardedScope guarded;
+  std::uintptr_t frames[8];
+  boost_frames(frames, sizeof frames / sizeof *frames);
+  tables.store(Tables::kReady, std::memory_order_relaxed);
+}
+
+void configure_capture(Unwind unwind, unsigned depth) {
+  unwind_way = unwind;
+  frames_kept = depth;
+}
+
+void capture_is_ending() {
+  if (program_has_table_header()) return;
+  fast_walk_tables_gone();
+  tables.store(Tables::kAskEachTime, std::memory_order_relaxed);
+}
+
+}  // namespace leakdir

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "stack_table.hh"
+
+#include "functions.hh"
+#include "ledger/ledger_file.hh"
+#include "modules.hh"
+#include "system/probe_table.hh"
+#include "walk/fast_walk.hh"
+
+namespace leakdir {
+namespace {
+
+// A slot: upper half of the hash << 32 | node.
+ProbeTable<2048, 2, 10> nodes;
+std::atomic<std::uint32_t> epoch{1};
+
+std::uint64_t hash_of(std::uint32_t parent, std::uint64_t pc) {
+  return mix(pc ^ (std::uint64_t{parent} << 40) ^ (std::uint64_t{parent} * 0x9e3779b1));
+}
+
+[[gnu::always_inline]] inline std::uint32_t find(std::uint64_t hash, std::uint32_t parent, std::uint64_t pc) {
+  std::uint32_t node = 0;
+  nodes.find(hash, [&](std::uint64_t word) {
+    if (word >> 32 != hash >> 32) return false;
+    const ledger::Node& candidate = *ledger_file.node(static_cast<std::uint32_t>(word));
+    if (candidate.parent != parent || ledger::low48(candidate.pc_module) != pc) return false;
+    if (is_unloaded(ledger::high16(candidate.pc_module))) return false;
+    node = static_cast<std::uint32_t>(word);
+    return true;
+  });
+  return node;
+}
+
+std::uint32_t add(std::uint64_t hash, const ledger::Node& content) {
+  const std::uint32_t node = ledger_file.take(ledger::Kind::kNodes, 1);
+  if (node == 0) return 0;
+  *ledger_file.node(node) = content;
+  nodes.insert(hash, hash >> 32 << 32 | node);  // not in the table: found again never, and still right
+  return node;
+}
+
+// Names of source files, each in the ledger once. A slot: upper half of the hash << 32 | offset of the text.
+ProbeTable<128, 2, 8> files;
+
+LEAKDIR_SLOW std::uint32_t add_frame(std::uint64_t hash, std::uint32_t parent, std::uintptr_t pc,
+                                     const ReentryGuard& guard) {
+  if (stacks_are_outdated(guard)) return stack_node(parent, pc, guard);
+  const std::uint32_t module = module_of(pc, guard);
+  const std::uint32_t known = find(hash, parent, pc & ledger::kMask48);  // of a module that is back
+  if (known != 0) return known;
+  std::uint32_t line = 0;
+  if (parent != 0) line = ledger_file.node(parent)->line & ledger::kNodeLibc;
+  const FunctionKind kind = function_kind(pc, guard);
+  if (kind == FunctionKind::kLibcKeeper) line = ledger::kNodeLibc;
+  if (kind == FunctionKind::kNew) line |= ledger::kNodeNew;
+  if (is_of_loader(module)) line |= ledger::kNodeLoader;
+  return add(hash, {ledger::block_word(pc, module), parent, line});
+}
+
+}  // namespace
+
+LEAKDIR_SLOW bool stacks_are_outdated(const ReentryGuard& guard) {
+  if (!modules_were_unloaded(guard) || !refresh_modules(guard)) return false;
+  epoch.fetch_add(1, std::memory_order_release);
+  forget_function_kinds();
+  fast_walk_forget(0, UINTPTR_MAX);
+  return true;
+}
+
+std::uint32_t stack_node(std::uint32_t parent, std::uintptr_t return_address, const ReentryGuard& guard) {
+  const std::uint64_t pc = return_address & ledger::kMask48;
+  const std::uint64_t hash = hash_of(parent, pc);
+  const std::uint32_t known = find(hash, parent, pc);
+  return LEAKDIR_LIKELY(known != 0) ? known : add_frame(hash, parent, return_address, guard);
+}
+
+std::uint32_t bare_stack_node(std::uint32_t parent, std::uintptr_t return_address) {
+  const std::uint64_t pc = return_address & ledger::kMask48;
+  const std::uint64_t hash = hash_of(parent, pc);
+  const std::uint32_t known = find(hash, parent, pc);
+  if (known != 0) return known;
+  return add(hash, {ledger::block_word(pc, known_module_of(pc)), parent, 0});
+}
+
+LEAKDIR_SLOW std::uint32_t text_of_file(const char* file) {
+  std::uint64_t hash = 0;
+  for (const char* c = file; *c != '\0'; ++c) hash = (hash ^ static_cast<unsigned char>(*c)) * 0x100000001b3;
+  hash = mix(hash);
+  std::uint32_t text = 0;
+  files.find(hash, [&](std::uint64_t word) {
+    if (word >> 32 != hash >> 32) return false;
+    const char* known = ledger_file.text(static_cast<std::uint32_t>(word));
+    const char* c = file;
+    while (*c != '\0' && *c == *known) ++c, ++known;
+    if (*c != *known) return false;
+    text = static_cast<std::uint32_t>(word);
+    return true;
+  });
+  if (text != 0) return text;
+  text = ledger_file.add_text(file);
+  if (text != 0) files.insert(hash, hash >> 32 << 32 | text);
+  return text;
+}
+
+LEAKDIR_SLOW std::uint32_t place_node(std::uint32_t parent, std::uint32_t file, std::uint32_t line) {
+  const ledger::Node place = {ledger::block_word(file, ledger::kPlaceModule), parent, line};
+  const std::uint64_t hash = mix(hash_of(parent, file) ^ line);
+  std::uint32_t node = 0;
+  nodes.find(hash, [&](std::uint64_t word) {
+    if (word >> 32 != hash >> 32) return false;
+    const ledger::Node& known = *ledger_file.node(static_cast<std::uint32_t>(word));
+    if (known.pc_module != place.pc_module || known.parent != parent || known.line != line) return false;
+    node = static_cast<std::uint32_t>(word);
+    return true;
+  });
+  return node != 0 ? node : add(hash, place);
+}
+
+std::uint32_t stack_epoch() { return epoch.load(std::memory_order_acquire); }
+
+}  // namespace leakdir

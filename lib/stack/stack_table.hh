@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Stacks stored once: each distinct pair of (calling frame, return address) is a node in the ledger, and a stack is the
+// node of its innermost frame. Lock-free; two threads that meet a new frame at the same instant may make it twice,
+// which costs 16 bytes and changes nothing.
+
+#pragma once
+
+#include <cstdint>
+
+#include "system/guard.hh"
+
+namespace leakdir {
+
+// The node of `return_address` called from `parent` (0: the outermost frame). 0 when the ledger cannot grow.
+std::uint32_t stack_node(std::uint32_t parent, std::uintptr_t return_address, const ReentryGuard&);
+
+// The same without looking at modules and functions: for nested calls and before start-up, where nothing may be asked
+// of the loader or the unwinder.
+std::uint32_t bare_stack_node(std::uint32_t parent, std::uintptr_t return_address);
+
+// The name of a source file as a text of the ledger, stored once; 0: no room.
+std::uint32_t text_of_file(const char* file);
+
+// The node of a place in the source, from the macro hook; `parent` is the innermost frame (ledger::kPlaceModule).
+std::uint32_t place_node(std::uint32_t parent, std::uint32_t file, std::uint32_t line);
+
+// Looks whether a module was unloaded, and if so forgets what was known of addresses. To be asked when the loader
+// allocates: it is about to load something, perhaps in the same place.
+bool stacks_are_outdated(const ReentryGuard&);
+
+// Changes with that: nodes that were kept from before are not to be used.
+std::uint32_t stack_epoch();
+
+}  // namespace leakdir

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "messages.hh"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <atomic>
+#include <cstddef>
+
+#include "shared/text.hh"
+#include "sys.hh"
+
+namespace leakdir::messages {
+namespace {
+
+// What stderr was when the program started.
+std::uint64_t stderr_device = 0, stderr_inode = 0;
+bool stderr_is_open = false, stderr_is_log = false;
+
+bool is_only_appended_to() {
+  const int flags = sys::status_flags(2);
+  return flags >= 0 && (flags & O_APPEND) != 0;
+}
+
+// Descriptor 2 may be something else by now: the program may have closed it, and opened a file of its own under its
+// number. Where it was a log, another log is the next one of the same.
+bool is_stderr_still() {
+  sys::FileStatus status;
+  if (!stderr_is_open || sys::stat_descriptor(2, &status) != 0) return false;
+  if (status.device == stderr_device && status.inode == stderr_inode) return true;
+  return stderr_is_log && S_ISREG(status.mode) && is_only_appended_to();
+}
+
+void write_to_stderr(const iovec* pieces, int count) {
+  if (is_stderr_still()) sys::write_message(2, pieces, count);
+}
+
+// A line made of pieces and written at once. Paths are not copied: a message needs little stack.
+class Line {
+ public:
+  Line() { add("leakdir: "); }
+  Line& add(const char* text) {
+    std::size_t bytes = 0;
+    while (text[bytes] != '\0') ++bytes;
+    return add(text, bytes);
+  }
+  Line& add(const char* text, std::size_t bytes) {
+    if (count_ < kPieces) pieces_[count_++] = {const_cast<char*>(text), bytes};
+    return *this;
+  }
+  Line& dec(std::uint64_t number) {
+    const std::size_t from = numbers_.size();
+    numbers_.dec(number);
+    return add(buffer_ + from, numbers_.size() - from);
+  }
+  Line& hex(std::uint64_t number) {
+    const std::size_t from = numbers_.size();
+    numbers_.hex(number);
+    return add(buffer_ + from, numbers_.size() - from);
+  }
+  Line& plural(std::uint64_t count, const char* one, const char* many) {
+    return dec(count).add(count == 1 ? one : many);
+  }
+  void say() {
+    add("\n");
+    write_to_stderr(pieces_, count_);
+  }
+
+ private:
+  static constexpr int kPieces = 14;
+  iovec pieces_[kPieces];
+  int count_ = 0;
+  char buffer_[72];
+  Text numbers_{buffer_, sizeof buffer_};
+};
+
+// True the first time.
+bool once(std::atomic<bool>& said) { return !said.exchange(true, std::memory_order_relaxed); }
+
+// One line for what goes wrong with the file system: a full disk is met in several places. The helper thread has no
+// stderr, so it leaves the line to the others.
+std::atomic<bool> said_fault{false};
+bool may_say_fault() { return is_stderr_still() && once(said_fault); }
+std::atomic<unsigned> bad_frees_said{0};
+constexpr unsigned kBadFreesToSay = 10;
+
+void fault(const char* what, const char* path, int error, const char* so) {
+  Line().add(what).add(path).add(" (error ").dec(static_cast<std::uint64_t>(-error)).add("): ").add(so).say();
+}
+
+}  // namespace
+
+void remember_stderr() {
+  sys::FileStatus status = {};
+  stderr_is_open = sys::stat_descriptor(2, &status) == 0;
+  stderr_is_log = S_ISREG(status.mode) && is_only_appended_to();
+  stderr_device = status.device;
+  stderr_inode = status.inode;
+}
+
+void cannot_make_directory(const char* path, int error) {
+  fault("cannot make the directory ", path, error, "nothing is recorded");
+}
+
+void cannot_use_directory(const char* path, int error) {
+  fault("cannot use the directory ", path, error, "nothing is recorded");
+}
+
+void cannot_make_ledger(const char* path, int error) {
+  fault("cannot make the ledger in ", path, error, "nothing is recorded");
+}
+
+void ledger_not_shared(const char* path, int error) {
+  if (!may_say_fault()) return;
+  fault("no shared mapping in ", path, error, "what is live is lost if the program is killed");
+}
+
+void ledger_in_memory(int error) {
+  if (!may_say_fault()) return;
+  Line()
+      .add("the ledger cannot grow (error ")
+      .dec(static_cast<std::uint64_t>(-error))
+      .add("): what is live from now on is lost if the program is killed")
+      .say();
+}
+
+void ledger_withheld(const char* path) {
+  Line()
+      .add("the caller has fewer rights than this program, and could change a ledger in ")
+      .add(path)
+      .add(": files come at exit, and what is live is lost if the program is killed")
+      .say();
+}
+
+void ledger_full(int error) {
+  if (!may_say_fault()) return;
+  Line()
+      .add("the ledger cannot grow (error ")
+      .dec(static_cast<std::uint64_t>(-error))
+      .add("): further live blocks are counted, not recorded")
+      .say();
+}
+
+void cannot_write_record(const char* path, int error) {
+  if (!may_say_fault()) return;
+  fault("cannot write record files in ", path, error,
+        "the ledger has the live blocks: leakdir report, leakdir recover");
+}
+
+void children_are_elsewhere() {
+  Line().add("children that are forked in another root directory are not recorded").say();
+}
+
+void directory_in_use(const char* path, int pid, const char* instead) {
+  Line()
+      .add(path)
+      .add(" belongs to the running process ")
+      .dec(static_cast<std::uint64_t>(pid))
+      .add(": recording into ")
+      .add(instead)
+      .say();
+}
+
+void libc_differs(const char* built_with, const char* running_with) {
+  Line()
+      .add("leakdir-static.o was made from glibc ")
+      .add(built_with)
+      .add(", this program has glibc ")
+      .add(running_with)
+      .add(": make it again from this one's libc.a")
+      .say();
+}
+
+void hooks_are_passed_by() {
+  Line().add("libleakdir.so: this program's malloc is another's, so nothing is recorded: link leakdir.o into it").say();
+}
+
+void option_error(const OptionError& error) {
+  Line line;
+  line.add(error.source);
+  if (error.line != 0) line.add(":").dec(error.line);
+  if (error.unknown_key) {
+    line.add(": unknown option '").add(error.key, error.key_bytes).add("': ignored (help=1 lists them)");
+  } else {
+    line.add(": bad value '").add(error.value, error.value_bytes).add("' for ").add(error.key, error.key_bytes);
+    line.add(": the default holds");
+  }
+  line.say();
+}
+
+void config_unreadable(const char* path, int error) { fault("cannot read ", path, error, "it is ignored"); }
+
+void config_not_ours(const char* path) {
+  Line()
+      .add(path)
+      .add(" is another user's, or no file: it is ignored (LEAKDIR_CONFIG=")
+      .add(path)
+      .add(" reads it)")
+      .say();
+}
+
+void help_line(const char* text) {
+  std::size_t bytes = 0;
+  while (text[bytes] != '\0') ++bytes;
+  const iovec piece = {const_cast<char*>(text), bytes};
+  write_to_stderr(&piece, 1);
+}
+
+void frames_differ(const std::uintptr_t* fast, unsigned fast_count, const std::uintptr_t* boost, unsigned boost_count) {
+  Line().add("unwind=compare: the two ways to capture differ; fast and boost, innermost first:").say();
+  for (unsigned i = 0; i < fast_count || i < boost_count; ++i) {
+    Line line;
+    line.add("#").dec(i).add(" ");
+    if (i < fast_count) line.hex(fast[i]);
+    line.add(" ");
+    if (i < boost_count) line.hex(boost[i]);
+    line.say();
+  }
+}
+
+void bad_free(const char* kind, std::uint64_t address, const char* directory) {
+  const unsigned said = bad_frees_said.fetch_add(1, std::memory_order_relaxed);
+  if (said > kBadFreesToSay) return;
+  if (said == kBadFreesToSay) {
+    Line().add("more bad frees: see ").add(directory).say();
+    return;
+  }
+  Line().add(kind).add(": ").hex(address).add(", see ").add(directory).add("/").hex(address).add(".badfree").say();
+}
+
+void summary(std::uint64_t blocks, std::uint64_t bytes, std::uint64_t bad_frees, const char* directory) {
+  Line line;
+  line.plural(blocks, " live block, ", " live blocks, ").plural(bytes, " byte", " bytes");
+  if (bad_frees != 0) line.add(", ").plural(bad_frees, " bad free", " bad frees");
+  line.add(" at exit: ").add(directory).say();
+}
+
+}  // namespace leakdir::messages

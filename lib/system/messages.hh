@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Everything that the object can say. Each message has its own function; this list is the full list.
+//
+// One write to stderr each, prefixed "leakdir: ", no stdio, no allocation, errno untouched. Of the faults that come
+// from the file system while the program runs, only the first is said; bad frees ten times.
+
+#pragma once
+
+#include <cstdint>
+
+#include "shared/options.hh"
+
+namespace leakdir::messages {
+
+// At start. Nothing is written to descriptor 2 once it is something else: it may be a file of the program's.
+void remember_stderr();
+
+// Faults. `error` is a negative errno.
+void cannot_make_directory(const char* path, int error);
+void cannot_use_directory(const char* path, int error);
+void cannot_make_ledger(const char* path, int error);  // nothing is recorded
+void ledger_not_shared(const char* path, int error);   // recorded, but a kill loses it
+void ledger_in_memory(int error);                      // the same for what is recorded from now on
+void ledger_withheld(const char* path);                // the same, of a program with more rights than its caller
+void ledger_full(int error);                           // further blocks are counted, not recorded
+void cannot_write_record(const char* path, int error);
+void children_are_elsewhere();  // those forked after chroot, which are not recorded
+void directory_in_use(const char* path, int pid, const char* instead);
+void libc_differs(const char* built_with, const char* running_with);
+void hooks_are_passed_by();  // by a program that is not made for libleakdir.so
+
+// Options.
+void option_error(const OptionError& error);
+void config_unreadable(const char* path, int error);
+void config_not_ours(const char* path);
+void help_line(const char* text);
+
+// Findings.
+void frames_differ(const std::uintptr_t* fast, unsigned fast_count, const std::uintptr_t* boost, unsigned boost_count);
+void bad_free(const char* kind, std::uint64_t address, const char* directory);
+void summary(std::uint64_t blocks, std::uint64_t bytes, std::uint64_t bad_frees, const char* directory);
+
+}  // namespace leakdir::messages

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What each thread has: its record in the ledger, its batch of sequence numbers, its scratch memory. Taken at a
+// thread's first call; what an ended thread had is taken over by later ones, so that threads that come and go cost
+// nothing.
+
+#pragma once
+
+#include <cstdint>
+
+#include "system/base.hh"
+#include "system/guard.hh"
+#include "system/process.hh"
+
+namespace leakdir {
+
+// Makes the thread's state belong to this process. Once a thread, and once more in a forked child.
+void enter_thread(ThreadState& thread, const ReentryGuard&);
+
+inline void ensure_thread(ThreadState& thread, const ReentryGuard& guard) {
+  if (LEAKDIR_UNLIKELY(thread.generation != process_generation)) enter_thread(thread, guard);
+}
+
+// The next sequence number. Numbers of one thread rise; numbers of different threads are handed out in batches, so they
+// tell the order of blocks of one thread, and roughly that of all.
+std::uint64_t next_sequence(ThreadState& thread);
+// The same without per-thread data, for nested calls.
+std::uint64_t single_sequence();
+// Numbers handed out after this call are higher than what it returns.
+std::uint64_t end_sequence_batches();
+
+// For a forked child: its one thread is the only one.
+void forget_threads();
+
+}  // namespace leakdir

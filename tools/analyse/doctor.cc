@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// See doctor.hh. Each check is a function that gives one finding; examine(), at the end, lists them.
+
+#include "doctor.hh"
+
+#include <dwarf.h>
+#include <elfutils/libdwfl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <iterator>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "base/error.hh"
+#include "base/words.hh"
+#include "symbols/elf_file.hh"
+
+namespace leakdir::tool {
+
+namespace {
+
+// Functions that leakdir hooks, as a program must have them defined (tests/golden/leakdir.o.defined).
+constexpr const char* kHooked[] = {"malloc", "calloc",        "realloc",           "reallocarray",
+                                   "free",   "aligned_alloc", "memalign",          "posix_memalign",
+                                   "valloc", "pvalloc",       "malloc_usable_size"};
+constexpr char kLibrary[] = "libleakdir.so";
+// Libraries with an allocator of their own.
+constexpr const char* kAllocators[] = {"libjemalloc", "libtcmalloc", "libmimalloc",  "libasan",
+                                       "libtsan",     "liblsan",     "libclang_rt.", "libc.so"};
+
+constexpr std::size_t kMostFunctions = 50000;  // that are looked at one by one
+
+// Libraries may be named with their directory.
+bool is_library(const std::string& path, const std::string& beginning) {
+  return path.compare(path.rfind('/') + 1, beginning.size(), beginning) == 0;
+}
+
+enum class Kind { kStatic, kStaticPie, kDynamic, kLibrary };
+
+class Examination {
+ public:
+  Examination(const std::string& path, SymbolOptions options) : path_(path), options_(std::move(options)), file_(path) {
+    const unsigned type = file_.header().e_type;
+    if (type != ET_EXEC && type != ET_DYN)
+      throw Error(fmt::format("{} is {}, and no program", path,
+                              type == ET_REL    ? "an object file"
+                              : type == ET_CORE ? "a core dump"
+                                                : "an ELF file of an unknown type"));
+    const bool is_pie = (file_.dynamic_value(DT_FLAGS_1).value_or(0) & DF_1_PIE) != 0;
+    if (file_.has_segment(PT_INTERP))
+      kind_ = Kind::kDynamic;
+    else if (type == ET_EXEC)
+      kind_ = Kind::kStatic;
+    else
+      kind_ = is_pie ? Kind::kStaticPie : Kind::kLibrary;
+    symbols_ = file_.symbols(SHT_SYMTAB);
+    open_with_debug_file();
+    list_functions();
+  }
+  ~Examination() { dwfl_end(session_); }
+  Examination(const Examination&) = delete;
+  Examination& operator=(const Examination&) = delete;
+
+  Diagnosis make() {
+    Diagnosis diagnosis;
+    diagnosis.path = path_;
+    diagnosis.machine = file_.machine();
+    diagnosis.kind = kind();
+    diagnosis.needs_hooks = kind_ != Kind::kLibrary;
+    diagnosis.findings.push_back(hooks());
+    diagnosis.has_hooks =
+        diagnosis.findings.front().health == Health::kGood || diagnosis.findings.front().health == Health::kWeak;
+    diagnosis.findings.push_back(unwind_tables());
+    diagnosis.findings.push_back(frame_pointers());
+    diagnosis.findings.push_back(build_id());
+    diagnosis.findings.push_back(symbols());
+    diagnosis.findings.push_back(lines());
+    return diagnosis;
+  }
+
+ private:
+  std::string kind() const {
+    switch (kind_) {
+      case Kind::kStatic:
+        return "static program";
+      case Kind::kStaticPie:
+        return "static program, position-independent";
+      case Kind::kDynamic:
+        return file_.header().e_type == ET_DYN ? "dynamic program, position-independent" : "dynamic program";
+      default:
+        return "shared library";
+    }
+  }
+
+  bool is_static() const { return kind_ == Kind::kStatic || kind_ == Kind::kStaticPie; }
+
+  static bool defines(const std::vector<ElfSymbol>& symbols, const std::string& name) {
+    return std::any_of(symbols.begin(), symbols.end(),
+                       [&](const ElfSymbol& symbol) { return symbol.is_defined && symbol.name == name; });
+  }
+
+  // ---- Hooks ----------------------------------------------------------------------------------------------------
+
+  Finding hooks() const {
+    if (kind_ == Kind::kLibrary)
+      return {"hooks", Health::kGood, "a library needs none: they belong into the program", ""};
+    const bool is_linked = defines(symbols_, "leakdir_start") || file_.has_leakdir();
+    return is_static() ? hooks_of_static(is_linked) : hooks_of_dynamic(is_linked);
+  }
+
+  Finding hooks_of_static(bool is_linked) const {
+    if (!is_linked)
+      return {"hooks", Health::kMissing, "leakdir is not in it", "link with -static and leakdir-static.o"};
+    if (symbols_.empty())
+      return {"hooks", Health::kGood, "leakdir is in it (told by its texts: the names are stripped)", ""};
+    return {"hooks", Health::kGood, "leakdir is in it, and there is no other malloc", ""};
+  }
+
+  Finding hooks_of_dynamic(bool is_linked) const {
+    const auto exported = file_.symbols(SHT_DYNSYM);
+    const auto needed = file_.needed();
+    const auto library =
+        std::find_if(needed.begin(), needed.end(), [](const std::string& name) { return is_library(name, kLibrary); });
+    const char* remedy = "link with leakdir.o, or run it by `leakdir run`";
+    if (!is_linked && defines(exported, "malloc"))
+      return {"hooks", Health::kMissing, "leakdir is not in it, and its malloc is another's", remedy};
+    if (!is_linked && library != needed.end()) return hooks_of_library(needed, library);
+    if (!is_linked) return {"hooks", Health::kMissing, "leakdir is not in it", remedy};
+    std::vector<std::string> hidden;
+    for (const char* name : kHooked)
+      if (!defines(exported, name)) hidden.emplace_back(name);
+    if (hidden.size() == std::size(kHooked) || !defines(exported, "malloc"))
+      return {"hooks", Health::kWeak,
+              "leakdir is in it, but not for its libraries: malloc is not among the names that it exports",
+              "link without a version script or --exclude-libs that hides malloc, or with -Wl,--export-dynamic"};
+    if (!hidden.empty())
+      return {"hooks", Health::kWeak,
+              fmt::format("leakdir is in it and comes first, but does not export {}", fmt::join(hidden, ", ")),
+              "link without a version script that hides them, or with -Wl,--export-dynamic"};
+    return {"hooks", Health::kGood, "leakdir is in it, and comes before the malloc of every library", ""};
+  }
+
+  static Finding hooks_of_library(const std::vector<std::string>& needed,
+                                  std::vector<std::string>::const_iterator own) {
+    for (auto other = needed.begin(); other != own; ++other)
+      for (const char* allocator : kAllocators)
+        if (is_library(*other, allocator))
+          return {"hooks", Health::kMissing, fmt::format("{} is needed, but {} comes before it", *own, *other),
+                  fmt::format("name {} before the other libraries when linking", *own)};
+    return {"hooks", Health::kGood, fmt::format("{} is needed, and comes before other allocators", *own), ""};
+  }
+
+  // A static program is libc for the most part: what counts is the user's code, where it can be told.
+  const std::vector<std::uint64_t>& users_functions() const {
+    return own_functions_.empty() ? functions_ : own_functions_;
+  }
+
+  // ---- Unwind tables and frame pointers -------------------------------------------------------------------------
+
+  Finding unwind_tables() const {
+    const char* flags = "compile with -fasynchronous-unwind-tables, and keep .eh_frame when stripping";
+    // 32-bit ARM has tables of its own kind.
+    if (file_.header().e_machine == EM_ARM && file_.has_section(".ARM.exidx"))
+      return {"unwind tables", Health::kGood, ".ARM.exidx", ""};
+    if (!file_.has_section(".eh_frame"))
+      return {"unwind tables", Health::kMissing, "there is no .eh_frame: stacks will have the caller alone", flags};
+    std::size_t covered = 0, all = 0;
+    Dwarf_CFI* tables = dwarf_getcfi_elf(file_.elf());
+    for (const std::uint64_t function : users_functions()) {
+      Dwarf_Frame* frame = nullptr;
+      ++all;
+      if (tables == nullptr || dwarf_cfi_addrframe(tables, function, &frame) != 0) continue;
+      std::free(frame);
+      ++covered;
+    }
+    if (tables != nullptr) dwarf_cfi_end(tables);
+    const std::string share = all == 0 ? "" : fmt::format(", for {} of {} functions", covered, all);
+    const bool has_index = file_.has_segment(PT_GNU_EH_FRAME);
+    if (all != 0 && covered * 10 < all * 9)
+      return {"unwind tables", Health::kWeak, fmt::format(".eh_frame{}: stacks end at the others", share), flags};
+    if (has_index) return {"unwind tables", Health::kGood, fmt::format(".eh_frame with its index{}", share), ""};
+    // The compiler's start-up code registers the table of a static program.
+    if (kind_ == Kind::kStatic)
+      return {
+          "unwind tables", Health::kGood,
+          fmt::format(".eh_frame without an index{}: blocks from before start-up will have the caller alone", share),
+          "link with -Wl,--eh-frame-hdr for their stacks too"};
+    return {"unwind tables", Health::kMissing,
+            ".eh_frame has no index (PT_GNU_EH_FRAME): stacks will have the caller alone",
+            "link with -Wl,--eh-frame-hdr"};
+  }
+
+  // Only a sign: a function may keep one and set it up later, or begin so and mean something else.
+  static bool sets_up_frame_pointer(unsigned machine, std::string_view code) {
+    if (machine == EM_X86_64) {
+      constexpr std::string_view kBranchTarget("\xf3\x0f\x1e\xfa", 4), kMove("\x48\x89\xe5", 3);  // mov %rsp,%rbp
+      if (code.substr(0, 4) == kBranchTarget) code.remove_prefix(4);
+      return !code.empty() && code.front() == '\x55' && code.find(kMove) != std::string_view::npos;  // after push %rbp
+    }
+    for (std::size_t at = 0; at + 4 <= code.size(); at += 4) {  // aarch64: stp x29, x30, [sp, #-n]!
+      const auto byte = [&](std::size_t i) {
+        return static_cast<std::uint32_t>(static_cast<unsigned char>(code[at + i]));
+      };
+      const std::uint32_t word = byte(0) | byte(1) << 8 | byte(2) << 16 | byte(3) << 24;
+      if ((word & 0xffc07fff) == 0xa9807bfd) return true;
+    }
+    return false;
+  }
+
+  Finding frame_pointers() const {
+    const unsigned machine = file_.header().e_machine;
+    constexpr const char* kNotNeeded = "leakdir does not need them where there are unwind tables";
+    if (machine != EM_X86_64 && machine != EM_AARCH64)
+      return {"frame pointers", Health::kUnknown, fmt::format("not looked for on this machine; {}", kNotNeeded), ""};
+    std::size_t with = 0, all = 0;
+    for (const std::uint64_t function : users_functions()) {
+      const std::string_view code = file_.code_at(function, 24);
+      if (code.empty()) continue;
+      ++all;
+      with += sets_up_frame_pointer(machine, code);
+    }
+    if (all == 0) return {"frame pointers", Health::kUnknown, fmt::format("no function is known; {}", kNotNeeded), ""};
+    const bool has_most = with * 10 >= all * 7;
+    return {"frame pointers", has_most ? Health::kGood : Health::kOptional,
+            fmt::format("{} of {} functions begin by setting one up; {}", with, all, kNotNeeded),
+            has_most ? "" : "for other tools: compile with -fno-omit-frame-pointer"};
+  }
+
+  // ---- Build-id, symbols, lines ---------------------------------------------------------------------------------
+
+  Finding build_id() const {
+    const std::string id = file_.build_id();
+    if (id.empty())
+      return {"build-id", Health::kMissing, "none: names from another build would not be told from the right ones",
+              "link with -Wl,--build-id"};
+    return {"build-id", Health::kGood, hex_of_bytes(id), ""};
+  }
+
+  std::string in_debug_file() const { return debug_file_.empty() ? "" : " in " + debug_file_; }
+
+  static const char* how_to_keep_them() {
+    return "keep the file from before strip, or `objcopy --only-keep-debug FILE FILE.debug`, for --debug-path";
+  }
+
+  Finding symbols() const {
+    const auto count =
+        static_cast<std::size_t>(std::count_if(symbols_.begin(), symbols_.end(), [](const ElfSymbol& symbol) {
+          return symbol.is_function && symbol.is_defined;
+        }));
+    if (count != 0) return {"symbols", Health::kGood, count_of(count, "function") + " by name", ""};
+    if (!debug_file_.empty()) return {"symbols", Health::kGood, "stripped, and kept" + in_debug_file(), ""};
+    return {"symbols", Health::kMissing, "stripped: functions will be module+offset", how_to_keep_them()};
+  }
+
+  Finding lines() const {
+    if (units_with_lines_ == 0 && symbols_.empty() && debug_file_.empty())
+      return {"lines", Health::kMissing, "stripped, and no debug file is here: files and lines will not be known",
+              fmt::format("compile with -g; {}", how_to_keep_them())};
+    if (units_with_lines_ == 0)
+      return {"lines", Health::kMissing, "none: files and lines will not be known", "compile with -g"};
+    return {"lines", Health::kGood, fmt::format("of {}{}", count_of(units_with_lines_, "source file"), in_debug_file()),
+            ""};
+  }
+
+  // ---- Looking --------------------------------------------------------------------------------------------------
+
+  void open_with_debug_file() {
+    unsetenv("DEBUGINFOD_URLS");  // as everywhere: no network that the user did not ask for
+    debug_path_ = ":.debug";
+    for (const auto& path : options_.debug_paths) debug_path_ += ":" + path;
+    debug_path_ += ":" + options_.sysroot + "/usr/lib/debug";
+    debug_path_pointer_ = debug_path_.data();
+    callbacks_.find_elf = dwfl_build_id_find_elf;
+    callbacks_.find_debuginfo = dwfl_standard_find_debuginfo;
+    callbacks_.debuginfo_path = &debug_path_pointer_;
+    session_ = dwfl_begin(&callbacks_);
+    if (session_ == nullptr) return;
+    dwfl_report_begin(session_);
+    Dwfl_Module* module = dwfl_report_elf(session_, path_.c_str(), path_.c_str(), -1, 0, true);
+    dwfl_report_end(session_, nullptr, nullptr);
+    if (module == nullptr) return;
+    Dwarf_Addr bias = 0;
+    std::vector<Unit> units;
+    for (Dwarf_Die* unit = nullptr; (unit = dwfl_module_nextcu(module, unit, &bias)) != nullptr;)
+      units.push_back(look_into(unit));
+    keep_the_users(units);
+    const char *main_file = nullptr, *debug_file = nullptr;
+    dwfl_module_info(module, nullptr, nullptr, nullptr, nullptr, nullptr, &main_file, &debug_file);
+    if (debug_file != nullptr) debug_file_ = debug_file;
+  }
+
+  // A compilation unit, and what it has.
+  struct Unit {
+    std::string directory;  // of its source
+    bool has_lines = false, is_leakdirs = false;
+    std::vector<std::uint64_t> functions;
+  };
+
+  static Unit look_into(Dwarf_Die* unit) {
+    Unit found;
+    Dwarf_Attribute attribute;
+    const char* directory =
+        dwarf_attr(unit, DW_AT_comp_dir, &attribute) != nullptr ? dwarf_formstring(&attribute) : nullptr;
+    const char* name = dwarf_diename(unit);
+    found.directory = fmt::format("{}\n{}", directory == nullptr ? "" : directory, name == nullptr ? "" : name);
+    found.directory.resize(found.directory.find_last_of("/\n") + 1);
+    Dwarf_Lines* lines = nullptr;
+    std::size_t count = 0;
+    found.has_lines = dwarf_getsrclines(unit, &lines, &count) == 0 && count != 0;
+    const auto add = [](Dwarf_Die* function, void* argument) {
+      auto& own = *static_cast<Unit*>(argument);
+      Dwarf_Addr entry = 0;
+      if (own.functions.size() < kMostFunctions && dwarf_entrypc(function, &entry) == 0) own.functions.push_back(entry);
+      const char* called = dwarf_diename(function);
+      if (called != nullptr && std::string_view(called) == "leakdir_start" &&
+          dwarf_hasattr(function, DW_AT_low_pc) != 0)
+        own.is_leakdirs = true;
+      return static_cast<int>(DWARF_CB_OK);
+    };
+    dwarf_getfuncs(unit, add, &found, 0);
+    return found;
+  }
+
+  // That leakdir was compiled with -g says nothing about the program: its units are those beside leakdir_start's.
+  void keep_the_users(const std::vector<Unit>& units) {
+    std::set<std::string> leakdirs;
+    for (const auto& unit : units)
+      if (unit.is_leakdirs) leakdirs.insert(unit.directory);
+    for (const auto& unit : units) {
+      if (leakdirs.count(unit.directory) != 0) continue;
+      units_with_lines_ += unit.has_lines;
+      own_functions_.insert(own_functions_.end(), unit.functions.begin(), unit.functions.end());
+    }
+  }
+
+  void list_functions() {
+    std::set<std::uint64_t> functions(own_functions_.begin(), own_functions_.end());
+    for (const auto& symbol : symbols_) {
+      if (functions.size() >= kMostFunctions) break;
+      if (symbol.is_function && symbol.is_defined && symbol.bytes != 0) functions.insert(symbol.address);
+    }
+    functions_.assign(functions.begin(), functions.end());
+  }
+
+  std::string path_;
+  SymbolOptions options_;
+  ElfProgram file_;
+  Kind kind_ = Kind::kDynamic;
+  std::vector<ElfSymbol> symbols_;  // of the file itself
+  std::vector<std::uint64_t> functions_,
+      own_functions_;  // where they begin; own: those that have debug information, and are not leakdir's
+
+  std::string debug_path_;
+  char* debug_path_pointer_ = nullptr;
+  Dwfl_Callbacks callbacks_{};
+  Dwfl* session_ = nullptr;
+  std::string debug_file_;  // where it is apart from the program
+  std::size_t units_with_lines_ = 0;
+};
+
+}  // namespace
+
+Diagnosis examine(const std::string& path, const SymbolOptions& options) { return Examination(path, options).make(); }
+
+}  // namespace leakdir::tool

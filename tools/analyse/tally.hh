@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What two runs are compared by: live blocks and bad frees by stacks that can be told again in another run, in another
+// build, after an edit. `diff` and `check` use it. Pure functions; tally_json.cc reads tallies from texts.
+//
+// Two stacks are the same when they come from the same call through the same functions of the same files. Addresses,
+// line numbers and directories do not count, nor what the compiler adds to a function's name when it splits or clones
+// it, nor what calls main().
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "group.hh"
+#include "load/snapshot.hh"
+#include "suppressions.hh"
+#include "symbols/symbols.hh"
+
+namespace leakdir::tool {
+
+// For reading: where a frame was in this run.
+struct TallyFrame {
+  SourceLine line;
+  std::string module;  // path; empty: not known
+  std::string offset;  // "0x…", for addr2line; of no known module: the address
+};
+
+struct TallyStack {
+  std::string call;                   // that made the blocks; of a bad free, its kind
+  std::vector<std::string> identity;  // "function (module)", innermost first
+  std::uint64_t blocks = 0;           // or bad frees
+  std::uint64_t bytes = 0;
+  std::vector<TallyFrame> frames;  // empty when only the identity was stored
+  std::string place;               // the file that the macro hook recorded
+};
+
+struct Tally {
+  std::string origin;  // as the user named it
+  std::string program;
+  std::string state;  // running, exited, killed
+  // Each identity once, in an order that depends on nothing but the identities.
+  std::vector<TallyStack> stacks, bad_frees;
+  std::vector<std::string> notices, warnings;
+
+  std::uint64_t blocks() const;
+  std::uint64_t bytes() const;
+  std::uint64_t bad_free_count() const;
+};
+
+// `lines` must know every frame of every group and of the bad frees.
+Tally tally_of(const Snapshot& snapshot, const Grouped& grouped, const FrameLines& lines);
+
+// A report of `leakdir report --format json`, or a baseline. Throws Error, naming `name`, when the text is neither.
+Tally tally_of_json(const std::string& text, const std::string& name);
+
+// A baseline: JSON for people to review, one line for each frame. What it stores is all that tally_of_json() gives
+// back.
+std::string baseline_text(const Tally& tally);
+
+// Sets the identity from the frames; for tallies that are made by hand. `place`: the file that the macro hook recorded.
+std::vector<std::string> identity_of(const std::vector<TallyFrame>& frames, std::string_view place);
+
+// Sorts, and makes one of what has one identity.
+void put_in_order(std::vector<TallyStack>& stacks);
+
+// Takes out the stacks that a rule matches, as suppress() does with groups.
+void suppress(Tally& tally, const std::vector<Suppression>& rules);
+
+// The frame that tells best whose block it is: "make_buffer app.c:69".
+std::string telling_place(const TallyStack& stack);
+
+}  // namespace leakdir::tool

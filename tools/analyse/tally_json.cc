@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Tallies as JSON: reports of emit_json.cc are read, baselines are read and written. A baseline is
+//
+//   {
+//     "leakdir-baseline": 1,                    the version; another one is refused
+//     "program": "app",                         for the reader
+//     "stacks": [
+//       {"call": "malloc", "blocks": 2, "bytes": 40, "frames": ["make_buffer (app)", "main (app)"]}
+//     ],
+//     "bad_frees": [
+//       {"call": "double free", "count": 1, "frames": [...]}
+//     ]
+//   }
+//
+// with one line for each key and frame and stacks sorted by their frames, so that a change is a small diff. Neither an
+// address nor a line number nor a directory is in it.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/error.hh"
+#include "tally.hh"
+
+namespace leakdir::tool {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kBaselineVersion = 1;
+constexpr int kReportVersion = 1;
+constexpr char kBaselineKey[] = "leakdir-baseline";
+
+// What a damaged file claims must not overflow when it is added up.
+constexpr std::uint64_t kMostOfAnything = std::uint64_t{1} << 48;
+
+std::uint64_t number(const Json& json) {
+  if (!json.is_number_unsigned()) throw Json::type_error::create(302, "no number", nullptr);
+  return std::min(json.get<std::uint64_t>(), kMostOfAnything);
+}
+
+std::string text(const Json& json) { return json.get<std::string>(); }
+
+Json stack_json(const TallyStack& stack, bool is_bad_free) {
+  Json json = {{"call", stack.call}};
+  if (is_bad_free) {
+    json["count"] = stack.blocks;
+  } else {
+    json["blocks"] = stack.blocks;
+    json["bytes"] = stack.bytes;
+  }
+  json["frames"] = stack.identity;
+  return json;
+}
+
+TallyStack known_stack(const Json& entry, const char* count) {
+  TallyStack stack;
+  stack.call = text(entry.at("call"));
+  stack.identity = entry.at("frames").get<std::vector<std::string>>();
+  stack.blocks = number(entry.at(count));
+  return stack;
+}
+
+void read_baseline(const Json& json, Tally& tally) {
+  tally.program = json.value("program", "");
+  for (const auto& entry : json.at("stacks")) {
+    tally.stacks.push_back(known_stack(entry, "blocks"));
+    tally.stacks.back().bytes = number(entry.at("bytes"));
+  }
+  for (const auto& entry : json.at("bad_frees")) tally.bad_frees.push_back(known_stack(entry, "count"));
+}
+
+std::vector<TallyFrame> frames_of(const Json& array) {
+  std::vector<TallyFrame> frames;
+  for (const auto& frame : array)
+    frames.push_back({{text(frame.at("function")), text(frame.at("file")),
+                       static_cast<unsigned>(number(frame.at("line"))), frame.at("inlined").get<bool>()},
+                      text(frame.at("module")),
+                      text(frame.at("offset"))});
+  return frames;
+}
+
+// The file of "FILE:LINE".
+std::string place_of(const Json& stack) {
+  const std::string location = stack.value("location", "");
+  return location.substr(0, location.rfind(':'));
+}
+
+void read_report(const Json& json, Tally& tally) {
+  tally.program = text(json.at("program"));
+  tally.state = text(json.at("state"));
+  for (const auto& entry : json.at("stacks")) {
+    TallyStack stack{text(entry.at("call")),        {},
+                     number(entry.at("blocks")),    number(entry.at("bytes")),
+                     frames_of(entry.at("frames")), place_of(entry)};
+    stack.identity = identity_of(stack.frames, stack.place);
+    tally.stacks.push_back(std::move(stack));
+  }
+  const auto& bad_frees = json.at("bad_frees");
+  for (const auto& entry : bad_frees) {
+    TallyStack stack{text(entry.at("kind")), {}, 1, 0, frames_of(entry.at("stacks").at("free")), {}};
+    stack.identity = identity_of(stack.frames, "");
+    tally.bad_frees.push_back(std::move(stack));
+  }
+  const std::uint64_t seen = number(json.at("seen").at("bad_frees"));
+  if (seen > bad_frees.size()) tally.bad_frees.push_back({"unknown", {}, seen - bad_frees.size(), 0, {}, {}});
+  const std::uint64_t all = number(json.at("totals").at("stacks"));
+  if (all > tally.stacks.size())
+    tally.warnings.push_back(
+        fmt::format("{} lists {} of {} stacks: the others are taken for gone", tally.origin, tally.stacks.size(), all));
+}
+
+// The version under `key`; 0: none.
+std::int64_t version_in(const Json& json, const char* key) {
+  const auto at = json.find(key);
+  return at != json.end() && at->is_number_integer() ? at->get<std::int64_t>() : 0;
+}
+
+}  // namespace
+
+std::string baseline_text(const Tally& tally) {
+  Json json = {{kBaselineKey, kBaselineVersion},
+               {"program", tally.program.substr(tally.program.rfind('/') + 1)},
+               {"stacks", Json::array()},
+               {"bad_frees", Json::array()}};
+  for (const auto& stack : tally.stacks) json["stacks"].push_back(stack_json(stack, false));
+  for (const auto& stack : tally.bad_frees) json["bad_frees"].push_back(stack_json(stack, true));
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Tally tally_of_json(const std::string& text_of_json, const std::string& name) {
+  Tally tally;
+  tally.origin = name;
+  try {
+    const Json json = Json::parse(text_of_json);
+    if (!json.is_object()) throw Error(fmt::format("{} is neither a report nor a baseline of leakdir's", name));
+    const std::int64_t baseline = version_in(json, kBaselineKey), report = version_in(json, "version");
+    if (baseline != 0) {
+      if (baseline != kBaselineVersion)
+        throw Error(fmt::format("{} is a baseline of version {}; this leakdir reads version {}", name, baseline,
+                                kBaselineVersion));
+      read_baseline(json, tally);
+    } else if (report != 0 && json.contains("stacks")) {
+      if (report != kReportVersion)
+        throw Error(
+            fmt::format("{} is a report of version {}; this leakdir reads version {}", name, report, kReportVersion));
+      read_report(json, tally);
+    } else {
+      throw Error(fmt::format("{} is neither a report nor a baseline of leakdir's", name));
+    }
+  } catch (const nlohmann::json::parse_error& error) {
+    throw Error(fmt::format("{} is damaged: no JSON at byte {}", name, error.byte));
+  } catch (const nlohmann::json::exception&) {
+    throw Error(fmt::format("{} is damaged: a member is missing or of another type", name));
+  }
+  put_in_order(tally.stacks);
+  put_in_order(tally.bad_frees);
+  return tally;
+}
+
+}  // namespace leakdir::tool

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Whether "nothing is live" can be believed. `check` asks before it answers.
+
+#pragma once
+
+#include <string>
+
+#include "load/snapshot.hh"
+
+namespace leakdir::tool {
+
+// Why the snapshot is no ground for an answer, as one sentence; empty if it is.
+std::string distrust(const Snapshot& snapshot);
+
+}  // namespace leakdir::tool

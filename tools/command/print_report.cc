@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// See print_report.hh.
+
+#include "print_report.hh"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/error.hh"
+#include "base/words.hh"
+#include "emit/emit.hh"
+#include "load/load.hh"
+#include "progress.hh"
+
+namespace leakdir::tool {
+
+namespace {
+
+constexpr std::int64_t kRecentNs = 60'000'000'000;
+
+FrameLines look_up(const Snapshot& snapshot, const std::vector<std::uint32_t>& stacks, Symbols& symbols) {
+  Progress progress("looking up names");
+  return symbolise(snapshot, stacks, symbols, [&](std::size_t done) { progress.show(done, stacks.size()); });
+}
+
+}  // namespace
+
+void add_report_options(CLI::App& app, ReportOptions& options) {
+  add_top(app, options.top, "all");
+  add_min_age(app, options.min_age);
+  add_sort(app, options.sort, {"bytes", "blocks", "age"});
+  add_libc(app, options.lists_libc);
+  add_format(app, options.format, {"text", "json", "html", "folded", "pprof"});
+  add_color(app, options.color);
+  add_error_exitcode(app, options.error_exitcode, "live blocks or bad frees are listed");
+  add_suppression_options(app, options.suppressions);
+  app.add_flag("--gen-suppressions", options.generates_suppressions,
+               "Print suppressions for what is listed, ready to paste")
+      ->group("Suppressions");
+  add_symbol_options(app, options.symbols);
+}
+
+void check_report_options(const ReportOptions& options) {
+  const int descriptor = options.output == kStandardError ? STDERR_FILENO : STDOUT_FILENO;
+  const bool goes_to_file = !options.output.empty() && options.output != kStandardError;
+  if (options.format == "pprof" && !goes_to_file && isatty(descriptor))
+    throw Error("a pprof profile is binary and nothing for a terminal: --output FILE says where to write it");
+  if (options.format == "html") require_html();
+}
+
+ReportFiles open_report_files(const ReportOptions& options) {
+  ReportFiles files;
+  files.suppressions = read_suppression_files(options.suppressions);
+  files.output = std::make_unique<Output>(options.output);
+  return files;
+}
+
+int print_report(const std::string& directory, const ReportOptions& wanted, ReportFiles files) {
+  const Snapshot snapshot = load(directory);
+  GroupOptions options;
+  options.lists_libc = wanted.lists_libc || snapshot.lists_libc;
+  options.min_age_ns = static_cast<std::int64_t>(wanted.min_age * 1e9);
+  options.sort =
+      std::map<std::string, Sort>{{"bytes", Sort::kBytes}, {"blocks", Sort::kBlocks}, {"age", Sort::kAge}}.at(
+          wanted.sort);
+  Grouped grouped = group(snapshot, options);
+  std::vector<std::string> warnings = snapshot.warnings;
+  auto rules = with_the_programs(std::move(files.suppressions), wanted.suppressions, snapshot, warnings);
+
+  auto shown = [&] { return wanted.top == 0 ? grouped.groups.size() : std::min(wanted.top, grouped.groups.size()); };
+  const auto symbols = make_dwfl_symbols(wanted.symbols, snapshot.start_ns);
+  // What is suppressed must have its names to be told.
+  const bool needs_all_names = !rules.empty() || wanted.generates_suppressions;
+  const std::size_t named = needs_all_names ? grouped.groups.size() : shown();
+  const FrameLines lines = look_up(snapshot, shown_stacks(snapshot, grouped, named), *symbols);
+  auto suppressions = suppress(snapshot, lines, std::move(rules), grouped);
+
+  for (auto& warning : symbols->warnings()) warnings.push_back(std::move(warning));
+  Report report{snapshot, grouped, lines, shown(), options.min_age_ns > 0, warnings, std::move(suppressions)};
+  const Growth growth = recent_growth(snapshot, grouped, kRecentNs);
+  if (snapshot.state == State::kRunning && snapshot.end_ns - snapshot.start_ns > kRecentNs) report.growth = &growth;
+  if (files.output == nullptr) files.output = std::make_unique<Output>(wanted.output);
+  Output& output = *files.output;
+  const Sink sink = [&](std::string_view text) { output.write(text); };
+  if (wanted.generates_suppressions) {
+    sink(suppressions_for(snapshot, lines, grouped, shown()));
+    for (const auto& warning : warnings) say("warning: " + warning);
+  } else if (wanted.format == "json") {
+    emit_json(report, sink);
+  } else if (wanted.format == "folded") {
+    emit_folded(report, sink);
+  } else if (wanted.format == "html") {
+    emit_html(report, sink);
+  } else if (wanted.format == "pprof") {
+    emit_pprof(report, sink);
+  } else {
+    emit_text(report, {wants_colour(wanted.color, wanted.output), columns_for(wanted.output)}, sink);
+  }
+  output.finish();
+  return grouped.blocks != 0 || snapshot.bad_frees_seen != 0 ? wanted.error_exitcode : 0;
+}
+
+}  // namespace leakdir::tool

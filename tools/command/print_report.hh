@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The report of a directory, as `report` prints it, and `run` when the program has ended.
+
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/output.hh"
+#include "common_options.hh"
+
+namespace leakdir::tool {
+
+struct ReportOptions {
+  std::size_t top = 0;
+  double min_age = 0;
+  std::string sort = "bytes", format = "text", output, color = "auto";
+  bool lists_libc = false;
+  int error_exitcode = 0;
+  bool generates_suppressions = false;
+  SuppressionOptions suppressions;
+  SymbolOptions symbols;
+};
+
+// All but `output`, which the two spell differently.
+void add_report_options(CLI::App& app, ReportOptions& options);
+
+// Throws Error when the format is not for where it would go.
+void check_report_options(const ReportOptions& options);
+
+// The files that the user named for it.
+struct ReportFiles {
+  std::vector<Suppression> suppressions;
+  std::unique_ptr<Output> output;  // none: print_report opens it once it knows what to write
+};
+
+// Opens them all: what is wrong with one is said before the program runs whose report it will be. Throws Error.
+ReportFiles open_report_files(const ReportOptions& options);
+
+// Returns the exit status: error_exitcode when live blocks or bad frees are listed, else 0.
+int print_report(const std::string& directory, const ReportOptions& wanted, ReportFiles files);
+
+}  // namespace leakdir::tool

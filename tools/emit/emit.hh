@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The formats of a report; one file each, emit_<format>.cc. They hand their output over piece by piece: the whole of it
+// may be larger than the machine's memory.
+
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+#include "analyse/report_model.hh"
+
+namespace leakdir::tool {
+
+using Sink = std::function<void(std::string_view)>;
+
+struct TextStyle {
+  bool is_coloured = false;
+  std::size_t columns = 0;      // frames are made to fit; 0: lines are as long as they are, good for grep
+  std::size_t most_frames = 0;  // of each stack, and nothing that is not about live blocks; 0: all there is to say
+};
+
+void emit_text(const Report& report, const TextStyle& style, const Sink& sink);
+void emit_json(const Report& report, const Sink& sink);
+void emit_folded(const Report& report, const Sink& sink);
+void emit_pprof(const Report& report, const Sink& sink);
+void emit_html(const Report& report, const Sink& sink);
+void require_html();  // throws Error with a sentence where this build has no html
+
+}  // namespace leakdir::tool

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The report as one page that needs nothing else: the libraries that draw it are in it, and no network is asked.
+//
+// The report itself is in it as JSON, which html/page.js reads. Names are hostile input. In JSON, '<' only stands in
+// texts, where it can be written as an escape: so whatever a name is, it does not end the element that the JSON is in.
+//
+// Blocks are only counted here, by stack and by age and size: a page about a million of them is as large as one about a
+// thousand.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <unordered_map>
+#include <utility>
+
+#include "advice.hh"
+#include "analyse/runtime_code.hh"
+#include "base/words.hh"
+#include "emit.hh"
+#include "frame_names.hh"
+#include "html_page.hh"
+#include "remarks.hh"
+
+namespace leakdir::tool {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// What a browser still shows with ease. The stacks beyond are there as a sum.
+constexpr std::size_t kMostStacks = 10000;
+constexpr std::size_t kMostBadFrees = 500;
+
+constexpr const char* kSortKeys[] = {"bytes", "blocks", "age"};  // by Sort
+
+constexpr unsigned kInlined = 1, kRuntime = 2;
+
+std::string for_page(const Json& json) {
+  const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string safe;
+  safe.reserve(text.size());
+  for (char c : text) {
+    if (c == '<')
+      safe += "\\u003c";
+    else
+      safe += c;
+  }
+  return safe;
+}
+
+// Texts, nodes and frames are numbered as they come up, so that each is in the page once.
+class Page {
+ public:
+  explicit Page(const Report& report)
+      : report_(report),
+        snapshot_(report.snapshot),
+        names_(report),
+        number_of_frame_(snapshot_.frames.size(), -1),
+        number_of_node_(snapshot_.nodes.size(), -1),
+        is_runtime_(snapshot_.modules.size()) {
+    for (std::size_t i = 0; i < snapshot_.modules.size(); ++i)
+      is_runtime_[i] = is_runtime_module(snapshot_.modules[i].path);
+    report_.shown = std::min(report_.shown, kMostStacks);
+  }
+
+  Json make() {
+    Json page = head();
+    Json stacks = Json::array(), bad_frees = Json::array();
+    for (std::size_t i = 0; i < report_.shown; ++i) stacks.push_back(stack(i));
+    for (std::size_t i = 0; i < std::min(snapshot_.bad_frees.size(), kMostBadFrees); ++i)
+      bad_frees.push_back(bad_free(snapshot_.bad_frees[i]));
+    page["stacks"] = std::move(stacks);
+    page["bad_frees"] = std::move(bad_frees);
+    page["ages"] = ages();
+    page["nodes"] = {{"frame", std::move(node_frames_)}, {"parent", std::move(node_parents_)}};
+    page["frames"] = std::move(frames_);
+    page["names"] = std::move(texts_);
+    return page;
+  }
+
+ private:
+  Json head() const {
+    const Grouped& grouped = report_.grouped;
+    const Sum rest = not_shown(report_);
+    std::vector<std::string> notes = what_is_left_out(report_);
+    for (const auto& more : {snapshot_.notices, unused(report_.suppressions), advice_on_symbols(report_)})
+      notes.insert(notes.end(), more.begin(), more.end());
+    if (snapshot_.bad_frees.size() > kMostBadFrees)
+      notes.push_back(
+          fmt::format("{} more, not in this page", count_of(snapshot_.bad_frees.size() - kMostBadFrees, "bad free")));
+    const bool is_known = !snapshot_.program.empty();
+    return {{"title", is_known ? file_name_of(snapshot_.program) : "unknown program"},
+            {"process", is_known ? snapshot_.program + ", " + about_process(snapshot_) : about_process(snapshot_)},
+            {"seen", what_leakdir_saw(snapshot_)},
+            {"sort", kSortKeys[static_cast<std::size_t>(grouped.sort)]},
+            {"totals", {{"blocks", grouped.blocks}, {"bytes", grouped.bytes}, {"stacks", grouped.groups.size()}}},
+            {"rest", {{"blocks", rest.blocks}, {"bytes", rest.bytes}, {"stacks", rest.stacks}}},
+            {"bad_frees_seen", snapshot_.bad_frees_seen},
+            {"warnings", report_.warnings},
+            {"notes", notes},
+            {"modules", modules()},
+            {"calls", ledger::kCallNames}};
+  }
+
+  // Names of libraries; [0] is the program's.
+  std::vector<std::string> modules() const {
+    std::vector<std::string> names = {file_name_of(snapshot_.program)};
+    for (const auto& module : snapshot_.modules) names.push_back(printable(file_name_of(module.path)));
+    return names;
+  }
+
+  // [blocks, bytes, call, milliseconds of the oldest, node, [remarks]]
+  Json stack(std::size_t index) {
+    const Group& group = report_.grouped.groups[index];
+    Json remarks = Json::array();
+    if (group.inherited != 0) remarks.push_back(fmt::format("{} inherited from the parent", group.inherited));
+    if (group.is_early) remarks.push_back("from before start-up: the caller is all that is known");
+    if (group.is_truncated) remarks.push_back("deeper frames were not kept");
+    if (report_.growth != nullptr) {
+      const Change& change = report_.growth->groups[index];
+      if (change.blocks != 0 || change.bytes != 0)
+        remarks.push_back(fmt::format("{} {}", change_of(change.bytes, change.blocks), report_.growth->when));
+    }
+    return {group.blocks.size(), group.bytes,       group.call, milliseconds_until_end(group.oldest_ns),
+            node(group.stack),   std::move(remarks)};
+  }
+
+  std::int64_t milliseconds_until_end(std::int64_t time_ns) const {
+    return std::max<std::int64_t>(snapshot_.end_ns - time_ns, 0) / 1000000;
+  }
+
+  Json bad_free(const BadFree& bad_free) {
+    std::string facts = fmt::format("at {}", hex_of(bad_free.address));
+    if (bad_free.block != 0) facts += fmt::format(", block {}", hex_of(bad_free.block));
+    if (bad_free.block_bytes != 0) facts += fmt::format(" of {}", bytes_of(bad_free.block_bytes));
+    const Thread& thread = snapshot_.threads[bad_free.thread];
+    if (thread.tid != 0) facts += fmt::format(", thread {} {}", thread.tid, printable(thread.name));
+    facts += ", " + utc_of(bad_free.time_ns);
+    Json stacks = Json::array({{"freed here", node(bad_free.free_stack)}});
+    if (bad_free.first_free_stack != kNone) stacks.push_back({"freed before here", node(bad_free.first_free_stack)});
+    if (bad_free.allocation_stack != kNone) stacks.push_back({"allocated here", node(bad_free.allocation_stack)});
+    return {{"kind", ledger::kBadFreeNames[bad_free.kind]}, {"facts", facts}, {"stacks", std::move(stacks)}};
+  }
+
+  int text(const std::string& text) {
+    auto [at, is_new] = text_of_.try_emplace(text, static_cast<int>(texts_.size()));
+    if (is_new) texts_.push_back(text);
+    return at->second;
+  }
+
+  int node(std::uint32_t index) {
+    if (index == kNone) return -1;
+    // From the outermost that is not yet there inwards: parents come first here too.
+    std::vector<std::uint32_t> path;
+    for (; index != kNone && number_of_node_[index] < 0; index = snapshot_.nodes[index].parent) path.push_back(index);
+    int number = index == kNone ? -1 : number_of_node_[index];
+    for (auto at = path.rbegin(); at != path.rend(); ++at) {
+      node_frames_.push_back(frame(snapshot_.nodes[*at].frame));
+      node_parents_.push_back(number);
+      number = number_of_node_[*at] = static_cast<int>(node_parents_.size()) - 1;
+    }
+    return number;
+  }
+
+  // [module, [[name, place, flags], innermost inlined function first]]; module 0 is the program.
+  int frame(std::uint32_t index) {
+    int& number = number_of_frame_[index];
+    if (number >= 0) return number;
+    const Frame& frame = snapshot_.frames[index];
+    const bool has_module = !frame.is_place && frame.module != kNone;
+    const auto& names = names_.of(index);
+    const auto& known = report_.lines[index];
+    Json lines = Json::array();
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const SourceLine line = i < known.size() ? known[i] : SourceLine();
+      std::string at = line.file.empty() ? "" : fmt::format("{}:{}", printable(line.file), line.line);
+      if (at.empty() && has_module)
+        at = fmt::format("{}+{}", printable(snapshot_.modules[frame.module].path), hex_of(offset_of(snapshot_, frame)));
+      unsigned flags = line.inlined ? kInlined : 0;
+      if ((has_module && is_runtime_[frame.module]) || is_runtime_line(line)) flags |= kRuntime;
+      lines.push_back({text(names[i]), text(at), flags});
+    }
+    const bool is_program = !has_module || snapshot_.modules[frame.module].is_program;
+    frames_.push_back({is_program ? 0 : frame.module + 1, std::move(lines)});
+    return number = static_cast<int>(frames_.size()) - 1;
+  }
+
+  // [column, row, blocks, bytes]: a column is half a power of ten of milliseconds, a row a power of two of bytes.
+  Json ages() const {
+    struct Cell {
+      std::uint64_t blocks = 0, bytes = 0;
+    };
+    std::map<std::pair<int, int>, Cell> cells;
+    for (const auto& group : report_.grouped.groups) {
+      for (std::uint32_t index : group.blocks) {
+        const Block& block = snapshot_.blocks[index];
+        const auto age = static_cast<double>(std::max<std::int64_t>(milliseconds_until_end(block.time_ns), 1));
+        int row = 0;
+        for (std::uint64_t size = block.size; size > 1; size >>= 1) ++row;
+        Cell& cell = cells[{static_cast<int>(2 * std::log10(age)), row}];
+        ++cell.blocks;
+        cell.bytes += block.size;
+      }
+    }
+    Json list = Json::array();
+    for (const auto& [at, cell] : cells) list.push_back({at.first, at.second, cell.blocks, cell.bytes});
+    return list;
+  }
+
+  Report report_;
+  const Snapshot& snapshot_;
+  FrameNames names_;
+  std::vector<int> number_of_frame_, number_of_node_;  // in the page; -1: not there yet
+  std::vector<bool> is_runtime_;                       // by module
+  Json frames_ = Json::array();
+  std::vector<int> node_frames_, node_parents_;
+  std::vector<std::string> texts_;
+  std::unordered_map<std::string, int> text_of_;
+};
+
+}  // namespace
+
+void require_html() {}
+
+void emit_html(const Report& report, const Sink& sink) {
+  sink(kPageBeforeReport);
+  sink(for_page(Page(report).make()));
+  sink(kPageAfterReport);
+}
+
+}  // namespace leakdir::tool

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The report for programs, version 1. Keys are never renamed or removed; new ones may come. A function or file that is
+// not known is "", a line 0, so that the types hold.
+//
+// Each stack is made and handed over by itself: one tree with a million addresses would not fit into a small machine.
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/words.hh"
+#include "emit.hh"
+
+namespace leakdir::tool {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Paths may be in any encoding; JSON is UTF-8.
+std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+Json line_json(const Snapshot& snapshot, const Frame& frame, const SourceLine& line) {
+  return {{"address", hex_of(frame.pc)},
+          {"module", frame.module == kNone ? "" : snapshot.modules[frame.module].path},
+          {"offset", hex_of(offset_of(snapshot, frame))},
+          {"function", line.function},
+          {"file", line.file},
+          {"line", line.line},
+          {"inlined", line.inlined}};
+}
+
+// Frames as they stand in an array, each made once: stacks share most of theirs.
+class FrameTexts {
+ public:
+  explicit FrameTexts(const Report& report) : report_(report), texts_(report.snapshot.frames.size()) {}
+
+  std::string array(std::uint32_t stack) {
+    std::string array = "[";
+    for (std::uint32_t index : frames_of(report_.snapshot, stack)) {
+      if (report_.snapshot.frames[index].is_place) continue;
+      if (array.size() > 1) array += ',';
+      array += text_of(index);
+    }
+    return array + "]";
+  }
+
+ private:
+  const std::string& text_of(std::uint32_t index) {
+    std::string& text = texts_[index];
+    if (!text.empty()) return text;
+    const Frame& frame = report_.snapshot.frames[index];
+    const auto& lines = report_.lines[index];
+    if (lines.empty()) text = dump(line_json(report_.snapshot, frame, {}));
+    for (const auto& line : lines) text += (text.empty() ? "" : ",") + dump(line_json(report_.snapshot, frame, line));
+    return text;
+  }
+
+  const Report& report_;
+  std::vector<std::string> texts_;
+};
+
+// A dumped object with another member, whose value is JSON already.
+std::string with_member(std::string object, const char* key, const std::string& value) {
+  object.pop_back();
+  return object + ",\"" + key + "\":" + value + "}";
+}
+
+// What the macro hook recorded: "FILE:LINE".
+void add_location(Json& json, const Snapshot& snapshot, std::uint32_t stack) {
+  if (stack == kNone) return;
+  const Frame& frame = snapshot.frames[snapshot.nodes[stack].frame];
+  if (frame.is_place) json["location"] = fmt::format("{}:{}", snapshot.places[frame.module], frame.pc);
+}
+
+std::string stack_text(const Report& report, const Group& group, FrameTexts& frames) {
+  const Snapshot& snapshot = report.snapshot;
+  const Thread& thread = snapshot.threads[snapshot.blocks[group.blocks.front()].thread];
+  Json json = {{"blocks", group.blocks.size()},
+               {"bytes", group.bytes},
+               {"call", ledger::kCallNames[group.call]},
+               {"oldest", utc_of(group.oldest_ns)},
+               {"thread", {{"tid", thread.tid}, {"name", thread.name}}}};
+  add_location(json, snapshot, group.stack);
+  if (group.is_truncated) json["truncated"] = true;
+  if (group.is_early) json["early"] = true;
+  if (group.inherited != 0) json["inherited"] = group.inherited;
+  Json addresses = Json::array();
+  for (std::uint32_t block : group.blocks) addresses.push_back(hex_of(snapshot.blocks[block].address));
+  return with_member(with_member(dump(json), "frames", frames.array(group.stack)), "addresses", dump(addresses));
+}
+
+std::string bad_free_text(const Report& report, const BadFree& bad_free, FrameTexts& frames) {
+  const Thread& thread = report.snapshot.threads[bad_free.thread];
+  Json json = {{"kind", ledger::kBadFreeNames[bad_free.kind]},
+               {"address", hex_of(bad_free.address)},
+               {"time", utc_of(bad_free.time_ns)},
+               {"thread", {{"tid", thread.tid}, {"name", thread.name}}}};
+  if (bad_free.block != 0) json["block"] = {{"address", hex_of(bad_free.block)}, {"bytes", bad_free.block_bytes}};
+  return with_member(dump(json), "stacks",
+                     fmt::format(R"({{"free":{},"first_free":{},"allocation":{}}})", frames.array(bad_free.free_stack),
+                                 frames.array(bad_free.first_free_stack), frames.array(bad_free.allocation_stack)));
+}
+
+Json suppressions_json(const std::vector<SuppressionUse>& uses) {
+  Json array = Json::array();
+  for (const auto& use : uses)
+    array.push_back({{"pattern", use.rule.pattern},
+                     {"origin", use.rule.origin},
+                     {"blocks", use.blocks},
+                     {"bytes", use.bytes},
+                     {"stacks", use.stacks}});
+  return array;
+}
+
+Json head_json(const Report& report) {
+  const Snapshot& snapshot = report.snapshot;
+  const Grouped& grouped = report.grouped;
+  Json json = {
+      {"version", 1},
+      {"program", snapshot.program},
+      {"pid", snapshot.pid},
+      {"state", name_of(snapshot.state)},
+      {"from_records", snapshot.from_records},
+      {"totals", {{"blocks", grouped.blocks}, {"bytes", grouped.bytes}, {"stacks", grouped.groups.size()}}},
+      {"seen",
+       {{"allocations", snapshot.allocations}, {"frees", snapshot.frees}, {"bad_frees", snapshot.bad_frees_seen}}},
+      {"not_listed",
+       {{"libc", grouped.libc_blocks},
+        {"ignored", grouped.ignored_blocks},
+        {"young", grouped.young_blocks},
+        {"suppressed", grouped.suppressed_blocks}}},
+      {"suppressions", suppressions_json(report.suppressions)},
+      {"not_recorded",
+       {{"dropped", snapshot.dropped_blocks},
+        {"without_stack", snapshot.dropped_stacks},
+        {"below_min_size", snapshot.unrecorded},
+        {"pauses", snapshot.pauses}}},
+      {"notices", snapshot.notices},
+      {"warnings", report.warnings}};
+  if (snapshot.saved_ns != 0) json["saved"] = utc_of(snapshot.saved_ns);
+  return json;
+}
+
+}  // namespace
+
+void emit_json(const Report& report, const Sink& sink) {
+  FrameTexts frames(report);
+  std::string head = dump(head_json(report));
+  head.pop_back();
+  sink(head + ",\n\"stacks\":[");
+  for (std::size_t i = 0; i < report.shown; ++i)
+    sink((i == 0 ? "\n" : ",\n") + stack_text(report, report.grouped.groups[i], frames));
+  sink("],\n\"bad_frees\":[");
+  const auto& bad_frees = report.snapshot.bad_frees;
+  for (std::size_t i = 0; i < bad_frees.size(); ++i)
+    sink((i == 0 ? "\n" : ",\n") + bad_free_text(report, bad_frees[i], frames));
+  sink("]}\n");
+}
+
+}  // namespace leakdir::tool

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The report for reading. Colour marks what the eye looks for first, sizes and the user's own functions, and dims what
+// libc and the C++ runtime do around them; it never carries meaning.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "advice.hh"
+#include "analyse/runtime_code.hh"
+#include "base/words.hh"
+#include "emit.hh"
+#include "remarks.hh"
+#include "shorten.hh"
+
+namespace leakdir::tool {
+
+namespace {
+
+class TextReport {
+ public:
+  TextReport(const Report& report, const TextStyle& style, const Sink& sink)
+      : report_(report),
+        snapshot_(report.snapshot),
+        grouped_(report.grouped),
+        style_(style),
+        sink_(sink),
+        frame_texts_(snapshot_.frames.size()) {}
+
+  void make() {
+    put_process();
+    put_totals();
+    for (std::size_t i = 0; i < report_.shown; ++i) {
+      put_group(i);
+      hand_over();
+    }
+    put_rest();
+    if (style_.most_frames != 0) {
+      put_warnings();
+      hand_over();
+      return;
+    }
+    for (const auto& bad_free : snapshot_.bad_frees) {
+      put_bad_free(bad_free);
+      hand_over();
+    }
+    if (snapshot_.bad_frees_seen > snapshot_.bad_frees.size())
+      put("\n{} more, of which the ledger kept no details\n",
+          count_of(snapshot_.bad_frees_seen - snapshot_.bad_frees.size(), "bad free"));
+    put_remarks();
+    hand_over();
+  }
+
+ private:
+  template <class... Arguments>
+  void put(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+    fmt::format_to(std::back_inserter(out_), format, std::forward<Arguments>(arguments)...);
+  }
+
+  void hand_over() {
+    sink_(out_);
+    out_.clear();
+  }
+
+  std::string in_style(const char* code, const std::string& text) const {
+    return style_.is_coloured ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : text;
+  }
+  std::string bold(const std::string& text) const { return in_style("1", text); }
+  std::string red(const std::string& text) const { return in_style("1;31", text); }
+  std::string yellow(const std::string& text) const { return in_style("33", text); }
+  std::string dim(const std::string& text) const { return in_style("2", text); }
+
+  void put_process() {
+    put("{}, {}\n", snapshot_.program.empty() ? "unknown program" : printable(snapshot_.program),
+        about_process(snapshot_));
+  }
+
+  void put_totals() {
+    const std::string which = report_.is_filtered ? " of that age" : "";
+    if (grouped_.blocks == 0) {
+      put("{}", bold(fmt::format("no live blocks{}", which)));
+    } else {
+      put("{}, {} in {}", bold(count_of(grouped_.blocks, "live block") + which), bold(bytes_of(grouped_.bytes)),
+          count_of(grouped_.groups.size(), "stack"));
+    }
+    if (snapshot_.bad_frees_seen != 0) put(", {}", red(count_of(snapshot_.bad_frees_seen, "bad free")));
+    put("\n");
+    if (report_.growth != nullptr) put_total_growth(*report_.growth);
+    if (style_.most_frames != 0) return;
+    if (const std::string saw = what_leakdir_saw(snapshot_); !saw.empty()) put("{}\n", saw);
+    for (const auto& line : what_is_left_out(report_)) put("{}\n", line);
+  }
+
+  void put_group(std::size_t index) {
+    const Group& group = grouped_.groups[index];
+    put("\n{}", bold(fmt::format("{} in {}", bytes_of(group.bytes), count_of(group.blocks.size(), "block"))));
+    if (grouped_.bytes != 0)
+      put(", {:.1f} %", 100.0 * static_cast<double>(group.bytes) / static_cast<double>(grouped_.bytes));
+    put(", {}", ledger::kCallNames[group.call]);
+    if (snapshot_.from_records)
+      put(", oldest of {}", utc_of(group.oldest_ns));
+    else
+      put(", oldest {}", age_of(snapshot_.end_ns - group.oldest_ns));
+    if (group.inherited != 0) put(", {} inherited from the parent", group.inherited);
+    if (report_.growth != nullptr && !is_none(report_.growth->groups[index]))
+      put(", {}", text_of(report_.growth->groups[index]));
+    put("\n");
+    put_stack(group.stack);
+    if (group.is_early) put("    (from before start-up: the caller is all that is known)\n");
+    if (group.is_truncated) put("    (deeper frames were not kept)\n");
+  }
+
+  std::string text_of(const Change& change) const {
+    return yellow(fmt::format("{} {}", change_of(change.bytes, change.blocks), report_.growth->when));
+  }
+
+  static bool is_none(const Change& change) { return change.blocks == 0 && change.bytes == 0; }
+
+  void put_total_growth(const Growth& growth) {
+    put("growth: {}\n", is_none(growth.total) ? "none " + growth.when : text_of(growth.total));
+  }
+
+  void put_rest() {
+    const Sum rest = not_shown(report_);
+    if (rest.stacks == 0) return;
+    put("\n{} in {}, from {} not shown\n", bytes_of(rest.bytes), count_of(rest.blocks, "block"),
+        count_of(rest.stacks, "more stack"));
+  }
+
+  struct FrameText {
+    std::string text;
+    bool is_runtime;
+  };
+
+  void put_stack(std::uint32_t stack) {
+    if (stack == kNone) put("    (no stack)\n");
+    std::vector<const FrameText*> all;
+    for (std::uint32_t index : frames_of(snapshot_, stack)) {
+      const Frame& frame = snapshot_.frames[index];
+      if (frame.is_place) put("    at {}:{}\n", printable(snapshot_.places[frame.module]), frame.pc);
+      if (!frame.is_place)
+        for (const auto& text : texts_of(index)) all.push_back(&text);
+    }
+    const auto [first, last] = worth_showing(all);
+    for (std::size_t i = first; i < last; ++i) put("    #{} {}\n", i, all[i]->text);
+  }
+
+  // All of a stack; where only some frames are wanted, those of the user's own from the inside, if there are any.
+  std::pair<std::size_t, std::size_t> worth_showing(const std::vector<const FrameText*>& all) const {
+    if (style_.most_frames == 0) return {0, all.size()};
+    std::size_t first = 0, last = all.size();
+    while (first < all.size() && all[first]->is_runtime) ++first;
+    if (first == all.size()) return {0, std::min(all.size(), style_.most_frames)};
+    while (all[last - 1]->is_runtime) --last;
+    return {first, std::min(last, first + style_.most_frames)};
+  }
+
+  // A frame's lines without their numbers, made once: stacks share most of their frames.
+  const std::vector<FrameText>& texts_of(std::uint32_t index) {
+    auto& texts = frame_texts_[index];
+    if (!texts.empty()) return texts;
+    const Frame& frame = snapshot_.frames[index];
+    const bool is_runtime = frame.module != kNone && is_runtime_module(snapshot_.modules[frame.module].path);
+    const std::string place = where(frame);
+    for (const auto& line : report_.lines[index]) {
+      const std::string function = line.function.empty() ? "??" : readable_function(line.function);
+      const bool is_runtime_here = is_runtime || is_runtime_line(line);
+      const std::string at = line.file.empty() ? place : fmt::format("{}:{}", printable(line.file), line.line);
+      texts.push_back({text_of(function, at, line.inlined ? " (inlined)" : "", is_runtime_here), is_runtime_here});
+    }
+    if (texts.empty()) {
+      const std::string fits = fitting(place, kNumberColumns);
+      texts.push_back({is_runtime ? dim(fits) : fits, is_runtime});
+    }
+    return texts;
+  }
+
+  // A frame that is wider than the terminal has its place on a line of its own.
+  std::string text_of(const std::string& function, const std::string& place, const char* remark,
+                      bool is_runtime) const {
+    const std::string whole = fmt::format("{} {}{}", function, place, remark);
+    std::string name = function, rest = fmt::format(" {}{}", place, remark);
+    if (style_.columns != 0 && kNumberColumns + columns_of(whole) > style_.columns) {
+      const std::string indent(kNumberColumns + 2, ' ');
+      name = shortened_function(function, style_.columns - std::min(style_.columns, kNumberColumns));
+      rest = fmt::format("\n{}{}{}", indent, fitting(place, indent.size() + columns_of(remark)), remark);
+    }
+    return is_runtime ? dim(name + rest) : bold(name) + rest;
+  }
+
+  // A place with `used` columns of something else in its line.
+  std::string fitting(const std::string& place, std::size_t used) const {
+    return style_.columns == 0 ? place : shortened_path(place, style_.columns - std::min(style_.columns, used));
+  }
+
+  // For addr2line, where no line is known.
+  std::string where(const Frame& frame) const {
+    if (frame.module == kNone) return hex_of(frame.pc);
+    return fmt::format("{}+{}", printable(snapshot_.modules[frame.module].path), hex_of(offset_of(snapshot_, frame)));
+  }
+
+  void put_bad_free(const BadFree& bad_free) {
+    put("\n{} at {}", red(fmt::format("bad free: {}", ledger::kBadFreeNames[bad_free.kind])), hex_of(bad_free.address));
+    if (bad_free.block != 0) put(", block {}", hex_of(bad_free.block));
+    if (bad_free.block_bytes != 0) put(" of {}", bytes_of(bad_free.block_bytes));
+    const Thread& thread = snapshot_.threads[bad_free.thread];
+    if (thread.tid != 0) put(", thread {} {}", thread.tid, printable(thread.name));
+    put(", {}\n", utc_of(bad_free.time_ns));
+    put("  freed here\n");
+    put_stack(bad_free.free_stack);
+    if (bad_free.first_free_stack != kNone) {
+      put("  freed before here\n");
+      put_stack(bad_free.first_free_stack);
+    }
+    if (bad_free.allocation_stack != kNone) {
+      put("  allocated here\n");
+      put_stack(bad_free.allocation_stack);
+    }
+  }
+
+  void put_remarks() {
+    const auto advice = advice_on_symbols(report_);
+    const auto without_use = unused(report_.suppressions);
+    if (!snapshot_.notices.empty() || !without_use.empty() || !report_.warnings.empty() || !advice.empty()) put("\n");
+    for (const auto& notice : snapshot_.notices) put("note: {}\n", printable(notice));
+    for (const auto& sentence : without_use) put("note: {}\n", printable(sentence));
+    put_warnings();
+    for (const auto& hint : advice) put("hint: {}\n", printable(hint));
+  }
+
+  void put_warnings() {
+    for (const auto& warning : report_.warnings) put("{} {}\n", red("warning:"), printable(warning));
+  }
+
+  static constexpr std::size_t kNumberColumns = 8;  // "    #12 "
+
+  const Report& report_;
+  const Snapshot& snapshot_;
+  const Grouped& grouped_;
+  const TextStyle& style_;
+  const Sink& sink_;
+  std::string out_;
+  std::vector<std::vector<FrameText>> frame_texts_;
+};
+
+}  // namespace
+
+void emit_text(const Report& report, const TextStyle& style, const Sink& sink) {
+  TextReport(report, style, sink).make();
+}
+
+}  // namespace leakdir::tool

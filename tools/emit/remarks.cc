@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// See remarks.hh.
+
+#include "remarks.hh"
+
+#include <fmt/format.h>
+
+#include "base/words.hh"
+
+namespace leakdir::tool {
+
+std::string about_process(const Snapshot& snapshot) {
+  if (snapshot.from_records) return "from its record files";
+  std::string text = fmt::format("pid {}", snapshot.pid);
+  if (snapshot.parent_pid != 0) text += fmt::format(" (forked by {})", snapshot.parent_pid);
+  switch (snapshot.state) {
+    case State::kRunning:
+      text += fmt::format(", running since {}", utc_of(snapshot.start_ns));
+      if (snapshot.saved_ns != 0) text += fmt::format(", as of {}", utc_of(snapshot.saved_ns));
+      return text;
+    case State::kKilled:
+      return text +
+             fmt::format(", killed (it did not leave through exit); its last record is of {}", utc_of(snapshot.end_ns));
+    default:
+      return text + fmt::format(", exited {}", utc_of(snapshot.end_ns));
+  }
+}
+
+std::string what_leakdir_saw(const Snapshot& snapshot) {
+  if (snapshot.from_records) return {};
+  if (snapshot.allocations == 0 && snapshot.frees == 0)
+    return "leakdir was there, but saw no call: the hooks did not run";
+  return fmt::format("leakdir looked: it saw {} and {}", count_of(snapshot.allocations, "allocation"),
+                     count_of(snapshot.frees, "free"));
+}
+
+std::vector<std::string> what_is_left_out(const Report& report) {
+  const Grouped& grouped = report.grouped;
+  std::vector<std::string> lines;
+  if (grouped.young_blocks != 0)
+    lines.push_back(fmt::format("not listed: {} younger than that", count_of(grouped.young_blocks, "block")));
+  if (grouped.libc_blocks != 0)
+    lines.push_back(fmt::format("not listed: {}, {}, of libc's and the C++ runtime's own (--libc lists them)",
+                                count_of(grouped.libc_blocks, "block"), bytes_of(grouped.libc_bytes)));
+  if (grouped.suppressed_blocks != 0)
+    lines.push_back(fmt::format("not listed: {}, {}, suppressed", count_of(grouped.suppressed_blocks, "block"),
+                                bytes_of(grouped.suppressed_bytes)));
+  for (const auto& use : report.suppressions)
+    if (use.stacks != 0)
+      lines.push_back(fmt::format("    {}, {} by leak:{} ({})", count_of(use.blocks, "block"), bytes_of(use.bytes),
+                                  printable(use.rule.pattern), printable(use.rule.origin)));
+  if (grouped.ignored_blocks != 0)
+    lines.push_back(fmt::format("not listed: {} under leakdir_ignore()", count_of(grouped.ignored_blocks, "block")));
+  if (report.snapshot.unrecorded != 0)
+    lines.push_back(fmt::format("not recorded: {} below min_size", count_of(report.snapshot.unrecorded, "allocation")));
+  return lines;
+}
+
+}  // namespace leakdir::tool

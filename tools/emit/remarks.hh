@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What a report says besides its stacks, in the same words in each format that people read.
+
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "analyse/report_model.hh"
+
+namespace leakdir::tool {
+
+std::string about_process(const Snapshot& snapshot);              // "pid 4711, exited 2026-11-23T09:14:26.123456Z"
+std::string what_leakdir_saw(const Snapshot& snapshot);           // the proof that it looked; empty: not known
+std::vector<std::string> what_is_left_out(const Report& report);  // what is live and not listed, and why
+
+}  // namespace leakdir::tool

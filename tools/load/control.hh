@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The only door through which the tool changes anything in a running process: the control words of its ledger (see
+// lib/shared/ledger.hh). They are written with pwrite and nothing is mapped, so that a file that shrinks, or is not
+// what it seems, can neither kill the tool nor be harmed by more than these words.
+
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "bytes.hh"
+#include "ledger.hh"
+
+namespace leakdir::tool {
+
+class Control {
+ public:
+  // The ledger in `directory`. Throws Error, with one sentence, when there is none, when it is another user's, or when
+  // its process does not run.
+  explicit Control(const std::string& directory);
+
+  // As of now.
+  ledger::Header header() const;
+  std::string process() const;  // "process 4711 (/home/you/app)"
+
+  void ask(ledger::Control wish) const;
+  // The number of the request: it is done when flush_done has reached it.
+  std::uint64_t ask_for_flush() const;
+
+  enum class Answer { kDone, kEnded, kNothing };
+  // Waits until `is_done` says so of the header, the process has left through exit, or `patience` is over. Throws Error
+  // when the process is killed meanwhile.
+  template <class IsDone>
+  Answer wait(IsDone is_done, std::chrono::milliseconds patience) const {
+    const auto until = std::chrono::steady_clock::now() + patience;
+    do {
+      const Answer answer = look(is_done(header()));
+      if (answer != Answer::kNothing) return answer;
+    } while (std::chrono::steady_clock::now() < until);
+    return Answer::kNothing;
+  }
+
+  // Why nobody may have heard, for an error: what stands between a request and the program.
+  std::string excuse() const;
+
+ private:
+  Answer look(bool is_done) const;  // and sleeps for a moment when there is no answer
+  void write(std::uint64_t offset, const void* bytes, std::size_t count) const;
+
+  std::string path_, program_;
+  int descriptor_;
+  std::unique_ptr<FileBytes> bytes_;  // owns the descriptor
+};
+
+}  // namespace leakdir::tool

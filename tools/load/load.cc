@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// See load.hh.
+
+#include "load.hh"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <vector>
+
+#include "base/error.hh"
+#include "base/words.hh"
+#include "bytes.hh"
+#include "ledger.hh"
+#include "load_ledger.hh"
+#include "load_records.hh"
+#include "record.hh"
+#include "saved_file.hh"
+
+namespace leakdir::tool {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+bool has_ledger(const fs::path& directory) {
+  std::error_code error;
+  return fs::exists(fs::symlink_status(directory / ledger::kFileName, error));
+}
+
+bool is_number(const std::string& name) {
+  return !name.empty() && name.find_first_not_of("0123456789") == std::string::npos;
+}
+
+struct Contents {
+  bool has_records = false;
+  std::vector<std::string> processes;  // sub-directories, named by pid, that have ledgers of their own
+};
+
+Contents look_into(const std::string& directory) {
+  Contents contents;
+  std::error_code error;
+  fs::directory_iterator entries(directory, error);
+  if (error) throw Error(fmt::format("cannot read {}: {}", directory, error.message()));
+  for (; entries != fs::directory_iterator(); entries.increment(error)) {
+    if (error) throw Error(fmt::format("cannot read {}: {}", directory, error.message()));
+    const std::string name = entries->path().filename().string();
+    contents.has_records |= is_record_name(name, kRecordSuffix) || is_record_name(name, kBadFreeSuffix);
+    if (is_number(name) && has_ledger(entries->path())) contents.processes.push_back(name);
+  }
+  std::sort(contents.processes.begin(), contents.processes.end(),
+            [](const auto& a, const auto& b) { return a.size() != b.size() ? a.size() < b.size() : a < b; });
+  return contents;
+}
+
+std::string beside(const std::vector<std::string>& processes) {
+  constexpr std::size_t kNamed = 10;
+  std::vector<std::string> named(processes.begin(), processes.begin() + std::min(processes.size(), kNamed));
+  std::string rest = processes.size() > kNamed ? fmt::format(" and {} more", processes.size() - kNamed) : "";
+  return fmt::format("other processes have ledgers of their own in {}{}", fmt::join(named, ", "), rest);
+}
+
+Snapshot load_file(const std::string& path) {
+  const FileBytes bytes(path);
+  Snapshot snapshot;
+  if (is_saved_file(bytes)) {
+    snapshot = load_saved(bytes, path);
+    snapshot.notices.push_back(
+        fmt::format("{} was saved at {}, from {}", path, utc_of(snapshot.saved_ns), snapshot.directory));
+  } else if (fs::path(path).filename() == ledger::kFileName) {
+    snapshot = load_ledger_file(path);
+  } else {
+    throw Error(fmt::format("{} is neither a record directory nor a file that leakdir save made", path));
+  }
+  snapshot.directory = path;
+  return snapshot;
+}
+
+}  // namespace
+
+Snapshot load(const std::string& directory) {
+  std::error_code error;
+  const auto status = fs::status(directory, error);
+  if (!fs::exists(status)) throw Error(fmt::format("{}: no such directory", directory));
+  if (fs::is_regular_file(status)) return load_file(directory);
+  if (!fs::is_directory(status)) throw Error(fmt::format("{} is not a directory", directory));
+  const Contents contents = look_into(directory);
+
+  Snapshot snapshot;
+  if (has_ledger(directory)) {
+    snapshot = load_ledger_file((fs::path(directory) / ledger::kFileName).string());
+  } else if (contents.has_records) {
+    snapshot = load_records(directory);
+    snapshot.notices.push_back(fmt::format(
+        "{} has no ledger: this is what the record files tell, so the state and the number of calls are not "
+        "known",
+        directory));
+  } else {
+    std::string hint;
+    if (!contents.processes.empty()) hint = "; " + beside(contents.processes);
+    throw Error(fmt::format("{} has neither a ledger nor record files{}", directory, hint));
+  }
+  if (!contents.processes.empty()) snapshot.notices.push_back(beside(contents.processes));
+  snapshot.directory = directory;
+  return snapshot;
+}
+
+}  // namespace leakdir::tool

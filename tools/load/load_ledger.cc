@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// See load_ledger.hh.
+//
+// The order of reading is the reverse of the order of writing: blocks and bad frees first, then, with the directory
+// read again, the stacks, modules, threads and texts that they refer to. So whatever a block of a running process
+// refers to is there.
+
+#include "load_ledger.hh"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <unordered_map>
+
+#include "base/now.hh"
+#include "ledger_reader.hh"
+#include "process_state.hh"
+#include "stack_builder.hh"
+
+namespace leakdir::tool {
+
+namespace {
+
+using ledger::Kind;
+
+__extension__ using Wide = unsigned __int128;
+
+// A damaged clock must not make ages overflow: no time is later than the year 2116.
+std::int64_t clamped(Wide ns) {
+  constexpr std::uint64_t kLatest = std::uint64_t{1} << 62;
+  return static_cast<std::int64_t>(ns < kLatest ? static_cast<std::uint64_t>(ns) : kLatest);
+}
+
+constexpr int kSteadyTries = 4;
+constexpr std::size_t kMaxBadFrees = 100000;
+constexpr std::size_t kMaxSuppressions = 1 << 20;
+constexpr std::uint32_t kInProgress = kNone - 1;
+
+class Loader {
+ public:
+  Loader(const Bytes& bytes, const std::string& name, const LedgerSurroundings& surroundings)
+      : surroundings_(surroundings), reader_(bytes, name) {}
+
+  Snapshot load() {
+    const bool is_running = surroundings_.is_running(reader_.header());
+    const std::uint64_t pages = reader_.header().block_pages;
+    read_blocks(is_running);
+    read_bad_frees();
+    reader_.refresh();
+    // A program that ends meanwhile gives pages back.
+    if (signed_pages_ < std::min(pages, reader_.header().block_pages)) damaged("pages of blocks are missing");
+    read_header(is_running);
+    read_threads();
+    read_modules();
+    resolve_references();
+    warn_about_gaps();
+    return std::move(snapshot_);
+  }
+
+ private:
+  std::int64_t time_of(std::uint64_t ticks) const {
+    const auto& header = reader_.header();
+    return clamped(header.start_realtime_ns + (Wide{ticks} * header.tick_ns_q32 >> 32));
+  }
+
+  void damaged(const char* what) {
+    snapshot_.is_damaged = true;
+    std::string text = fmt::format("the ledger is damaged: {}", what);
+    auto& warnings = snapshot_.warnings;
+    if (std::find(warnings.begin(), warnings.end(), text) == warnings.end()) warnings.push_back(std::move(text));
+  }
+
+  void read_blocks(bool is_running) {
+    reader_.for_each_run(Kind::kBlocks, [&](std::uint32_t first, const char* records, std::size_t count) {
+      for (std::size_t i = 0; i < count; ++i) {
+        ledger::Block record;
+        std::memcpy(&record, records + i * sizeof record, sizeof record);
+        const auto index = static_cast<std::uint32_t>(first + i);
+        if (index % ledger::kBlocksPerPage == 0) signed_pages_ += record.word[2] == ledger::kPageSign;
+        if (index % ledger::kBlocksPerPage == 0) continue;
+        if (ledger::block_state(record.word[0]) != ledger::BlockState::kLive) continue;
+        if (is_running && !is_steady(index, record)) continue;
+        add_block(record);
+      }
+    });
+  }
+
+  // Of a running process: the record is believed when two readings agree. One that never does is being freed and made
+  // all the time, so leaving it out is as right as any answer.
+  bool is_steady(std::uint32_t index, ledger::Block& record) const {
+    for (int i = 0; i < kSteadyTries; ++i) {
+      ledger::Block again;
+      if (!reader_.read(Kind::kBlocks, index, again)) return false;
+      if (std::memcmp(&again, &record, sizeof again) == 0) return true;
+      if (ledger::block_state(again.word[0]) != ledger::BlockState::kLive) return false;
+      record = again;
+    }
+    return false;
+  }
+
+  void add_block(const ledger::Block& record) {
+    const auto& word = record.word;
+    Block block;
+    block.address = ledger::block_address(word[0]);
+    block.size = ledger::low48(word[1]);
+    block.sequence = ledger::low48(word[2]);
+    block.time_ns = time_of(ledger::low48(word[3]));
+    block.stack = ledger::block_stack(word[2], word[3]);
+    block.thread = static_cast<std::uint16_t>(ledger::high16(word[1]));
+    block.flags = static_cast<std::uint16_t>(ledger::block_flags(word[0]));
+    block.call = static_cast<std::uint8_t>(ledger::block_call(word[0]));
+    if (block.call >= ledger::kCalls) {
+      damaged("blocks that came from an unknown function are shown as malloc's");
+      block.call = 0;
+    }
+    snapshot_.blocks.push_back(block);
+  }
+
+  void read_bad_frees() {
+    reader_.for_each_run(Kind::kBadFrees, [&](std::uint32_t first, const char* records, std::size_t count) {
+      for (std::size_t i = 0; i < count && snapshot_.bad_frees.size() < kMaxBadFrees; ++i) {
+        ledger::BadFree record;
+        std::memcpy(&record, records + i * sizeof record, sizeof record);
+        if (first + i == 0 || record.kind == 0) continue;
+        BadFree bad_free;
+        bad_free.kind = record.kind < ledger::kBadFreeKinds ? record.kind : 0;
+        bad_free.address = record.address;
+        bad_free.time_ns = time_of(ledger::low48(record.time));
+        bad_free.block = record.block;
+        bad_free.block_bytes = record.block_bytes;
+        bad_free.thread = static_cast<std::uint16_t>(std::min<std::uint32_t>(record.thread, 0xffff));
+        bad_free.free_stack = record.free_stack;
+        bad_free.first_free_stack = record.first_free_stack;
+        bad_free.allocation_stack = record.allocation_stack;
+        snapshot_.bad_frees.push_back(bad_free);
+      }
+    });
+  }
+
+  void read_header(bool is_running) {
+    const auto& header = reader_.header();
+    const bool is_exited = header.state == static_cast<std::uint32_t>(ledger::ProcessState::kExited);
+    snapshot_.state = is_exited ? State::kExited : is_running ? State::kRunning : State::kKilled;
+    if (snapshot_.state == State::kKilled && !surroundings_.is_of_this_boot(header))
+      snapshot_.notices.emplace_back(
+          "the machine was started again since, or it was another one: if it lost power, what happened in the last "
+          "half minute before may be missing");
+    snapshot_.pid = header.pid;
+    snapshot_.parent_pid = header.parent_pid;
+    snapshot_.program = name_at(header.program);
+    snapshot_.start_ns = clamped(header.start_realtime_ns);
+    snapshot_.lists_libc = header.option_libc != 0;
+    snapshot_.paused = header.recording == 0 && !is_exited;
+    snapshot_.never_recorded = header.option_recording == static_cast<std::uint32_t>(ledger::Recording::kPaused) &&
+                               header.recording == 0 && header.pauses <= 1;
+    snapshot_.max_files = header.option_max_files;
+    snapshot_.suppressions = reader_.text(header.suppressions, kMaxSuppressions);
+    snapshot_.dropped_blocks = header.dropped_blocks;
+    snapshot_.dropped_stacks = header.dropped_stacks;
+    snapshot_.unrecorded = header.unrecorded;
+    snapshot_.pauses = header.pauses;
+    snapshot_.bad_frees_seen = std::max<std::uint64_t>(header.bad_frees, snapshot_.bad_frees.size());
+
+    // Of a killed process, the last thing that it recorded is the last that is known of its clock.
+    snapshot_.end_ns = snapshot_.start_ns;
+    for (const auto& block : snapshot_.blocks) snapshot_.end_ns = std::max(snapshot_.end_ns, block.time_ns);
+    for (const auto& bad_free : snapshot_.bad_frees) snapshot_.end_ns = std::max(snapshot_.end_ns, bad_free.time_ns);
+    if (snapshot_.state == State::kRunning) snapshot_.end_ns = surroundings_.now_ns;
+    if (is_exited && header.exit_realtime_ns != 0) snapshot_.end_ns = clamped(header.exit_realtime_ns);
+  }
+
+  void read_threads() {
+    snapshot_.threads.assign(1, {0, "?"});
+    reader_.for_each_run(Kind::kThreads, [&](std::uint32_t first, const char* records, std::size_t count) {
+      for (std::size_t i = 0; i < count && first + i <= 0xffff; ++i) {
+        ledger::Thread record;
+        std::memcpy(&record, records + i * sizeof record, sizeof record);
+        const std::size_t index = first + i;
+        if (index == 0) continue;
+        snapshot_.allocations += record.allocations;
+        snapshot_.frees += record.frees;
+        if (record.tid == 0) continue;
+        if (snapshot_.threads.size() <= index) snapshot_.threads.resize(index + 1, {0, "?"});
+        snapshot_.threads[index] = {record.tid, std::string(record.name, strnlen(record.name, sizeof record.name))};
+      }
+    });
+  }
+
+  void read_modules() {
+    const std::uint32_t program = reader_.header().program_module;
+    reader_.for_each_run(Kind::kModules, [&](std::uint32_t first, const char* records, std::size_t count) {
+      for (std::size_t i = 0; i < count && first + i < ledger::kPlaceModule; ++i) {
+        ledger::Module record;
+        std::memcpy(&record, records + i * sizeof record, sizeof record);
+        const auto index = static_cast<std::uint32_t>(first + i);
+        if (index == 0 || record.end == 0) continue;
+        Module module;
+        module.path = name_at(record.path);
+        module.start = record.start;
+        module.end = record.end;
+        module.bias = record.bias;
+        module.is_program = index == program;
+        const auto* id = reinterpret_cast<const char*>(record.build_id);
+        if (record.build_id_bytes <= sizeof record.build_id)
+          module.build_id.assign(id, record.build_id_bytes);
+        else
+          damaged("a build-id that is too long was passed over");
+        if (module.is_program) snapshot_.program_build_id = module.build_id;
+        module_of_[index] = static_cast<std::uint32_t>(snapshot_.modules.size());
+        snapshot_.modules.push_back(std::move(module));
+      }
+    });
+  }
+
+  bool has_thread(std::uint16_t thread) const {
+    return thread < snapshot_.threads.size() && snapshot_.threads[thread].tid != 0;
+  }
+
+  // A text that is named is there, unless its page was lost.
+  std::string name_at(std::uint32_t offset) {
+    std::string text = reader_.text(offset);
+    if (offset != 0 && text.empty()) damaged("names are missing");
+    return text;
+  }
+
+  // Turns the ledger's node numbers into the snapshot's.
+  void resolve_references() {
+    for (auto& block : snapshot_.blocks) {
+      block.stack = node_of(block.stack);
+      if (block.thread != 0 && !has_thread(block.thread)) damaged("threads are missing");
+      if (block.thread >= snapshot_.threads.size()) block.thread = 0;
+    }
+    for (auto& bad_free : snapshot_.bad_frees) {
+      for (auto* stack : {&bad_free.free_stack, &bad_free.first_free_stack, &bad_free.allocation_stack})
+        *stack = node_of(*stack);
+      if (bad_free.thread >= snapshot_.threads.size()) bad_free.thread = 0;
+    }
+  }
+
+  // A page of zeros where nodes were: no frame has such an address.
+  static bool is_never_written(const ledger::Node& node) { return node.pc_module == 0 && node.parent == 0; }
+
+  // Walks up to a node that is known already, then makes the new ones from there down: so parents come first.
+  std::uint32_t node_of(std::uint32_t index) {
+    struct Step {
+      std::uint32_t index;
+      ledger::Node node;
+    };
+    std::vector<Step> path;
+    std::uint32_t parent = kNone;
+    for (std::uint32_t at = index; at != 0;) {
+      auto [known, is_new] = node_of_.try_emplace(at, kInProgress);
+      if (!is_new) {
+        if (known->second == kInProgress)
+          damaged("a stack that goes round in a circle was cut");
+        else
+          parent = known->second;
+        break;
+      }
+      Step step{at, {}};
+      if (!reader_.read_node(at, step.node) || is_never_written(step.node)) {
+        damaged("stacks whose frames are missing were cut");
+        node_of_.erase(at);
+        break;
+      }
+      path.push_back(step);
+      at = step.node.parent;
+    }
+    // A place belongs at the inner end of a stack; one that is the parent of another node is not where it should be.
+    while (parent != kNone && !path.empty() && snapshot_.frames[snapshot_.nodes[parent].frame].is_place) {
+      damaged("a place in the middle of a stack was passed over");
+      parent = snapshot_.nodes[parent].parent;
+    }
+    for (auto step = path.rbegin(); step != path.rend(); ++step) {
+      const bool is_innermost = std::next(step) == path.rend();
+      const unsigned module = ledger::high16(step->node.pc_module);
+      std::uint32_t node = parent;
+      if (module == ledger::kPlaceModule && !is_innermost) {
+        damaged("a place in the middle of a stack was passed over");
+      } else if (parent != kNone && depth_[parent] >= kMaxDepth) {
+        damaged("a stack deeper than any that leakdir keeps was cut");
+      } else {
+        node = stacks_.node(frame_of(step->node, module), parent);
+        if (node >= depth_.size()) depth_.push_back(parent == kNone ? 1 : depth_[parent] + 1);
+      }
+      node_of_[step->index] = parent = node;
+    }
+    return parent;
+  }
+
+  std::uint32_t frame_of(const ledger::Node& node, unsigned module) {
+    const std::uint64_t pc = ledger::low48(node.pc_module);
+    if (module == ledger::kPlaceModule) {
+      std::string file = pc <= 0xffffffff ? reader_.text(static_cast<std::uint32_t>(pc)) : std::string();
+      return stacks_.place(file, node.line);
+    }
+    auto known = module_of_.find(module);
+    if (module != 0 && known == module_of_.end()) damaged("modules are missing");
+    return stacks_.frame(pc, known == module_of_.end() ? kNone : known->second);
+  }
+
+  void warn_about_gaps() {
+    auto& warnings = snapshot_.warnings;
+    snapshot_.is_damaged |= !reader_.warnings.empty();
+    warnings.insert(warnings.end(), reader_.warnings.begin(), reader_.warnings.end());
+    if (snapshot_.dropped_blocks != 0)
+      warnings.push_back(fmt::format("blocks that could not be recorded, because the ledger could not grow: {}",
+                                     snapshot_.dropped_blocks));
+    if (snapshot_.dropped_stacks != 0)
+      warnings.push_back(fmt::format("blocks recorded with their caller alone, because the ledger could not grow: {}",
+                                     snapshot_.dropped_stacks));
+    if (snapshot_.paused)
+      warnings.emplace_back("recording is paused: blocks allocated since then are not here");
+    else if (snapshot_.pauses != 0)
+      warnings.push_back(
+          fmt::format("recording was paused ({}x): blocks allocated meanwhile are not here", snapshot_.pauses));
+  }
+
+  const LedgerSurroundings& surroundings_;
+  std::uint64_t signed_pages_ = 0;
+  LedgerReader reader_;
+  Snapshot snapshot_;
+  StackBuilder stacks_{snapshot_};
+  std::unordered_map<std::uint32_t, std::uint32_t> node_of_, module_of_;
+  std::vector<std::uint32_t> depth_;  // of each of the snapshot's nodes
+};
+
+}  // namespace
+
+Snapshot load_ledger(const Bytes& bytes, const std::string& name, const LedgerSurroundings& surroundings) {
+  return Loader(bytes, name, surroundings).load();
+}
+
+Snapshot load_ledger_file(const std::string& path) {
+  LedgerSurroundings here;
+  here.is_running = [](const ledger::Header& header) { return is_running(header); };
+  here.is_of_this_boot = [](const ledger::Header& header) { return is_of_this_boot(header); };
+  here.now_ns = now_ns();
+  return load_ledger(FileBytes(path, FileBytes::Links::kRefused), path, here);
+}
+
+}  // namespace leakdir::tool

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The question that the tool asks about an address: which function, which line? symbols_dwfl.cc answers it from the
+// files of the program, tests answer it themselves. Commands ask through symbolise(), which asks once per frame.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "load/snapshot.hh"
+
+namespace leakdir::tool {
+
+class Symbols {
+ public:
+  virtual ~Symbols() = default;
+  // What stands at `offset` of the module's file (a link-time address), innermost inlined function first. Empty when
+  // nothing is known.
+  virtual std::vector<SourceLine> lookup(const Module& module, std::uint64_t offset) = 0;
+  // Files that were not there or not the right ones, one sentence each.
+  virtual std::vector<std::string> warnings() const { return {}; }
+};
+
+struct SymbolOptions {
+  std::string program;                   // in place of the path that the program had
+  std::string sysroot;                   // put before the paths that modules had
+  std::vector<std::string> debug_paths;  // where debug files are, and .build-id/
+  bool asks_debuginfod = false;          // fetch what is not here from the servers of DEBUGINFOD_URLS
+};
+
+// `started_ns`: when the process started, to tell a file without build-id that was built since.
+std::unique_ptr<Symbols> make_dwfl_symbols(const SymbolOptions& options, std::int64_t started_ns);
+
+// For each of Snapshot::frames that one of `stacks` uses, what stands there; empty for the others. A frame's return
+// address is looked up one byte earlier: it may be the first byte of the next line, or of the next function.
+// What the snapshot brings itself is not looked up. `progress` is told, from time to time, how many of the stacks are
+// done.
+FrameLines symbolise(const Snapshot& snapshot, const std::vector<std::uint32_t>& stacks, Symbols& symbols,
+                     const std::function<void(std::size_t)>& progress = {});
+
+}  // namespace leakdir::tool

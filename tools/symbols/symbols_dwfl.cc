@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Finds the file of each module, on this machine or far from the device, and answers from it through libdwfl.
+//
+// A file whose build-id is not that of the module that ran is refused: names from another build would be wrong and look
+// right. Each module has a session of its own, at bias 0: two libraries that had the same addresses, one after the
+// other, do not meet.
+
+#include <elfutils/libdwfl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <map>
+#include <utility>
+
+#include "base/words.hh"
+#include "debuginfod.hh"
+#include "dwarf_lines.hh"
+#include "symbols.hh"
+
+namespace leakdir::tool {
+
+namespace {
+
+// One ELF file, open in libdwfl.
+class ElfFile {
+ public:
+  ElfFile(const std::string& path, const Dwfl_Callbacks& callbacks) : session_(dwfl_begin(&callbacks)) {
+    if (session_ == nullptr) return;
+    dwfl_report_begin(session_);
+    // Base 0 with the file's own addresses on top: what comes out is what the linker put in.
+    module_ = dwfl_report_elf(session_, path.c_str(), path.c_str(), -1, 0, true);
+    dwfl_report_end(session_, nullptr, nullptr);
+    if (module_ == nullptr) return;
+    GElf_Addr bias = 0;
+    if (dwfl_module_getelf(module_, &bias) == nullptr) module_ = nullptr;
+  }
+  ~ElfFile() { dwfl_end(session_); }
+  ElfFile(const ElfFile&) = delete;
+  ElfFile& operator=(const ElfFile&) = delete;
+
+  Dwfl_Module* module() const { return module_; }
+
+  std::string build_id() const {
+    const unsigned char* bits = nullptr;
+    GElf_Addr at = 0;
+    const int bytes = dwfl_module_build_id(module_, &bits, &at);
+    return bytes > 0 ? std::string(reinterpret_cast<const char*>(bits), static_cast<std::size_t>(bytes))
+                     : std::string();
+  }
+
+ private:
+  Dwfl* session_;
+  Dwfl_Module* module_ = nullptr;
+};
+
+class DwflSymbols : public Symbols {
+ public:
+  DwflSymbols(SymbolOptions options, std::int64_t started_ns) : options_(std::move(options)), started_ns_(started_ns) {
+    // Looking up names must not wait for a server on the network, which libdwfl asks when this is set.
+    if (options_.asks_debuginfod)
+      debuginfod_ = std::make_unique<Debuginfod>();
+    else
+      unsetenv("DEBUGINFOD_URLS");
+    if (!options_.sysroot.empty()) options_.debug_paths.push_back(options_.sysroot + "/usr/lib/debug");
+    if (options_.sysroot.empty()) options_.debug_paths.emplace_back("/usr/lib/debug");
+    debug_path_ = ":.debug";  // beside the file first, as libdwfl does by default
+    for (const auto& path : options_.debug_paths) debug_path_ += ":" + path;
+    debug_path_pointer_ = debug_path_.data();
+    callbacks_.find_elf = dwfl_build_id_find_elf;
+    callbacks_.find_debuginfo = dwfl_standard_find_debuginfo;
+    callbacks_.debuginfo_path = &debug_path_pointer_;
+  }
+
+  std::vector<SourceLine> lookup(const Module& module, std::uint64_t offset) override {
+    Opened& opened = open(module);
+    return opened.lines ? opened.lines->lookup(offset) : std::vector<SourceLine>();
+  }
+
+  std::vector<std::string> warnings() const override { return warnings_; }
+
+ private:
+  struct Opened {
+    std::unique_ptr<ElfFile> file;
+    std::unique_ptr<DwarfLines> lines;
+  };
+
+  Opened& open(const Module& module) {
+    auto [known, is_new] = opened_.try_emplace({module.path, module.build_id});
+    Opened& opened = known->second;
+    if (!is_new) return opened;
+    std::string refusal;
+    for (const auto& path : candidates(module))
+      if (take(path, module, opened, refusal)) return opened;
+    if (debuginfod_ && !module.build_id.empty()) {
+      const std::string path = debuginfod_->fetch(module.build_id);
+      if (!path.empty() && take(path, module, opened, refusal)) return opened;
+    }
+    if (refusal.empty() && is_path(module.path)) refusal = fmt::format("{} is not here", module.path);
+    if (!refusal.empty()) warnings_.push_back(refusal + "; its frames are shown as module+offset");
+    return opened;
+  }
+
+  // Opens the file if it is there and the right one; else, if it is there, says why not.
+  bool take(const std::string& path, const Module& module, Opened& opened, std::string& refusal) {
+    struct stat status;
+    // Pipes and the like would hang us.
+    if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
+    auto file = std::make_unique<ElfFile>(path, callbacks_);
+    if (file->module() == nullptr) {
+      refusal = fmt::format("{} is not an ELF file", path);
+      return false;
+    }
+    const std::string id = file->build_id();
+    if (!module.build_id.empty() && id != module.build_id) {
+      refusal = fmt::format("{} has build-id {}, and the process ran {}: it is another build and was refused", path,
+                            id.empty() ? "none" : hex_of_bytes(id), hex_of_bytes(module.build_id));
+      return false;
+    }
+    if (module.build_id.empty() && started_ns_ > 0 && std::int64_t{status.st_mtime} * 1000000000 > started_ns_)
+      warnings_.push_back(
+          fmt::format("{} has no build-id to check and is newer than the process: its names and lines "
+                      "may be wrong",
+                      path));
+    opened.file = std::move(file);
+    opened.lines = std::make_unique<DwarfLines>(opened.file->module());
+    return true;
+  }
+
+  // The kernel's own module, "[vdso]" or "linux-vdso.so.1", has no file: that is nothing to warn of.
+  static bool is_path(const std::string& path) { return path.find('/') != std::string::npos; }
+
+  // Where the module's file may be, the likeliest first.
+  std::vector<std::string> candidates(const Module& module) const {
+    std::vector<std::string> paths;
+    if (module.is_program && !options_.program.empty()) paths.push_back(options_.program);
+    if (!options_.sysroot.empty() && is_path(module.path)) paths.push_back(options_.sysroot + "/" + module.path);
+    if (is_path(module.path)) paths.push_back(module.path);
+    if (module.build_id.size() < 2) return paths;
+    const std::string id = hex_of_bytes(module.build_id);
+    for (const auto& directory : options_.debug_paths)
+      for (const char* suffix : {"", ".debug"})
+        paths.push_back(fmt::format("{}/.build-id/{}/{}{}", directory, id.substr(0, 2), id.substr(2), suffix));
+    return paths;
+  }
+
+  SymbolOptions options_;
+  std::unique_ptr<Debuginfod> debuginfod_;
+  std::int64_t started_ns_;
+  std::string debug_path_;
+  char* debug_path_pointer_ = nullptr;
+  Dwfl_Callbacks callbacks_{};
+  std::map<std::pair<std::string, std::string>, Opened> opened_;
+  std::vector<std::string> warnings_;
+};
+
+}  // namespace
+
+std::unique_ptr<Symbols> make_dwfl_symbols(const SymbolOptions& options, std::int64_t started_ns) {
+  return std::make_unique<DwflSymbols>(options, started_ns);
+}
+
+}  // namespace leakdir::tool

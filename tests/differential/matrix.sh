@@ -25,7 +25,7 @@ esac
 # The walk as the object has it.
 for part in walk/fast_walk walk/fast_walk_cfi walk/fast_walk_reach walk/fast_walk_x86_64 system/loader; do
   "$compiler" -O2 -std=c++17 -fno-builtin -fno-exceptions -fno-rtti -fPIC -fvisibility=hidden -ftls-model=initial-exec \
-    -fno-stack-protector -c "$lib/$part.cc" -o "$work/$(basename "$part").o"
+    -fno-stack-protector -I"$lib" -c "$lib/$part.cc" -o "$work/$(basename "$part").o"
 done
 "$compiler" -O2 -std=c++17 -D_GNU_SOURCE $code -I"$lib" -c "$here/both_walks.cc" -o "$work/both_walks.o"
 "$compiler" -c "$here/assembly.S" -o "$work/assembly.o"

@@ -3,14 +3,17 @@
 // leakdir/leakdir.h: what the program asks of us.
 
 #include "files/config_watch.hh"
+#include "files/live_list.hh"
 #include "files/record_dir.hh"
 #include "files/writer.hh"
 #include "ledger/ledger_file.hh"
 #include "ledger/live_table.hh"
-#include "lifecycle.hh"
+#include "ledger/row.hh"
 #include "system/base.hh"
 #include "system/process.hh"
-#include "track/tracker.hh"
+#include "track/other_phases.hh"
+#include "track/remarks.hh"
+#include "track/threads.hh"
 
 namespace {
 
@@ -46,10 +49,10 @@ LEAKDIR_EXPORT void leakdir_live_since(unsigned long mark, std::size_t* blocks, 
 
 LEAKDIR_EXPORT void leakdir_ignore(const void* block) {
   if (!has_ledger()) return;
-  const std::uint32_t index = leakdir::find_live_block(reinterpret_cast<std::uintptr_t>(block));
-  if (index == 0) return;
-  const std::uint64_t word0 = __atomic_load_n(&leakdir::ledger_file.block(index)->word[0], __ATOMIC_ACQUIRE);
-  if (!leakdir::set_block_flags(index, word0, leakdir::ledger::kFlagIgnored, 0)) return;
+  const std::uint32_t row = leakdir::find_live_block(reinterpret_cast<std::uintptr_t>(block));
+  if (row == 0) return;
+  const std::uint64_t word0 = leakdir::state_word(row);
+  if (!leakdir::set_block_flags(row, word0, leakdir::ledger::kFlagIgnored, 0)) return;
   if ((leakdir::ledger::block_flags(word0) & leakdir::ledger::kFlagFiled) != 0) leakdir::write_all_records();
 }
 

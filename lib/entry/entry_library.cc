@@ -14,12 +14,15 @@
 
 #include <atomic>
 
+#include "exit.hh"
 #include "hooks_new.hh"
-#include "lifecycle.hh"
+#include "option_sources.hh"
+#include "start.hh"
 #include "system/allocator.hh"
 #include "system/dynamic_section.hh"
 #include "system/messages.hh"
 #include "system/process.hh"
+#include "track/other_phases.hh"
 #include "walk/fast_walk_rule.hh"
 
 extern "C" {
@@ -104,7 +107,7 @@ void begin(char** environment) {
     return;
   }
   start(environment);
-  if (!records_children()) leave_children_alone(environment);
+  if (!options.children) leave_children_alone(environment);
   errno = saved;
 }
 

@@ -7,9 +7,12 @@
 // __cxa_atexit is the last that runs, after the destructors of every library. A static one: libc registers its run
 // through .fini_array before ours could be, so ours is the first entry of .fini_array, which is the last that runs.
 
-#include "lifecycle.hh"
+#include "exit.hh"
 #include "stack/stack.hh"
+#include "start.hh"
+#include "system/loader.hh"
 #include "system/process.hh"
+#include "track/other_phases.hh"
 
 extern "C" int __cxa_atexit(void (*)(void*), void*, void*);
 

@@ -20,13 +20,14 @@
 #include "config_watch.hh"
 #include "ledger/ledger_file.hh"
 #include "ledger/live_table.hh"
+#include "look.hh"
 #include "record_dir.hh"
 #include "shared/text.hh"
 #include "system/base.hh"
 #include "system/process.hh"
 #include "system/rights.hh"
 #include "system/sys.hh"
-#include "writer.hh"
+#include "write_mode.hh"
 
 namespace leakdir {
 namespace {
@@ -50,6 +51,8 @@ constexpr std::uint64_t kAllSignals = ~std::uint64_t{0};
 std::uint64_t look_interval_ns = 50000000;
 std::uint64_t young_ns = 40000000;
 char* stack = nullptr;
+
+bool is_writing_behind() { return write_mode() == ledger::WriteMode::kBehind; }
 
 State state() { return static_cast<State>(process->helper_state.load(std::memory_order_acquire)); }
 bool change_state(State from, State to) {

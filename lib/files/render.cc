@@ -45,11 +45,6 @@ constexpr FrameChain kChain = {frame_of, nullptr};
 
 }  // namespace
 
-bool is_listed(unsigned flags) {
-  if ((flags & ledger::kFlagIgnored) != 0) return false;
-  return (flags & ledger::kFlagLibc) == 0 || ledger_file.header()->option_libc != 0;
-}
-
 Rendered render_block(RecordText& into, const ledger::Block& block) {
   const unsigned flags = ledger::block_flags(block.word[0]);
   const std::uint32_t stack = ledger::block_stack(block.word[2], block.word[3]);

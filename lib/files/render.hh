@@ -22,7 +22,4 @@ void render_bad_free(Text& out, const ledger::BadFree& bad);
 // The return addresses of its stack, innermost first; returns how many.
 unsigned return_addresses(const ledger::Block& block, const void** into, unsigned most);
 
-// Is it among what the user asked to see? (Not libc's own, not ignored.)
-bool is_listed(unsigned flags);
-
 }  // namespace leakdir

@@ -4,30 +4,27 @@
 // while (behind), at the end (exit). After the end of a program everything is at once, whatever the mode was, so that
 // what late destructors free has no file left.
 //
-// In `behind` a helper thread looks at what became live since it last looked. It is made when there is something to
-// write; where none can be had the hooks do its work now and then. It shares the program's memory but not its
-// descriptors, working directory or umask, blocks all signals, and uses no libc and no thread-local data. See
-// helper.cc.
+// In `behind` a helper thread looks at what became live since it last looked (look.hh). It is made when there is
+// something to write; where none can be had the hooks do its work now and then (helper.hh).
 
 #pragma once
 
 #include <cstdint>
 
+#include "ledger/free_rows.hh"
 #include "ledger/live_table.hh"
 #include "shared/options.hh"
 #include "system/guard.hh"
-
-struct leakdir_block;
 
 namespace leakdir {
 
 void configure_writer(const Options& options);
 
-// A listed block has just become live; `index` is its record.
-void block_became_live(std::uint32_t index, ThreadState& thread, const ReentryGuard&);
+// A listed block has just become live.
+void block_became_live(std::uint32_t row, ThreadState& thread, const ReentryGuard&);
 
-// A block was taken out of the live table: its file goes, now or soon, and its record may be used again.
-void block_is_gone(const TakenBlock& block, ThreadScratch* scratch);
+// A block was taken out of the live table: its file goes, now or soon, and its row may be used again.
+void block_is_gone(const TakenBlock& block, FreeRows* free_rows);
 
 // The same for a block that is about to be resized: in sync mode its file goes first, because the address may be
 // somebody else's before realloc returns. Returns the block without the mark if so.
@@ -37,28 +34,7 @@ TakenBlock block_is_set_aside(TakenBlock block);
 // directory is not to be reached; then nothing was done.
 int write_all_records();
 
-// One look: files for what is older than `min_age_ns`, no files for what is gone. `folder_descriptor` as for
-// create_record. Returns whether something is left that will be due later. Only one look at a time: true if there is
-// one already.
-bool look(int folder_descriptor, std::uint64_t min_age_ns, bool everything);
-
-// The look that is under way ends soon, and so do all to come but those at everything: the end of the program waits.
-void cut_look_short();
-
 // From now on at once.
 void write_at_once();
-
-// Whether the helper is to look at all.
-bool is_writing_behind();
-
-// Live and listed blocks as they are now.
-struct LiveTotals {
-  std::uint64_t blocks, bytes, without_file;
-};
-LiveTotals count_live(std::uint64_t since_sequence);
-
-// The same blocks one by one, those after `upto_sequence` left out. `visit` is the program's, and may do what it likes.
-using VisitLive = void(const leakdir_block* block, void* context);
-void for_each_live(std::uint64_t since_sequence, std::uint64_t upto_sequence, VisitLive* visit, void* context);
 
 }  // namespace leakdir

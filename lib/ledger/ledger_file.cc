@@ -83,7 +83,7 @@ bool LedgerFile::reserve() {
     for (std::uint32_t kind = 1; kind < ledger::kKinds; ++kind) {
       const std::uint64_t bytes =
           page_aligned(within_limit(kRooms[kind].reserve, limit) >> (kRooms[kind].reserve > (8 << 20) ? shrink : 0));
-      arrays_[kind].capacity = static_cast<std::uint32_t>(bytes / ledger::kRecordBytes[kind]);
+      arrays_[kind].capacity = static_cast<std::uint32_t>(bytes / ledger::kRowBytes[kind]);
       total += bytes;
     }
     void* space = sys::map(nullptr, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -95,7 +95,7 @@ bool LedgerFile::reserve() {
       arrays_[kind].base = at;
       arrays_[kind].mapped.store(0, std::memory_order_relaxed);
       arrays_[kind].used.store(0, std::memory_order_relaxed);
-      at += std::uint64_t{arrays_[kind].capacity} * ledger::kRecordBytes[kind];
+      at += std::uint64_t{arrays_[kind].capacity} * ledger::kRowBytes[kind];
     }
     return true;
   }
@@ -195,7 +195,7 @@ int LedgerFile::map_from_file(char* at, std::uint64_t bytes) {
 // Where the file cannot grow (a full disk, no descriptor left, the directory gone), the extent lies in private memory:
 // the program has its record files still, and a reader of the ledger is told that something is missing.
 int LedgerFile::map_extent(Array& array, Kind kind, std::uint64_t bytes) {
-  const std::uint32_t record = ledger::kRecordBytes[static_cast<std::uint32_t>(kind)];
+  const std::uint32_t record = ledger::kRowBytes[static_cast<std::uint32_t>(kind)];
   const std::uint32_t first = array.mapped.load(std::memory_order_relaxed);
   char* at = array.base + std::uint64_t{first} * record;
   const std::uint32_t extents = header_->extent_count;
@@ -222,7 +222,7 @@ LEAKDIR_SLOW bool LedgerFile::grow(Kind kind, std::uint32_t until) {
   if (!lock.is_nested()) process->growth_hangs.store(lock.taken() ? 0 : 1, std::memory_order_relaxed);
   if (!lock.taken()) return false;
   Array& array = this->array(kind);
-  const std::uint32_t record = ledger::kRecordBytes[static_cast<std::uint32_t>(kind)];
+  const std::uint32_t record = ledger::kRowBytes[static_cast<std::uint32_t>(kind)];
   while (array.mapped.load(std::memory_order_relaxed) < until) {
     const std::uint64_t have = std::uint64_t{array.mapped.load(std::memory_order_relaxed)} * record;
     const std::uint64_t most = largest_extent(have);
@@ -273,7 +273,7 @@ std::uint32_t LedgerFile::add_text(const char* text) {
 // look) grows the ledger again instead of touching a hole.
 void LedgerFile::trim_tail(int file, ledger::Extent& extent) {
   Array& array = array_of(extent);
-  const std::uint32_t record = ledger::kRecordBytes[extent.kind];
+  const std::uint32_t record = ledger::kRowBytes[extent.kind];
   const std::uint32_t used = array.used.load(std::memory_order_acquire);
   const std::uint32_t kept = used <= extent.first ? 0 : used - extent.first;
   if (kept >= extent.count) return;
@@ -290,9 +290,9 @@ void LedgerFile::trim_tail(int file, ledger::Extent& extent) {
 // There may be room for it by now.
 bool LedgerFile::bring_home(int file, ledger::Extent& extent) {
   const std::uint64_t offset = header_->file_bytes;
-  const std::uint64_t bytes = page_aligned(std::uint64_t{extent.count} * ledger::kRecordBytes[extent.kind]);
+  const std::uint64_t bytes = page_aligned(std::uint64_t{extent.count} * ledger::kRowBytes[extent.kind]);
   if (sys::allocate(file, offset, bytes) != 0) return false;
-  char* from = array_of(extent).base + std::uint64_t{extent.first} * ledger::kRecordBytes[extent.kind];
+  char* from = array_of(extent).base + std::uint64_t{extent.first} * ledger::kRowBytes[extent.kind];
   auto* to = static_cast<char*>(sys::map(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, offset));
   if (to == nullptr) return false;
   for (std::uint64_t i = 0; i < bytes; ++i) to[i] = from[i];

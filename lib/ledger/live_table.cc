@@ -5,7 +5,7 @@
 
 #include "address_map.hh"
 #include "ledger_file.hh"
-#include "stack/scratch.hh"
+#include "row.hh"
 #include "system/allocator.hh"
 #include "system/base.hh"
 #include "system/sys.hh"
@@ -17,13 +17,6 @@ using ledger::Block;
 using ledger::BlockState;
 
 AddressMap cells;
-
-std::uint64_t load_word(const Block& block, unsigned i, int order = __ATOMIC_RELAXED) {
-  return __atomic_load_n(&block.word[i], order);
-}
-void store_word(Block& block, unsigned i, std::uint64_t word, int order = __ATOMIC_RELAXED) {
-  __atomic_store_n(&block.word[i], word, order);
-}
 
 // ---- One store that frees ----
 //
@@ -57,123 +50,29 @@ std::uint64_t mark_freed(Block& block, std::uint64_t word0) {
   return (word0 & ~kFlagByteBits) | flags << 56;
 }
 
-// ---- Free records ----
-//
-// Each thread keeps some for itself. What it has too many of goes to a list that all share, in one piece, and who runs
-// out takes some of that list. The link takes the place of the time in word 3: what else is known of a freed block
-// stays, for a forked child that still has it (fork.cc).
-
-// Count << 32 | first record, 0: none. The count changes with every exchange, so that a list that went and came back
-// meanwhile is noticed.
-std::atomic<std::uint64_t> shared_list{0};
-std::atomic<std::uint32_t> epoch{1};  // of what threads keep: it counts no more when records were given back
-
-constexpr std::uint64_t next_head(std::uint64_t head, std::uint32_t first) { return ((head >> 32) + 1) << 32 | first; }
-
-void share(std::uint32_t first, std::uint32_t last) {
-  std::uint64_t head = shared_list.load(std::memory_order_relaxed);
-  do {
-    chain_record(last, static_cast<std::uint32_t>(head));
-  } while (!shared_list.compare_exchange_weak(head, next_head(head, first), std::memory_order_release));
-}
-
-void empty_shared_list() {
-  std::uint64_t head = shared_list.load(std::memory_order_relaxed);
-  while (!shared_list.compare_exchange_weak(head, next_head(head, 0), std::memory_order_relaxed)) {
-  }
-}
-
-// One record for now, and some to keep.
-std::uint32_t take_shared(FreeRecords* own) {
-  const std::uint32_t records = ledger_file.used(ledger::Kind::kBlocks);
-  std::uint64_t head = shared_list.load(std::memory_order_acquire);
-  for (;;) {
-    const auto first = static_cast<std::uint32_t>(head);
-    if (first == 0) return 0;
-    // Somebody else may take them meanwhile: then these are no links, and the exchange fails.
-    std::uint32_t count = 0;
-    std::uint32_t next = next_record(first);
-    while (own != nullptr && count < FreeRecords::kMost / 2 && next != 0 && next < records) {
-      own->kept[count++] = next;
-      next = next_record(next);
-    }
-    if (!shared_list.compare_exchange_weak(head, next_head(head, next), std::memory_order_acquire)) continue;
-    if (own != nullptr) own->count = count;
-    return first;
-  }
-}
-
-std::uint32_t take_new_page(FreeRecords* own) {
-  const std::uint32_t first = ledger_file.take(ledger::Kind::kBlocks, ledger::kBlocksPerPage);
-  if (first == 0) return 0;
-  store_word(*ledger_file.block(first - 1), 2, ledger::kPageSign, __ATOMIC_RELEASE);
-  __atomic_fetch_add(&ledger_file.header()->block_pages, 1, __ATOMIC_RELEASE);
-  const std::uint32_t end = first + ledger::kBlocksPerPage - 1;  // the page's mark is before `first`
-  if (own != nullptr) {
-    own->fresh = first + 1;
-    own->end_of_fresh = end;
-    return first;
-  }
-  for (std::uint32_t i = first + 1; i + 1 < end; ++i) chain_record(i, i + 1);
-  share(first + 1, end - 1);
-  return first;
-}
-
-LEAKDIR_SLOW void begin_to_keep(FreeRecords& own) { own = {epoch.load(std::memory_order_relaxed), 0, 0, 0, {}}; }
-
-bool is_current(const FreeRecords& own) { return own.epoch == epoch.load(std::memory_order_relaxed); }
-
-LEAKDIR_SLOW std::uint32_t take_record_slow(FreeRecords* own) {
-  if (own != nullptr && !is_current(*own)) begin_to_keep(*own);
-  const std::uint32_t record = take_shared(own);
-  return record != 0 ? record : take_new_page(own);
-}
-
-std::uint32_t take_record(FreeRecords* own) {
-  if (LEAKDIR_LIKELY(own != nullptr && is_current(*own))) {
-    if (LEAKDIR_LIKELY(own->count != 0)) return own->kept[--own->count];
-    if (LEAKDIR_LIKELY(own->fresh != own->end_of_fresh)) return own->fresh++;
-  }
-  return take_record_slow(own);
-}
-
-// The half that was freed first.
-LEAKDIR_SLOW void share_half(FreeRecords& own) {
-  constexpr std::uint32_t kHalf = FreeRecords::kMost / 2;
-  own.count = 0;  // half done, all of them are lost rather than in two places
-  signal_fence();
-  for (std::uint32_t i = 0; i + 1 < kHalf; ++i) chain_record(own.kept[i], own.kept[i + 1]);
-  share(own.kept[0], own.kept[kHalf - 1]);
-  for (std::uint32_t i = kHalf; i < FreeRecords::kMost; ++i) own.kept[i - kHalf] = own.kept[i];
-  signal_fence();
-  own.count = kHalf;
-}
-
-FreeRecords* records_of(ThreadScratch* scratch) { return scratch == nullptr ? nullptr : &scratch->free_records; }
-
 LEAKDIR_SLOW AddedBlock not_added() {
   __atomic_fetch_add(&ledger_file.header()->dropped_blocks, 1, __ATOMIC_RELAXED);
   return {};
 }
 
-// Whether the cell held `number` and was emptied by this call.
-bool empty_cell(AddressMap::Cell& cell, std::uint32_t number) {
+// Whether the cell held `row` and was emptied by this call.
+bool empty_cell(AddressMap::Cell& cell, std::uint32_t row) {
   // An exchange: where a faulty program frees a block twice at once, one of the two finds it. With one thread there is
   // no such thing, and an exchange would make the processor wait for everything before it.
   if (allocator::is_single_threaded()) {
     cell.store(0, std::memory_order_relaxed);
     return true;
   }
-  return cell.compare_exchange_strong(number, 0, std::memory_order_acquire);
+  return cell.compare_exchange_strong(row, 0, std::memory_order_acquire);
 }
 
-// `number` is no longer in the index: its record is freed, and the caller's.
-TakenBlock end_of_block(std::uint32_t number, std::uint64_t word0) {
-  Block& record = *ledger_file.block(number);
-  TakenBlock taken = {number, {}};
-  for (unsigned i = 1; i < 4; ++i) taken.was.word[i] = load_word(record, i);
-  taken.was.word[0] = mark_freed(record, word0);
-  if (LEAKDIR_UNLIKELY((taken.was.word[0] & ledger::flag_bits(ledger::kFlagFiled)) != 0) && !take_filed_flag(number)) {
+// `row` is no longer in the index: its row is freed, and the caller's.
+TakenBlock end_of_block(std::uint32_t row, std::uint64_t word0) {
+  Block& words = *ledger_file.block(row);
+  TakenBlock taken = {row, {}};
+  for (unsigned i = 1; i < 4; ++i) taken.was.word[i] = load_word(words, i);
+  taken.was.word[0] = mark_freed(words, word0);
+  if (LEAKDIR_UNLIKELY((taken.was.word[0] & ledger::flag_bits(ledger::kFlagFiled)) != 0) && !take_filed_flag(row)) {
     taken.was.word[0] &= ~ledger::flag_bits(ledger::kFlagFiled);
   }
   return taken;
@@ -181,73 +80,54 @@ TakenBlock end_of_block(std::uint32_t number, std::uint64_t word0) {
 
 }  // namespace
 
-std::uint32_t next_record(std::uint32_t record) {
-  return static_cast<std::uint32_t>(load_word(*ledger_file.block(record), 3));
-}
-
-void chain_record(std::uint32_t record, std::uint32_t next) {
-  Block& block = *ledger_file.block(record);
-  store_word(block, 3, ledger::block_word(next, ledger::high16(load_word(block, 3))));
-}
-
 void open_live_table() { frees_have_barriers = !sys::can_order_all_threads(); }
 
-AddedBlock add_live_block(const NewBlock& block, ThreadScratch* scratch) {
+AddedBlock add_live_block(const NewBlock& block, FreeRows* free_rows) {
   AddressMap::Cell* cell = cells.find_or_make(block.address);
   if (LEAKDIR_UNLIKELY(cell == nullptr)) return not_added();
-  const std::uint32_t number = take_record(records_of(scratch));
-  if (LEAKDIR_UNLIKELY(number == 0)) return not_added();
-  Block& record = *ledger_file.block(number);
-  store_word(record, 0, ledger::block_word0(block.address, BlockState::kReserved, block.call, block.flags));
+  const std::uint32_t row = take_row(free_rows);
+  if (LEAKDIR_UNLIKELY(row == 0)) return not_added();
+  Block& words = *ledger_file.block(row);
+  store_word(words, 0, ledger::block_word0(block.address, BlockState::kReserved, block.call, block.flags));
   // Who finds one of the next three words finds that word 0 is another, too (ledger.hh).
   __atomic_thread_fence(__ATOMIC_RELEASE);
-  store_word(record, 1, ledger::block_word(block.size_bytes, block.thread));
-  store_word(record, 2, ledger::block_word(block.sequence, block.stack & 0xffff));
-  store_word(record, 3, ledger::block_word(block.ticks, block.stack >> 16));
-  store_word(record, 0, ledger::block_word0(block.address, BlockState::kLive, block.call, block.flags),
+  store_word(words, 1, ledger::block_word(block.size_bytes, block.thread));
+  store_word(words, 2, ledger::block_word(block.sequence, block.stack & 0xffff));
+  store_word(words, 3, ledger::block_word(block.ticks, block.stack >> 16));
+  store_word(words, 0, ledger::block_word0(block.address, BlockState::kLive, block.call, block.flags),
              __ATOMIC_RELEASE);
-  set_page_mark(number / ledger::kBlocksPerPage);
+  set_page_mark(row / ledger::kBlocksPerPage);
   const std::uint32_t replaced = cell->load(std::memory_order_relaxed);
-  cell->store(number, std::memory_order_release);
-  return {number, replaced};
+  cell->store(row, std::memory_order_release);
+  return {row, replaced};
 }
 
 TakenBlock take_live_block(std::uint64_t address) {
   AddressMap::Cell* cell = cells.find(address);
   if (LEAKDIR_UNLIKELY(cell == nullptr)) return {};
-  const std::uint32_t number = cell->load(std::memory_order_acquire);
-  if (number == 0) return {};
-  const std::uint64_t word0 = load_word(*ledger_file.block(number), 0, __ATOMIC_ACQUIRE);
+  const std::uint32_t row = cell->load(std::memory_order_acquire);
+  if (row == 0) return {};
+  const std::uint64_t word0 = state_word(row);
   if (LEAKDIR_UNLIKELY(ledger::block_address(word0) != address)) return {};
-  if (LEAKDIR_UNLIKELY(!empty_cell(*cell, number))) return {};
-  return end_of_block(number, word0);
+  if (LEAKDIR_UNLIKELY(!empty_cell(*cell, row))) return {};
+  return end_of_block(row, word0);
 }
 
-TakenBlock take_replaced_block(std::uint32_t number) {
-  const std::uint64_t word0 = load_word(*ledger_file.block(number), 0, __ATOMIC_ACQUIRE);
-  return ledger::block_state(word0) == BlockState::kLive ? end_of_block(number, word0) : TakenBlock{};
+TakenBlock take_replaced_block(std::uint32_t row) {
+  const std::uint64_t word0 = state_word(row);
+  return ledger::block_state(word0) == BlockState::kLive ? end_of_block(row, word0) : TakenBlock{};
 }
 
 void put_back_live_block(const TakenBlock& block) {
-  Block& record = *ledger_file.block(block.index);
-  for (unsigned i = 1; i < 4; ++i) store_word(record, i, block.was.word[i]);
-  store_word(record, 0, block.was.word[0], __ATOMIC_RELEASE);
-  set_page_mark(block.index / ledger::kBlocksPerPage);
-  cells.find(ledger::block_address(block.was.word[0]))->store(block.index, std::memory_order_release);
+  Block& words = *ledger_file.block(block.row);
+  for (unsigned i = 1; i < 4; ++i) store_word(words, i, block.was.word[i]);
+  store_word(words, 0, block.was.word[0], __ATOMIC_RELEASE);
+  set_page_mark(block.row / ledger::kBlocksPerPage);
+  cells.find(ledger::block_address(block.was.word[0]))->store(block.row, std::memory_order_release);
 }
 
-void reuse_block(std::uint32_t number, ThreadScratch* scratch) {
-  FreeRecords* own = records_of(scratch);
-  if (LEAKDIR_UNLIKELY(own == nullptr)) return share(number, number);
-  if (LEAKDIR_UNLIKELY(!is_current(*own))) begin_to_keep(*own);
-  if (LEAKDIR_UNLIKELY(own->count == FreeRecords::kMost)) share_half(*own);
-  own->kept[own->count] = number;
-  signal_fence();  // a handler may leave by longjmp in between
-  ++own->count;
-}
-
-bool take_filed_flag(std::uint32_t number) {
-  std::uint64_t* word0 = &ledger_file.block(number)->word[0];
+bool take_filed_flag(std::uint32_t row) {
+  std::uint64_t* word0 = &ledger_file.block(row)->word[0];
   std::uint64_t seen = __atomic_load_n(word0, __ATOMIC_ACQUIRE);
   while (ledger::block_state(seen) == BlockState::kFreed && (seen & ledger::flag_bits(ledger::kFlagFiled)) != 0) {
     const std::uint64_t wanted = seen & ~ledger::flag_bits(ledger::kFlagFiled);
@@ -277,12 +157,12 @@ void forget_inherited_block(std::uint64_t address) {
 
 std::uint32_t find_live_block(std::uint64_t address) {
   const AddressMap::Cell* cell = cells.find(address);
-  const std::uint32_t number = cell == nullptr ? 0 : cell->load(std::memory_order_acquire);
-  return number != 0 && ledger::block_address(load_word(*ledger_file.block(number), 0)) == address ? number : 0;
+  const std::uint32_t row = cell == nullptr ? 0 : cell->load(std::memory_order_acquire);
+  return row != 0 && ledger::block_address(load_word(*ledger_file.block(row), 0)) == address ? row : 0;
 }
 
-bool set_block_flags(std::uint32_t number, std::uint64_t word0_seen, unsigned set, unsigned clear) {
-  std::uint64_t* word0 = &ledger_file.block(number)->word[0];
+bool set_block_flags(std::uint32_t row, std::uint64_t word0_seen, unsigned set, unsigned clear) {
+  std::uint64_t* word0 = &ledger_file.block(row)->word[0];
   std::uint64_t seen = word0_seen;
   for (;;) {
     if (ledger::block_state(seen) != BlockState::kLive ||
@@ -295,29 +175,28 @@ bool set_block_flags(std::uint32_t number, std::uint64_t word0_seen, unsigned se
 }
 
 LEAKDIR_SLOW std::uint32_t find_block_around(std::uint64_t address) {
-  for (std::uint32_t i = 1; i < block_records(); ++i) {
-    const Block& record = *ledger_file.block(i);
-    const std::uint64_t word0 = load_word(record, 0, __ATOMIC_ACQUIRE);
+  for (std::uint32_t i = 1; i < block_rows(); ++i) {
+    const Block& words = *ledger_file.block(i);
+    const std::uint64_t word0 = load_word(words, 0, __ATOMIC_ACQUIRE);
     if (ledger::block_state(word0) != BlockState::kLive) continue;
     const std::uint64_t start = ledger::block_address(word0);
-    if (address > start && address - start < ledger::low48(load_word(record, 1))) return i;
+    if (address > start && address - start < ledger::low48(load_word(words, 1))) return i;
   }
   return 0;
 }
 
 LEAKDIR_SLOW std::uint32_t find_freed_block(std::uint64_t address) {
-  for (std::uint32_t i = 1; i < block_records(); ++i) {
+  for (std::uint32_t i = 1; i < block_rows(); ++i) {
     const std::uint64_t word0 = load_word(*ledger_file.block(i), 0);
     if (ledger::block_state(word0) == BlockState::kFreed && ledger::block_address(word0) == address) return i;
   }
   return 0;
 }
 
-std::uint32_t block_records() { return ledger_file.used(ledger::Kind::kBlocks); }
+std::uint32_t block_rows() { return ledger_file.used(ledger::Kind::kBlocks); }
 
-void give_back_free_records() {
-  empty_shared_list();
-  epoch.fetch_add(1, std::memory_order_seq_cst);
+void give_back_free_rows() {
+  forget_free_rows();
   // How many pages stay is said when they are all that is left.
   static std::uint64_t kept;
   kept = 0;
@@ -326,7 +205,7 @@ void give_back_free_records() {
   ledger_file.trim([](std::uint32_t page) {
     const std::uint32_t first = page * ledger::kBlocksPerPage;
     for (std::uint32_t i = first + 1; i < first + ledger::kBlocksPerPage; ++i) {
-      const BlockState state = ledger::block_state(load_word(*ledger_file.block(i), 0, __ATOMIC_ACQUIRE));
+      const BlockState state = ledger::block_state(state_word(i));
       if (state != BlockState::kLive && state != BlockState::kReserved) continue;
       ++kept;
       return false;
@@ -355,8 +234,7 @@ void for_each_indexed(void (*visit)(std::uint64_t, std::uint32_t, void*), void* 
 
 void clear_live_table() {
   cells.clear();
-  empty_shared_list();
-  epoch.fetch_add(1, std::memory_order_relaxed);
+  forget_free_rows();
 }
 
 }  // namespace leakdir

@@ -62,6 +62,11 @@ void forget_free(std::uint64_t address) {
   if (ledger::low48(load(entry.address_caller)) == address) store(entry.address_caller, 0);
 }
 
+void block_is_unknown(std::uint64_t address) {
+  some_blocks_are_unknown();
+  forget_free(address);
+}
+
 bool was_freed(std::uint64_t address, FreedBlock* into) {
   if (entries == nullptr || address == 0) return false;
   const Entry& entry = entry_of(address);

@@ -24,6 +24,9 @@ void remember_free(std::uint64_t address, const FreedBlock& block);
 // The address was handed out again unrecorded: to free it is right.
 void forget_free(std::uint64_t address);
 
+// The same, and nothing else is known of the block: from now on there are blocks that were never recorded.
+void block_is_unknown(std::uint64_t address);
+
 bool was_freed(std::uint64_t address, FreedBlock* into);
 
 // From now on there are blocks that were never recorded.

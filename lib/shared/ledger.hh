@@ -295,7 +295,7 @@ struct BadFree {
 static_assert(sizeof(BadFree) == 64);
 
 // Bytes of one record of each kind, by Kind.
-inline constexpr std::uint32_t kRecordBytes[kKinds] = {
+inline constexpr std::uint32_t kRowBytes[kKinds] = {
     0, sizeof(Block), sizeof(Node), sizeof(Thread), sizeof(Module), sizeof(BadFree), 1};
 
 }  // namespace leakdir::ledger

@@ -9,19 +9,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "ledger/free_rows.hh"
 #include "walk/fast_walk.hh"
 
 namespace leakdir {
-
-// Free records of the ledger that one thread keeps for itself, so that to take one costs no exchange with the others;
-// see live_table.cc.
-struct FreeRecords {
-  static constexpr unsigned kMost = 64;
-  std::uint32_t epoch;                // what is kept counts in this epoch of the live table only
-  std::uint32_t count;                // of kept[]
-  std::uint32_t fresh, end_of_fresh;  // the part of a page that was never used
-  std::uint32_t kept[kMost];
-};
 
 // The text of a record. What it has in common with the one before it here, the stack above all, is not made again; see
 // render.cc.
@@ -33,6 +24,7 @@ struct RecordText {
 };
 
 struct ThreadScratch {
+  FreeRows free_rows;                            // first: the pointer to it is the one to all
   std::uint32_t generation;                      // of the process (process.hh) in which it was used last
   static constexpr unsigned kFrames = 128 + 16;  // the deepest stack, our own frames and operator new
   FastWalkState walk;
@@ -58,8 +50,9 @@ struct ThreadScratch {
     const std::uint64_t key = (std::uint64_t{pc} ^ std::uint64_t{parent} << 32) * 0x9e3779b97f4a7c15u;
     return static_cast<unsigned>(key >> (64 - kKnownNodeBits));
   }
-  FreeRecords free_records;
   RecordText record;
 };
+
+inline FreeRows* free_rows_of(ThreadScratch* scratch) { return scratch == nullptr ? nullptr : &scratch->free_rows; }
 
 }  // namespace leakdir

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "allocator_glibc.hh"
+
 #include <dlfcn.h>
 #include <errno.h>
 
 #include <atomic>
 #include <cstdint>
 
-#include "allocator.hh"
 #include "base.hh"
 #include "guard.hh"
 

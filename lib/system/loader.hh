@@ -33,6 +33,7 @@ bool may_be_in_module(std::uintptr_t address);
 
 // Where the loader itself lies; 0 in a static program.
 std::uintptr_t loader_base();
+inline bool is_static_program() { return loader_base() == 0; }
 
 // In a forked child, before it asks for the first time.
 void loader_was_forked(bool had_threads);

@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "process.hh"
 
+#include <sys/mman.h>
+
 #include "guard.hh"
 #include "sys.hh"
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+
+extern "C" __attribute__((weak)) int __register_atfork(void (*)(), void (*)(), void (*)(), void*);
 
 namespace leakdir {
 
@@ -11,11 +19,14 @@ Process* process = &early_process;
 std::uint32_t process_generation = 0;
 __thread ThreadState thread_state;
 
+namespace {
+
+// What the kernel does to the page in a forked child, by hand.
 void wipe_process() {
   if (phase() == Phase::kOff) return;  // registered before it was known that nothing can be recorded
   process->growth_lock.store(0, std::memory_order_relaxed);
   process->modules_lock.store(0, std::memory_order_relaxed);
-  process->pass_lock.store(0, std::memory_order_relaxed);
+  process->look_lock.store(0, std::memory_order_relaxed);
   process->growth_hangs.store(0, std::memory_order_relaxed);
   process->helper_state.store(0, std::memory_order_relaxed);
   process->helper_alive = 0;
@@ -23,6 +34,20 @@ void wipe_process() {
   process->helper_idle.store(0, std::memory_order_relaxed);
   process->helper_failures = 0;
   set_phase(Phase::kForked);
+}
+
+}  // namespace
+
+Process* make_process_page() {
+  constexpr std::size_t kBytes = 4096;
+  void* page = sys::map(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == nullptr) return nullptr;
+  constexpr int kNoAdvice = 12345;  // qemu's user mode takes any, and does nothing
+  if (sys::advise(page, kBytes, MADV_WIPEONFORK) != 0 || sys::advise(page, kBytes, kNoAdvice) == 0) {
+    // Before Linux 4.14, and there: a child that fork() made is told by libc.
+    if (__register_atfork != nullptr) __register_atfork(nullptr, nullptr, wipe_process, nullptr);
+  }
+  return static_cast<Process*>(page);
 }
 
 TryLock::TryLock(std::atomic<std::uint32_t>& word, unsigned tries) : word_(word) {

@@ -3,7 +3,7 @@
 // The state of this process that a forked child must not inherit: the phase that every hook asks for, the locks, the
 // helper thread. It lies in a page that the kernel wipes in a child (MADV_WIPEONFORK), so a child, however it was made,
 // reads phase kForked and free locks; a vfork child shares our memory and goes on as the parent, which is right. Where
-// the kernel cannot wipe (before Linux 4.14), lifecycle.cc registers a fork handler that does the same.
+// the kernel cannot wipe (before Linux 4.14), a fork handler does the same.
 //
 // Before start-up `process` points to a constant, so that the hot path asks no extra question.
 
@@ -30,7 +30,7 @@ struct Process {
   std::atomic<std::uint32_t> phase;  // Phase
   std::atomic<std::uint32_t> growth_lock;
   std::atomic<std::uint32_t> modules_lock;
-  std::atomic<std::uint32_t> pass_lock;
+  std::atomic<std::uint32_t> look_lock;
   std::atomic<std::uint32_t> growth_hangs;  // somebody has waited for the growth under way, in vain
 
   // The helper thread; see helper.cc.
@@ -49,8 +49,8 @@ inline void set_phase(Phase phase) {
   process->phase.store(static_cast<std::uint32_t>(phase), std::memory_order_release);
 }
 
-// What the kernel does to the page in a forked child, by hand.
-void wipe_process();
+// The page, in phase kForked; null when it cannot be had.
+Process* make_process_page();
 
 // Which process the per-thread state belongs to: its pid, set at start and again in a forked child.
 LEAKDIR_OURS extern std::uint32_t process_generation;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "libc_own.hh"
 
-#include "stack/stack.hh"
+#include "ledger/live_table.hh"
+#include "ledger/row.hh"
+#include "system/base.hh"
 #include "system/dynamic_section.hh"
 #include "system/guard.hh"
 
@@ -27,6 +29,11 @@ void mark_blocks_of_libc() {
   if (__libc_freeres != nullptr) __libc_freeres();
   signal_fence();
   thread_state.dry_run = false;
+}
+
+LEAKDIR_SLOW void libc_would_free(std::uint64_t address) {
+  const std::uint32_t row = find_live_block(address);
+  if (row != 0) set_block_flags(row, state_word(row), ledger::kFlagLibc, 0);
 }
 
 }  // namespace leakdir

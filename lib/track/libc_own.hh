@@ -5,10 +5,15 @@
 
 #pragma once
 
+#include <cstdint>
+
 namespace leakdir {
 
 // Marks libc's own blocks (kFlagLibc). Call it once, when the program has run its last destructor and has one thread:
 // libc's own tables are emptied by it.
 void mark_blocks_of_libc();
+
+// Meanwhile (ThreadState::dry_run), for each block that they free.
+void libc_would_free(std::uint64_t address);
 
 }  // namespace leakdir

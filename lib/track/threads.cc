@@ -68,7 +68,7 @@ void forget_last_call(ThreadScratch& scratch) {
 void forget_parent(ThreadScratch& scratch) {
   scratch.walk.reach = {};
   for (ThreadScratch::KnownNode& node : scratch.known_nodes) node.pc = 0;
-  scratch.free_records.epoch = 0;
+  scratch.free_rows.epoch = 0;
   scratch.generation = process_generation;
 }
 
@@ -128,7 +128,7 @@ std::uint64_t next_sequence(ThreadState& thread) {
 
 std::uint64_t single_sequence() { return __atomic_add_fetch(&ledger_file.header()->sequence, 1, __ATOMIC_RELAXED); }
 
-std::uint64_t end_sequence_batches() {
+std::uint64_t mark_sequence() {
   sequence_epoch.fetch_add(1, std::memory_order_seq_cst);
   return __atomic_load_n(&ledger_file.header()->sequence, __ATOMIC_SEQ_CST);
 }

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 
+#include "ledger/ledger_file.hh"
 #include "system/base.hh"
 #include "system/guard.hh"
 #include "system/process.hh"
@@ -26,8 +27,16 @@ inline void ensure_thread(ThreadState& thread, const ReentryGuard& guard) {
 std::uint64_t next_sequence(ThreadState& thread);
 // The same without per-thread data, for nested calls.
 std::uint64_t single_sequence();
-// Numbers handed out after this call are higher than what it returns.
-std::uint64_t end_sequence_batches();
+// Numbers handed out after this call are higher than what it returns: all batches that are under way end.
+std::uint64_t mark_sequence();
+
+// The thread's calls, counted in its row.
+inline void count_allocation(const ThreadState& thread) {
+  if (LEAKDIR_LIKELY(thread.index != 0)) ++ledger_file.thread(thread.index)->allocations;
+}
+inline void count_free(const ThreadState& thread) {
+  if (LEAKDIR_LIKELY(thread.index != 0)) ++ledger_file.thread(thread.index)->frees;
+}
 
 // For a forked child: its one thread is the only one.
 void forget_threads();

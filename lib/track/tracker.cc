@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "tracker.hh"
 
-#include <atomic>
-
 #include "bad_free.hh"
-#include "entry/lifecycle.hh"
-#include "files/render.hh"
+#include "files/live_list.hh"
 #include "files/writer.hh"
 #include "ledger/clock.hh"
 #include "ledger/ledger_file.hh"
 #include "ledger/live_table.hh"
 #include "ledger/recent_frees.hh"
+#include "libc_own.hh"
+#include "other_phases.hh"
+#include "remarks.hh"
+#include "stack/scratch.hh"
 #include "stack/stack.hh"
-#include "stack/stack_table.hh"
-#include "system/allocator.hh"
 #include "system/guard.hh"
-#include "system/sys.hh"
 #include "threads.hh"
 
 namespace leakdir {
@@ -27,50 +25,15 @@ std::uint64_t min_size = 0;
 
 std::uint64_t address_of(const void* p) { return reinterpret_cast<std::uintptr_t>(p); }
 
-// ---- Before start-up ----
-
-struct EarlyBlock {
-  std::atomic<std::uint64_t> address;
-  std::uint64_t size;
-  std::uintptr_t caller;
-  Call call;
-};
-constexpr unsigned kEarlyBlocks = 128;
-EarlyBlock early_blocks[kEarlyBlocks];
-std::atomic<unsigned> early_count{0};
-
-LEAKDIR_SLOW void note_early(const void* block, std::size_t size, Call call, Caller caller) {
-  const unsigned i = early_count.fetch_add(1, std::memory_order_relaxed);
-  if (i >= kEarlyBlocks) return some_blocks_are_unknown();
-  early_blocks[i].size = size;
-  early_blocks[i].caller = caller.pc;
-  early_blocks[i].call = call;
-  early_blocks[i].address.store(address_of(block), std::memory_order_release);
-}
-
-LEAKDIR_SLOW void forget_early(const void* block) {
-  for (EarlyBlock& early : early_blocks) {
-    if (early.address.load(std::memory_order_relaxed) == address_of(block)) early.address.store(0);
-  }
-}
-
-// ---- Live blocks ----
-
-// A block that passes by: to free it is no error.
-void pass_unrecorded(const void* block) {
-  some_blocks_are_unknown();
-  forget_free(address_of(block));
-}
-
 LEAKDIR_SLOW void pass_small(const void* block) {
   __atomic_fetch_add(&ledger_file.header()->unrecorded, 1, __ATOMIC_RELAXED);
-  pass_unrecorded(block);
+  block_is_unknown(address_of(block));
 }
 
 // The index had another block in this place: it must have gone in a way that passed by the hooks.
-LEAKDIR_SLOW void forget_replaced(std::uint32_t index, ThreadScratch* scratch) {
-  const TakenBlock taken = take_replaced_block(index);
-  if (taken.index != 0) block_is_gone(taken, scratch);
+LEAKDIR_SLOW void forget_replaced(std::uint32_t row, FreeRows* free_rows) {
+  const TakenBlock taken = take_replaced_block(row);
+  if (taken.row != 0) block_is_gone(taken, free_rows);
 }
 
 // In the middle of a hook, or of something that leakdir caused: the caller is all that may be asked for.
@@ -81,23 +44,9 @@ LEAKDIR_SLOW void record_nested(const void* block, std::size_t size, Call call, 
   const NewBlock live = {address_of(block), size,         single_sequence(), now_ticks(),
                          captured.stack,    thread.index, captured.call,     captured.flags | own};
   const AddedBlock added = add_live_block(live, nullptr);
-  if (added.index == 0) return pass_unrecorded(block);
+  if (added.row == 0) return block_is_unknown(address_of(block));
   if (added.replaced != 0) forget_replaced(added.replaced, nullptr);
 }
-
-void count_allocation(const ThreadState& thread) {
-  if (LEAKDIR_LIKELY(thread.index != 0)) ++ledger_file.thread(thread.index)->allocations;
-}
-
-void count_free(const ThreadState& thread) {
-  if (LEAKDIR_LIKELY(thread.index != 0)) ++ledger_file.thread(thread.index)->frees;
-}
-
-// What the thread has said of the allocation, if anything.
-struct Remarks {
-  Place place;
-  unsigned flags;
-};
 
 inline void record(const void* block, std::size_t size, Call call, Caller caller, ThreadState& thread,
                    const Remarks* remarks, const ReentryGuard& guard) {
@@ -113,117 +62,17 @@ inline void record(const void* block, std::size_t size, Call call, Caller caller
   }
   const NewBlock live = {address_of(block), size,         next_sequence(thread), now_ticks(),
                          captured.stack,    thread.index, captured.call,         captured.flags};
-  const AddedBlock added = add_live_block(live, thread.scratch);
-  if (LEAKDIR_UNLIKELY(added.index == 0)) return pass_unrecorded(block);
-  if (LEAKDIR_UNLIKELY(added.replaced != 0)) forget_replaced(added.replaced, thread.scratch);
-  if (is_listed(captured.flags)) block_became_live(added.index, thread, guard);
-}
-
-// Is it this allocation that the macro hook spoke of? A function that only has the name of one of the malloc family may
-// have been called meanwhile, and have allocated nothing or something else.
-bool is_meant(const Place& place, std::size_t size, Call call, Caller caller) {
-  constexpr std::uintptr_t kArguments = 128;  // that a caller may have pushed
-  // A compiler makes malloc of realloc(NULL, n), and calloc of malloc and memset; operator new calls malloc or does
-  // not.
-  const auto kind = [](std::uint32_t which) {
-    const bool is_malloc =
-        which <= static_cast<std::uint32_t>(Call::kReallocarray) || which == static_cast<std::uint32_t>(Call::kNew);
-    return is_malloc ? static_cast<std::uint32_t>(Call::kMalloc) : which;
-  };
-  if (place.file == 0 || kind(place.call) != kind(static_cast<std::uint32_t>(call))) return false;
-  if (place.factor != 0 && size % place.factor != 0) return false;
-  return reinterpret_cast<std::uintptr_t>(caller.frame) <= reinterpret_cast<std::uintptr_t>(place.frame) + kArguments;
-}
-
-// Takes what was said of this allocation out of what the thread has said; no file: nothing was.
-Place take_place(ThreadState& thread, std::size_t size, Call call, Caller caller) {
-  Place* const last = thread.places;
-  Place* const meant = is_meant(last[0], size, call, caller) ? last : last + 1;
-  if (!is_meant(*meant, size, call, caller)) return {};
-  const Place place = *meant;
-  if (meant == last) last[0] = last[1];
-  last[1].file = 0;
-  if (last[0].file == 0) thread.busy &= ~ThreadState::kHasPlace;
-  return place;
+  const AddedBlock added = add_live_block(live, free_rows_of(thread.scratch));
+  if (LEAKDIR_UNLIKELY(added.row == 0)) return block_is_unknown(address_of(block));
+  if (LEAKDIR_UNLIKELY(added.replaced != 0)) forget_replaced(added.replaced, free_rows_of(thread.scratch));
+  if (is_listed(captured.flags)) block_became_live(added.row, thread, guard);
 }
 
 LEAKDIR_SLOW void record_with_remarks(const void* block, std::size_t size, Call call, Caller caller,
                                       ThreadState& thread) {
-  const unsigned flags = (thread.busy & ThreadState::kIgnores) != 0 ? ledger::kFlagIgnored : 0u;
-  const Remarks remarks = {take_place(thread, size, call, caller), flags};
+  const Remarks remarks = take_remarks(thread, size, call, caller);
   const ReentryGuard guard(thread);
   record(block, size, call, caller, thread, &remarks, guard);
-}
-
-// In a forked child that has threads by now: another one makes the ledger. A block of this moment is not to be missed,
-// and one that is freed now not to be taken over. Not in a handler that interrupted that very thread.
-LEAKDIR_SLOW void wait_for_ledger() {
-  constexpr unsigned kTries = 2000;
-  for (unsigned i = 0; i < kTries && phase() == Phase::kSwitching && !thread_state.is_nested(); ++i) {
-    sys::sleep_for(1000000);
-  }
-}
-
-// Phases in which allocations are not simply recorded. True: it shall be recorded after all.
-LEAKDIR_SLOW bool allocated_in_other_phase(const void* block, std::size_t size, Call call, Caller caller) {
-  switch (phase()) {
-    case Phase::kEarly:
-      if (start_at_first_call(caller)) return phase() == Phase::kRecording;
-      note_early(block, size, call, caller);
-      return false;
-    case Phase::kForked:
-      if (start_in_child()) return true;
-      if (phase() == Phase::kForked) pass_unrecorded(block);
-      if (phase() != Phase::kSwitching) return false;
-      [[fallthrough]];
-    case Phase::kSwitching:
-      wait_for_ledger();
-      if (phase() == Phase::kSwitching) pass_unrecorded(block);
-      return phase() == Phase::kRecording;
-    case Phase::kPaused:
-    case Phase::kOff:
-      return false;
-    case Phase::kRecording:
-      return true;
-  }
-  return false;
-}
-
-// libc frees what it keeps, in the dry run: it is marked and stays.
-LEAKDIR_SLOW void mark_own(const void* block) {
-  const std::uint32_t index = find_live_block(address_of(block));
-  if (index == 0) return;
-  const std::uint64_t word0 = __atomic_load_n(&ledger_file.block(index)->word[0], __ATOMIC_ACQUIRE);
-  set_block_flags(index, word0, ledger::kFlagLibc, 0);
-}
-
-// While paused: not recorded, and nothing to be said about it.
-bool is_unknown(const void* block) {
-  return find_live_block(address_of(block)) == 0 && address_of(block) % allocator::kAlignment == 0;
-}
-
-// Phases in which the ledger does not take the free as usual. True: hand it on to glibc and do nothing else.
-LEAKDIR_SLOW bool freed_in_other_phase(const void* block) {
-  switch (phase()) {
-    case Phase::kEarly:
-      forget_early(block);
-      return true;
-    case Phase::kSwitching:
-      wait_for_ledger();
-      if (phase() != Phase::kSwitching)
-        return phase() == Phase::kOff || (phase() == Phase::kPaused && is_unknown(block));
-      [[fallthrough]];
-    case Phase::kForked:
-      forget_inherited_block(address_of(block));
-      return true;
-    case Phase::kOff:
-      return true;
-    case Phase::kPaused:
-      return is_unknown(block);
-    case Phase::kRecording:
-      return false;
-  }
-  return true;
 }
 
 bool is_usual(Phase now) { return now == Phase::kRecording; }
@@ -238,10 +87,10 @@ void remember(const TakenBlock& gone, Caller caller) {
 }  // namespace
 
 void block_allocated(void* block, std::size_t size, Call call, Caller caller) {
-  if (LEAKDIR_UNLIKELY(!is_usual(phase())) && !allocated_in_other_phase(block, size, call, caller)) return;
+  if (LEAKDIR_UNLIKELY(!is_usual(phase())) && !is_recorded_after_all(block, size, call, caller)) return;
   ThreadState& thread = thread_state;
   if (LEAKDIR_UNLIKELY(size < min_size)) {
-    if (!thread.is_nested()) take_place(thread, size, call, caller);
+    if (!thread.is_nested()) take_remarks(thread, size, call, caller);
     return pass_small(block);
   }
   if (LEAKDIR_UNLIKELY(thread.busy != 0)) {
@@ -254,20 +103,16 @@ void block_allocated(void* block, std::size_t size, Call call, Caller caller) {
 
 void allocation_failed(std::size_t size, Call call, Caller caller) {
   ThreadState& thread = thread_state;
-  if (!thread.is_nested()) take_place(thread, size, call, caller);
-}
-
-void block_passes_by(const void* block) {
-  if (phase() == Phase::kRecording) pass_unrecorded(block);
+  if (!thread.is_nested()) take_remarks(thread, size, call, caller);
 }
 
 bool block_freed(void* block, Caller caller) {
   ThreadState& thread = thread_state;
   if (LEAKDIR_UNLIKELY(thread.dry_run)) {  // paused or not: nothing is freed
-    mark_own(block);
+    libc_would_free(address_of(block));
     return false;
   }
-  if (LEAKDIR_UNLIKELY(!is_usual(phase())) && freed_in_other_phase(block)) return true;
+  if (LEAKDIR_UNLIKELY(!is_usual(phase())) && is_only_handed_on(block)) return true;
   const std::uint64_t address = address_of(block);
   const bool nested = thread.is_nested();
   const ReentryGuard guard(thread);
@@ -276,25 +121,25 @@ bool block_freed(void* block, Caller caller) {
     count_free(thread);
   }
   const TakenBlock taken = take_live_block(address);
-  if (LEAKDIR_LIKELY(taken.index != 0)) {
+  if (LEAKDIR_LIKELY(taken.row != 0)) {
     remember(taken, caller);
-    block_is_gone(taken, nested ? nullptr : thread.scratch);
+    block_is_gone(taken, nested ? nullptr : free_rows_of(thread.scratch));
     return true;
   }
   return nested || !is_bad_free(address, false, caller, thread, guard);
 }
 
 SetAside begin_resize(void* block, Caller caller) {
-  if (LEAKDIR_UNLIKELY(!is_usual(phase())) && freed_in_other_phase(block)) return {};
+  if (LEAKDIR_UNLIKELY(!is_usual(phase())) && is_only_handed_on(block)) return {};
   ThreadState& thread = thread_state;
   const std::uint64_t address = address_of(block);
   const bool nested = thread.is_nested();
   const ReentryGuard guard(thread);
   if (LEAKDIR_LIKELY(!nested)) ensure_thread(thread, guard);
   const TakenBlock taken = block_is_set_aside(take_live_block(address));
-  if (LEAKDIR_LIKELY(taken.index != 0)) {
+  if (LEAKDIR_LIKELY(taken.row != 0)) {
     remember(taken, caller);  // now: when realloc returns, the address may be another thread's
-    return {true, false, taken.index, taken.was};
+    return {true, false, taken.row, taken.was};
   }
   return {false, !nested && is_bad_free(address, true, caller, thread, guard), 0, {}};
 }
@@ -305,7 +150,7 @@ void finish_resize(const SetAside& old, void* block, std::size_t size, Call call
     const bool nested = thread.is_nested();
     const ReentryGuard guard(thread);
     if (ledger::block_address(old.was.word[0]) == address_of(block)) forget_free(address_of(block));
-    block_is_gone({old.index, old.was}, nested ? nullptr : thread.scratch);
+    block_is_gone({old.row, old.was}, nested ? nullptr : free_rows_of(thread.scratch));
   }
   if (block != nullptr) block_allocated(block, size, call, caller);
 }
@@ -316,74 +161,13 @@ void undo_resize(const SetAside& old) {
   const bool nested = thread.is_nested();
   const ReentryGuard guard(thread);
   forget_free(ledger::block_address(old.was.word[0]));
-  put_back_live_block({old.index, old.was});
+  put_back_live_block({old.row, old.was});
   if (!nested && is_listed(ledger::block_flags(old.was.word[0])) &&
       (ledger::block_flags(old.was.word[0]) & ledger::kFlagFiled) == 0) {
-    block_became_live(old.index, thread, guard);
+    block_became_live(old.row, thread, guard);
   }
 }
 
 void configure_tracker(const Options& options) { min_size = options.min_size; }
-
-void import_early_blocks() {
-  ThreadState& thread = thread_state;
-  const ReentryGuard guard(thread);
-  ensure_thread(thread, guard);
-  const unsigned count = early_count.load(std::memory_order_acquire);
-  for (unsigned i = 0; i < count && i < kEarlyBlocks; ++i) {
-    const EarlyBlock& early = early_blocks[i];
-    const std::uint64_t address = early.address.load(std::memory_order_acquire);
-    if (address == 0) continue;
-    count_allocation(thread);
-    const Captured captured = capture_caller(early.caller, early.call);
-    const NewBlock live = {address,
-                           early.size,
-                           next_sequence(thread),
-                           0,
-                           captured.stack,
-                           thread.index,
-                           early.call,
-                           captured.flags | ledger::kFlagLibc};
-    if (add_live_block(live, thread.scratch).index == 0) some_blocks_are_unknown();
-  }
-}
-
-void inherit_block(const ledger::Block& block) {
-  ThreadState& thread = thread_state;
-  const unsigned flags = (ledger::block_flags(block.word[0]) | ledger::kFlagInherited) & ~ledger::kFlagFiled;
-  // Freed by the parent since: its record still knows all but the time, the call and the early flag.
-  const bool has_time = ledger::block_state(block.word[0]) == ledger::BlockState::kLive;
-  const NewBlock live = {ledger::block_address(block.word[0]),
-                         ledger::low48(block.word[1]),
-                         ledger::low48(block.word[2]),
-                         has_time ? ledger::low48(block.word[3]) : now_ticks(),
-                         ledger::block_stack(block.word[2], block.word[3]),
-                         static_cast<std::uint16_t>(ledger::high16(block.word[1])),
-                         static_cast<Call>(ledger::block_call(block.word[0])),
-                         flags};
-  if (add_live_block(live, thread.scratch).index == 0) some_blocks_are_unknown();
-}
-
-void place_of_next_block(const char* file, Place place) {
-  ThreadState& thread = thread_state;
-  if (thread.is_nested()) return;
-  const ReentryGuard guard(thread);
-  place.file = text_of_file(file);  // now: the library that has the name may be unloaded before it is wanted
-  thread.places[1] = thread.places[0];
-  thread.places[0] = place;
-  thread.busy |= ThreadState::kHasPlace;
-}
-
-void ignore_from_now_on() {
-  ThreadState& thread = thread_state;
-  if (thread.ignoring++ == 0) thread.busy |= ThreadState::kIgnores;
-}
-
-void end_ignoring() {
-  ThreadState& thread = thread_state;
-  if (thread.ignoring != 0 && --thread.ignoring == 0) thread.busy &= ~ThreadState::kIgnores;
-}
-
-std::uint64_t mark_sequence() { return end_sequence_batches(); }
 
 }  // namespace leakdir

@@ -14,7 +14,7 @@
 #include "ledger/ledger_file.hh"
 #include "ledger/live_table.hh"
 #include "ledger/recent_frees.hh"
-#include "stack/scratch.hh"
+#include "ledger/free_rows.hh"
 #include "system/process.hh"
 #include "system/sys.hh"
 
@@ -35,17 +35,17 @@ void check(bool holds, const char* what) {
   std::exit(1);
 }
 
-void let_go(std::uint64_t address, ThreadScratch* scratch) {
+void let_go(std::uint64_t address, FreeRows* free_rows) {
   const TakenBlock block = take_live_block(address);
-  check(block.index != 0, "a live block was not found");
+  check(block.row != 0, "a live block was not found");
   check(ledger::low48(block.was.word[1]) == address % 4096, "a block has another's size");
-  remember_free(address, {static_cast<std::uint32_t>(block.index), address});
-  reuse_block(block.index, scratch);
+  remember_free(address, {static_cast<std::uint32_t>(block.row), address});
+  reuse_row(block.row, free_rows);
   freed.fetch_add(1);
 }
 
 void work(unsigned thread, unsigned rounds) {
-  auto* scratch = static_cast<ThreadScratch*>(sys::map_private(sizeof(ThreadScratch)));
+  FreeRows free_rows = {};
   std::uint32_t random = thread + 1;
   for (unsigned i = 0; i < rounds; ++i) {
     random = random * 1664525 + 1013904223;
@@ -54,11 +54,11 @@ void work(unsigned thread, unsigned rounds) {
     block.address = address;
     block.size_bytes = address % 4096;
     block.sequence = i;
-    check(add_live_block(block, scratch).index != 0, "no room");
+    check(add_live_block(block, &free_rows).row != 0, "no room");
     forget_free(address);
     made.fetch_add(1);
     const std::uint64_t others = handed_over[random >> 26].exchange(address);
-    if (others != 0) let_go(others, scratch);
+    if (others != 0) let_go(others, &free_rows);
     FreedBlock unused;
     was_freed(others, &unused);
   }
@@ -67,7 +67,7 @@ void work(unsigned thread, unsigned rounds) {
 // As the writer's look does: marks live blocks, and settles with whoever frees them.
 void mark() {
   while (!is_over.load()) {
-    for (std::uint32_t i = 1; i < block_records(); ++i) {
+    for (std::uint32_t i = 1; i < block_rows(); ++i) {
       if (i % ledger::kBlocksPerPage == 0) continue;
       const std::uint64_t word0 = __atomic_load_n(&ledger_file.block(i)->word[0], __ATOMIC_ACQUIRE);
       if (ledger::block_state(word0) != ledger::BlockState::kLive) continue;
@@ -93,7 +93,7 @@ int main(int argc, char** argv) {
   is_over.store(true);
   marker.join();
   std::uint64_t live = 0;
-  for (std::uint32_t i = 1; i < block_records(); ++i)
+  for (std::uint32_t i = 1; i < block_rows(); ++i)
     live += ledger::block_state(ledger_file.block(i)->word[0]) == ledger::BlockState::kLive;
   check(live == made.load() - freed.load(), "what is live is not what was made and not freed");
   std::printf("%llu made, %llu live\n", static_cast<unsigned long long>(made.load()),

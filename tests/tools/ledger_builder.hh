@@ -130,7 +130,7 @@ class LedgerBuilder {
     std::vector<ledger::Extent> extents;
     std::string body;
     auto add = [&](ledger::Kind kind, const void* records, std::size_t count) {
-      const std::size_t bytes = ledger::kRecordBytes[static_cast<std::uint32_t>(kind)];
+      const std::size_t bytes = ledger::kRowBytes[static_cast<std::uint32_t>(kind)];
       for (std::size_t first = 0; first < count; first += records_per_extent) {
         const std::size_t some = std::min<std::size_t>(records_per_extent, count - first);
         extents.push_back({ledger::kHeaderBytes + body.size(), static_cast<std::uint32_t>(kind),

@@ -35,7 +35,7 @@ TEST(Ledger, TheDirectoryEndsWithTheHeader) {
 }
 
 TEST(Ledger, EveryRecordDividesAPage) {
-  for (std::uint32_t kind = 1; kind < kKinds; ++kind) EXPECT_EQ(4096 % kRecordBytes[kind], 0u) << kind;
+  for (std::uint32_t kind = 1; kind < kKinds; ++kind) EXPECT_EQ(4096 % kRowBytes[kind], 0u) << kind;
 }
 
 }  // namespace

@@ -88,7 +88,7 @@ void LedgerReader::read_directory() {
         warn("the ledger's file could not grow: blocks that the process kept in its memory alone are missing");
       continue;
     }
-    const std::uint32_t record = ledger::kRecordBytes[extent.kind];
+    const std::uint32_t record = ledger::kRowBytes[extent.kind];
     if (extent.file_offset < taken || extent.count > kMaxIndex - extent.first) {
       warn("the ledger is damaged: extents that overlap were passed over");
       continue;
@@ -135,7 +135,7 @@ bool LedgerReader::read_bytes(ledger::Kind kind, std::uint32_t index, void* to, 
 }
 
 void LedgerReader::for_each_run(ledger::Kind kind, const Visit& visit) const {
-  const std::uint64_t record = ledger::kRecordBytes[static_cast<std::uint32_t>(kind)];
+  const std::uint64_t record = ledger::kRowBytes[static_cast<std::uint32_t>(kind)];
   std::vector<char> buffer;
   for (const Run& run : runs_[static_cast<std::uint32_t>(kind)]) {
     for (std::uint64_t at = 0; at < run.count;) {

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "exit.hh"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "files/helper.hh"
+#include "files/live_list.hh"
+#include "files/record_dir.hh"
+#include "files/writer.hh"
+#include "ledger/clock.hh"
+#include "ledger/ledger_file.hh"
+#include "ledger/live_table.hh"
+#include "ledger/owner.hh"
+#include "option_sources.hh"
+#include "stack/stack.hh"
+#include "system/allocator.hh"
+#include "system/messages.hh"
+#include "system/process.hh"
+#include "system/sys.hh"
+#include "track/libc_own.hh"
+
+namespace leakdir {
+namespace {
+
+bool has_ended = false;
+
+unsigned thread_count() {
+  sys::FileStatus status;
+  if (sys::stat_at(AT_FDCWD, "/proc/self/task", &status, 0) != 0) return 2;  // not known: be careful
+  const unsigned threads = static_cast<unsigned>(status.links) - 2;
+  return threads == 2 && first_thread_has_ended() ? 1 : threads;  // main left by pthread_exit, and is still counted
+}
+
+// A thread that was joined is counted until the kernel has quite done with it: a moment's patience.
+bool is_only_thread() {
+  if (allocator::is_single_threaded()) return true;  // there never was another
+  constexpr unsigned kTries = 50;
+  for (unsigned i = 0; i < kTries; ++i) {
+    if (thread_count() == 1) return true;
+    sys::sleep_for(1000000);
+  }
+  return false;
+}
+
+void end_ledger(const LiveTotals& totals, bool is_last_thread) {
+  ledger::Header& header = *ledger_file.header();
+  header.files_over_limit = totals.blocks > header.option_max_files ? totals.without_file : 0;
+  tune_clock(header);
+  header.exit_realtime_ns = realtime_of_ticks(now_ticks());  // the clock on the wall may have been set since
+  __atomic_store_n(&header.state, static_cast<std::uint32_t>(ledger::ProcessState::kExited), __ATOMIC_RELEASE);
+  if (is_last_thread) give_back_free_rows();
+}
+
+}  // namespace
+
+void end_of_process() {
+  const Phase now = phase();
+  // A child that never allocated has nothing of its own; a vfork child must not end its parent's records.
+  if (has_ended || (now != Phase::kRecording && now != Phase::kPaused)) return;
+  if (static_cast<std::uint32_t>(sys::pid()) != process_generation) return;
+  has_ended = true;
+  const int saved = errno;
+  capture_is_ending();
+  const int folder = open_record_dir();
+  if (folder >= 0) sys::close(folder);
+  if (folder >= 0) stop_helper(false);
+  const bool is_last_thread = is_only_thread();
+  if (!options.libc && is_last_thread) mark_blocks_of_libc();
+  write_at_once();  // first: what other threads free from now on has no file left behind
+  const int error = folder >= 0 ? write_all_records() : stop_helper(true) ? 0 : folder;
+  const LiveTotals totals = count_live(0);
+  if (error != 0 && totals.blocks != 0) messages::cannot_write_record(record_dir_shown(), error);
+  const std::uint64_t bad_frees = ledger_file.header()->bad_frees;
+  if (options.summary && (totals.blocks != 0 || bad_frees != 0)) {
+    messages::summary(totals.blocks, totals.bytes, bad_frees, record_dir_shown());
+  }
+  end_ledger(totals, is_last_thread);
+  errno = saved;
+  // Once more, from what is nearly the last that exit() calls: libc goes on where it was, and flushes what is left
+  // without waiting for a thread that reads.
+  if (options.exitcode != 0 && totals.blocks != 0) ::exit(static_cast<int>(options.exitcode));
+}
+
+}  // namespace leakdir

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "start.hh"
+
+#include <errno.h>
+#include <gnu/libc-version.h>
+
+#include "describe.hh"
+#include "files/helper.hh"
+#include "files/record_dir.hh"
+#include "files/writer.hh"
+#include "ledger/live_table.hh"
+#include "ledger/recent_frees.hh"
+#include "option_sources.hh"
+#include "stack/modules.hh"
+#include "stack/stack.hh"
+#include "stack/unwinder_in_use.hh"
+#include "system/guard.hh"
+#include "system/loader.hh"
+#include "system/messages.hh"
+#include "system/process.hh"
+#include "system/rights.hh"
+#include "system/sys.hh"
+#include "track/bad_free.hh"
+#include "track/early_blocks.hh"
+#include "track/tracker.hh"
+
+#define LEAKDIR_STRING(x) #x
+#define LEAKDIR_VERSION_STRING(x) LEAKDIR_STRING(x)
+
+namespace leakdir {
+namespace {
+
+void configure_all() {
+  configure_tracker(options);
+  configure_capture(options.unwind, options.depth);
+  configure_bad_free(options.on_bad_free == OnBadFree::kAbort);
+  if (options.min_size != 0) some_blocks_are_unknown();
+}
+
+// leakdir-static.o has the malloc.o of the glibc that it was made from, which must be the one of the program.
+void check_libc() {
+#if defined(LEAKDIR_GLIBC_VERSION)  // of the libc.a, where it is not the one of the headers
+  constexpr char kBuiltWith[] = LEAKDIR_VERSION_STRING(LEAKDIR_GLIBC_VERSION);
+#else
+  constexpr char kBuiltWith[] = LEAKDIR_VERSION_STRING(__GLIBC__) "." LEAKDIR_VERSION_STRING(__GLIBC_MINOR__);
+#endif
+  const char* running_with = ::gnu_get_libc_version();
+  for (unsigned i = 0; i < sizeof kBuiltWith; ++i) {
+    if (kBuiltWith[i] != running_with[i]) return messages::libc_differs(kBuiltWith, running_with);
+  }
+}
+
+}  // namespace
+
+void start(char** environment) {
+  const int saved = errno;
+  const GuardedScope guarded;
+  messages::remember_stderr();
+  read_options(environment);
+  if (options.help) print_option_help(messages::help_line);
+  if (!options.enabled) {
+    set_phase(Phase::kOff);
+    return;
+  }
+  if (is_static_program()) check_libc();
+  Process* page = make_process_page();
+  if (page == nullptr || !claim_record_dir(options, program_path())) {
+    set_phase(Phase::kOff);
+    return;
+  }
+  page->phase.store(static_cast<std::uint32_t>(Phase::kEarly));
+  process = page;
+  process_generation = static_cast<std::uint32_t>(sys::pid());
+  describe_program();
+  configure_all();
+  open_recent_frees();
+  const ReentryGuard guard(thread_state);
+  refresh_modules(guard);
+  import_early_blocks();
+  if (program_has_table_header()) {
+    prime_unwinder(guard);
+  } else {
+    hold_unwinder_at_fork();
+  }
+  ready_to_record(options.recording);
+  errno = saved;
+}
+
+void ready_to_record(bool recording) {
+  sign_ledger(recording);
+  open_live_table();
+  // Records tell where things are in memory: a caller with fewer rights reads that when it is of no use any more.
+  if (files_would_be_callers()) options.write = ledger::WriteMode::kExit;
+  configure_writer(options);
+  configure_helper(options.delay_ms, config_file.path, config_file.is_named);
+  if (!recording) some_blocks_are_unknown();
+  set_phase(recording ? Phase::kRecording : Phase::kPaused);
+  // Somebody must see the config file change, and a tool's wish. And a program that may change its root needs somebody
+  // who still reaches the directory then.
+  const bool may_change_root = options.write != ledger::WriteMode::kBehind && sys::effective_user() == 0;
+  if (config_file.is_there || !recording || may_change_root) helper_is_needed();
+}
+
+}  // namespace leakdir

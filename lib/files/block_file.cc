@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "block_file.hh"
+
+#include <errno.h>
+
+#include <atomic>
+
+#include "ledger/ledger_file.hh"
+#include "ledger/live_table.hh"
+#include "ledger/row.hh"
+#include "record_dir.hh"
+#include "render.hh"
+#include "shared/record.hh"
+#include "system/messages.hh"
+
+namespace leakdir {
+namespace {
+
+std::uint64_t most_files = 0;
+std::atomic<std::uint64_t> files{0};
+
+bool count_file() {
+  if (files.fetch_add(1, std::memory_order_relaxed) < most_files) return true;
+  uncount_block_file();
+  return false;
+}
+
+bool has_file(std::uint32_t row) { return (ledger::block_flags(state_word(row)) & ledger::kFlagFiled) != 0; }
+
+}  // namespace
+
+void configure_block_files(std::uint64_t max_files) {
+  most_files = max_files;
+  files.store(0, std::memory_order_relaxed);
+}
+
+bool is_room_for_files() { return files.load(std::memory_order_relaxed) < most_files; }
+
+void uncount_block_file() { files.fetch_sub(1, std::memory_order_relaxed); }
+
+void file_has_failed(int error) {
+  __atomic_fetch_add(&ledger_file.header()->write_errors, 1, __ATOMIC_RELAXED);
+  messages::cannot_write_record(record_dir_shown(), error);
+}
+
+MadeFile make_block_file(RecordFolder folder, std::uint32_t row, ledger::Block& block, RecordText& text) {
+  if (!is_same_block(row, block)) return {FileOutcome::kNotNow, 0};  // half of it may be another's: its stack is none
+  if (!count_file()) return {FileOutcome::kNotNow, 0};
+  const Rendered record = render_block(text, block);
+  const std::uint64_t address = ledger::block_address(block.word[0]);
+  const int error = create_record(folder, address, kRecordSuffix, record.text, record.bytes);
+  if (error != 0) {
+    uncount_block_file();
+    return {FileOutcome::kFailed, error};
+  }
+  // Freed meanwhile: nobody else knows of the file. Freed and the same row used again for the same address: the mark
+  // would stick to another block, so the file goes and the next look makes the right one.
+  if (!set_block_flags(row, block.word[0], ledger::kFlagFiled, 0)) {
+    remove_block_file(folder, address);
+    return {FileOutcome::kGivenUp, 0};
+  }
+  if (is_same_block(row, block)) return {FileOutcome::kMade, 0};
+  const ledger::Block other = copy_row(row);
+  if (set_block_flags(row, block.word[0] | ledger::flag_bits(ledger::kFlagFiled), 0, ledger::kFlagFiled)) {
+    remove_block_file(folder, address);
+    return {FileOutcome::kNotNow, 0};
+  }
+  block = other;  // freed as well, just now
+  return {FileOutcome::kMade, 0};
+}
+
+void remove_block_file(RecordFolder folder, std::uint64_t address) {
+  const int error = remove_record(folder, address, kRecordSuffix);
+  uncount_block_file();
+  if (error != 0 && error != -ENOENT) file_has_failed(error);
+}
+
+void remove_old_block_file(RecordFolder folder, std::uint64_t address) {
+  const std::uint32_t live = find_live_block(address);
+  if (live != 0 && has_file(live)) return uncount_block_file();
+  remove_block_file(folder, address);
+}
+
+}  // namespace leakdir

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "live_list.hh"
+
+#include "include/leakdir/leakdir.h"
+#include "ledger/ledger_file.hh"
+#include "ledger/live_table.hh"
+#include "ledger/row.hh"
+#include "render.hh"
+#include "shared/record.hh"
+#include "system/sys.hh"
+
+namespace leakdir {
+namespace {
+
+using ledger::Block;
+
+bool is_listed_since(const Block& block, std::uint64_t since_sequence) {
+  return ledger::block_state(block.word[0]) == ledger::BlockState::kLive &&
+         is_listed(ledger::block_flags(block.word[0])) && ledger::low48(block.word[2]) > since_sequence;
+}
+
+void show_block(RecordText& text, const Block& block, VisitLive* visit, void* context) {
+  const void* frames[kMaxFrames];
+  const unsigned count = return_addresses(block, frames, kMaxFrames);
+  const Rendered record = render_block(text, block);
+  const_cast<char*>(record.text)[record.bytes] = '\0';
+  const std::uint32_t thread = ledger::high16(block.word[1]);
+  const leakdir_block shown = {reinterpret_cast<const void*>(ledger::block_address(block.word[0])),
+                               static_cast<std::size_t>(ledger::low48(block.word[1])),
+                               static_cast<unsigned long>(ledger::low48(block.word[2])),
+                               thread == 0 ? 0 : static_cast<long>(ledger_file.thread(thread)->tid),
+                               record.text,
+                               frames,
+                               count};
+  visit(&shown, context);
+}
+
+}  // namespace
+
+bool is_listed(unsigned flags) {
+  if ((flags & ledger::kFlagIgnored) != 0) return false;
+  return (flags & ledger::kFlagLibc) == 0 || ledger_file.header()->option_libc != 0;
+}
+
+LiveTotals count_live(std::uint64_t since_sequence) {
+  LiveTotals totals = {};
+  for (std::uint32_t row = 1; row < block_rows(); ++row) {
+    const Block block = copy_row(row);
+    if (!is_listed_since(block, since_sequence)) continue;
+    ++totals.blocks;
+    totals.bytes += ledger::low48(block.word[1]);
+    if ((ledger::block_flags(block.word[0]) & ledger::kFlagFiled) == 0) ++totals.without_file;
+  }
+  return totals;
+}
+
+void for_each_live(std::uint64_t since_sequence, std::uint64_t upto_sequence, VisitLive* visit, void* context) {
+  // Not the thread's own: what the visitor allocates may be rendered there.
+  auto* text = static_cast<RecordText*>(sys::map_private(sizeof(RecordText)));
+  if (text == nullptr) return;
+  for (std::uint32_t row = 1; row < block_rows(); ++row) {
+    const Block block = copy_row(row);
+    if (!is_listed_since(block, since_sequence) || ledger::low48(block.word[2]) > upto_sequence) continue;
+    if (is_same_block(row, block)) show_block(*text, block, visit, context);
+  }
+  sys::unmap(text, sizeof(RecordText));
+}
+
+}  // namespace leakdir

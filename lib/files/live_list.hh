@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The live blocks as the program is told of them: counted, or one by one (leakdir/leakdir.h, and the line at exit).
+
+#pragma once
+
+#include <cstdint>
+
+struct leakdir_block;
+
+namespace leakdir {
+
+// Whether a block with these flags is among what the user asked to see: not libc's own, not ignored.
+bool is_listed(unsigned flags);
+
+// Listed blocks with a sequence number above `since_sequence`, as they are now.
+struct LiveTotals {
+  std::uint64_t blocks, bytes, without_file;
+};
+LiveTotals count_live(std::uint64_t since_sequence);
+
+// The same blocks one by one, those after `upto_sequence` left out. `visit` is the program's, and may do what it likes.
+using VisitLive = void(const leakdir_block* block, void* context);
+void for_each_live(std::uint64_t since_sequence, std::uint64_t upto_sequence, VisitLive* visit, void* context);
+
+}  // namespace leakdir

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The rows of the block table that no live block has. Each thread keeps some for itself, so that to take one costs no
+// exchange with the others. What it has too many of goes to a list that all share, in one piece, and who runs out takes
+// some of that list.
+
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "system/base.hh"
+
+namespace leakdir {
+
+// What one thread keeps. All zero: nothing yet. A handler that interrupts the thread in a hook must not touch it.
+struct FreeRows {
+  static constexpr unsigned kMost = 64;
+  std::uint32_t epoch;                // what is kept counts in this epoch of the table only
+  std::uint32_t count;                // of kept[]
+  std::uint32_t fresh, end_of_fresh;  // the part of a page that was never used
+  std::uint32_t kept[kMost];
+};
+
+// Changes when rows were given back: what threads keep counts no more.
+LEAKDIR_OURS extern std::atomic<std::uint32_t> free_rows_epoch;
+
+inline bool is_current(const FreeRows& own) { return own.epoch == free_rows_epoch.load(std::memory_order_relaxed); }
+
+// A row to use; 0 when there is no room. `own` is null in a nested call, and where the thread keeps none.
+std::uint32_t take_row_slow(FreeRows* own);
+inline std::uint32_t take_row(FreeRows* own) {
+  if (LEAKDIR_LIKELY(own != nullptr && is_current(*own))) {
+    if (LEAKDIR_LIKELY(own->count != 0)) return own->kept[--own->count];
+    if (LEAKDIR_LIKELY(own->fresh != own->end_of_fresh)) return own->fresh++;
+  }
+  return take_row_slow(own);
+}
+
+// A freed row may be used again.
+void reuse_row(std::uint32_t row, FreeRows* own);
+
+// Freed rows that wait for something, in a chain. The link takes the place of the time in word 3: what else is known of
+// a freed block stays, for a forked child that still has it (inheritance.cc).
+void chain_row(std::uint32_t row, std::uint32_t next);
+std::uint32_t next_row(std::uint32_t row);
+
+// Nothing is free any more, whoever has it: at the end, before rows are given back to the file system, and in a forked
+// child, whose table begins anew.
+void forget_free_rows();
+
+}  // namespace leakdir

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// A row of the ledger's block table, four words (shared/ledger.hh). Other threads write them meanwhile, so they are
+// read and written one by one, and never as a whole.
+
+#pragma once
+
+#include <cstdint>
+
+#include "ledger_file.hh"
+#include "shared/ledger.hh"
+
+namespace leakdir {
+
+inline std::uint64_t load_word(const ledger::Block& row, unsigned i, int order = __ATOMIC_RELAXED) {
+  return __atomic_load_n(&row.word[i], order);
+}
+inline void store_word(ledger::Block& row, unsigned i, std::uint64_t word, int order = __ATOMIC_RELAXED) {
+  __atomic_store_n(&row.word[i], word, order);
+}
+
+// Word 0: address, state, call and flags.
+inline std::uint64_t state_word(std::uint32_t row) { return load_word(*ledger_file.block(row), 0, __ATOMIC_ACQUIRE); }
+
+// The row as it is now. Half of it may be another block's: is_same_block tells.
+inline ledger::Block copy_row(std::uint32_t row) {
+  ledger::Block copy;
+  for (unsigned i = 0; i < 4; ++i) copy.word[i] = load_word(*ledger_file.block(row), i, __ATOMIC_ACQUIRE);
+  return copy;
+}
+
+// Whether all four words are still what `copy` says, but for the mark that the block has a file.
+inline bool is_same_block(std::uint32_t row, const ledger::Block& copy) {
+  const ledger::Block now = copy_row(row);
+  return ((now.word[0] ^ copy.word[0]) & ~ledger::flag_bits(ledger::kFlagFiled)) == 0 && now.word[1] == copy.word[1] &&
+         now.word[2] == copy.word[2] && now.word[3] == copy.word[3];
+}
+
+}  // namespace leakdir

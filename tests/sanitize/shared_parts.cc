@@ -11,10 +11,10 @@
 #include <thread>
 #include <vector>
 
+#include "ledger/free_rows.hh"
 #include "ledger/ledger_file.hh"
 #include "ledger/live_table.hh"
 #include "ledger/recent_frees.hh"
-#include "ledger/free_rows.hh"
 #include "system/process.hh"
 #include "system/sys.hh"
 

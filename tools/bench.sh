@@ -29,17 +29,17 @@ unset MALLOC_PERTURB_ MALLOC_CONF LD_PRELOAD LEAKDIR_OPTIONS LEAKDIR_CONFIG
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 bench=$root/tests/bench
-build=$root/build quick= rounds=7 only=. by=cpu scale=100 scratch= install=yes remove=
+build=$root/build quick='' rounds=7 only=. by=cpu scale=100 scratch='' install=yes remove=''
 workloads="churn-8 churn-33 churn-64 churn-8x2 churn-33x2 churn-64x2 descend-33 paths-33 live sqlite lua sync pauses"
 while [ $# -gt 0 ]; do
   case $1 in
     --quick)
-      quick=yes install= rounds=3 scale=20 workloads="churn-33 sync"
+      quick=yes install='' rounds=3 scale=20 workloads="churn-33 sync"
       only='^(leakdir-(behind|exit|caller|paused|off|static)|static|heaptrack)$'
       shift
       continue
       ;;
-    --no-install) install=; shift; continue ;;
+    --no-install) install=''; shift; continue ;;
     --help) sed -n '3,/^set/p' "$0" | sed '$d;s/^# \{0,1\}//'; exit 0 ;;
   esac
   [ $# -ge 2 ] || { echo "bench.sh: $1 needs a value; --help" >&2; exit 2; }
@@ -90,6 +90,7 @@ bin=$scratch/bin files=$scratch/files figures=$scratch/figures log=$scratch/log
 # ---- The programs, linked in each way ----
 
 # build_program NAME SOURCE "FLAGS" "LIBRARIES" "MORE LIBRARIES FOR -static"
+# shellcheck disable=SC2086  # lists of flags and of libraries
 build_program() {
   local name=$1 source=$bench/$2 flags="-std=gnu11 -g -O2 -pthread $3"
   gcc $flags "$source" -o "$bin/$name.plain" $4
@@ -218,7 +219,8 @@ run_once() {
   rm -rf "$files" "${disk:?}"/*
   mkdir -p "$files/article" "$disk/article"
   echo "--- $workload $key" >>"$log"
-  local command="${before[$key]} $program $(options_of "$workload" "$key") ${after[$key]-}"
+  local command
+  command="${before[$key]} $program $(options_of "$workload" "$key") ${after[$key]-}"
   if out=$(cd "$files" && eval "timeout 300 $command" 2>>"$log") && grep -q '^cpu_ns ' <<<"$out"; then
     # The tools print on standard output too: only our names are taken.
     awk -v key="$key" 'NF == 2 && $1 ~ /^[a-z_]+$/ && $2 ~ /^-?[0-9.]+$/ { print key, $1, $2 }' <<<"$out" \
@@ -264,7 +266,7 @@ titles() {
 }
 
 print_table() {
-  local workload=$1 unit=ns rows= key
+  local workload=$1 unit=ns rows='' key
   case $workload in sqlite | lua) unit=ms ;; esac
   for key in "${keys[@]}"; do rows+="$key|${label[$key]}"$'\n'; done
   echo

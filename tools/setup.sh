@@ -12,7 +12,7 @@ packages=(
   # to test: GoogleTest, every compiler and linker of the matrix, an oracle
   libgtest-dev libgmock-dev clang libclang-rt-14-dev llvm-14-linker-tools lld mold valgrind libc6-dbg libdebuginfod1 strace musl-tools
   # analyse without running
-  clang-tidy cppcheck
+  clang-tidy cppcheck clang-format shellcheck
   # finds the package as other projects do
   cmake
   # programs for other processors

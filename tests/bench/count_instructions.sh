@@ -24,9 +24,9 @@ blocks=1000
 work=$(mktemp -d "${TMPDIR:-/tmp}/leakdir-instructions.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-flags="-std=gnu11 -g -O2 -static"
-gcc $flags "$here/count_pairs.c" -o "$work/glibc"
-gcc $flags "$here/count_pairs.c" "$build/lib/leakdir-static.o" -o "$work/leakdir"
+flags=(-std=gnu11 -g -O2 -static)
+gcc "${flags[@]}" "$here/count_pairs.c" -o "$work/glibc"
+gcc "${flags[@]}" "$here/count_pairs.c" "$build/lib/leakdir-static.o" -o "$work/leakdir"
 
 tools="$(gcc -dumpfullversion) $(getconf GNU_LIBC_VERSION)"
 
@@ -44,25 +44,34 @@ count() {
     cd "$work"
     rm -rf out.* mem
     TMPDIR=$work LEAKDIR_OPTIONS=summary=0:libc=1:write=exit:depth=64:$2 \
-      "${as_nobody[@]}" valgrind -q --tool=callgrind --callgrind-out-file=out "./$1" ${3-} >log 2>&1 ||
+      "${as_nobody[@]}" valgrind -q --tool=callgrind --callgrind-out-file=out "./$1" "${@:3}" >log 2>&1 ||
       { cat log >&2; exit 1; }
     local name
     for name in malloc free; do
       # One dump for each stretch and round.
-      sed -n "/^desc: Trigger: Client Request: $name\$/,/^\(summary\|totals\):/p" $(ls out.* | sort -t. -k2n) |
+      printf '%s\n' out.* | sort -t. -k2n |
+        xargs sed -n "/^desc: Trigger: Client Request: $name\$/,/^\(summary\|totals\):/p" |
         awk -v blocks=$blocks '/^(summary|totals):/ { n = $2 } END { printf "%.1f ", n / blocks }'
     done
   )
 }
 
+# row NAME COUNT'S ARGUMENTS
+row() {
+  local counts
+  counts=$(count "${@:2}")
+  # shellcheck disable=SC2086  # two numbers
+  printf '%-34s %8s %8s\n' "$1" $counts
+}
+
 table() {
   printf '%-34s %8s %8s\n' "$tools" malloc free
-  printf '%-34s %8s %8s\n' "glibc alone" $(count glibc "")
-  printf '%-34s %8s %8s\n' enabled=0 $(count leakdir enabled=0)
-  printf '%-34s %8s %8s\n' paused $(count leakdir recording=1 pause)
+  row "glibc alone" glibc ""
+  row enabled=0 leakdir enabled=0
+  row paused leakdir recording=1 pause
   local mode
   for mode in unwind=caller unwind=fast unwind=boost; do
-    printf '%-34s %8s %8s\n' "$mode" $(count leakdir $mode)
+    row "$mode" leakdir "$mode"
   done
 }
 

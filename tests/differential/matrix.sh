@@ -27,12 +27,15 @@ for part in walk/fast_walk walk/fast_walk_cfi walk/fast_walk_reach walk/fast_wal
   "$compiler" -O2 -std=c++17 -fno-builtin -fno-exceptions -fno-rtti -fPIC -fvisibility=hidden -ftls-model=initial-exec \
     -fno-stack-protector -I"$lib" -c "$lib/$part.cc" -o "$work/$(basename "$part").o"
 done
+# shellcheck disable=SC2086  # code is a list of flags
 "$compiler" -O2 -std=c++17 -D_GNU_SOURCE $code -I"$lib" -c "$here/both_walks.cc" -o "$work/both_walks.o"
 "$compiler" -c "$here/assembly.S" -o "$work/assembly.o"
 "$compiler" -O1 -fPIC -shared -DROOM=16 "$here/plugin.cc" -o "$work/plugin_a.so"
 "$compiler" -O1 -fPIC -shared -DROOM=112 "$here/plugin.cc" -o "$work/plugin_b.so"
 export PLUGIN_A="$work/plugin_a.so" PLUGIN_B="$work/plugin_b.so"
 
+# What stands without quotes is a list of flags or of files.
+# shellcheck disable=SC2086
 for options in -O0 -O1 '-O2 -fomit-frame-pointer' '-O2 -fno-omit-frame-pointer' '-O3 -march=x86-64-v3' '-Os'; do
   case $levels:$options in
     short:-O0 | short:*-fomit*) ;;

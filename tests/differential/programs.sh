@@ -38,11 +38,13 @@ END
 compare 40 g++ -O2 -c "$work/t.cc" -o "$work/t.o"
 compare 200 clang++ -O1 -c "$work/t.cc" -o "$work/t.o"
 compare 1 python3 -c 'import json, re; print(len(json.dumps([{str(i): i} for i in range(500)])))'
+# shellcheck disable=SC2016  # perl's own variables
 compare 1 perl -e 'my %h; $h{$_} = "x$_" for 1 .. 2000; print scalar(keys %h)'
 compare 1 awk 'BEGIN { for (i = 0; i < 2000; i++) a[i] = i "s"; print length(a) }'
 compare 1 ls -la /usr/bin
 compare 1 sort -R /etc/passwd
 compare 1 git --version
+# shellcheck disable=SC2016  # that shell's
 compare 1 bash -c 'for i in 1 2 3; do echo "$(date)"; done'
 compare 1 sqlite3 :memory: 'create table t(a); insert into t values(1),(2); select sum(a) from t;'
 

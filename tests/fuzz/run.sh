@@ -12,18 +12,22 @@ targets=("${@:2}")
 build=${LEAKDIR_FUZZ_BUILD:-build-fuzz}
 mkdir -p "$build/objects"
 
+# shellcheck disable=SC2054  # the comma is the compiler's
 flags=(-std=c++17 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
   -Itools -Ilib/shared -Itests/fuzz -Itests/tools)
 # What the tool's library is made of, without the page of `report --format html`, which is no reader.
 mapfile -t sources < <(sed -n "/^tool_lib = /,/^  include_directories/s/^  '\(.*\.cc\)',\$/tools\/\1/p" tools/meson.build)
 sources+=(tools/emit/emit_html_none.cc)
+# shellcheck disable=SC2012  # by time, which only ls sorts by; no name has a blank
 newest_header=$(ls -t tools/*/*.hh lib/shared/*.hh | head -n 1)
+# shellcheck disable=SC2016  # the inner shell's variables
 printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -I{} sh -c '
   object=$0/objects/$(basename {} .cc).o header=$1
   shift
   [ "$object" -nt {} ] && [ "$object" -nt "$header" ] || clang++ "$@" -fsanitize=fuzzer-no-link -c {} -o "$object"
 ' "$build" "$newest_header" "${flags[@]}"
 
+# shellcheck disable=SC2016  # the inner shell's variables
 printf '%s\n' "${targets[@]}" | xargs -P "$(nproc)" -I{} sh -c '
   build=$0 source=tests/fuzz/{}_fuzz.cc
   [ {} != ledger ] || source=tests/tools/ledger_fuzz.cc

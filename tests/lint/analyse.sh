@@ -21,6 +21,7 @@ tidy() {  # CHECKS FILE...
   local checks=$1
   shift
   # Each process reads the system's headers once for each file; several files in one save nothing.
+  # shellcheck disable=SC2016  # the inner shell's variables
   printf '%s\0' "$@" | xargs -0 -n 4 -P "$(nproc)" sh -c '
     checks=$0
     clang-tidy --quiet --checks="$checks" "$@" -- -std=c++17 -Ilib -Ilib/shared -Ilib/include -Itools "-DLEAKDIR_VERSION=\"0\"" \

@@ -8,13 +8,20 @@
 #
 # `long` adds g++ with heavy templates, redis-server and nginx under load, and all of it upon jemalloc, tcmalloc and
 # mimalloc too; it prints what a server answered in a second with and without.
+# shellcheck disable=SC2317  # it does not see who is called by a trap, by git.sh or by the name that server is given
 set -uo pipefail
 
 library=$(realpath "$1")
 long=${2-}
 work=$(mktemp -d "${TMPDIR:-/tmp}/leakdir-preload.XXXXXX")
 children=()
-trap 'for child in "${children[@]}"; do kill "$child" 2>/dev/null; done; wait; rm -rf "$work"' EXIT
+clean_up() {
+  local child
+  for child in "${children[@]}"; do kill "$child" 2>/dev/null; done
+  wait
+  rm -rf "$work"
+}
+trap clean_up EXIT
 cd "$work" || exit 1
 failed=0
 ran=0
@@ -137,14 +144,14 @@ wait_for() {
 redis() {
   LEAKDIR_OPTIONS=dir=$work/mem:summary=0 LD_PRELOAD=$1 redis-server --port 7391 --save '' --appendonly no >redis.log 2>&1 &
   local server=$!
-  children+=($server)
+  children+=("$server")
   wait_for redis-cli -p 7391 ping || { fail "redis-server does not answer"; tail -5 redis.log >&2; }
   redis-benchmark -p 7391 -n 100000 -c 20 -r 20000 -d 200 -t set,get,lpush,hset,zadd -q 2>&1 | tr '\r' '\n' |
     awk -F'[: ]+' '/requests per second/ { printf "%s %d  ", $1, $2 }' >redis.rate
   redis-cli -p 7391 eval 'local s = 0; for i = 1, 20000 do redis.call("set", "k" .. i, i); s = s + redis.call("get", "k" .. i) end; return s' 0 >redis.answer
   redis-cli -p 7391 info stats | grep -E 'unexpected_error|total_error' >>redis.answer
   redis-cli -p 7391 shutdown nosave >/dev/null 2>&1
-  wait $server
+  wait "$server"
   echo "status $?" >>redis.answer
 }
 
@@ -159,13 +166,13 @@ http { access_log off; client_body_temp_path $work/t1; proxy_temp_path $work/t2;
 END
   LEAKDIR_OPTIONS=dir=$work/mem:summary=0 LD_PRELOAD=$1 nginx -c "$work/nginx.conf" -g 'daemon off;' >nginx.log 2>&1 &
   local server=$!
-  children+=($server)
+  children+=("$server")
   wait_for curl -s http://127.0.0.1:7392/page || wait_for ab -n 1 http://127.0.0.1:7392/page || fail "nginx does not answer"
   ab -q -k -n 20000 -c 20 -H 'Accept-Encoding: gzip' http://127.0.0.1:7392/page >ab.out 2>&1
   awk '/Requests per second/ { printf "%d", $4 }' ab.out >nginx.rate
   grep -E 'Complete requests|Failed requests|Non-2xx' ab.out >nginx.answer
-  kill -QUIT $server
-  wait $server
+  kill -QUIT "$server"
+  wait "$server"
   echo "status $?" >>nginx.answer
 }
 
@@ -174,7 +181,8 @@ server() {
   rm -rf mem
   "$3" "$2"
   cp "$1.answer" "$1.expected"
-  local before=$(cat "$1.rate")
+  local before
+  before=$(cat "$1.rate")
   rm -rf mem
   "$3" "$library $2"
   cmp -s "$1.answer" "$1.expected" || { fail "$1 ${2:+upon $2 }answers otherwise"; diff "$1.expected" "$1.answer" >&2; }

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "defined.hh"
 #include "report_json.hh"
 #include "target.hh"
 
@@ -47,6 +48,17 @@ TEST_P(EachWay, InCGivesOneRecordInSyncMode) { gives_one_record("each_way", "wri
 TEST_P(EachWay, InCGivesOneRecordInExitMode) { gives_one_record("each_way", "write=exit", kWaysInC); }
 TEST_P(EachWay, OfOperatorNewGivesOneRecord) { gives_one_record("each_new", "", kWaysOfNew); }
 TEST_P(EachWay, OfOperatorNewGivesOneRecordByBoost) { gives_one_record("each_new", "unwind=boost", kWaysOfNew); }
+
+// Of the functions that leakdir hooks each that gives a block is among the ways.
+TEST(WaysInC, AreByEachFunction) {
+  const Scratch scratch;
+  ASSERT_TRUE(run_in(scratch, target("each_way", "pie")).exited_with(0));
+  Names calls;
+  for (const Record& record : records_in(scratch / "mem")) calls.insert(record.call);
+  Names giving = defined_hooks();
+  for (const char* other : {"free", "malloc_usable_size"}) giving.erase(other);
+  EXPECT_EQ(calls, giving);
+}
 
 INSTANTIATE_TEST_SUITE_P(Linked, EachWay, testing::ValuesIn(every_linking()),
                          [](const testing::TestParamInfo<std::string>& info) { return case_name(info.param); });

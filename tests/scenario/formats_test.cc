@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "browser.hh"
+#include "defined.hh"
 #include "paths.hh"
 #include "report_json.hh"
 #include "target.hh"
@@ -51,6 +52,20 @@ class Formats : public testing::TestWithParam<std::tuple<std::string, std::strin
   Scratch scratch_;
   std::unique_ptr<Process> program_;
 };
+
+// One that nobody has thought of here is tried, too.
+TEST_P(Formats, EachOneNamesTheFunction) {
+  for (const std::string& format : choices_of("report", "--format")) {
+    SCOPED_TRACE(format);
+#ifndef HAS_HTML
+    if (format == "html") continue;
+#endif
+    const bool is_packed = format == "pprof";
+    report_as(format, {"-o", "report"});
+    const Outcome read = run({{is_packed ? "zcat" : "cat", scratch_ / "report"}, "", {}, "", 60});
+    EXPECT_NE(read.out.find("leak_sized"), std::string::npos) << read.describe();
+  }
+}
 
 TEST_P(Formats, FoldedHasTheStackInOneLine) {
   const std::string folded = report_as("folded").out;

@@ -7,8 +7,8 @@
 #include <gtest/gtest.h>
 
 #include <regex>
-#include <set>
 
+#include "defined.hh"
 #include "installation.hh"
 #include "paths.hh"
 #include "report_json.hh"
@@ -17,6 +17,7 @@
 namespace leakdir_test {
 namespace {
 
+using testing::Contains;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
@@ -26,26 +27,17 @@ std::string said_by(const std::vector<std::string>& arguments) {
   return outcome.out;
 }
 
-std::set<std::string> all_in(const std::string& text, const std::string& pattern) {
-  std::set<std::string> found;
-  const std::regex regex(pattern);
-  for (std::sregex_iterator at(text.begin(), text.end(), regex), end; at != end; ++at) found.insert((*at)[1]);
-  return found;
-}
+std::string source(const std::string& path) { return read_file(std::string(kSourceRoot) + "/" + path); }
 
-std::set<std::string> commands() {
+TEST(Documents, HelpHasEachCommandAndNoOther) {
   const std::string help = said_by({"--help"});
-  return all_in(help.substr(help.find("Subcommands:")), "\n  ([a-z]+) ");
-}
-
-std::set<std::string> options_of(const std::string& command) {
-  return all_in(said_by({command, "--help"}), "(--[a-z-]+)");
+  EXPECT_EQ(all_in(help.substr(help.find("Subcommands:")), "\n  ([a-z]+) "), defined_commands());
 }
 
 TEST(Documents, ManualPageHasEachCommandAndOption) {
   const std::string page = said_by({"document", "man"});
-  EXPECT_GE(commands().size(), 8u);
-  for (const auto& command : commands()) {
+  EXPECT_EQ(all_in(page, "\n\\.SS \"leakdir (\\w+)\""), defined_commands());
+  for (const auto& command : defined_commands()) {
     const std::size_t begin = page.find(".SS \"leakdir " + command + "\"");
     ASSERT_NE(begin, std::string::npos) << command;
     const std::string section = page.substr(begin, page.find("\n.S", begin + 1) - begin);
@@ -54,12 +46,17 @@ TEST(Documents, ManualPageHasEachCommandAndOption) {
   }
 }
 
-TEST(Documents, ManualPageOfTheObjectHasEachOptionOfIt) {
-  const std::string options = read_file(std::string(kSourceRoot) + "/lib/shared/options.inc");
-  const std::string page = read_file(std::string(kSourceRoot) + "/tools/command/man/leakdir.7");
-  const std::set<std::string> names = all_in(options, "\nOPTION_[A-Z]+\\((\\w+),");
-  EXPECT_GE(names.size(), 14u);
-  for (const auto& name : names) EXPECT_THAT(page, HasSubstr("\n.BR " + name + " = "));
+TEST(Documents, ManualPageOfTheObjectHasEachOptionAndItsDefault) {
+  Names told;
+  for (const auto& [name, value] : defined_options()) told.insert(name + " = " + value);
+  EXPECT_EQ(all_in(source("tools/command/man/leakdir.7"), "\n\\.BR (\\w+ = \\S+)\n"), told);
+}
+
+TEST(Documents, ManualPageOfTheObjectHasEachFunction) {
+  const std::string page = source("tools/command/man/leakdir.7");
+  for (const auto& hook : defined_hooks())
+    EXPECT_THAT(all_in(page, "(\\b" + hook + "\\b)"), Contains(hook)) << "hooked";
+  for (const auto& function : defined_api()) EXPECT_THAT(page, HasSubstr(function + "()"));
 }
 
 TEST(Documents, ManualPagesAreGoodRoff) {
@@ -92,29 +89,31 @@ class Completion : public testing::Test {
 
 TEST_F(Completion, OfBashOffersCommandsOptionsAndChoices) {
   const std::vector<std::string> offered_commands = offered("leakdir ''");
-  EXPECT_EQ(std::set<std::string>(offered_commands.begin(), offered_commands.end()), commands());
+  EXPECT_EQ(Names(offered_commands.begin(), offered_commands.end()), defined_commands());
   EXPECT_THAT(offered("leakdir rep"), testing::ElementsAre("report"));
   EXPECT_THAT(offered("leakdir report --sort ''"), testing::ElementsAre("bytes", "blocks", "age"));
   EXPECT_THAT(offered("leakdir report --format f"), testing::ElementsAre("folded"));
   EXPECT_THAT(offered("leakdir report --top ''"), IsEmpty());
   EXPECT_THAT(offered("leakdir report --top -"), IsEmpty()) << "a value, and no option";
   EXPECT_THAT(offered("leakdir report ''"), IsEmpty()) << "files, by bash itself";
-  for (const auto& command : commands()) {
+  for (const auto& command : defined_commands()) {
     const std::vector<std::string> options = offered("leakdir " + command + " --");
-    EXPECT_EQ(std::set<std::string>(options.begin(), options.end()), options_of(command)) << command;
+    EXPECT_EQ(Names(options.begin(), options.end()), options_of(command)) << command;
   }
 }
 
-TEST_F(Completion, OfZshIsZshAndHasEachOption) {
+TEST_F(Completion, OfZshIsZshAndHasEachCommandAndOption) {
   const std::string script = said_by({"document", "zsh"});
   write_file(scratch_ / "_leakdir", script);
   const Outcome outcome = run({{"zsh", "-n", scratch_ / "_leakdir"}, "", {}, "", 60});
   EXPECT_TRUE(outcome.exited_with(0) && outcome.err.empty()) << outcome.describe();
-  for (const auto& command : commands()) {
+  EXPECT_EQ(all_in(script, "\n    '(\\w+):"), defined_commands());
+  for (const auto& command : defined_commands()) {
     const std::size_t begin = script.find("\n        " + command + ")\n");
     ASSERT_NE(begin, std::string::npos) << command;
     const std::string section = script.substr(begin, script.find(";;", begin) - begin);
-    for (const auto& option : options_of(command)) EXPECT_THAT(section, HasSubstr(option));
+    const Names told = all_in(section, "(--[a-z][a-z-]*)");
+    for (const auto& option : options_of(command)) EXPECT_THAT(told, Contains(option)) << command;
   }
 }
 

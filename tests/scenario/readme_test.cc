@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "defined.hh"
 #include "paths.hh"
 #include "report_json.hh"
 #include "run_program.hh"
@@ -62,17 +63,39 @@ TEST(Readme, CommandsAllWork) {
   }
 }
 
-// What the README says of options and commands must be all of them.
-TEST(Readme, NamesEveryOptionAndCommand) {
-  const std::string readme = read_file(std::string(kSourceRoot) + "/README.md");
-  for (const char* option : {"enabled", "recording", "dir", "write", "delay_ms", "unwind", "depth", "max_files",
-                             "on_bad_free", "exitcode", "min_size", "summary", "libc"}) {
-    EXPECT_NE(readme.find("`" + std::string(option) + "`"), std::string::npos) << option;
+std::string readme() { return read_file(std::string(kSourceRoot) + "/README.md"); }
+
+// The table has a row for each option, and none for another. `help` stands above it.
+TEST(Readme, HasEachOptionAndItsDefault) {
+  const std::size_t begin = readme().find("\n## Options\n");
+  ASSERT_NE(begin, std::string::npos);
+  const std::string section = readme().substr(begin, readme().find("\n## ", begin + 1) - begin);
+  std::map<std::string, std::string> options = defined_options();
+  EXPECT_NE(section.find("`help=1`"), std::string::npos);
+  options.erase("help");
+  Names rows;
+  for (const auto& [name, value] : options) {
+    const bool is_number = value.find_first_not_of("0123456789") == std::string::npos;
+    rows.insert("| `" + name + "` | " + (is_number ? value : "`" + value + "`") + " |");
   }
-  for (const char* command : {"leakdir report", "leakdir recover", "leakdir check", "leakdir diff", "leakdir save",
-                              "leakdir pause", "leakdir watch", "leakdir doctor"}) {
-    EXPECT_NE(readme.find(command), std::string::npos) << command;
-  }
+  EXPECT_EQ(all_in(section, "\n(\\| `\\w+` \\| [^|]* \\|)"), rows);
+}
+
+TEST(Readme, NamesEachCommandAndNoOther) {
+  const std::string text = readme();
+  const Names commands = defined_commands();
+  Names told = all_in(text, "`leakdir ([a-z]+)[ `]");
+  for (const std::string& other : told) EXPECT_EQ(commands.count(other), 1u) << "`leakdir " << other << "`";
+  const Names in_short = all_in(text, "`([a-z]+)`");  // "`leakdir pause`, `resume` and `flush`"
+  told.insert(in_short.begin(), in_short.end());
+  for (const std::string& command : commands) EXPECT_EQ(told.count(command), 1u) << command;
+}
+
+TEST(Readme, NamesEachFunction) {
+  const std::string text = readme();
+  for (const std::string& hook : defined_hooks())
+    EXPECT_EQ(all_in(text, "(\\b" + hook + "\\b)").count(hook), 1u) << hook;
+  for (const std::string& function : defined_api()) EXPECT_NE(text.find(function + "("), std::string::npos) << function;
 }
 
 }  // namespace

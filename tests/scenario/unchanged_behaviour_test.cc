@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "defined.hh"
+#include "paths.hh"
 #include "report_json.hh"
 #include "target.hh"
 
@@ -19,6 +21,11 @@ class Behaviour : public testing::TestWithParam<std::tuple<std::string, std::str
   std::string kind() const { return std::get<0>(GetParam()); }
   std::string options() const { return "write=" + std::get<1>(GetParam()); }
 };
+
+TEST(BehaviourProgram, CallsEachEntryPoint) {
+  const std::string program = read_file(std::string(kSourceRoot) + "/tests/targets/behaviour.c");
+  for (const std::string& hook : defined_hooks()) EXPECT_EQ(all_in(program, "\\b(" + hook + ")\\(").size(), 1u) << hook;
+}
 
 TEST_P(Behaviour, OfEachEntryPointIsGlibcsOwn) {
   const Scratch scratch;

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -54,19 +55,14 @@ class OptionsTest : public testing::Test {
 
 TEST_F(OptionsTest, DefaultsAreThoseOfTheTable) {
   const Options o;
-  EXPECT_TRUE(o.enabled);
-  EXPECT_TRUE(o.recording);
-  EXPECT_STREQ(o.dir, "./mem");
-  EXPECT_EQ(o.write, ledger::WriteMode::kBehind);
-  EXPECT_EQ(o.delay_ms, 100u);
-  EXPECT_EQ(o.unwind, Unwind::kFast);
-  EXPECT_EQ(o.depth, 32u);
-  EXPECT_EQ(o.max_files, 100000u);
-  EXPECT_EQ(o.on_bad_free, OnBadFree::kReport);
-  EXPECT_EQ(o.exitcode, 0u);
-  EXPECT_EQ(o.min_size, 0u);
-  EXPECT_TRUE(o.summary);
-  EXPECT_FALSE(o.libc);
+#define OPTION_NUMBER(name, type, default_value, lowest, highest, meaning) \
+  EXPECT_EQ(o.name, static_cast<type>(default_value)) << #name;
+#define OPTION_CHOICE(name, type, default_value, words, meaning) EXPECT_EQ(o.name, default_value) << #name;
+#define OPTION_TEXT(name, bytes, default_value, meaning) EXPECT_STREQ(o.name, default_value) << #name;
+#include "shared/options.inc"
+#undef OPTION_NUMBER
+#undef OPTION_CHOICE
+#undef OPTION_TEXT
 }
 
 TEST_F(OptionsTest, AListSetsEachKeyItNames) {
@@ -78,6 +74,23 @@ TEST_F(OptionsTest, AListSetsEachKeyItNames) {
   EXPECT_EQ(o.on_bad_free, OnBadFree::kAbort);
   EXPECT_EQ(o.exitcode, 23u);
   EXPECT_TRUE(o.libc);
+  EXPECT_TRUE(complaints.empty());
+}
+
+TEST_F(OptionsTest, EachWordOfAChoiceIsItsNumber) {
+#define OPTION_NUMBER(name, type, default_value, lowest, highest, meaning)
+#define OPTION_CHOICE(name, type, default_value, words, meaning)                                           \
+  {                                                                                                        \
+    std::istringstream list(words);                                                                        \
+    unsigned number = 0;                                                                                   \
+    for (std::string word; std::getline(list, word, '|'); ++number)                                        \
+      EXPECT_EQ(parsed_list((#name "=" + word).c_str()).name, static_cast<type>(number)) << #name << word; \
+  }
+#define OPTION_TEXT(name, bytes, default_value, meaning)
+#include "shared/options.inc"
+#undef OPTION_NUMBER
+#undef OPTION_CHOICE
+#undef OPTION_TEXT
   EXPECT_TRUE(complaints.empty());
 }
 
@@ -134,6 +147,9 @@ TEST_F(OptionsTest, HelpHasALineForEveryKey) {
 #define OPTION_TEXT(name, bytes, default_value, meaning) \
   EXPECT_NE(help.find("\n  " #name " "), std::string::npos) << #name;
 #include "shared/options.inc"
+#undef OPTION_NUMBER
+#undef OPTION_CHOICE
+#undef OPTION_TEXT
 }
 
 }  // namespace

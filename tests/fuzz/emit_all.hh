@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Everything that commands make of a snapshot, for the fuzz targets of its readers: nothing of it may crash, or let a
-// control character through to a terminal.
+// What commands make of a snapshot, in every format, for the fuzz targets of its readers: nothing of it may crash, or
+// let a control character through to a terminal.
 
 #pragma once
 
 #include <string>
 
 #include "analyse/tally.hh"
+#include "base/error.hh"
 #include "emit/emit.hh"
 #include "fuzz.hh"
 #include "load/recover.hh"
@@ -19,6 +20,15 @@ class NoSymbols : public Symbols {
   std::vector<SourceLine> lookup(const Module&, std::uint64_t) override { return {}; }
 };
 
+inline bool has_html() {
+  try {
+    require_html();
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 inline std::string emit_all(const Snapshot& snapshot) {
   GroupOptions options;
   options.lists_libc = true;
@@ -29,10 +39,16 @@ inline std::string emit_all(const Snapshot& snapshot) {
   std::string text, rest;
   emit_text(report, {}, [&text](std::string_view piece) { text += piece; });
   for (char c : text) MUST_HOLD(c == '\n' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f));
-  emit_json(report, [&rest](std::string_view piece) { rest += piece; });
+  const Sink keep = [&rest](std::string_view piece) { rest += piece; };
+  emit_json(report, keep);
   const Tally tally = tally_of(snapshot, grouped, lines);
   MUST_HOLD(baseline_text(tally_of_json(rest, "report")).size() > 0);
   MUST_HOLD(tally.blocks() == grouped.blocks);
+  emit_folded(report, keep);
+  emit_pprof(report, keep);
+  static const bool with_html = has_html();
+  std::size_t html_bytes = 0;  // mostly the libraries of the page: counted, not kept
+  if (with_html) emit_html(report, [&html_bytes](std::string_view piece) { html_bytes += piece.size(); });
   rest += baseline_text(tally) + suppressions_for(snapshot, lines, grouped, grouped.groups.size());
   for (const auto& block : snapshot.blocks) rest += record_text(snapshot, block);
   for (const auto& bad_free : snapshot.bad_frees) rest += bad_free_text(snapshot, bad_free);

@@ -34,7 +34,7 @@ std::string where_set_uid_counts();
 bool set_uid_counts(const std::string& directory);
 
 // Small doings with files; they throw when they cannot.
-void write_file(const std::string& path, const std::string& text);
+void write_file(const std::string& path, const std::string& text);  // makes the directories on the way
 std::string read_file(const std::string& path);
 bool exists(const std::string& path);                       // a dangling symbolic link exists too
 std::vector<std::string> names_in(const std::string& dir);  // sorted; empty for a directory that is not there

@@ -9,15 +9,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "ledger_builder.hh"
 #include "pseudo_terminal.hh"
-#include "temporary_directory.hh"
+#include "scratch_directory.hh"
 
 namespace leakdir::tool {
 namespace {
 
+using leakdir_test::exists;
+using leakdir_test::read_file;
+using leakdir_test::Scratch;
+using leakdir_test::write_file;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
@@ -29,17 +36,17 @@ class CommandLine : public testing::Test {
   CommandLine() {
     ledger.program("/not/here/app", 0x400000);
     ledger.thread(4711, "app", 17, 14);
-    std::filesystem::create_directory(directory.file("mem"));
+    std::filesystem::create_directory(directory / "mem");
   }
 
   // Runs the tool in the directory; keeps what it said.
   int run(const std::string& arguments, const std::string& before = "env -u NO_COLOR TERM=xterm") {
-    if (has_ledger) ledger.write(directory.file("mem/.ledger"));
+    if (has_ledger) ledger.write(directory / "mem/.ledger");
     const std::string command = "cd " + directory.path() + " && " + before + " " + the_tool + " " + arguments + " >" +
-                                directory.file("out") + " 2>" + directory.file("err");
+                                directory / "out" + " 2>" + directory / "err";
     int status = std::system(command.c_str());
-    out = directory.read("out");
-    err = directory.read("err");
+    out = read_file(directory / "out");
+    err = read_file(directory / "err");
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
 
@@ -55,7 +62,7 @@ class CommandLine : public testing::Test {
     ledger.block({0x733290, 72704, ledger.stack({0x403000}), ledger::Call::kMalloc, ledger::kFlagLibc});
   }
 
-  TemporaryDirectory directory;
+  Scratch directory;
   LedgerBuilder ledger;
   bool has_ledger = true;
   std::string out, err;
@@ -68,7 +75,7 @@ TEST_F(CommandLine, ReportTakesMemAsItsDirectory) {
   EXPECT_THAT(out, HasSubstr("    #0 /not/here/app+0x2000\n"));
   EXPECT_THAT(out, HasSubstr("warning: /not/here/app is not here; its frames are shown as module+offset\n"));
   EXPECT_EQ(err, "");
-  EXPECT_EQ(run("report " + directory.file("mem")), 0);
+  EXPECT_EQ(run("report " + directory / "mem"), 0);
 }
 
 TEST_F(CommandLine, HelpAndVersionAreNoErrors) {
@@ -103,7 +110,7 @@ TEST_F(CommandLine, WhatCannotBeReadIsStatusOneAndOneLine) {
     expect_one_line_of_error();
     EXPECT_THAT(err, HasSubstr("none: no such directory"));
   }
-  directory.write("mem/.ledger", "leakdir\n but cut");
+  write_file(directory / "mem/.ledger", "leakdir\n but cut");
   EXPECT_EQ(run("report"), 1);
   expect_one_line_of_error();
 }
@@ -126,7 +133,7 @@ TEST_F(CommandLine, JsonGoesToAFile) {
   add_blocks();
   EXPECT_EQ(run("report --format json -o report.json --top 1"), 0);
   EXPECT_EQ(out, "");
-  auto report = nlohmann::json::parse(directory.read("report.json"));
+  auto report = nlohmann::json::parse(read_file(directory / "report.json"));
   EXPECT_EQ(report["totals"]["bytes"], 50);
   EXPECT_EQ(report["stacks"].size(), 1u);
   EXPECT_EQ(report["stacks"][0]["bytes"], 30);
@@ -148,13 +155,13 @@ TEST_F(CommandLine, ThePageIsMadeOrItIsSaidWhyNot) {
   add_blocks();
   const int status = run("report --format html -o page.html");
   if (status == 0) {
-    EXPECT_THAT(directory.read("page.html"), StartsWith("<!DOCTYPE html>"));
+    EXPECT_THAT(read_file(directory / "page.html"), StartsWith("<!DOCTYPE html>"));
     return;
   }
   EXPECT_EQ(status, 1);
   expect_one_line_of_error();
   EXPECT_THAT(err, HasSubstr("this build has no html: "));
-  EXPECT_FALSE(directory.has("page.html"));
+  EXPECT_FALSE(exists(directory / "page.html"));
 }
 
 TEST_F(CommandLine, OutputThatCannotBeWrittenIsAnError) {
@@ -181,7 +188,7 @@ TEST_F(CommandLine, ATerminalGetsColourAndLinesThatFit) {
   add_blocks();
   ledger.program("/a/path/that/is/long/enough/to/be/cut/in/two/app", 0x600000);
   ledger.block({0x7332a0, 40, ledger.stack({0x601000}, 2)});
-  ledger.write(directory.file("mem/.ledger"));
+  ledger.write(directory / "mem/.ledger");
   const std::string here = "cd " + directory.path() + "; unset NO_COLOR; export TERM=xterm; ";
   const Shown shown = run_on_terminal(here + the_tool + " report", 40);
   EXPECT_EQ(shown.status, 0);
@@ -216,8 +223,8 @@ TEST_F(CommandLine, RecoverWritesTheFilesAndSaysHowMany) {
   ledger.header.start_time = 1;  // no process has that pid since then
   EXPECT_EQ(run("recover"), 0);
   EXPECT_EQ(out, "2 record files written, 0 already there, 0 removed: ./mem\n");
-  EXPECT_TRUE(directory.has("mem/0x733270.mem"));
-  EXPECT_FALSE(directory.has("mem/0x733290.mem"));
+  EXPECT_TRUE(exists(directory / "mem/0x733270.mem"));
+  EXPECT_FALSE(exists(directory / "mem/0x733290.mem"));
   EXPECT_EQ(run("recover"), 0);
   EXPECT_EQ(out, "0 record files written, 2 already there, 0 removed: ./mem\n");
   EXPECT_EQ(run("report"), 0);
@@ -239,8 +246,8 @@ TEST_F(CommandLine, RecoverLeavesARunningProcessAlone) {
   // This test itself, as far as the tool can tell: no start time and boot given, and its ledger mapped.
   ledger.header.state = static_cast<std::uint32_t>(ledger::ProcessState::kRunning);
   ledger.header.pid = static_cast<std::uint32_t>(getpid());
-  ledger.write(directory.file("mem/.ledger"));
-  int file = open(directory.file("mem/.ledger").c_str(), O_RDONLY | O_CLOEXEC);
+  ledger.write(directory / "mem/.ledger");
+  int file = open((directory / "mem/.ledger").c_str(), O_RDONLY | O_CLOEXEC);
   ASSERT_GE(file, 0);
   has_ledger = false;  // it must not be written anew, or the mapping would be of another file
   void* mapping = mmap(nullptr, 4096, PROT_READ, MAP_SHARED, file, 0);
@@ -249,7 +256,7 @@ TEST_F(CommandLine, RecoverLeavesARunningProcessAlone) {
   EXPECT_EQ(run("recover"), 1);
   expect_one_line_of_error();
   EXPECT_THAT(err, HasSubstr("is running"));
-  EXPECT_FALSE(directory.has("mem/0x733270.mem"));
+  EXPECT_FALSE(exists(directory / "mem/0x733270.mem"));
   EXPECT_EQ(run("report"), 0);
   EXPECT_THAT(out, HasSubstr("running since"));
   munmap(mapping, 4096);
@@ -258,7 +265,7 @@ TEST_F(CommandLine, RecoverLeavesARunningProcessAlone) {
 
 TEST_F(CommandLine, RecoverNeedsALedger) {
   has_ledger = false;
-  directory.write("mem/0x10.mem", "[+0x1] --> addr:0x10, size:20\n");
+  write_file(directory / "mem/0x10.mem", "[+0x1] --> addr:0x10, size:20\n");
   EXPECT_EQ(run("recover"), 1);
   expect_one_line_of_error();
   EXPECT_THAT(err, HasSubstr("has no ledger to recover from"));

@@ -98,18 +98,55 @@ TEST_F(EmitDiff, ControlCharactersDoNotReachTheTerminal) {
 TEST_F(EmitDiff, JsonHasAllOfIt) {
   std::string all;
   emit_diff_json(comparison(), [&all](std::string_view piece) { all += piece; });
-  const auto json = nlohmann::json::parse(all);
-  EXPECT_EQ(json["version"], 1);
-  EXPECT_EQ(json["old"]["bytes"], 120);
-  EXPECT_EQ(json["new"]["origin"], "mem-2");
-  EXPECT_EQ(json["new"]["bad_frees"], 1);
-  ASSERT_EQ(json["stacks"].size(), 5u);
-  EXPECT_EQ(json["stacks"][0]["change"], "new");
-  EXPECT_EQ(json["stacks"][0]["bytes"], nlohmann::json::parse("{\"old\":0,\"new\":100}"));
-  EXPECT_EQ(json["stacks"][1]["blocks"], nlohmann::json::parse("{\"old\":1,\"new\":3}"));
-  EXPECT_EQ(json["stacks"][1]["identity"][0], "grown (app)");
-  EXPECT_EQ(json["stacks"][1]["frames"][0]["function"], "grown");
-  EXPECT_EQ(json["bad_frees"][0]["kind"], "double free");
+  using Json = nlohmann::json;
+  const auto pair = [](int before_it, int after_it) { return Json{{"old", before_it}, {"new", after_it}}; };
+  const auto stack_of = [&](const char* change, const char* function, const Json& numbers) {
+    Json whole = {{"change", change},
+                  {"identity", {std::string(function) + " (app)"}},
+                  {"frames",
+                   {{{"module", "/app"},
+                     {"offset", "0x9f6"},
+                     {"function", function},
+                     {"file", "/src/app.c"},
+                     {"line", 5},
+                     {"inlined", true}},
+                    {{"module", "/lib/x.so"},
+                     {"offset", "0x10"},
+                     {"function", ""},
+                     {"file", ""},
+                     {"line", 0},
+                     {"inlined", false}}}}};
+    whole.update(numbers);
+    return whole;
+  };
+  const auto live = [&](const char* change, const Json& blocks, const Json& bytes) {
+    return stack_of(change, change, {{"call", "malloc"}, {"blocks", blocks}, {"bytes", bytes}});
+  };
+  const Json expected = {{"version", 1},
+                         {"old",
+                          {{"origin", "mem-1"},
+                           {"program", "/home/you/app"},
+                           {"state", "exited"},
+                           {"blocks", 12},
+                           {"bytes", 120},
+                           {"stacks", 4},
+                           {"bad_frees", 0},
+                           {"warnings", Json::array()}}},
+                         {"new",
+                          {{"origin", "mem-2"},
+                           {"program", "/home/you/app"},
+                           {"state", "running"},
+                           {"blocks", 13},
+                           {"bytes", 220},
+                           {"stacks", 4},
+                           {"bad_frees", 1},
+                           {"warnings", {"the ledger is cut short"}}}},
+                         {"stacks",
+                          {live("new", pair(0, 1), pair(0, 100)), live("grown", pair(1, 3), pair(10, 30)),
+                           live("same", pair(5, 5), pair(50, 50)), live("gone", pair(1, 0), pair(10, 0)),
+                           live("shrunk", pair(5, 4), pair(50, 40))}},
+                         {"bad_frees", {stack_of("new", "drop", {{"kind", "double free"}, {"count", pair(0, 1)}})}}};
+  EXPECT_EQ(Json::parse(all), expected) << all;
 }
 
 TEST_F(EmitDiff, GrowthIsANewOrGrownStackOrBadFree) {

@@ -7,12 +7,18 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <cstdlib>
+#include <string>
+
 #include "emit_fixture.hh"
-#include "temporary_directory.hh"
+#include "scratch_directory.hh"
 
 namespace leakdir::tool {
 namespace {
 
+using leakdir_test::read_file;
+using leakdir_test::Scratch;
+using leakdir_test::write_file;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -61,16 +67,16 @@ TEST_F(Folded, OfNothingIsEmpty) { EXPECT_EQ(emit(emit_folded), ""); }
 class Pprof : public EmitFixture {
  protected:
   std::string decoded(std::size_t top = ~std::size_t{0}) {
-    directory.write("profile", emit(emit_pprof, top));
-    const std::string file = directory.file("profile");
+    write_file(directory / "profile", emit(emit_pprof, top));
+    const std::string file = directory / "profile";
     const std::string command = "gzip -dc <" + file + " | protoc --decode=perftools.profiles.Profile -I " +
                                 proto_directory + " profile.proto >" + file + ".text 2>" + file + ".errors";
     const int status = std::system(command.c_str());
-    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << directory.read("profile.errors");
-    return directory.read("profile.text");
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << read_file(directory / "profile.errors");
+    return read_file(directory / "profile.text");
   }
 
-  TemporaryDirectory directory;
+  Scratch directory;
 };
 
 TEST_F(Pprof, HasSamplesLocationsFunctionsAndMappings) {

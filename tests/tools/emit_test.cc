@@ -77,6 +77,9 @@ TEST_F(Emit, EachStateOfTheProcessIsNamed) {
   ledger.header.state = 0;
   EXPECT_THAT(text(), HasSubstr("pid 4711, killed"));
   EXPECT_EQ(json()["state"], "killed");
+  ledger.header.state = static_cast<std::uint32_t>(ledger::ProcessState::kExited);
+  EXPECT_THAT(text(), HasSubstr("pid 4711, exited 2026-11-23T09:16:06.000000Z\n"));
+  EXPECT_EQ(json()["state"], "exited");
 }
 
 TEST_F(Emit, WhatIsNotListedIsCounted) {

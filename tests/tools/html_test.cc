@@ -5,14 +5,20 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <string>
+
 #include "browser.hh"
 #include "emit_fixture.hh"
-#include "temporary_directory.hh"
+#include "scratch_directory.hh"
 
 namespace leakdir::tool {
 namespace {
 
 using leakdir_test::Browser;
+using leakdir_test::read_file;
+using leakdir_test::Scratch;
+using leakdir_test::write_file;
 using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -38,8 +44,8 @@ class Html : public EmitFixture {
   }
 
   void open(std::size_t top = ~std::size_t{0}, int width = 1400) {
-    directory.write("report.html", emit(emit_html, top));
-    browser().open(directory.file("report.html"), width);
+    write_file(directory / "report.html", emit(emit_html, top));
+    browser().open(directory / "report.html", width);
   }
 
   std::string text_of(const std::string& selector) {
@@ -75,10 +81,10 @@ class Html : public EmitFixture {
 
   void expect_no_trouble() {
     EXPECT_THAT(browser().errors(), IsEmpty());
-    EXPECT_THAT(browser().requests(), Each(StartsWith("file://" + directory.file("report.html"))));
+    EXPECT_THAT(browser().requests(), Each(StartsWith("file://" + directory / "report.html")));
   }
 
-  TemporaryDirectory directory;
+  Scratch directory;
 };
 
 TEST_F(Html, ShowsTotalsTableGraphAndTheLargestStack) {
@@ -247,7 +253,7 @@ TEST_F(Html, NoNameIsEverHtmlOrAScript) {
   EXPECT_EQ(text_of("#process").substr(0, 47), "/tmp/</script><script>window.owned = 1</script>");
   expect_no_trouble();
 
-  const std::string page = directory.read("report.html");
+  const std::string page = read_file(directory / "report.html");
   const std::size_t report = page.find("<script id=\"report\"");
   EXPECT_EQ(page.find('<', report + 1), page.find("</script>", report)) << "the first '<' in the report is its end";
 }
@@ -256,8 +262,8 @@ TEST_F(Html, AScriptThatIsNotThePagesOwnDoesNotRun) {
   an_app();
   std::string page = emit(emit_html);
   page.insert(page.find("</body>"), "<script>window.owned = 1</script><img src=x onerror='window.owned = 2'>");
-  directory.write("report.html", page);
-  browser().open(directory.file("report.html"));
+  write_file(directory / "report.html", page);
+  browser().open(directory / "report.html");
   EXPECT_EQ(browser().evaluate("typeof window.owned"), "undefined");
   EXPECT_THAT(browser().errors(), Not(IsEmpty())) << "the page's policy has something to say";
 }
@@ -274,7 +280,7 @@ TEST_F(Html, AMillionBlocksInTenThousandStacksAreAPageThatOpens) {
   for (std::uint64_t i = 0; i < 1'000'000; ++i)
     ledger.block({0x10000000 + 64 * i, 1 + i % 12000, stacks[i % 12000], ledger::Call::kMalloc, 0, i * 90'000});
   open();
-  const std::size_t bytes = std::filesystem::file_size(directory.file("report.html"));
+  const std::size_t bytes = std::filesystem::file_size(directory / "report.html");
   EXPECT_LT(bytes, 4'000'000u);
   EXPECT_THAT(texts_of("#totals b"), ElementsAre(HasSubstr("GiB"), "1,000,000", "12,000"));
   EXPECT_TRUE(browser().becomes_true("document.querySelectorAll('#graph g').length > 20"));

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "analyse/group.hh"
+#include "base/error.hh"
 #include "load_from_memory.hh"
 
 namespace leakdir::tool {
@@ -27,6 +28,19 @@ LedgerBuilder small_ledger() {
   freed.state = ledger::BlockState::kFreed;
   ledger.block(freed);
   return ledger;
+}
+
+// The sentence with which a file is refused, one line that names it; empty if it is not refused.
+std::string refusal_of(const std::string& file) {
+  try {
+    load_bytes(file);
+    return {};
+  } catch (const Error& error) {
+    const std::string sentence = error.what();
+    EXPECT_EQ(sentence.find('\n'), std::string::npos) << sentence;
+    EXPECT_THAT(sentence, HasSubstr("mem/.ledger"));
+    return sentence;
+  }
 }
 
 template <class Change>
@@ -153,17 +167,6 @@ TEST(LoadLedger, ForeignFilesAreRefusedWithASentence) {
   EXPECT_THAT(refusal_of(changed(good, [](auto& header) { header.version = 9; })),
               HasSubstr("has layout version 9, and this leakdir reads version 1 only"));
   EXPECT_THAT(refusal_of(changed(good, [](auto& header) { header.header_bytes = 4096; })), HasSubstr("damaged"));
-}
-
-TEST(LoadLedger, EveryRefusalIsOneLine) {
-  const std::string good = small_ledger().build();
-  for (const auto& bad :
-       {std::string(), good.substr(0, 100), changed(good, [](auto& header) { header.version = 2; })}) {
-    std::string sentence = refusal_of(bad);
-    EXPECT_FALSE(sentence.empty());
-    EXPECT_EQ(sentence.find('\n'), std::string::npos);
-    EXPECT_THAT(sentence, HasSubstr("mem/.ledger"));
-  }
 }
 
 TEST(LoadLedger, CutAtAnyLengthItIsRefusedOrGivesASubset) {

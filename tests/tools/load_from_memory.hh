@@ -6,7 +6,6 @@
 
 #include <string>
 
-#include "base/error.hh"
 #include "ledger_builder.hh"
 #include "load/bytes.hh"
 #include "load/load_ledger.hh"
@@ -22,16 +21,6 @@ inline Snapshot load_bytes(const std::string& file, bool is_running = false) {
 
 inline Snapshot load_built(const LedgerBuilder& ledger, bool is_running = false) {
   return load_bytes(ledger.build(), is_running);
-}
-
-// The sentence with which a file is refused; empty if it is not.
-inline std::string refusal_of(const std::string& file) {
-  try {
-    load_bytes(file);
-    return {};
-  } catch (const Error& error) {
-    return error.what();
-  }
 }
 
 }  // namespace leakdir::tool

@@ -3,10 +3,15 @@
 
 #include <gtest/gtest.h>
 
-#include "temporary_directory.hh"
+#include <string>
+
+#include "scratch_directory.hh"
 
 namespace leakdir::tool {
 namespace {
+
+using leakdir_test::Scratch;
+using leakdir_test::write_file;
 
 // A proc file system with one process, 4711, that has the ledger mapped.
 class ProcessState : public testing::Test {
@@ -16,9 +21,9 @@ class ProcessState : public testing::Test {
     header.pid = 4711;
     header.start_time = 123456;
     for (unsigned i = 0; i < 16; ++i) header.boot_id[i] = static_cast<std::uint8_t>(i * 16 + i);
-    proc.write("sys/kernel/random/boot_id", "00112233-4455-6677-8899-aabbccddeeff\n");
+    write_file(proc / "sys/kernel/random/boot_id", "00112233-4455-6677-8899-aabbccddeeff\n");
     write_stat("app", "S", 123456);
-    proc.write("4711/maps",
+    write_file(proc / "4711/maps",
                "00400000-00401000 r-xp 00000000 08:01 12 /home/you/app\n"
                "7f00-7f01 rw-s 00000000 08:01 13 /home/you/mem/.ledger\n");
   }
@@ -26,12 +31,12 @@ class ProcessState : public testing::Test {
   void write_stat(const std::string& name, const std::string& state, unsigned start_time, unsigned threads = 1) {
     std::string text = "4711 (" + name + ") " + state;
     for (unsigned field = 4; field < 22; ++field) text += " " + std::to_string(field == 20 ? threads : field);
-    proc.write("4711/stat", text + " " + std::to_string(start_time) + " 999 888\n");
+    write_file(proc / "4711/stat", text + " " + std::to_string(start_time) + " 999 888\n");
   }
 
   bool running() const { return is_running(header, proc.path()); }
 
-  TemporaryDirectory proc;
+  Scratch proc;
   ledger::Header header{};
 };
 
@@ -60,7 +65,7 @@ TEST_F(ProcessState, TheSamePidInAnotherBootIsNot) {
 // Its first thread left by pthread_exit: it looks like a zombie and has no maps.
 TEST_F(ProcessState, AProcessWhoseOtherThreadsGoOnIsRunning) {
   write_stat("app", "Z", 123456, 2);
-  proc.write("4711/maps", "");
+  write_file(proc / "4711/maps", "");
   EXPECT_TRUE(running());
 }
 
@@ -70,12 +75,12 @@ TEST_F(ProcessState, ADeadProcessThatWasNotWaitedForIsNot) {
 }
 
 TEST_F(ProcessState, AProcessThatWentOnToAnotherProgramIsNot) {
-  proc.write("4711/maps", "00400000-00401000 r-xp 00000000 08:01 12 /bin/sleep\n");
+  write_file(proc / "4711/maps", "00400000-00401000 r-xp 00000000 08:01 12 /bin/sleep\n");
   EXPECT_FALSE(running());
 }
 
 TEST_F(ProcessState, AProcessThatWeMayNotLookIntoIsBelieved) {
-  proc.write("4711/maps", "");
+  write_file(proc / "4711/maps", "");
   EXPECT_TRUE(running());
 }
 
@@ -93,7 +98,7 @@ TEST_F(ProcessState, WhatTheLedgerDoesNotKnowIsNotCompared) {
 TEST_F(ProcessState, AFileThatIsNoStatIsNot) {
   for (const char* text :
        {"", "4711", "4711 (app", "4711 (app) S 1 2 3", "4711 (app) S x x x x x x x x x x x x x x x x x x x"}) {
-    proc.write("4711/stat", text);
+    write_file(proc / "4711/stat", text);
     EXPECT_FALSE(running()) << text;
   }
 }

@@ -6,16 +6,22 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
+#include <string>
+
 #include "analyse/group.hh"
+#include "base/error.hh"
 #include "load/load.hh"
 #include "load/load_records.hh"
 #include "load/recover.hh"
 #include "load_from_memory.hh"
-#include "temporary_directory.hh"
+#include "scratch_directory.hh"
 
 namespace leakdir::tool {
 namespace {
 
+using leakdir_test::Scratch;
+using leakdir_test::write_file;
 using testing::Contains;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -56,7 +62,10 @@ TEST(ParseRecord, GivesAllThatTheTextSays) {
   EXPECT_TRUE(record->is_truncated);
   EXPECT_FALSE(record->is_early);
   ASSERT_EQ(record->stack.size(), 3u);
+  EXPECT_EQ(record->stack[0].pc, 0x4009f7u);
+  EXPECT_EQ(record->stack[0].module, "/home/you/app");
   EXPECT_EQ(record->stack[0].offset, 0x9f7u);
+  EXPECT_EQ(record->stack[1].pc, 0x401b2au);
   EXPECT_EQ(record->stack[1].module, "/home/you/c++/lib+x.so");
   EXPECT_EQ(record->stack[1].offset, 0x2au);
   EXPECT_EQ(record->stack[2].pc, 0x999u);
@@ -139,9 +148,9 @@ TEST(RecordNames, AreHexadecimalWithASuffix) {
 }
 
 TEST(LoadDirectory, WithoutALedgerTheRecordFilesAreLoadedAndThatIsSaid) {
-  TemporaryDirectory directory;
-  directory.write("0x733270.mem", kRecord);
-  directory.write("notes.txt", "mine");
+  Scratch directory;
+  write_file(directory / "0x733270.mem", kRecord);
+  write_file(directory / "notes.txt", "mine");
   Snapshot snapshot = load(directory.path());
   EXPECT_TRUE(snapshot.from_records);
   EXPECT_EQ(snapshot.blocks.size(), 1u);
@@ -151,34 +160,33 @@ TEST(LoadDirectory, WithoutALedgerTheRecordFilesAreLoadedAndThatIsSaid) {
 }
 
 TEST(LoadDirectory, FilesWithARecordsNameThatAreNoneArePassedOverWithAWarning) {
-  TemporaryDirectory directory;
-  directory.write("0x733270.mem", kRecord);
-  directory.write("0x10.mem", "hello\n");
-  directory.write("0x20.mem", "");
-  ASSERT_EQ(mkfifo(directory.file("0x30.mem").c_str(), 0600), 0);
-  std::filesystem::create_symlink(directory.file("0x733270.mem"), directory.file("0x40.mem"));
-  std::filesystem::create_directory(directory.file("0x50.mem"));
+  Scratch directory;
+  write_file(directory / "0x733270.mem", kRecord);
+  write_file(directory / "0x10.mem", "hello\n");
+  write_file(directory / "0x20.mem", "");
+  ASSERT_EQ(mkfifo((directory / "0x30.mem").c_str(), 0600), 0);
+  std::filesystem::create_symlink(directory / "0x733270.mem", directory / "0x40.mem");
+  std::filesystem::create_directory(directory / "0x50.mem");
   Snapshot snapshot = load(directory.path());
   EXPECT_EQ(snapshot.blocks.size(), 1u);
   EXPECT_THAT(snapshot.warnings, Contains(HasSubstr("passed over: 5")));
 }
 
 TEST(LoadDirectory, TheLedgerIsPreferredToTheFiles) {
-  TemporaryDirectory directory;
-  directory.write("0x999.mem", kRecord);
-  rich_ledger().write(directory.file(".ledger"));
+  Scratch directory;
+  write_file(directory / "0x999.mem", kRecord);
+  rich_ledger().write(directory / ".ledger");
   Snapshot snapshot = load(directory.path());
   EXPECT_FALSE(snapshot.from_records);
   EXPECT_EQ(snapshot.blocks.size(), 3u);
 }
 
 TEST(LoadDirectory, OtherProcessesLedgersAreMentionedAndNotCounted) {
-  TemporaryDirectory directory;
-  rich_ledger().write(directory.file(".ledger"));
-  for (const char* name : {"200", "99", "previous", "123x", "77"})
-    std::filesystem::create_directory(directory.file(name));
+  Scratch directory;
+  rich_ledger().write(directory / ".ledger");
+  for (const char* name : {"200", "99", "previous", "123x", "77"}) std::filesystem::create_directory(directory / name);
   for (const char* name : {"200/.ledger", "99/.ledger", "previous/.ledger", "123x/.ledger"})
-    rich_ledger().write(directory.file(name));
+    rich_ledger().write(directory / name);
   Snapshot snapshot = load(directory.path());
   EXPECT_EQ(snapshot.blocks.size(), 3u);
   EXPECT_THAT(snapshot.notices, testing::ElementsAre("other processes have ledgers of their own in 99, 200"));
@@ -194,34 +202,34 @@ std::string why_not(const std::string& path) {
 }
 
 TEST(LoadDirectory, WhatCannotBeLoadedIsRefusedWithASentence) {
-  TemporaryDirectory directory;
-  EXPECT_THAT(why_not(directory.file("none")), HasSubstr("no such directory"));
-  directory.write("file", "x");
-  EXPECT_THAT(why_not(directory.file("file")),
+  Scratch directory;
+  EXPECT_THAT(why_not(directory / "none"), HasSubstr("no such directory"));
+  write_file(directory / "file", "x");
+  EXPECT_THAT(why_not(directory / "file"),
               HasSubstr("is neither a record directory nor a file that leakdir save made"));
   EXPECT_THAT(why_not(directory.path()), HasSubstr("has neither a ledger nor record files"));
-  directory.write("42/.ledger", "x");
+  write_file(directory / "42/.ledger", "x");
   EXPECT_THAT(why_not(directory.path()), HasSubstr("ledgers of their own in 42"));
-  ASSERT_EQ(mkfifo(directory.file(".ledger").c_str(), 0600), 0);
+  ASSERT_EQ(mkfifo((directory / ".ledger").c_str(), 0600), 0);
   EXPECT_THAT(why_not(directory.path()), HasSubstr("is not a regular file"));
 }
 
 TEST(LoadDirectory, ADamagedLedgerIsNotReplacedByTheFilesInSilence) {
-  TemporaryDirectory directory;
-  directory.write("0x733270.mem", kRecord);
-  directory.write(".ledger", "garbage, and more of it");
+  Scratch directory;
+  write_file(directory / "0x733270.mem", kRecord);
+  write_file(directory / ".ledger", "garbage, and more of it");
   EXPECT_THAT(why_not(directory.path()), HasSubstr("is not a leakdir ledger"));
 }
 
 TEST(LoadDirectory, HolesInALedgerAreReadAsNothing) {
-  TemporaryDirectory directory;
+  Scratch directory;
   LedgerBuilder ledger = rich_ledger();
   std::string file = ledger.build();
   // A terabyte of blocks that were never written.
   ledger.extra_extents = {
       {std::uint64_t{1} << 32, static_cast<std::uint32_t>(ledger::Kind::kBlocks), 1 << 20, 0x70000000, 0}};
-  directory.write(".ledger", ledger.build());
-  std::filesystem::resize_file(directory.file(".ledger"), (std::uint64_t{1} << 32) + 0x70000000ull * 32);
+  write_file(directory / ".ledger", ledger.build());
+  std::filesystem::resize_file(directory / ".ledger", (std::uint64_t{1} << 32) + 0x70000000ull * 32);
   Snapshot snapshot = load(directory.path());
   EXPECT_EQ(snapshot.blocks.size(), 3u);
   EXPECT_THAT(snapshot.warnings, IsEmpty());

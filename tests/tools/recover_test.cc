@@ -7,13 +7,20 @@
 #include <sys/stat.h>
 
 #include <csignal>
+#include <filesystem>
+#include <string>
 
+#include "base/error.hh"
 #include "load_from_memory.hh"
-#include "temporary_directory.hh"
+#include "scratch_directory.hh"
 
 namespace leakdir::tool {
 namespace {
 
+using leakdir_test::exists;
+using leakdir_test::read_file;
+using leakdir_test::Scratch;
+using leakdir_test::write_file;
 using testing::HasSubstr;
 using testing::SizeIs;
 
@@ -37,7 +44,7 @@ class Recover : public testing::Test {
   }
 
   LedgerBuilder ledger;
-  TemporaryDirectory directory;
+  Scratch directory;
 };
 
 constexpr char kText[] =
@@ -56,9 +63,9 @@ constexpr char kText[] =
 TEST_F(Recover, WritesTheRecordOfALiveBlock) {
   Recovered done = recover();
   EXPECT_EQ(done.written, 1u);
-  EXPECT_EQ(directory.read("0x733270.mem"), kText);
+  EXPECT_EQ(read_file(directory / "0x733270.mem"), kText);
   struct stat status;
-  ASSERT_EQ(stat(directory.file("0x733270.mem").c_str(), &status), 0);
+  ASSERT_EQ(stat((directory / "0x733270.mem").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07777, 0600u);
 }
 
@@ -68,7 +75,7 @@ TEST_F(Recover, WritesPlaceAndFlags) {
                 ledger::kFlagPlace | ledger::kFlagEarly | ledger::kFlagInherited | ledger::kFlagTruncated});
   recover();
   EXPECT_THAT(
-      directory.read("0x800000.mem"),
+      read_file(directory / "0x800000.mem"),
       HasSubstr("build-id: 3f01\nlocation: dir/app.c:69\nearly: yes\ninherited: yes\ntruncated: yes\nframes: 1\n"
                 "#0 0x401000 /home/you/app+0x401000\n"));
 }
@@ -84,60 +91,60 @@ TEST_F(Recover, DoneTwiceItChangesNothing) {
 TEST_F(Recover, ARecordThatTheProcessWroteItselfIsKept) {
   std::string text = kText;
   text.replace(text.find("4711 app"), 8, "4711 old-name");
-  directory.write("0x733270.mem", text);
+  write_file(directory / "0x733270.mem", text);
   EXPECT_EQ(recover().kept, 1u);
-  EXPECT_EQ(directory.read("0x733270.mem"), text);
+  EXPECT_EQ(read_file(directory / "0x733270.mem"), text);
 }
 
 TEST_F(Recover, TheRecordOfAnEarlierBlockAtTheAddressIsReplaced) {
   std::string text = kText;
   text.replace(text.find("sequence: 17"), 12, "sequence: 16");
-  directory.write("0x733270.mem", text);
+  write_file(directory / "0x733270.mem", text);
   Recovered done = recover();
   EXPECT_EQ(done.written, 1u);
-  EXPECT_EQ(directory.read("0x733270.mem"), kText);
+  EXPECT_EQ(read_file(directory / "0x733270.mem"), kText);
 }
 
 TEST_F(Recover, ARecordThatWasCutShortIsMadeWhole) {
   for (std::size_t length : {0u, 3u, 10u, 60u, 200u}) {
-    directory.write("0x733270.mem", std::string(kText).substr(0, length));
+    write_file(directory / "0x733270.mem", std::string(kText).substr(0, length));
     EXPECT_EQ(recover().written, 1u) << length;
-    EXPECT_EQ(directory.read("0x733270.mem"), kText) << length;
+    EXPECT_EQ(read_file(directory / "0x733270.mem"), kText) << length;
   }
 }
 
 TEST_F(Recover, RecordsOfBlocksThatAreNotLiveAreRemoved) {
-  directory.write("0x733300.mem", "[+0x4009f7] --> addr:0x733300, size:20\ncall: malloc\n");
-  directory.write("0x733310.mem", "");
+  write_file(directory / "0x733300.mem", "[+0x4009f7] --> addr:0x733300, size:20\ncall: malloc\n");
+  write_file(directory / "0x733310.mem", "");
   Recovered done = recover();
   EXPECT_EQ(done.removed, 2u);
-  EXPECT_FALSE(directory.has("0x733300.mem"));
-  EXPECT_FALSE(directory.has("0x733310.mem"));
+  EXPECT_FALSE(exists(directory / "0x733300.mem"));
+  EXPECT_FALSE(exists(directory / "0x733310.mem"));
 }
 
 TEST_F(Recover, FilesThatAreNotLeakdirsStay) {
-  directory.write("0x733300.mem", "my own notes\n");
-  directory.write("0x733310.mem", "[+0x4009f7] --> addr:0x999, size:20\n");  // of another address
-  directory.write("precious.mem", "[+0x4009f7] --> addr:0x1, size:20\n");
-  directory.write("target", "[+0x4009f7] --> addr:0x733320, size:20\n");
-  std::filesystem::create_symlink("target", directory.file("0x733320.mem"));
-  std::filesystem::create_directory(directory.file("0x733330.mem"));
-  ASSERT_EQ(mkfifo(directory.file("0x733340.mem").c_str(), 0600), 0);
+  write_file(directory / "0x733300.mem", "my own notes\n");
+  write_file(directory / "0x733310.mem", "[+0x4009f7] --> addr:0x999, size:20\n");  // of another address
+  write_file(directory / "precious.mem", "[+0x4009f7] --> addr:0x1, size:20\n");
+  write_file(directory / "target", "[+0x4009f7] --> addr:0x733320, size:20\n");
+  std::filesystem::create_symlink("target", directory / "0x733320.mem");
+  std::filesystem::create_directory(directory / "0x733330.mem");
+  ASSERT_EQ(mkfifo((directory / "0x733340.mem").c_str(), 0600), 0);
   Recovered done = recover();
   EXPECT_EQ(done.removed, 0u);
   EXPECT_THAT(done.warnings, SizeIs(5));
   for (const char* name :
        {"0x733300.mem", "0x733310.mem", "precious.mem", "target", "0x733320.mem", "0x733330.mem", "0x733340.mem"})
-    EXPECT_TRUE(directory.has(name)) << name;
+    EXPECT_TRUE(exists(directory / name)) << name;
 }
 
 TEST_F(Recover, NothingIsWrittenThroughALink) {
-  directory.write("victim", "untouched");
-  std::filesystem::create_symlink("victim", directory.file("0x733270.mem"));
+  write_file(directory / "victim", "untouched");
+  std::filesystem::create_symlink("victim", directory / "0x733270.mem");
   Recovered done = recover();
   EXPECT_EQ(done.written, 0u);
   EXPECT_THAT(done.warnings, SizeIs(1));
-  EXPECT_EQ(directory.read("victim"), "untouched");
+  EXPECT_EQ(read_file(directory / "victim"), "untouched");
 }
 
 TEST_F(Recover, LibcsOwnAndIgnoredBlocksHaveNoFiles) {
@@ -146,8 +153,8 @@ TEST_F(Recover, LibcsOwnAndIgnoredBlocksHaveNoFiles) {
   EXPECT_EQ(recover().written, 1u);
   ledger.header.option_libc = 1;
   EXPECT_EQ(recover().written, 1u);
-  EXPECT_TRUE(directory.has("0x800000.mem"));
-  EXPECT_FALSE(directory.has("0x800010.mem"));
+  EXPECT_TRUE(exists(directory / "0x800000.mem"));
+  EXPECT_FALSE(exists(directory / "0x800010.mem"));
 }
 
 TEST_F(Recover, WithALimitTheOldestBlocksHaveFiles) {
@@ -156,35 +163,35 @@ TEST_F(Recover, WithALimitTheOldestBlocksHaveFiles) {
   Recovered done = recover(2);
   EXPECT_EQ(done.written, 2u);
   EXPECT_EQ(done.over_limit, 1u);
-  EXPECT_TRUE(directory.has("0x800000.mem"));
-  EXPECT_TRUE(directory.has("0x733270.mem"));
-  EXPECT_FALSE(directory.has("0x800010.mem"));
+  EXPECT_TRUE(exists(directory / "0x800000.mem"));
+  EXPECT_TRUE(exists(directory / "0x733270.mem"));
+  EXPECT_FALSE(exists(directory / "0x800010.mem"));
 }
 
 TEST_F(Recover, BadFreesHaveTheirFilesToo) {
   ledger.double_free(0x733300, ledger.stack({0x401000}));
   EXPECT_EQ(recover().written, 2u);
-  EXPECT_THAT(directory.read("0x733300.badfree"), HasSubstr("[+0x401000] --> bad free:0x733300, double free\n"));
+  EXPECT_THAT(read_file(directory / "0x733300.badfree"), HasSubstr("[+0x401000] --> bad free:0x733300, double free\n"));
   EXPECT_EQ(recover().kept, 2u);
 }
 
 TEST_F(Recover, ADirectoryThatIsNotThereIsAnError) {
-  EXPECT_THROW(recover_records(load_built(ledger), directory.file("none"), kNoLimit), Error);
+  EXPECT_THROW(recover_records(load_built(ledger), directory / "none", kNoLimit), Error);
 }
 
 TEST_F(Recover, OtherRecordsStayWhereTheyAreRefused) {
   EXPECT_EQ(recover_beside().written, 1u);
   EXPECT_EQ(recover_beside().kept, 1u);
   const std::string other = "[+0x1] --> addr:0x999990, size:20\n";
-  directory.write("0x999990.mem", other);
+  write_file(directory / "0x999990.mem", other);
   EXPECT_THROW(recover_beside(), Error);
-  EXPECT_EQ(directory.read("0x999990.mem"), other);
+  EXPECT_EQ(read_file(directory / "0x999990.mem"), other);
   EXPECT_EQ(recover().removed, 1u);
   std::string of_another_time = kText;
   of_another_time.replace(of_another_time.find("sequence: 17"), 12, "sequence: 18");
-  directory.write("0x733270.mem", of_another_time);
+  write_file(directory / "0x733270.mem", of_another_time);
   EXPECT_THROW(recover_beside(), Error);
-  EXPECT_EQ(directory.read("0x733270.mem"), of_another_time);
+  EXPECT_EQ(read_file(directory / "0x733270.mem"), of_another_time);
 }
 
 // A static program run twice has the same addresses and numbers.
@@ -194,13 +201,13 @@ TEST_F(Recover, RecordsOfTheNextRunAreOtherRecords) {
   EXPECT_EQ(recover_beside().kept, 2u);
   for (const std::string name : {"0x733270.mem", "0x733300.badfree"}) {
     SCOPED_TRACE(name);
-    const std::string text = directory.read(name);
+    const std::string text = read_file(directory / name);
     std::string of_next_run = text;
     of_next_run.replace(of_next_run.find("thread: 4711"), 12, "thread: 4712");
-    directory.write(name, of_next_run);
+    write_file(directory / name, of_next_run);
     EXPECT_THROW(recover_beside(), Error);
-    EXPECT_EQ(directory.read(name), of_next_run);
-    directory.write(name, text);
+    EXPECT_EQ(read_file(directory / name), of_next_run);
+    write_file(directory / name, text);
   }
   EXPECT_EQ(recover_beside().kept, 2u);
 }
@@ -217,7 +224,7 @@ TEST_F(Recover, AFullDiskIsAnErrorAndLeavesNoHalfRecord) {
         try {
           recover();
         } catch (const Error& error) {
-          const bool is_clean = !directory.has("0x733270.mem");
+          const bool is_clean = !exists(directory / "0x733270.mem");
           _exit(is_clean && std::string(error.what()).find("cannot write") != std::string::npos ? 42 : 43);
         }
         _exit(44);

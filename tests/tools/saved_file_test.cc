@@ -9,6 +9,7 @@
 
 #include <protozero/pbf_writer.hpp>
 
+#include "base/error.hh"
 #include "emit/emit.hh"
 #include "load/pack.hh"
 #include "load/recover.hh"

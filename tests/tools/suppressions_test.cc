@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/error.hh"
 #include "load_from_memory.hh"
 
 namespace leakdir::tool {

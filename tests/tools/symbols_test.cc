@@ -11,15 +11,21 @@
 #include <signal.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <sstream>
+#include <string>
 
 #include "base/error.hh"
+#include "scratch_directory.hh"
 #include "symbols/dwarf_lines.hh"
-#include "temporary_directory.hh"
 
 namespace leakdir::tool {
 namespace {
 
+using leakdir_test::exists;
+using leakdir_test::Scratch;
+using leakdir_test::write_file;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
@@ -153,14 +159,14 @@ TEST(Symbols, TheKernelsModuleHasNoFileAndThatIsNoNews) {
 }
 
 TEST(Symbols, FilesThatAreNoPrograms) {
-  TemporaryDirectory directory;
-  directory.write("text", "hello");
-  directory.write("cut", std::string("\x7f"
-                                     "ELF\x02\x01\x01",
-                                     7));
+  Scratch directory;
+  write_file(directory / "text", "hello");
+  write_file(directory / "cut", std::string("\x7f"
+                                            "ELF\x02\x01\x01",
+                                            7));
   for (const char* name : {"text", "cut"}) {
     Module module;
-    module.path = directory.file(name);
+    module.path = directory / name;
     auto symbols = make_dwfl_symbols({}, 0);
     EXPECT_THAT(symbols->lookup(module, 0x1000), IsEmpty());
     EXPECT_THAT(symbols->warnings(), testing::ElementsAre(HasSubstr("is not an ELF file")));
@@ -181,10 +187,10 @@ class FarFromTheDevice : public testing::Test {
   FarFromTheDevice() : module(module_of(programs[0])), expected(run(programs[0])[0]) {
     const std::string id = hex_id(module.build_id);
     debug_file = ".build-id/" + id.substr(0, 2) + "/" + id.substr(2) + ".debug";
-    std::filesystem::create_directories(std::filesystem::path(home.file("debug/" + debug_file)).parent_path());
-    std::filesystem::create_directories(home.file("root/opt"));
-    output_of("objcopy --only-keep-debug " + programs[0] + " " + home.file("debug/" + debug_file));
-    output_of("objcopy --strip-all " + programs[0] + " " + home.file("root/opt/app"));
+    std::filesystem::create_directories(std::filesystem::path(home / ("debug/" + debug_file)).parent_path());
+    std::filesystem::create_directories(home / "root/opt");
+    output_of("objcopy --only-keep-debug " + programs[0] + " " + home / ("debug/" + debug_file));
+    output_of("objcopy --strip-all " + programs[0] + " " + home / "root/opt/app");
     module.path = "/opt/app";
   }
 
@@ -195,7 +201,7 @@ class FarFromTheDevice : public testing::Test {
     return lines;
   }
 
-  TemporaryDirectory home;
+  Scratch home;
   Module module;
   Expected expected;
   std::string debug_file;
@@ -204,24 +210,24 @@ class FarFromTheDevice : public testing::Test {
 
 TEST_F(FarFromTheDevice, SysrootAndDebugPathTogetherFindLines) {
   SymbolOptions options;
-  options.sysroot = home.file("root");
-  options.debug_paths = {home.file("debug")};
+  options.sysroot = home / "root";
+  options.debug_paths = {home / "debug"};
   expect_found(expected, lookup(options));
   EXPECT_THAT(warnings, IsEmpty());
 }
 
 TEST_F(FarFromTheDevice, TheDebugFileAloneIsEnough) {
   SymbolOptions options;
-  options.debug_paths = {"/nowhere", home.file("debug")};
+  options.debug_paths = {"/nowhere", home / "debug"};
   expect_found(expected, lookup(options));
   EXPECT_THAT(warnings, IsEmpty());
 }
 
 TEST_F(FarFromTheDevice, TheSysrootsOwnDebugFilesAreFound) {
-  std::filesystem::create_directories(home.file("root/usr/lib"));
-  std::filesystem::rename(home.file("debug"), home.file("root/usr/lib/debug"));
+  std::filesystem::create_directories(home / "root/usr/lib");
+  std::filesystem::rename(home / "debug", home / "root/usr/lib/debug");
   SymbolOptions options;
-  options.sysroot = home.file("root");
+  options.sysroot = home / "root";
   expect_found(expected, lookup(options));
 }
 
@@ -235,15 +241,15 @@ TEST_F(FarFromTheDevice, ProgramStandsInForTheProgramThatRan) {
 
 TEST_F(FarFromTheDevice, AStrippedFileAloneGivesNothingAndThatIsNoError) {
   SymbolOptions options;
-  options.sysroot = home.file("root");
+  options.sysroot = home / "root";
   EXPECT_THAT(lookup(options), IsEmpty());
   EXPECT_THAT(warnings, IsEmpty());
 }
 
 TEST_F(FarFromTheDevice, ASymbolTableAloneGivesFunctions) {
-  output_of("objcopy --strip-debug " + programs[0] + " " + home.file("root/opt/app"));
+  output_of("objcopy --strip-debug " + programs[0] + " " + home / "root/opt/app");
   SymbolOptions options;
-  options.sysroot = home.file("root");
+  options.sysroot = home / "root";
   auto lines = lookup(options);
   ASSERT_THAT(lines, SizeIs(1));
   EXPECT_EQ(lines[0].function, "app::Widget::grow(int)");
@@ -282,22 +288,22 @@ class Server {
 
 TEST_F(FarFromTheDevice, DebuginfodIsAskedIfAndOnlyIfTheUserSaysSo) {
   const std::string served = "served/buildid/" + hex_id(module.build_id);
-  std::filesystem::create_directories(home.file(served));
-  std::filesystem::rename(home.file("debug/" + debug_file), home.file(served + "/debuginfo"));
+  std::filesystem::create_directories(home / served);
+  std::filesystem::rename(home / ("debug/" + debug_file), home / (served + "/debuginfo"));
   const Server server(home.path() + "/served");
   module.path = "/not/here";
   SymbolOptions options;
   for (const char* name : {"no_proxy", "NO_PROXY"}) setenv(name, "*", 1);  // the server is here
   setenv("DEBUGINFOD_URLS", server.url().c_str(), 1);
-  setenv("DEBUGINFOD_CACHE_PATH", home.file("cache").c_str(), 1);
+  setenv("DEBUGINFOD_CACHE_PATH", (home / "cache").c_str(), 1);
   EXPECT_THAT(lookup(options), IsEmpty());
   // libdw asks by itself, for a file that is here and stripped, unless it is kept from it.
   setenv("DEBUGINFOD_URLS", server.url().c_str(), 1);
   SymbolOptions with_stripped_file;
-  with_stripped_file.sysroot = home.file("root");
+  with_stripped_file.sysroot = home / "root";
   module.path = "/opt/app";
   EXPECT_THAT(lookup(with_stripped_file), IsEmpty());
-  EXPECT_FALSE(home.has("cache"));
+  EXPECT_FALSE(exists(home / "cache"));
   module.path = "/not/here";
 
   options.asks_debuginfod = true;
@@ -306,7 +312,7 @@ TEST_F(FarFromTheDevice, DebuginfodIsAskedIfAndOnlyIfTheUserSaysSo) {
   EXPECT_THAT(warnings, IsEmpty());
 
   module.path = "/opt/app";
-  options.sysroot = home.file("root");
+  options.sysroot = home / "root";
   expect_found(expected, lookup(options));  // its stripped file is here, the debug file is not
   EXPECT_THAT(warnings, IsEmpty());
 

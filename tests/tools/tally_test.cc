@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "analyse/compare.hh"
+#include "base/error.hh"
 #include "emit/emit.hh"
 #include "load_from_memory.hh"
 

@@ -2,6 +2,8 @@
 //
 // leakdir/leakdir.h: what the program asks of us.
 
+#include "api.hh"
+
 #include "files/config_watch.hh"
 #include "files/live_list.hh"
 #include "files/record_dir.hh"
@@ -11,8 +13,8 @@
 #include "ledger/row.hh"
 #include "system/base.hh"
 #include "system/process.hh"
+#include "track/next_block.hh"
 #include "track/other_phases.hh"
-#include "track/remarks.hh"
 #include "track/threads.hh"
 
 namespace {
@@ -23,17 +25,37 @@ bool has_ledger() {
   return now == leakdir::Phase::kRecording || now == leakdir::Phase::kPaused;
 }
 
-// A child that has not allocated yet has no ledger of its own to say it in.
-void switch_recording(bool on) {
-  if (leakdir::phase() == leakdir::Phase::kForked) leakdir::start_in_child();
-  leakdir::set_recording(on);
-}
-
 }  // namespace
 
-LEAKDIR_EXPORT void leakdir_start(void) { switch_recording(true); }
+namespace leakdir {
 
-LEAKDIR_EXPORT void leakdir_stop(void) { switch_recording(false); }
+// A child that has not allocated yet has no ledger of its own to say it in.
+void switch_recording(bool on) {
+  if (phase() == Phase::kForked) start_in_child();
+  set_recording(on);
+}
+
+int is_recording_now() {
+  const Phase now = phase();
+  const auto* parents = ledger_file.header();
+  if (now == Phase::kForked) return parents != nullptr && parents->recording != 0 ? 1 : 0;
+  return now == Phase::kRecording ? 1 : 0;
+}
+
+const char* dir_now() { return has_ledger() ? record_dir() : ""; }
+
+// `call` is a ledger::Call, by the numbers that stand in leakdir/trace.h.
+static_assert(static_cast<int>(ledger::Call::kPvalloc) == 8 && ledger::kCalls == 10);
+void place_is(const char* file, int line, int call, std::size_t factor, const void* frame) {
+  if (phase() != Phase::kRecording) return;
+  place_of_next_block(file, {0, frame, factor, static_cast<std::uint32_t>(line), static_cast<std::uint32_t>(call)});
+}
+
+}  // namespace leakdir
+
+LEAKDIR_EXPORT void leakdir_start(void) { leakdir::switch_recording(true); }
+
+LEAKDIR_EXPORT void leakdir_stop(void) { leakdir::switch_recording(false); }
 
 LEAKDIR_EXPORT void leakdir_flush(void) {
   if (has_ledger()) leakdir::write_all_records();
@@ -60,23 +82,15 @@ LEAKDIR_EXPORT void leakdir_ignore_begin(void) { leakdir::ignore_from_now_on(); 
 
 LEAKDIR_EXPORT void leakdir_ignore_end(void) { leakdir::end_ignoring(); }
 
-LEAKDIR_EXPORT int leakdir_is_recording(void) {
-  const leakdir::Phase now = leakdir::phase();
-  const auto* parents = leakdir::ledger_file.header();
-  if (now == leakdir::Phase::kForked) return parents != nullptr && parents->recording != 0 ? 1 : 0;
-  return now == leakdir::Phase::kRecording ? 1 : 0;
-}
+LEAKDIR_EXPORT int leakdir_is_recording(void) { return leakdir::is_recording_now(); }
 
 LEAKDIR_EXPORT void leakdir_each_since(unsigned long mark, leakdir::VisitLive* visit, void* context) {
   if (has_ledger()) leakdir::for_each_live(mark, leakdir::mark_sequence(), visit, context);
 }
 
-// Called by the macros of leakdir/trace.h. `call` is a ledger::Call, by the numbers that stand there.
-static_assert(static_cast<int>(leakdir::ledger::Call::kPvalloc) == 8 && leakdir::ledger::kCalls == 10);
+// Called by the macros of leakdir/trace.h.
 LEAKDIR_EXPORT void leakdir_place(const char* file, int line, int call, std::size_t factor) {
-  if (leakdir::phase() != leakdir::Phase::kRecording) return;
-  leakdir::place_of_next_block(file, {0, __builtin_frame_address(0), factor, static_cast<std::uint32_t>(line),
-                                      static_cast<std::uint32_t>(call)});
+  leakdir::place_is(file, line, call, factor, __builtin_frame_address(0));
 }
 
-LEAKDIR_EXPORT const char* leakdir_dir(void) { return has_ledger() ? leakdir::record_dir() : ""; }
+LEAKDIR_EXPORT const char* leakdir_dir(void) { return leakdir::dir_now(); }

@@ -13,33 +13,28 @@
 #include "system/allocator.hh"
 #include "track/tracker.hh"
 
-using leakdir::Caller;
-using leakdir::is_watching;
 using leakdir::release;
+using leakdir::resize;
 using leakdir::told;
 using leakdir::ledger::Call;
 namespace allocator = leakdir::allocator;
 
-namespace {
-
-void* resize(void* block, std::size_t size, Call call, Caller caller) {
+void* leakdir::resize(void* block, std::size_t size, Call call, Caller caller) {
   if (!is_watching()) return allocator::realloc(block, size);
   if (block == nullptr) return told(allocator::realloc(nullptr, size), size, call, caller);
-  const leakdir::SetAside old = leakdir::begin_resize(block, caller);
+  const SetAside old = begin_resize(block, caller);
   if (LEAKDIR_UNLIKELY(old.bad)) {
     errno = ENOMEM;
     return nullptr;
   }
   void* const resized = allocator::realloc(block, size);
   if (LEAKDIR_UNLIKELY(resized == nullptr && size != 0)) {
-    leakdir::undo_resize(old);
+    undo_resize(old);
   } else {
-    leakdir::finish_resize(old, resized, size, call, caller);
+    finish_resize(old, resized, size, call, caller);
   }
   return resized;
 }
-
-}  // namespace
 
 LEAKDIR_EXPORT void* malloc(std::size_t size) {
   return told(allocator::malloc(size), size, Call::kMalloc, LEAKDIR_CALLER);

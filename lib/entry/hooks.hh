@@ -29,4 +29,7 @@ inline void release(void* block, Caller caller) {
   allocator::free(block);
 }
 
+// realloc, and reallocarray where the product is a size.
+void* resize(void* block, std::size_t size, ledger::Call call, Caller caller);
+
 }  // namespace leakdir

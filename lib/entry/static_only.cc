@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Part of leakdir-static.o only: a reference that brings __libc_freeres out of libc.a, which the weak one of
-// libc_own.cc does not.
+// Part of leakdir-static.o only: its mark (shared/mark.hh), and a reference that brings __libc_freeres out of libc.a,
+// which the weak one of libc_own.cc does not.
+
+#include "shared/mark.hh"
+
+static_assert(static_cast<int>(leakdir::MarkKind::kStaticObject) == 2);
+LEAKDIR_MARK(2, ".", ".", ".");
 
 extern "C" void __libc_freeres();
 

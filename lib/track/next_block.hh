@@ -16,6 +16,8 @@ namespace leakdir {
 
 // What the calling thread says of its next allocation, from the macro hook.
 void place_of_next_block(const char* file, Place place);
+// Forgets what was said further in than in the function with this frame: it was not meant for what comes now.
+void forget_places_within(std::uintptr_t frame);
 
 // What the calling thread allocates from now on is recorded and not listed. Nests.
 void ignore_from_now_on();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "remarks.hh"
+#include "next_block.hh"
 
 #include "stack/stack_table.hh"
 
@@ -8,10 +8,15 @@ namespace {
 
 using ledger::Call;
 
+// Was it said in a call that the function with this frame is no part of?
+bool is_further_in(const Place& place, std::uintptr_t frame) {
+  constexpr std::uintptr_t kArguments = 128;  // that a caller may have pushed
+  return frame > reinterpret_cast<std::uintptr_t>(place.frame) + kArguments;
+}
+
 // Is it this allocation that the macro hook spoke of? A function that only has the name of one of the malloc family may
 // have been called meanwhile, and have allocated nothing or something else.
 bool is_meant(const Place& place, std::size_t size, Call call, Caller caller) {
-  constexpr std::uintptr_t kArguments = 128;  // that a caller may have pushed
   // A compiler makes malloc of realloc(NULL, n), and calloc of malloc and memset; operator new calls malloc or does
   // not.
   const auto kind = [](std::uint32_t which) {
@@ -21,7 +26,7 @@ bool is_meant(const Place& place, std::size_t size, Call call, Caller caller) {
   };
   if (place.file == 0 || kind(place.call) != kind(static_cast<std::uint32_t>(call))) return false;
   if (place.factor != 0 && size % place.factor != 0) return false;
-  return reinterpret_cast<std::uintptr_t>(caller.frame) <= reinterpret_cast<std::uintptr_t>(place.frame) + kArguments;
+  return !is_further_in(place, reinterpret_cast<std::uintptr_t>(caller.frame));
 }
 
 Place take_place(ThreadState& thread, std::size_t size, Call call, Caller caller) {
@@ -45,6 +50,17 @@ void place_of_next_block(const char* file, Place place) {
   thread.places[1] = thread.places[0];
   thread.places[0] = place;
   thread.busy |= ThreadState::kHasPlace;
+}
+
+void forget_places_within(std::uintptr_t frame) {
+  ThreadState& thread = thread_state;
+  if (thread.is_nested() || (thread.busy & ThreadState::kHasPlace) == 0) return;
+  Place* const last = thread.places;
+  if (is_further_in(last[1], frame)) last[1].file = 0;
+  if (!is_further_in(last[0], frame)) return;
+  last[0] = last[1];
+  last[1].file = 0;
+  if (last[0].file == 0) thread.busy &= ~ThreadState::kHasPlace;
 }
 
 void ignore_from_now_on() {

@@ -3,8 +3,8 @@
 // The hooks for leakdir_trace.c, where it is in the same process: it hands its calls on, so that each block is recorded
 // once, with the stack of who called it and not of the macro hook. It finds this table by the mark (shared/mark.hh).
 //
-// Who hands a frame on may be gone from it already (a tail call): what stood there is not to be trusted, so the stack
-// is captured without it.
+// Who hands a frame on may have left it already (a tail call), and what stood there is not to be trusted: the stack is
+// captured without it.
 
 #include <errno.h>
 

@@ -56,6 +56,7 @@ struct HooksOnBehalf {
 
 // The note itself, as assembly at the top of a source. `kind`: the number; the others: labels, or `.` for a distance of
 // 0. (In C++ alone the distance of two labels is no constant.)
-#define LEAKDIR_MARK(kind, begin, end, hooks)                                                                      \
-  __asm__(".pushsection .note.leakdir,\"a\",%note\n.balign 4\n.4byte 8\n.4byte 20\n.4byte 1\n.asciz \"leakdir\"\n" \
-          ".4byte 1\n.4byte " #kind "\n.4byte " begin " - .\n.4byte " end " - .\n.4byte " hooks " - .\n.popsection")
+#define LEAKDIR_MARK(kind, begin, end, hooks)                                                                  \
+  __asm__(                                                                                                     \
+      ".pushsection .note.leakdir,\"a\",%note\n.balign 4\n.4byte 8\n.4byte 20\n.4byte 1\n.asciz \"leakdir\"\n" \
+      ".4byte 1\n.4byte " #kind "\n.4byte " begin " - .\n.4byte " end " - .\n.4byte " hooks " - .\n.popsection")

@@ -1107,9 +1107,94 @@ static const char *judge(const void *address, int is_realloc, struct kept_block 
                     : "free of a pointer that malloc never returned";
 }
 
+/* ---- The mark, and the object beside us (lib/shared/mark.hh has what stands here, as a specification). ---- */
+
+#ifdef __ELF__
+/* By this note, and nothing else, it is known that this file is in a program. It leads here, so that what the debug
+ * information says of this code is not taken for the program's. Nobody calls it. */
+__attribute__((used, noinline)) static void leave_mark(void) {
+  __asm__ volatile(
+      "1:\n.pushsection .note.leakdir,\"a\",%note\n.balign 4\n.4byte 8\n.4byte 20\n.4byte 1\n.asciz \"leakdir\"\n"
+      ".4byte 1\n.4byte 4\n.4byte 1b - .\n.4byte 1b - .\n.4byte 0\n.popsection");
+}
+#endif
+
+/* The hooks of leakdir.o or libleakdir.so, where one is in this process too: it sees what we see, with the whole stack,
+ * and all else. So we hand our calls on to it, and record nothing. */
+struct hooks {
+  int (*do_record)(void);
+  void *(*allocate)(int call, size_t first, size_t size, uintptr_t caller, uintptr_t frame);
+  void *(*resize)(void *address, size_t size, int call, uintptr_t caller, uintptr_t frame);
+  void (*release)(void *address, uintptr_t caller);
+  void (*place)(const char *file, int line, int call, size_t factor, uintptr_t frame);
+  void (*switch_recording)(int on);
+  int (*is_recording)(void);
+  const char *(*dir)(void);
+};
+
+#ifdef __linux__
+static int lies_in(const struct dl_phdr_info *info, uintptr_t from, uintptr_t to) {
+  int i;
+  for (i = 0; i < info->dlpi_phnum; ++i) {
+    const uintptr_t start = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+    if (info->dlpi_phdr[i].p_type == PT_LOAD && start <= from && to <= start + info->dlpi_phdr[i].p_memsz) return 1;
+  }
+  return 0;
+}
+
+static int find_hooks(struct dl_phdr_info *info, size_t bytes, void *context) {
+  struct {
+    ElfW(Nhdr) head;
+    char owner[8];
+    uint32_t version, kind;
+    int32_t begin, end, hooks;
+  } note;
+  int i;
+  (void)bytes;
+  for (i = 0; i < info->dlpi_phnum; ++i) {
+    uintptr_t at = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr, end = at + info->dlpi_phdr[i].p_memsz;
+    if (info->dlpi_phdr[i].p_type != PT_NOTE || !lies_in(info, at, end)) continue;
+    while (end - at >= sizeof note && at < end) {
+      memcpy(&note, (const void *)at, sizeof note);
+      if (note.head.n_type == 1 && note.head.n_namesz == 8 && note.head.n_descsz >= 20 &&
+          memcmp(note.owner, "leakdir", 8) == 0 && note.hooks != 0) {
+        *(const struct hooks **)context =
+            (const struct hooks *)(at + offsetof(__typeof__(note), hooks) + (uintptr_t)(intptr_t)note.hooks);
+        return 1;
+      }
+      at += sizeof note.head + ((note.head.n_namesz + 3) & ~3u) + ((note.head.n_descsz + 3) & ~3u);
+    }
+  }
+  return 0;
+}
+#endif
+
+/* Looked for once: the library is there from the start. NULL: there is none. */
+static const struct hooks *others(void) {
+  static const struct hooks *hooks;
+  static int has_looked;
+  if (!__atomic_load_n(&has_looked, __ATOMIC_ACQUIRE)) {
+    const struct hooks *found = NULL;
+#ifdef __linux__
+    dl_iterate_phdr(find_hooks, &found);
+#endif
+    if (found != NULL && !found->do_record()) found = NULL;
+    __atomic_store_n(&hooks, found, __ATOMIC_RELAXED);
+    __atomic_store_n(&has_looked, 1, __ATOMIC_RELEASE);
+  }
+  return __atomic_load_n(&hooks, __ATOMIC_RELAXED);
+}
+
 /* ---- What leakdir/trace.h calls. ---- */
 
-void leakdir_place(const char *file, int line, int call, size_t factor) {
+/* Not inlined (-flto) into who calls it: FROM would be that one's caller. */
+#define HOOK __attribute__((noinline))
+
+HOOK void leakdir_place(const char *file, int line, int call, size_t factor) {
+  if (others() != NULL) {
+    others()->place(file, line, call, factor, (uintptr_t)__builtin_frame_address(0));
+    return;
+  }
   places[1] = places[0];
   places[0].file = file;
   places[0].line = line;
@@ -1125,30 +1210,38 @@ static void be_started(void) {
   errno = saved;
 }
 
-void leakdir_start(void) {
+static void switch_recording(int on) {
+  if (others() != NULL) {
+    others()->switch_recording(on);
+    return;
+  }
   be_started();
-  paused = 0;
+  paused = !on;
 }
-void leakdir_stop(void) {
-  be_started();
-  paused = 1;
-}
+void leakdir_start(void) { switch_recording(1); }
+void leakdir_stop(void) { switch_recording(0); }
 int leakdir_is_recording(void) {
+  if (others() != NULL) return others()->is_recording();
   be_started();
   return state == kOn && !paused;
 }
 const char *leakdir_dir(void) {
+  if (others() != NULL) return others()->dir();
   be_started();
   return state == kOn ? dir : "";
 }
 
-void leakdir_trace_free(void *address) {
+HOOK void leakdir_trace_free(void *address) {
   const int saved = errno;
   struct block was;
   struct kept_block about;
   const char *bad = NULL;
   void *to_free = address;
   if (address == NULL) return;
+  if (others() != NULL) {
+    others()->release(address, FROM.caller);
+    return;
+  }
   if (enter()) {
     if (take_lock()) {
       if (died(address, &was)) {
@@ -1170,9 +1263,10 @@ static void *resize(void *address, size_t size, int call, struct from from) {
   struct kept_block about;
   const char *bad = NULL;
   const int saved = errno;
-  const int known = address != NULL && enter();
-  int was_known = 0;
+  int known, was_known = 0;
   void *moved;
+  if (others() != NULL) return others()->resize(address, size, call, from.caller, from.frame);
+  known = address != NULL && enter();
   if (known) {
     if (take_lock()) {
       was_known = died(address, &was);
@@ -1194,15 +1288,66 @@ static void *resize(void *address, size_t size, int call, struct from from) {
   return NULL;
 }
 
-void *leakdir_trace_malloc(size_t size) { return born(libc_malloc(size), size, kMalloc, FROM); }
-
-void *leakdir_trace_calloc(size_t count, size_t size) {
-  return born(libc_calloc(count, size), count * size, kCalloc, FROM);
+static void *get_aligned(size_t alignment, size_t size) {
+  void *address = NULL;
+  const int error = libc_posix_memalign(&address, alignment, size);
+  if (error == 0) return address;
+  errno = error;
+  return NULL;
 }
 
-void *leakdir_trace_realloc(void *address, size_t size) { return resize(address, size, kRealloc, FROM); }
+static void *get_pages(size_t size) {
+  const size_t page = page_size();
+  if (size <= SIZE_MAX - page + 1) return get_aligned(page, (size + page - 1) / page * page);
+  errno = ENOMEM;
+  return NULL;
+}
 
-void *leakdir_trace_reallocarray(void *address, size_t count, size_t size) {
+/* `first`: the alignment, or the count of calloc. */
+static void *get(int call, size_t first, size_t size, struct from from) {
+  if (others() != NULL) return others()->allocate(call, first, size, from.caller, from.frame);
+  switch (call) {
+    case kMalloc:
+      return born(libc_malloc(size), size, call, from);
+    case kCalloc:
+      return born(libc_calloc(first, size), first * size, call, from);
+    case kAlignedAlloc:
+      return born(libc_aligned_alloc(first, size), size, call, from);
+    case kMemalign:
+      return born(libc_memalign(first, size), size, call, from);
+    case kPosixMemalign:
+      return born(get_aligned(first, size), size, call, from);
+    case kValloc:
+      return born(get_aligned(page_size(), size), size, call, from);
+    default:
+      return born(get_pages(size), size, call, from);
+  }
+}
+
+HOOK void *leakdir_trace_malloc(size_t size) { return get(kMalloc, 0, size, FROM); }
+HOOK void *leakdir_trace_calloc(size_t count, size_t size) { return get(kCalloc, count, size, FROM); }
+HOOK void *leakdir_trace_aligned_alloc(size_t alignment, size_t size) {
+  return get(kAlignedAlloc, alignment, size, FROM);
+}
+HOOK void *leakdir_trace_memalign(size_t alignment, size_t size) { return get(kMemalign, alignment, size, FROM); }
+HOOK void *leakdir_trace_valloc(size_t size) { return get(kValloc, 0, size, FROM); }
+HOOK void *leakdir_trace_pvalloc(size_t size) { return get(kPvalloc, 0, size, FROM); }
+
+HOOK int leakdir_trace_posix_memalign(void **into, size_t alignment, size_t size) {
+  const int saved = errno;
+  void *address;
+  int error;
+  errno = 0;
+  address = get(kPosixMemalign, alignment, size, FROM);
+  error = address == NULL ? errno : 0;
+  errno = saved;
+  if (error == 0) *into = address;
+  return error;
+}
+
+HOOK void *leakdir_trace_realloc(void *address, size_t size) { return resize(address, size, kRealloc, FROM); }
+
+HOOK void *leakdir_trace_reallocarray(void *address, size_t count, size_t size) {
   if (size != 0 && count > SIZE_MAX / size) {
     errno = ENOMEM;
     return NULL;
@@ -1210,58 +1355,25 @@ void *leakdir_trace_reallocarray(void *address, size_t count, size_t size) {
   return resize(address, count * size, kReallocarray, FROM);
 }
 
-static void *page_aligned(size_t size) {
-  void *block = NULL;
-  const int error = libc_posix_memalign(&block, page_size(), size);
-  if (error == 0) return block;
-  errno = error;
-  return NULL;
-}
-
-void *leakdir_trace_aligned_alloc(size_t alignment, size_t size) {
-  return born(libc_aligned_alloc(alignment, size), size, kAlignedAlloc, FROM);
-}
-
-void *leakdir_trace_memalign(size_t alignment, size_t size) {
-  return born(libc_memalign(alignment, size), size, kMemalign, FROM);
-}
-
-void *leakdir_trace_valloc(size_t size) { return born(page_aligned(size), size, kValloc, FROM); }
-
-void *leakdir_trace_pvalloc(size_t size) {
-  const size_t page = page_size();
-  if (size > SIZE_MAX - page + 1) {
-    errno = ENOMEM;
-    return NULL;
-  }
-  return born(page_aligned((size + page - 1) / page * page), size, kPvalloc, FROM);
-}
-
-int leakdir_trace_posix_memalign(void **into, size_t alignment, size_t size) {
-  const int error = libc_posix_memalign(into, alignment, size);
-  if (error == 0) born(*into, size, kPosixMemalign, FROM);
-  return error;
-}
-
-char *leakdir_trace_strndup(const char *text, size_t most) {
+HOOK char *leakdir_trace_strndup(const char *text, size_t most) {
   const size_t bytes = strnlen(text, most);
-  char *copy = libc_malloc(bytes + 1);
+  char *copy = get(kMalloc, 0, bytes + 1, FROM);
   if (copy == NULL) return NULL;
   memcpy(copy, text, bytes);
   copy[bytes] = '\0';
-  return born(copy, bytes + 1, kMalloc, FROM);
+  return copy;
 }
 
-char *leakdir_trace_strdup(const char *text) {
+HOOK char *leakdir_trace_strdup(const char *text) {
   const size_t bytes = strlen(text) + 1;
-  char *copy = libc_malloc(bytes);
-  return copy == NULL ? NULL : born(memcpy(copy, text, bytes), bytes, kMalloc, FROM);
+  char *copy = get(kMalloc, 0, bytes, FROM);
+  return copy == NULL ? NULL : memcpy(copy, text, bytes);
 }
 
-wchar_t *leakdir_trace_wcsdup(const wchar_t *text) {
+HOOK wchar_t *leakdir_trace_wcsdup(const wchar_t *text) {
   const size_t bytes = (wcslen(text) + 1) * sizeof *text;
-  wchar_t *copy = libc_malloc(bytes);
-  return copy == NULL ? NULL : born(memcpy(copy, text, bytes), bytes, kMalloc, FROM);
+  wchar_t *copy = get(kMalloc, 0, bytes, FROM);
+  return copy == NULL ? NULL : memcpy(copy, text, bytes);
 }
 
 static int print(char **into, const char *format, va_list arguments, struct from from) {
@@ -1272,17 +1384,17 @@ static int print(char **into, const char *format, va_list arguments, struct from
   bytes = vsnprintf(NULL, 0, format, again);
   va_end(again);
   if (bytes < 0) return bytes;
-  text = libc_malloc((size_t)bytes + 1);
+  text = get(kMalloc, 0, (size_t)bytes + 1, from);
   if (text == NULL) return -1;
-  *into = born(text, (size_t)bytes + 1, kMalloc, from);
+  *into = text;
   return vsnprintf(text, (size_t)bytes + 1, format, arguments);
 }
 
-int leakdir_trace_vasprintf(char **into, const char *format, va_list arguments) {
+HOOK int leakdir_trace_vasprintf(char **into, const char *format, va_list arguments) {
   return print(into, format, arguments, FROM);
 }
 
-int leakdir_trace_asprintf(char **into, const char *format, ...) {
+HOOK int leakdir_trace_asprintf(char **into, const char *format, ...) {
   va_list arguments;
   int bytes;
   va_start(arguments, format);
@@ -1292,12 +1404,12 @@ int leakdir_trace_asprintf(char **into, const char *format, ...) {
 }
 
 /* What glibc makes of the two with _FORTIFY_SOURCE. */
-int leakdir_trace_vasprintf_chk(char **into, int flag, const char *format, va_list arguments) {
+HOOK int leakdir_trace_vasprintf_chk(char **into, int flag, const char *format, va_list arguments) {
   (void)flag;
   return print(into, format, arguments, FROM);
 }
 
-int leakdir_trace_asprintf_chk(char **into, int flag, const char *format, ...) {
+HOOK int leakdir_trace_asprintf_chk(char **into, int flag, const char *format, ...) {
   va_list arguments;
   int bytes;
   (void)flag;
@@ -1307,7 +1419,7 @@ int leakdir_trace_asprintf_chk(char **into, int flag, const char *format, ...) {
   return bytes;
 }
 
-ssize_t leakdir_trace_getdelim(char **line, size_t *room, int end, FILE *file) {
+static ssize_t read_until(char **line, size_t *room, int end, FILE *file, struct from from) {
   size_t used = 0;
   int c, has_room = 1;
   if (*line == NULL || *room == 0) {
@@ -1318,7 +1430,7 @@ ssize_t leakdir_trace_getdelim(char **line, size_t *room, int end, FILE *file) {
   while ((c = getc_unlocked(file)) != EOF) {
     if (used + 2 > *room) {
       const size_t more = *room < 60 ? 120 : 2 * *room;
-      char *grown = resize(*line, more, kRealloc, FROM);
+      char *grown = resize(*line, more, kRealloc, from);
       has_room = grown != NULL;
       if (!has_room) break;
       *line = grown;
@@ -1333,6 +1445,10 @@ ssize_t leakdir_trace_getdelim(char **line, size_t *room, int end, FILE *file) {
   return (ssize_t)used;
 }
 
-ssize_t leakdir_trace_getline(char **line, size_t *room, FILE *file) {
-  return leakdir_trace_getdelim(line, room, '\n', file);
+HOOK ssize_t leakdir_trace_getdelim(char **line, size_t *room, int end, FILE *file) {
+  return read_until(line, room, end, file, FROM);
+}
+
+HOOK ssize_t leakdir_trace_getline(char **line, size_t *room, FILE *file) {
+  return read_until(line, room, '\n', file, FROM);
 }

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // The mark of leakdir.o (shared/mark.hh). This part comes first when the object is joined and mark_last.cc last, so
-// that the code of all others lies in between, whatever their files are called.
+// that the code of all others lies in between, whatever their files are called. One for each section that a compiler
+// puts functions into: cold ones have gcc's, or clang's.
 
 #include "shared/mark.hh"
 
 static_assert(static_cast<int>(leakdir::MarkKind::kObject) == 1);
 
-__asm__(".text\n.Lleakdir_code_begin:");
-LEAKDIR_MARK(1, ".Lleakdir_code_begin", "leakdir_code_end", "leakdir_hooks_on_behalf");
+#define BEGINS(section, begin, end, hooks)                                 \
+  __asm__(".section " section ",\"ax\",%progbits\n" begin ":\n.previous"); \
+  LEAKDIR_MARK(1, begin, end, hooks)
+
+BEGINS(".text", ".Lbegin", "leakdir_code_end", "leakdir_hooks_on_behalf");
+BEGINS(".text.unlikely", ".Lbegin_cold", "leakdir_cold_end", ".");
+BEGINS(".text.unlikely.", ".Lbegin_cold_of_clang", "leakdir_cold_end_of_clang", ".");

@@ -3,4 +3,9 @@
 // Where the code of leakdir.o ends: see mark_first.cc. The byte keeps the name from standing where the program's next
 // function begins, which tools would then call by it.
 
-__asm__(".text\n.globl leakdir_code_end\n.hidden leakdir_code_end\nleakdir_code_end: .skip 1");
+#define ENDS(section, end) \
+  __asm__(".section " section ",\"ax\",%progbits\n.globl " end "\n.hidden " end "\n" end ": .skip 1\n.previous")
+
+ENDS(".text", "leakdir_code_end");
+ENDS(".text.unlikely", "leakdir_cold_end");
+ENDS(".text.unlikely.", "leakdir_cold_end_of_clang");

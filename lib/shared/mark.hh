@@ -9,7 +9,8 @@
 // the first byte of the word that it stands in: so the linker alone can fill it in, in position-independent code too.
 // Later versions add words at the end and leave these as they are.
 //
-// A file may have several: leakdir-static.o has that of leakdir.o, and one of its own beside it.
+// A file may have several: leakdir.o has one for each of its sections of code, leakdir-static.o one of its own beside
+// those.
 
 #pragma once
 

@@ -1152,17 +1152,17 @@ static int find_hooks(struct dl_phdr_info *info, size_t bytes, void *context) {
   int i;
   (void)bytes;
   for (i = 0; i < info->dlpi_phnum; ++i) {
-    uintptr_t at = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr, end = at + info->dlpi_phdr[i].p_memsz;
+    uintptr_t at = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+    const uintptr_t end = at + info->dlpi_phdr[i].p_memsz;
     if (info->dlpi_phdr[i].p_type != PT_NOTE || !lies_in(info, at, end)) continue;
-    while (end - at >= sizeof note && at < end) {
+    /* Each word: notes of several alignments may lie in one segment. */
+    for (; end - at >= sizeof note && end > at; at += 4) {
       memcpy(&note, (const void *)at, sizeof note);
-      if (note.head.n_type == 1 && note.head.n_namesz == 8 && note.head.n_descsz >= 20 &&
-          memcmp(note.owner, "leakdir", 8) == 0 && note.hooks != 0) {
-        *(const struct hooks **)context =
-            (const struct hooks *)(at + offsetof(__typeof__(note), hooks) + (uintptr_t)(intptr_t)note.hooks);
-        return 1;
-      }
-      at += sizeof note.head + ((note.head.n_namesz + 3) & ~3u) + ((note.head.n_descsz + 3) & ~3u);
+      if (note.head.n_namesz != 8 || note.head.n_descsz < 20 || note.head.n_type != 1) continue;
+      if (memcmp(note.owner, "leakdir", 8) != 0 || note.hooks == 0) continue;
+      at += offsetof(__typeof__(note), hooks) + (uintptr_t)(intptr_t)note.hooks;
+      *(const struct hooks **)context = (const struct hooks *)at;
+      return 1;
     }
   }
   return 0;

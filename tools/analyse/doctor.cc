@@ -19,6 +19,7 @@
 #include "base/error.hh"
 #include "base/words.hh"
 #include "symbols/elf_file.hh"
+#include "symbols/marks.hh"
 
 namespace leakdir::tool {
 
@@ -58,6 +59,7 @@ class Examination {
       kind_ = Kind::kStatic;
     else
       kind_ = is_pie ? Kind::kStaticPie : Kind::kLibrary;
+    marks_ = marks_of(file_);
     symbols_ = file_.symbols(SHT_SYMTAB);
     open_with_debug_file();
     list_functions();
@@ -72,6 +74,7 @@ class Examination {
     diagnosis.machine = file_.machine();
     diagnosis.kind = kind();
     diagnosis.needs_hooks = kind_ != Kind::kLibrary;
+    diagnosis.has_callers_alone = kind_ != Kind::kLibrary && is_recorded_by_trace();
     diagnosis.findings.push_back(hooks());
     diagnosis.has_hooks =
         diagnosis.findings.front().health == Health::kGood || diagnosis.findings.front().health == Health::kWeak;
@@ -106,31 +109,69 @@ class Examination {
 
   // ---- Hooks ----------------------------------------------------------------------------------------------------
 
-  Finding hooks() const {
-    if (kind_ == Kind::kLibrary)
-      return {"hooks", Health::kGood, "a library needs none: they belong into the program", ""};
-    const bool is_linked = defines(symbols_, "leakdir_start") || file_.has_leakdir();
-    return is_static() ? hooks_of_static(is_linked) : hooks_of_dynamic(is_linked);
+  bool has(MarkKind kind) const { return has_mark(marks_, kind); }
+
+  bool is_covered(std::uint64_t address) const {
+    return std::any_of(marks_.begin(), marks_.end(), [&](const FoundMark& mark) { return mark.covers(address); });
   }
 
-  Finding hooks_of_static(bool is_linked) const {
-    if (!is_linked)
+  // Of two that a program has (-z muldefs, its own in front), the linker has taken another than leakdir's.
+  bool has_anothers_malloc(const std::vector<ElfSymbol>& symbols) const {
+    return std::any_of(symbols.begin(), symbols.end(), [&](const ElfSymbol& symbol) {
+      return symbol.name == "malloc" && symbol.is_defined && !symbol.is_local && file_.is_code(symbol.address) &&
+             !is_covered(symbol.address);
+    });
+  }
+
+  std::vector<std::string>::const_iterator library_in(const std::vector<std::string>& needed) const {
+    return std::find_if(needed.begin(), needed.end(),
+                        [](const std::string& name) { return is_library(name, kLibrary); });
+  }
+
+  // leakdir_trace.c gives way to the object and to the library.
+  bool is_recorded_by_trace() const {
+    const auto needed = file_.needed();
+    return has(MarkKind::kTrace) && !has(MarkKind::kObject) && library_in(needed) == needed.end();
+  }
+
+  Finding hooks() const {
+    if (kind_ == Kind::kLibrary && has(MarkKind::kLibrary))
+      return {"hooks", Health::kGood, "it is leakdir's own library, for LD_PRELOAD", ""};
+    if (kind_ == Kind::kLibrary)
+      return {"hooks", Health::kGood, "a library needs none: they belong into the program", ""};
+    if (is_recorded_by_trace())
+      return {"hooks", Health::kWeak,
+              "leakdir_trace.c is in it: it records what the sources that are compiled with leakdir/trace.h allocate, "
+              "each block with its caller alone",
+              is_static() ? "for every block with its stack: link with leakdir-static.o instead"
+                          : "for every block with its stack: link with leakdir.o instead, or run it by `leakdir run`"};
+    return is_static() ? hooks_of_static() : hooks_of_dynamic();
+  }
+
+  Finding hooks_of_static() const {
+    if (!has(MarkKind::kObject))
       return {"hooks", Health::kMissing, "leakdir is not in it", "link with -static and leakdir-static.o"};
     if (symbols_.empty())
-      return {"hooks", Health::kGood, "leakdir is in it (told by its texts: the names are stripped)", ""};
+      return {"hooks", Health::kGood, "leakdir is in it (whether its malloc comes first is not known: stripped)", ""};
+    if (has_anothers_malloc(symbols_))
+      return {"hooks", Health::kMissing, "leakdir is in it, but its malloc is another's",
+              "name leakdir-static.o before libraries when linking, without -z muldefs"};
     return {"hooks", Health::kGood, "leakdir is in it, and there is no other malloc", ""};
   }
 
-  Finding hooks_of_dynamic(bool is_linked) const {
+  Finding hooks_of_dynamic() const {
+    const bool is_linked = has(MarkKind::kObject);
     const auto exported = file_.symbols(SHT_DYNSYM);
     const auto needed = file_.needed();
-    const auto library =
-        std::find_if(needed.begin(), needed.end(), [](const std::string& name) { return is_library(name, kLibrary); });
+    const auto library = library_in(needed);
     const char* remedy = "link with leakdir.o, or run it by `leakdir run`";
     if (!is_linked && defines(exported, "malloc"))
       return {"hooks", Health::kMissing, "leakdir is not in it, and its malloc is another's", remedy};
     if (!is_linked && library != needed.end()) return hooks_of_library(needed, library);
     if (!is_linked) return {"hooks", Health::kMissing, "leakdir is not in it", remedy};
+    if (has_anothers_malloc(exported))
+      return {"hooks", Health::kMissing, "leakdir is in it, but its malloc is another's",
+              "link without the other one, and without -z muldefs"};
     std::vector<std::string> hidden;
     for (const char* name : kHooked)
       if (!defines(exported, name)) hidden.emplace_back(name);
@@ -294,47 +335,64 @@ class Examination {
     if (debug_file != nullptr) debug_file_ = debug_file;
   }
 
-  // A compilation unit, and what it has.
+  // A compilation unit, and what it has. Code may be of another unit than its source is (-flto): `home` is the
+  // source's.
+  struct Function {
+    Dwarf_Off home;
+    std::uint64_t entry;
+  };
   struct Unit {
-    std::string directory;  // of its source
-    bool has_lines = false, is_leakdirs = false;
-    std::vector<std::uint64_t> functions;
+    bool has_lines = false;
+    std::vector<Function> functions;
   };
 
-  static Unit look_into(Dwarf_Die* unit) {
-    Unit found;
+  static Dwarf_Off home_of(Dwarf_Die* function) {
     Dwarf_Attribute attribute;
-    const char* directory =
-        dwarf_attr(unit, DW_AT_comp_dir, &attribute) != nullptr ? dwarf_formstring(&attribute) : nullptr;
-    const char* name = dwarf_diename(unit);
-    found.directory = fmt::format("{}\n{}", directory == nullptr ? "" : directory, name == nullptr ? "" : name);
-    found.directory.resize(found.directory.find_last_of("/\n") + 1);
+    Dwarf_Die origin, unit;
+    if (dwarf_formref_die(dwarf_attr(function, DW_AT_abstract_origin, &attribute), &origin) != nullptr)
+      function = &origin;
+    return dwarf_diecu(function, &unit, nullptr, nullptr) == nullptr ? 0 : dwarf_dieoffset(&unit);
+  }
+
+  // Whether that is leakdir's own code; then its home is.
+  bool is_leakdirs(Dwarf_Die* function, std::uint64_t entry) const {
+    return is_covered(entry) || std::any_of(marks_.begin(), marks_.end(), [&](const FoundMark& mark) {
+             return mark.begin != 0 && dwarf_haspc(function, mark.begin) == 1;
+           });
+  }
+
+  struct Look {
+    Examination* self;
+    Unit* unit;
+  };
+
+  Unit look_into(Dwarf_Die* unit) {
+    Unit found;
     Dwarf_Lines* lines = nullptr;
     std::size_t count = 0;
     found.has_lines = dwarf_getsrclines(unit, &lines, &count) == 0 && count != 0;
     const auto add = [](Dwarf_Die* function, void* argument) {
-      auto& own = *static_cast<Unit*>(argument);
+      const Look& look = *static_cast<Look*>(argument);
       Dwarf_Addr entry = 0;
-      if (own.functions.size() < kMostFunctions && dwarf_entrypc(function, &entry) == 0) own.functions.push_back(entry);
-      const char* called = dwarf_diename(function);
-      if (called != nullptr && std::string_view(called) == "leakdir_start" &&
-          dwarf_hasattr(function, DW_AT_low_pc) != 0)
-        own.is_leakdirs = true;
+      if (dwarf_entrypc(function, &entry) != 0) return static_cast<int>(DWARF_CB_OK);
+      const Dwarf_Off home = home_of(function);
+      if (look.self->is_leakdirs(function, entry)) look.self->leakdirs_homes_.insert(home);
+      if (look.unit->functions.size() < kMostFunctions) look.unit->functions.push_back({home, entry});
       return static_cast<int>(DWARF_CB_OK);
     };
-    dwarf_getfuncs(unit, add, &found, 0);
+    Look look = {this, &found};
+    dwarf_getfuncs(unit, add, &look, 0);
     return found;
   }
 
-  // That leakdir was compiled with -g says nothing about the program: its units are those beside leakdir_start's.
+  // That leakdir was compiled with -g says nothing about the program.
   void keep_the_users(const std::vector<Unit>& units) {
-    std::set<std::string> leakdirs;
-    for (const auto& unit : units)
-      if (unit.is_leakdirs) leakdirs.insert(unit.directory);
     for (const auto& unit : units) {
-      if (leakdirs.count(unit.directory) != 0) continue;
-      units_with_lines_ += unit.has_lines;
-      own_functions_.insert(own_functions_.end(), unit.functions.begin(), unit.functions.end());
+      const std::size_t before = own_functions_.size();
+      for (const auto& function : unit.functions)
+        if (leakdirs_homes_.count(function.home) == 0) own_functions_.push_back(function.entry);
+      const bool is_users = unit.functions.empty() || own_functions_.size() != before;
+      units_with_lines_ += unit.has_lines && is_users;
     }
   }
 
@@ -342,7 +400,8 @@ class Examination {
     std::set<std::uint64_t> functions(own_functions_.begin(), own_functions_.end());
     for (const auto& symbol : symbols_) {
       if (functions.size() >= kMostFunctions) break;
-      if (symbol.is_function && symbol.is_defined && symbol.bytes != 0) functions.insert(symbol.address);
+      if (symbol.is_function && symbol.is_defined && symbol.bytes != 0 && !is_covered(symbol.address))
+        functions.insert(symbol.address);
     }
     functions_.assign(functions.begin(), functions.end());
   }
@@ -351,9 +410,11 @@ class Examination {
   SymbolOptions options_;
   ElfProgram file_;
   Kind kind_ = Kind::kDynamic;
+  std::vector<FoundMark> marks_;
   std::vector<ElfSymbol> symbols_;  // of the file itself
   std::vector<std::uint64_t> functions_,
       own_functions_;  // where they begin; own: those that have debug information, and are not leakdir's
+  std::set<Dwarf_Off> leakdirs_homes_;
 
   std::string debug_path_;
   char* debug_path_pointer_ = nullptr;

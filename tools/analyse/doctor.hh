@@ -34,7 +34,8 @@ struct Diagnosis {
   std::string machine;  // "x86-64", as far as known by name
   std::string kind;     // "static program", "shared library" …
   bool has_hooks = false;
-  bool needs_hooks = true;  // a library needs none: they belong into the program
+  bool needs_hooks = true;         // a library needs none: they belong into the program
+  bool has_callers_alone = false;  // the hook is leakdir_trace.c: one frame, and some sources
   std::vector<Finding> findings;
 };
 

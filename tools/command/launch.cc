@@ -24,6 +24,7 @@
 #include "base/error.hh"
 #include "base/now.hh"
 #include "symbols/elf_file.hh"
+#include "symbols/marks.hh"
 
 namespace leakdir::tool {
 
@@ -215,7 +216,13 @@ bool has_hooks_linked(const std::string& program, const std::string& library) {
                     "ignores LD_PRELOAD: run it as its owner, or link leakdir.o into it",
                     path));
   const ElfProgram file(path);
-  if (file.has_leakdir()) return true;
+  const std::vector<FoundMark> marks = marks_of(file);
+  if (has_mark(marks, MarkKind::kObject)) return true;
+  if (!file.has_segment(PT_INTERP) && has_mark(marks, MarkKind::kTrace))
+    throw Error(fmt::format(
+        "{} is a static program, which LD_PRELOAD does not reach, and records by leakdir_trace.c: run it as "
+        "it is, then leakdir report",
+        path));
   if (!file.has_segment(PT_INTERP))
     throw Error(
         fmt::format("{} is a static program, which LD_PRELOAD does not reach: link leakdir-static.o into it; "

@@ -24,8 +24,9 @@ std::string find_program(const std::string& name);
 // Where libleakdir.so is, by where this tool is. Throws Error when it is not there.
 std::string find_library();
 
-// Whether the program (or the interpreter of a script) has leakdir in it already. Throws Error when the library cannot
-// be loaded into it: it is static, for another processor, or runs with rights that its caller has not.
+// Whether the program (or the interpreter of a script) has the object in it already. (leakdir_trace.c in it gives way
+// to the library.) Throws Error when the library cannot be loaded into it: it is static, for another processor, or runs
+// with rights that its caller has not.
 bool has_hooks_linked(const std::string& program, const std::string& library);
 
 // `library` empty: the program has the hooks itself. `options`: LEAKDIR_OPTIONS. Meanwhile SIGTERM and SIGHUP go to the

@@ -35,8 +35,10 @@ Health health_of(const Diagnosis& diagnosis, std::string_view check) {
 // What it comes to, in a sentence.
 std::string verdict_of(const Diagnosis& diagnosis) {
   if (diagnosis.needs_hooks && !diagnosis.has_hooks) return "nothing will be recorded";
-  const std::string stacks = health_of(diagnosis, "unwind tables") == Health::kMissing ? "the caller of each block"
-                                                                                       : "the stack of each block";
+  const std::string stacks = diagnosis.has_callers_alone
+                                 ? "the caller of each block of the sources that are compiled with leakdir/trace.h"
+                             : health_of(diagnosis, "unwind tables") == Health::kMissing ? "the caller of each block"
+                                                                                         : "the stack of each block";
   if (health_of(diagnosis, "lines") == Health::kGood) return fmt::format("{}, with functions, files and lines", stacks);
   if (health_of(diagnosis, "symbols") == Health::kGood) return fmt::format("{}, with functions", stacks);
   return fmt::format("{}, as module+offset", stacks);

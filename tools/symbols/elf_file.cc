@@ -56,11 +56,6 @@ std::string ElfProgram::machine() const {
   return name;
 }
 
-// One of the object's messages; in two pieces, or it would be in the tool as well.
-bool ElfProgram::has_leakdir() const {
-  return contains(std::string("the ledger has the live blocks: ") + "leakdir report, leakdir recover");
-}
-
 bool ElfProgram::has_segment(std::uint32_t type) const {
   return std::any_of(segments_.begin(), segments_.end(),
                      [type](const auto& segment) { return segment.p_type == type; });
@@ -92,7 +87,7 @@ std::vector<ElfSymbol> ElfProgram::symbols(std::uint32_t section_type) const {
       if (name == nullptr || *name == '\0') continue;
       const unsigned type = GELF_ST_TYPE(symbol.st_info);
       symbols.push_back({name, symbol.st_value, symbol.st_size, type == STT_FUNC || type == STT_GNU_IFUNC,
-                         symbol.st_shndx != SHN_UNDEF});
+                         symbol.st_shndx != SHN_UNDEF, GELF_ST_BIND(symbol.st_info) == STB_LOCAL});
     }
   }
   return symbols;
@@ -135,12 +130,10 @@ std::string ElfProgram::build_id() const {
   return bytes > 0 ? std::string(static_cast<const char*>(bits), static_cast<std::size_t>(bytes)) : std::string();
 }
 
-bool ElfProgram::contains(std::string_view text) const {
-  return std::any_of(segments_.begin(), segments_.end(), [&](const auto& segment) {
-    if (segment.p_type != PT_LOAD || segment.p_filesz == 0) return false;
-    Elf_Data* data =
-        elf_getdata_rawchunk(elf_, static_cast<std::int64_t>(segment.p_offset), segment.p_filesz, ELF_T_BYTE);
-    return data != nullptr && memmem(data->d_buf, data->d_size, text.data(), text.size()) != nullptr;
+bool ElfProgram::is_code(std::uint64_t address) const {
+  return std::any_of(segments_.begin(), segments_.end(), [address](const auto& segment) {
+    return segment.p_type == PT_LOAD && (segment.p_flags & PF_X) != 0 && address >= segment.p_vaddr &&
+           address - segment.p_vaddr < segment.p_memsz;
   });
 }
 

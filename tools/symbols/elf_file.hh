@@ -19,6 +19,7 @@ struct ElfSymbol {
   std::string name;
   std::uint64_t address = 0, bytes = 0;
   bool is_function = false, is_defined = false;
+  bool is_local = false;  // to one source file
 };
 
 class ElfProgram {
@@ -31,16 +32,16 @@ class ElfProgram {
 
   Elf* elf() const { return elf_; }
   const GElf_Ehdr& header() const { return header_; }
+  const std::vector<GElf_Phdr>& segments() const { return segments_; }
 
   bool has_segment(std::uint32_t type) const;
   bool has_section(const std::string& name) const;                   // with something in it
   std::vector<ElfSymbol> symbols(std::uint32_t section_type) const;  // SHT_SYMTAB or SHT_DYNSYM
   std::vector<std::string> needed() const;  // libraries, in the order in which they are searched
   std::optional<std::uint64_t> dynamic_value(std::int64_t tag) const;
-  std::string machine() const;                 // "x86-64", as far as known by name
-  std::string build_id() const;                // bytes
-  bool has_leakdir() const;                    // told by a text of the object, which stripping leaves
-  bool contains(std::string_view text) const;  // in what is loaded into memory
+  std::string machine() const;   // "x86-64", as far as known by name
+  std::string build_id() const;  // bytes
+  bool is_code(std::uint64_t address) const;
   // What lies at an address of the loaded program; empty when the file does not have all of it.
   std::string_view code_at(std::uint64_t address, std::size_t bytes) const;
 

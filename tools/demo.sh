@@ -7,13 +7,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 
-./tools/setup.sh
-[ -f build/build.ninja ] || meson setup build
-ninja -C build lib/leakdir.o lib/leakdir-static.o tools/leakdir
+./tools/setup.sh build
+[ -f build/build.ninja ] || meson setup build -Dtests=false
+ninja -C build lib/leakdir-static.o tools/leakdir
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-cp tools/demo/*.c "$scratch"
+cp tools/examples/static/guestbook.c "$scratch"
 cd "$scratch"
 export PATH="$root/build/tools:$PATH"
 
@@ -27,6 +27,7 @@ show ./guestbook
 show ls mem
 record=$(grep -l 'size:64$' mem/*.mem | head -n 1)
 show cat "$record"
+# The record holds the return address. The call ends one byte before it: that byte is of the call's own line for certain.
 caller=$(sed -n '1s/^\[+\(0x[0-9a-f]*\)\].*/\1/p' "$record")
-show addr2line -fe ./guestbook "$caller"
+show addr2line -fe ./guestbook "$(printf '0x%x' $((caller - 1)))"
 show leakdir report mem

@@ -1,33 +1,40 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSL-1.0
 #
-# Installs what building and testing leakdir needs on Debian 12, as root or by sudo. Does nothing, and needs no network,
-# when all of it is there.
+# setup.sh [build|test]: installs what is missing on Debian 12, as root or by sudo. Does nothing, and needs no network, when
+# all of it is there.
+#
+#   build   what the objects and the tool are built with, and what tools/demo.sh runs
+#   test    what the tests need, too (the default)
 set -euo pipefail
 
-packages=(
-  # to build the objects and the tool
-  gcc g++ libc6-dev binutils meson ninja-build pkg-config python3 ca-certificates libboost-stacktrace-dev libdw-dev libelf-dev
-  libcli11-dev libfmt-dev nlohmann-json3-dev libprotozero-dev zlib1g-dev
-  # to test: GoogleTest, every compiler and linker of the matrix, an oracle
-  libgtest-dev libgmock-dev clang libclang-rt-14-dev llvm-14-linker-tools lld mold valgrind libc6-dbg libdebuginfod1 strace musl-tools
-  # analyse without running
-  clang-tidy cppcheck clang-format shellcheck
-  # finds the package as other projects do
-  cmake
-  # programs for other processors
-  g++-aarch64-linux-gnu g++-arm-linux-gnueabihf qemu-user
-  # real programs are linked with these
-  libsqlite3-dev liblua5.4-dev libexpat1-dev libjansson-dev libxml2-dev libicu-dev liblzma-dev
-  # the library is tried upon these
-  libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0 git perl
-  # read manual pages and completions
-  groff-base zsh
-  # opens the report's page; a terminal to watch on
-  chromium-headless-shell tmux
-  # reads profiles by pprof's own specification
-  protobuf-compiler golang-github-google-pprof-dev
+to_build=(
+  gcc g++ libc6-dev binutils meson ninja-build pkg-config python3 ca-certificates
+  libboost-stacktrace-dev                                    # the object
+  libdw-dev libelf-dev zlib1g-dev                            # the tool: debug information
+  libcli11-dev libfmt-dev nlohmann-json3-dev libprotozero-dev  # the tool: command line and formats
 )
+# One group a line, and one line a group.
+to_test=(
+  libgtest-dev libgmock-dev                                  # GoogleTest
+  clang libclang-rt-14-dev llvm-14-linker-tools lld mold     # every compiler and linker of the matrix
+  valgrind libc6-dbg                                         # an oracle
+  libdebuginfod1 strace musl-tools
+  clang-tidy cppcheck clang-format shellcheck                # analyse without running
+  cmake                                                      # finds the package as other projects do
+  g++-aarch64-linux-gnu g++-arm-linux-gnueabihf qemu-user    # programs for other processors
+  libsqlite3-dev liblua5.4-dev libexpat1-dev libjansson-dev libxml2-dev libicu-dev liblzma-dev  # real programs are linked with these
+  libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0 git perl  # the library is tried upon these
+  groff-base zsh                                             # read manual pages and completions
+  chromium-headless-shell tmux                               # opens the report's page; a terminal to watch on
+  protobuf-compiler golang-github-google-pprof-dev           # reads profiles by pprof's own specification
+)
+
+case ${1:-test} in
+  build) packages=("${to_build[@]}") ;;
+  test) packages=("${to_build[@]}" "${to_test[@]}") ;;
+  *) echo "usage: tools/setup.sh [build|test]" >&2; exit 2 ;;
+esac
 
 missing=()
 for package in "${packages[@]}"; do
@@ -36,11 +43,27 @@ for package in "${packages[@]}"; do
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
+# What to do instead, when it cannot be done here.
+give_up() {
+  echo "setup.sh: $1" >&2
+  echo "setup.sh: these packages are missing; once they are there, by whatever way, nothing is installed: ${missing[*]}" >&2
+  exit 1
+}
+
+command -v apt-get >/dev/null || give_up "there is no apt-get: this is no Debian. Install what these packages hold"
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
-  command -v sudo >/dev/null || { echo "setup.sh: root or sudo is needed to install: ${missing[*]}" >&2; exit 1; }
+  command -v sudo >/dev/null || give_up "neither root nor sudo: run it as root"
   as_root=(sudo)
 fi
+
 echo "setup.sh: installing ${missing[*]}"
-"${as_root[@]}" apt-get update -q
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
+# A source of somebody else's that does not answer must not matter, if Debian's does.
+updated=yes
+"${as_root[@]}" apt-get update -q || updated=
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" ||
+  if [ -n "$updated" ]; then
+    give_up "apt-get install failed, see above. A package that is not found is not in this release: leakdir is built on Debian 12"
+  else
+    give_up "apt-get update failed, see above. Look at the network, and at the sources in /etc/apt, and run this again"
+  fi

@@ -43,14 +43,13 @@ class CheckCommand : public Command {
  public:
   void describe(CLI::App& app) override {
     add_directory(app, directory_);
-    app.add_option("--baseline", baseline_, "Fail only on stacks that are new, or have grown, since this was written")
-        ->type_name("FILE");
-    app.add_option("--write-baseline", new_baseline_, "Store what there is as known, for --baseline")
-        ->type_name("FILE");
+    add_file(app, "--baseline", baseline_, "Fail only on stacks that are new, or have grown, since this was written");
+    add_file(app, "--write-baseline", new_baseline_, "Store what there is as known, for --baseline");
     add_min_age(app, min_age_);
     add_suppression_options(app, suppression_options_);
     add_symbol_options(app, symbol_options_);
-    app.footer(
+    add_footer(
+        app,
         "Exit status: 0 no leak; 23 live blocks or bad frees; 3 no trustworthy data: no hooks ran, a damaged ledger, "
         "blocks that could not be recorded; 1 could not (a baseline that cannot be read); 2 usage.");
   }

@@ -32,18 +32,18 @@ bool is_json(const std::string& path) {
 class DiffCommand : public Command {
  public:
   void describe(CLI::App& app) override {
-    app.add_option("OLD", old_, "What was: a record directory, a saved file, or a report or baseline in JSON")
-        ->required();
-    app.add_option("NEW", new_, "What is: the same")->required();
-    app.add_flag("--all", lists_all_, "List what has shrunk or is gone, too");
+    add_argument(app, "OLD", old_, "What was: a record directory, a saved file, or a report or baseline in JSON");
+    add_argument(app, "NEW", new_, "What is: the same");
+    add_flag(app, "--all", lists_all_, "List what has shrunk or is gone, too");
     add_top(app, top_, "all");
     add_min_age(app, min_age_);
     add_format(app, format_, {"text", "json"});
-    app.add_option("-o,--output", output_, "Write to a file")->type_name("FILE");
+    add_file(app, "-o,--output", output_, "Write to a file");
     add_error_exitcode(app, error_exitcode_, "something grew");
     add_suppression_options(app, suppression_options_);
     add_symbol_options(app, symbol_options_);
-    app.footer(
+    add_footer(
+        app,
         "Stacks are told by function and module, so that two builds can be compared. Exit status: 0 done; 1 could not; "
         "2 usage; that of --error-exitcode.");
   }

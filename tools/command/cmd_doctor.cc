@@ -16,13 +16,12 @@ constexpr int kNoHooks = 3;  // as `check` says that there is nothing to trust
 class DoctorCommand : public Command {
  public:
   void describe(CLI::App& app) override {
-    app.add_option("BINARY", binary_, "The program, or a library of it")->required();
+    add_argument(app, "BINARY", binary_, "The program, or a library of it");
     add_format(app, format_, {"text", "json"});
     add_color(app, color_);
-    app.add_option("--debug-path", options_.debug_paths, "Where debug files and .build-id/ are (may be given again)")
-        ->type_name("DIR")
-        ->allow_extra_args(false);
-    app.footer(
+    add_debug_paths(app, options_);
+    add_footer(
+        app,
         "Exit status: 0 records will be made; 3 they will not: leakdir's hooks are not in it; 1 could not (not a\n"
         "program); 2 usage.");
   }

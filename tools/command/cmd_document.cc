@@ -2,6 +2,8 @@
 //
 // leakdir document: the manual page and the completions of shells, for the build; not among the commands of --help.
 
+#include <CLI/CLI.hpp>
+
 #include "base/output.hh"
 #include "command.hh"
 #include "document.hh"

@@ -20,8 +20,8 @@ class FlushCommand : public Command {
   void describe(CLI::App& app) override {
     add_directory(app, directory_);
     add_patience(app, patience_);
-    app.footer(
-        "Exit status: 0 the files are up to date; 1 could not (no such process, or it does not answer); 2 usage.");
+    add_footer(
+        app, "Exit status: 0 the files are up to date; 1 could not (no such process, or it does not answer); 2 usage.");
   }
 
   int run() override {

@@ -22,7 +22,8 @@ class SwitchCommand : public Command {
   void describe(CLI::App& app) override {
     add_directory(app, directory_);
     add_patience(app, patience_);
-    app.footer(
+    add_footer(
+        app,
         "Blocks that are allocated while recording is paused are not seen; those that were recorded before stay, and "
         "are seen to be freed. Exit status: 0 done; 1 could not (no such process, or it does not answer); 2 usage.");
   }

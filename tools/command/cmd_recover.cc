@@ -27,10 +27,9 @@ class RecoverCommand : public Command {
  public:
   void describe(CLI::App& app) override {
     add_directory(app, directory_);
-    app.add_option("--max-files", max_files_, "Write at most this many (what the program's max_files said)")
-        ->type_name("N");
-    app.add_option("--into", into_, "Write the files there (in DIR; of a saved file this is needed)")->type_name("DIR");
-    app.footer("Makes the .mem files in DIR exactly the live blocks. Exit status: 0 done; 1 could not; 2 usage.");
+    add_number(app, "--max-files", max_files_, "Write at most this many (what the program's max_files said)");
+    add_text(app, "--into", into_, "Write the files there (in DIR; of a saved file this is needed)", "DIR");
+    add_footer(app, "Makes the .mem files in DIR exactly the live blocks. Exit status: 0 done; 1 could not; 2 usage.");
   }
 
   int run() override {

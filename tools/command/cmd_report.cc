@@ -14,8 +14,8 @@ class ReportCommand : public Command {
   void describe(CLI::App& app) override {
     add_directory(app, directory_);
     add_report_options(app, options_);
-    app.add_option("-o,--output", options_.output, "Write to a file")->type_name("FILE");
-    app.footer("Exit status: 0 done; 1 could not; 2 usage; that of --error-exitcode.");
+    add_file(app, "-o,--output", options_.output, "Write to a file");
+    add_footer(app, "Exit status: 0 done; 1 could not; 2 usage; that of --error-exitcode.");
   }
 
   int run() override {

@@ -130,19 +130,16 @@ std::optional<std::string> directory_of(const Launched& launched, const std::str
 class RunCommand : public Command {
  public:
   void describe(CLI::App& app) override {
-    app.positionals_at_end();
-    app.add_option("PROGRAM", command_, "The program and its arguments")->required();
-    app.add_option("-o,--options", options_, "Options of the object, as in LEAKDIR_OPTIONS and over it")
-        ->type_name("KEY=VALUE:...");
+    add_program(app, command_);
+    add_text(app, "-o,--options", options_, "Options of the object, as in LEAKDIR_OPTIONS and over it",
+             "KEY=VALUE:...");
     report_.output = kStandardError;
     add_report_options(app, report_);
-    app.add_option("--output", report_.output, "Write the report to a file")
-        ->type_name("FILE")
-        ->default_str("standard error");
-    app.footer(
-        "Exit status: the program's, 128 + N when signal N ended it; that of --error-exitcode; 3 nothing was "
-        "recorded,\n"
-        "though the program ended with 0; 1 could not (no such program, a static one); 2 usage.");
+    add_file(app, "--output", report_.output, "Write the report to a file", "standard error");
+    add_footer(app,
+               "Exit status: the program's, 128 + N when signal N ended it; that of --error-exitcode; 3 nothing was "
+               "recorded,\n"
+               "though the program ended with 0; 1 could not (no such program, a static one); 2 usage.");
   }
 
   int run() override {

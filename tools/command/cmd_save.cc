@@ -21,12 +21,12 @@ namespace {
 class SaveCommand : public Command {
  public:
   void describe(CLI::App& app) override {
-    app.add_option("FILE", file_, "The file to write; - for standard output")->required();
+    add_argument(app, "FILE", file_, "The file to write; - for standard output");
     add_directory(app, directory_);
-    app.add_flag("--no-names", without_names_, "Leave out the functions and lines that can be found here")
-        ->group("Symbols");
+    add_flag(app, "--no-names", without_names_, "Leave out the functions and lines that can be found here", "Symbols");
     add_symbol_options(app, symbol_options_);
-    app.footer(
+    add_footer(
+        app,
         "The file holds the live blocks, bad frees, stacks and modules, and the names of what can be found here: "
         "where it is read, the program need not be. Exit status: 0 done; 1 could not; 2 usage.");
   }

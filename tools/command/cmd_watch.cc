@@ -51,14 +51,8 @@ class WatchCommand : public Command {
  public:
   void describe(CLI::App& app) override {
     add_directory(app, directory_);
-    app.add_option("--interval", interval_, "Look again after this time")
-        ->type_name("SECONDS")
-        ->check(CLI::Range(0.05, 86400.0))
-        ->check(no_nan())
-        ->capture_default_str();
-    app.add_option("--count", count_, "Look this many times (until the process ends)")
-        ->type_name("N")
-        ->check(CLI::PositiveNumber);
+    add_seconds(app, "--interval", interval_, 0.05, 86400, "Look again after this time", true);
+    add_count(app, "--count", count_, "Look this many times (until the process ends)");
     add_top(app, top_, "what fits on the terminal; 10 where there is none");
     add_min_age(app, min_age_);
     add_sort(app, sort_, {"bytes", "blocks", "age", "growth"});
@@ -66,9 +60,9 @@ class WatchCommand : public Command {
     add_color(app, color_);
     add_suppression_options(app, suppression_options_);
     add_symbol_options(app, symbol_options_);
-    app.footer(
-        "Growth is since the first look. q or Ctrl-C ends it, and so does the end of the process.\n"
-        "Exit status: 0 done; 1 could not; 2 usage.");
+    add_footer(app,
+               "Growth is since the first look. q or Ctrl-C ends it, and so does the end of the process.\n"
+               "Exit status: 0 done; 1 could not; 2 usage.");
   }
 
   int run() override {

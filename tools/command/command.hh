@@ -5,8 +5,11 @@
 
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <memory>
+
+namespace CLI {
+class App;
+}
 
 namespace leakdir::tool {
 

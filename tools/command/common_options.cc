@@ -4,6 +4,7 @@
 
 #include "common_options.hh"
 
+#include <CLI/CLI.hpp>
 #include <iterator>
 
 #include "load/bytes.hh"
@@ -20,11 +21,70 @@ void add_choice(CLI::App& app, const std::string& name, std::string& choice, con
   app.add_option(name, choice, help)->type_name(type)->check(CLI::IsMember(choices))->capture_default_str();
 }
 
+// CLI::Range lets it through.
+CLI::Validator no_nan() {
+  return {[](std::string& text) { return text.find_first_of("nN") == std::string::npos ? "" : text + " is no number"; },
+          ""};
+}
+
+// CLI11's own group, where none is named.
+void put_into(CLI::Option* option, const std::string& group) {
+  if (!group.empty()) option->group(group);
+}
+
 }  // namespace
+
+void add_text(CLI::App& app, const std::string& name, std::string& text, const std::string& help,
+              const std::string& type) {
+  app.add_option(name, text, help)->type_name(type);
+}
+
+void add_file(CLI::App& app, const std::string& name, std::string& file, const std::string& help,
+              const std::string& otherwise) {
+  CLI::Option* option = app.add_option(name, file, help)->type_name("FILE");
+  if (!otherwise.empty()) option->default_str(otherwise);
+}
+
+void add_flag(CLI::App& app, const std::string& name, bool& is_given, const std::string& help,
+              const std::string& group) {
+  put_into(app.add_flag(name, is_given, help), group);
+}
+
+void add_number(CLI::App& app, const std::string& name, std::optional<std::uint64_t>& number, const std::string& help) {
+  app.add_option(name, number, help)->type_name("N");
+}
+
+void add_count(CLI::App& app, const std::string& name, std::size_t& count, const std::string& help) {
+  app.add_option(name, count, help)->type_name("N")->check(CLI::PositiveNumber);
+}
+
+void add_seconds(CLI::App& app, const std::string& name, double& seconds, double lowest, double highest,
+                 const std::string& help, bool shows_default) {
+  CLI::Option* option = app.add_option(name, seconds, help);
+  option->type_name("SECONDS")->check(CLI::Range(lowest, highest))->check(no_nan());
+  if (shows_default) option->capture_default_str();
+}
+
+void add_argument(CLI::App& app, const std::string& name, std::string& argument, const std::string& help) {
+  app.add_option(name, argument, help)->required();
+}
+
+void add_program(CLI::App& app, std::vector<std::string>& command) {
+  app.positionals_at_end();
+  app.add_option("PROGRAM", command, "The program and its arguments")->required();
+}
+
+void add_footer(CLI::App& app, const std::string& text) { app.footer(text); }
 
 void add_directory(CLI::App& app, std::string& directory) {
   directory = "./mem";
   app.add_option("DIR", directory, "The record directory of the program")->capture_default_str();
+}
+
+void add_debug_paths(CLI::App& app, SymbolOptions& options, const std::string& group) {
+  CLI::Option* option =
+      app.add_option("--debug-path", options.debug_paths, "Where debug files and .build-id/ are (may be given again)");
+  put_into(option->type_name("DIR")->allow_extra_args(false), group);
 }
 
 void add_symbol_options(CLI::App& app, SymbolOptions& options) {
@@ -34,30 +94,17 @@ void add_symbol_options(CLI::App& app, SymbolOptions& options) {
   app.add_option("--sysroot", options.sysroot, "A copy of the device's file system, to find the libraries in")
       ->type_name("DIR")
       ->group("Symbols");
-  app.add_option("--debug-path", options.debug_paths, "Where debug files and .build-id/ are (may be given again)")
-      ->type_name("DIR")
-      ->allow_extra_args(false)
-      ->group("Symbols");
+  add_debug_paths(app, options, "Symbols");
   app.add_flag("--debuginfod", options.asks_debuginfod, "Fetch what is not here from the servers of DEBUGINFOD_URLS")
       ->group("Symbols");
 }
 
-CLI::Validator no_nan() {
-  return {[](std::string& text) { return text.find_first_of("nN") == std::string::npos ? "" : text + " is no number"; },
-          ""};
-}
-
 void add_min_age(CLI::App& app, double& seconds) {
-  app.add_option("--min-age", seconds, "Leave out blocks that are younger than this")
-      ->type_name("SECONDS")
-      ->check(CLI::Range(0.0, 1e9))
-      ->check(no_nan());
+  add_seconds(app, "--min-age", seconds, 0, 1e9, "Leave out blocks that are younger than this", false);
 }
 
 void add_top(CLI::App& app, std::size_t& stacks, const std::string& otherwise) {
-  app.add_option("--top", stacks, "Show this many stacks (" + otherwise + ")")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber);
+  add_count(app, "--top", stacks, "Show this many stacks (" + otherwise + ")");
 }
 
 void add_sort(CLI::App& app, std::string& key, const std::vector<std::string>& keys) {
@@ -81,11 +128,7 @@ void add_error_exitcode(CLI::App& app, int& status, const std::string& when) {
 }
 
 void add_patience(CLI::App& app, double& seconds) {
-  app.add_option("--timeout", seconds, "Wait this long for the process to answer")
-      ->type_name("SECONDS")
-      ->check(CLI::Range(0.0, 1e6))
-      ->check(no_nan())
-      ->capture_default_str();
+  add_seconds(app, "--timeout", seconds, 0, 1e6, "Wait this long for the process to answer", true);
 }
 
 std::chrono::milliseconds patience_of(double seconds) {

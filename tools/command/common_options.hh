@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Options that several commands have, so that they are spelled and explained the same everywhere.
+// Options that several commands have, so that they are spelled and explained the same everywhere; and the kinds of
+// option that commands have of their own. CLI11 stays behind it: each file that includes CLI11 takes seconds to
+// compile.
 
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,10 +17,35 @@
 #include "load/snapshot.hh"
 #include "symbols/symbols.hh"
 
+namespace CLI {
+class App;
+}
+
 namespace leakdir::tool {
+
+// An option of one command alone; `type` is the word for its value.
+void add_text(CLI::App& app, const std::string& name, std::string& text, const std::string& help,
+              const std::string& type);
+// `otherwise`: where it goes without the option, in words.
+void add_file(CLI::App& app, const std::string& name, std::string& file, const std::string& help,
+              const std::string& otherwise = "");
+void add_flag(CLI::App& app, const std::string& name, bool& is_given, const std::string& help,
+              const std::string& group = "");
+void add_number(CLI::App& app, const std::string& name, std::optional<std::uint64_t>& number, const std::string& help);
+void add_count(CLI::App& app, const std::string& name, std::size_t& count, const std::string& help);  // from 1
+// NaN is none of them.
+void add_seconds(CLI::App& app, const std::string& name, double& seconds, double lowest, double highest,
+                 const std::string& help, bool shows_default);
+// What must be there, without a dash.
+void add_argument(CLI::App& app, const std::string& name, std::string& argument, const std::string& help);
+// A program and its arguments: whatever stands after it is its own.
+void add_program(CLI::App& app, std::vector<std::string>& command);
+// What --help ends with.
+void add_footer(CLI::App& app, const std::string& text);
 
 void add_directory(CLI::App& app, std::string& directory);
 void add_symbol_options(CLI::App& app, SymbolOptions& options);
+void add_debug_paths(CLI::App& app, SymbolOptions& options, const std::string& group = "");
 void add_min_age(CLI::App& app, double& seconds);
 // `otherwise`: how many there are without it, in words.
 void add_top(CLI::App& app, std::size_t& stacks, const std::string& otherwise);
@@ -27,9 +55,6 @@ void add_format(CLI::App& app, std::string& format, const std::vector<std::strin
 void add_color(CLI::App& app, std::string& when);
 // `when`: what makes the command end with it, in words.
 void add_error_exitcode(CLI::App& app, int& status, const std::string& when);
-
-// CLI::Range lets it through.
-CLI::Validator no_nan();
 
 // How long to wait for the answer of a running process, in seconds.
 inline constexpr double kPatience = 10;

@@ -4,6 +4,7 @@
 
 #include "document.hh"
 
+#include <CLI/CLI.hpp>
 #include <sstream>
 
 namespace leakdir::tool {

@@ -38,9 +38,8 @@ void add_report_options(CLI::App& app, ReportOptions& options) {
   add_color(app, options.color);
   add_error_exitcode(app, options.error_exitcode, "live blocks or bad frees are listed");
   add_suppression_options(app, options.suppressions);
-  app.add_flag("--gen-suppressions", options.generates_suppressions,
-               "Print suppressions for what is listed, ready to paste")
-      ->group("Suppressions");
+  add_flag(app, "--gen-suppressions", options.generates_suppressions,
+           "Print suppressions for what is listed, ready to paste", "Suppressions");
   add_symbol_options(app, options.symbols);
 }
 

@@ -22,6 +22,7 @@ to_test=(
   libdebuginfod1 strace musl-tools
   clang-tidy cppcheck clang-format shellcheck                # analyse without running
   cmake                                                      # finds the package as other projects do
+  debhelper dpkg-dev lintian                                 # Debian packages, made and looked over: tools/package.sh
   g++-aarch64-linux-gnu g++-arm-linux-gnueabihf qemu-user    # programs for other processors
   libsqlite3-dev liblua5.4-dev libexpat1-dev libjansson-dev libxml2-dev libicu-dev liblzma-dev  # real programs are linked with these
   libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0 git perl  # the library is tried upon these

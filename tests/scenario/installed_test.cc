@@ -59,10 +59,19 @@ TEST(Documents, ManualPageOfTheObjectHasEachFunction) {
   for (const auto& function : defined_api()) EXPECT_THAT(page, HasSubstr(function + "()"));
 }
 
+TEST(Documents, ManualPageOfMkobjHasEachOptionOfIt) {
+  const std::string script = read_file(std::string(kSourceRoot) + "/lib/package/leakdir-mkobj.in");
+  const std::string page = read_file(std::string(kSourceRoot) + "/lib/package/leakdir-mkobj.1");
+  const std::set<std::string> names = all_in(script, "\n    --([a-z]+)[)=]");
+  EXPECT_GE(names.size(), 9u);
+  for (const auto& name : names) EXPECT_THAT(page, HasSubstr("\\-\\-" + name));
+}
+
 TEST(Documents, ManualPagesAreGoodRoff) {
   const Scratch scratch;
   write_file(scratch / "leakdir.1", said_by({"document", "man"}));
-  for (const std::string& page : {scratch / "leakdir.1", std::string(kSourceRoot) + "/tools/command/man/leakdir.7"}) {
+  for (const std::string& page : {scratch / "leakdir.1", std::string(kSourceRoot) + "/tools/command/man/leakdir.7",
+                                  std::string(kSourceRoot) + "/lib/package/leakdir-mkobj.1"}) {
     const Outcome outcome = run({{"groff", "-man", "-Tascii", "-ww", page}, "", {}, "", 60});
     EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
     EXPECT_EQ(outcome.err, "");
@@ -126,7 +135,8 @@ TEST(Installed, ToolObjectsHeadersAndDocumentsAreWhereTheyAreLookedFor) {
        {"/bin/leakdir\n", "/include/leakdir/leakdir.h\n", "/include/leakdir/trace.h\n", "/include/leakdir/untrace.h\n",
         "/include/leakdir/gtest.h\n", "/leakdir/leakdir_trace.c\n", "/leakdir.o\n", "/leakdir-static.o\n",
         "/leakdir/libleakdir.so\n", "/share/man/man1/leakdir.1\n", "/share/man/man7/leakdir.7\n",
-        "/share/bash-completion/completions/leakdir.bash\n", "/share/zsh/site-functions/_leakdir\n"})
+        "/share/man/man1/leakdir-mkobj.1\n", "/share/bash-completion/completions/leakdir.bash\n",
+        "/share/zsh/site-functions/_leakdir\n"})
     EXPECT_THAT(found.out, HasSubstr(file));
 
   write_file(scratch / "app.c",

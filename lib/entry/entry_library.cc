@@ -120,7 +120,7 @@ __attribute__((constructor)) void construct(int, char**, char** environment) {
 
 bool start_at_first_call(Caller caller) {
   find_loader();
-  if (is_loader(caller.pc) || has_begun.load(std::memory_order_relaxed)) return false;
+  if (is_loader(caller.pc()) || has_begun.load(std::memory_order_relaxed)) return false;
   begin(initial_environment());
   return true;
 }

@@ -91,7 +91,7 @@ void* make(const Operator& next, Word a, Word b, Word c, Form form, Caller calle
   if (next.next == Next::kThere) return reinterpret_cast<void*>(next.call(a, b, c));
   void* const block = allocate(a, b, form);
   // What the allocator makes for itself is nobody's.
-  if (LEAKDIR_UNLIKELY(allocator::is_the_allocators(reinterpret_cast<void*>(caller.pc)))) return block;
+  if (LEAKDIR_UNLIKELY(allocator::is_the_allocators(reinterpret_cast<void*>(caller.pc())))) return block;
   return leakdir::told(block, a, Call::kNew, caller);
 }
 

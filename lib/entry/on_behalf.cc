@@ -18,12 +18,10 @@ namespace {
 
 using ledger::Call;
 
-Caller named(std::uintptr_t pc) { return {pc, nullptr}; }
-
 int do_record() { return phase() != Phase::kOff ? 1 : 0; }
 
 void* allocate(int call, std::size_t first, std::size_t size, std::uintptr_t pc, std::uintptr_t frame) {
-  const Caller caller = named(pc);
+  const Caller caller = Caller::by_address(pc);
   void* block = nullptr;
   forget_places_within(frame);
   switch (static_cast<Call>(call)) {
@@ -52,10 +50,10 @@ void* allocate(int call, std::size_t first, std::size_t size, std::uintptr_t pc,
 
 void* resize_block(void* block, std::size_t size, int call, std::uintptr_t pc, std::uintptr_t frame) {
   forget_places_within(frame);
-  return resize(block, size, static_cast<Call>(call), named(pc));
+  return resize(block, size, static_cast<Call>(call), Caller::by_address(pc));
 }
 
-void release_block(void* block, std::uintptr_t pc) { release(block, named(pc)); }
+void release_block(void* block, std::uintptr_t pc) { release(block, Caller::by_address(pc)); }
 
 void place(const char* file, int line, int call, std::size_t factor, std::uintptr_t frame) {
   place_is(file, line, call, factor, reinterpret_cast<const void*>(frame));

@@ -87,20 +87,19 @@ LEAKDIR_SLOW void compare_with_boost(const Walk& fast, unsigned most, std::uintp
 // and the processor waits for that.)
 inline void walk_stack(Walk& walk, ThreadScratch& scratch, Caller caller, unsigned depth) {
   const unsigned most = depth + kMostNewFrames < kFastWalkMaxFrames ? depth + kMostNewFrames : kFastWalkMaxFrames;
-  if (LEAKDIR_LIKELY(unwind_way == Unwind::kFast || unwind_way == Unwind::kCompare) && caller.frame != nullptr) {
-    const auto* frame = static_cast<const std::uintptr_t*>(caller.frame);
-    const WalkStart start = {caller.pc, reinterpret_cast<std::uintptr_t>(frame + 2), frame[0]};
+  if (LEAKDIR_LIKELY(unwind_way == Unwind::kFast || unwind_way == Unwind::kCompare) && caller.has_frame()) {
+    const WalkStart start = {caller.pc(), caller.sp(), caller.bp()};
     const int count = fast_walk(scratch.walk, start, scratch.frames, most, &walk.reused, &walk.is_truncated);
     if (LEAKDIR_LIKELY(count != kCannot)) {
       walk.frames = scratch.frames;
       walk.count = static_cast<unsigned>(count);
       walk.is_fast = true;
-      if (LEAKDIR_UNLIKELY(unwind_way == Unwind::kCompare)) compare_with_boost(walk, most, caller.pc);
+      if (LEAKDIR_UNLIKELY(unwind_way == Unwind::kCompare)) compare_with_boost(walk, most, caller.pc());
       return;
     }
   }
   const unsigned room = most + kMostOwnFrames < ThreadScratch::kFrames ? most + kMostOwnFrames : ThreadScratch::kFrames;
-  walk_with_boost(walk, scratch.frames, room, caller.pc);
+  walk_with_boost(walk, scratch.frames, room, caller.pc());
 }
 
 // How many of the innermost frames are operator new: that is what the user called, then.
@@ -204,18 +203,18 @@ void add_place(Captured& captured, const Place& place) {
 
 Captured capture_stack(ThreadState& thread, Caller caller, Call call, const ReentryGuard& guard) {
   if (LEAKDIR_UNLIKELY(thread.scratch == nullptr) || LEAKDIR_UNLIKELY(!may_unwind(guard))) {
-    return capture_caller(caller.pc, call);
+    return capture_caller(caller.pc(), call);
   }
   unsigned depth = frames_kept;
   if (LEAKDIR_UNLIKELY(unwind_way == Unwind::kCaller)) {
-    if (function_kind(caller.pc, guard) != FunctionKind::kNew) {
-      return captured(stack_node(0, caller.pc, guard), call, false, guard);
+    if (function_kind(caller.pc(), guard) != FunctionKind::kNew) {
+      return captured(stack_node(0, caller.pc(), guard), call, false, guard);
     }
     depth = 1;
   }
   Walk stack;
   walk_stack(stack, *thread.scratch, caller, depth);
-  if (LEAKDIR_UNLIKELY(stack.count == 0)) return captured(stack_node(0, caller.pc, guard), call, false, guard);
+  if (LEAKDIR_UNLIKELY(stack.count == 0)) return captured(stack_node(0, caller.pc(), guard), call, false, guard);
   // Most stacks are kept whole. Else `depth` counts from the caller of operator new on.
   unsigned first = 0, last = stack.count;
   if (LEAKDIR_UNLIKELY(stack.count > depth)) {

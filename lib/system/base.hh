@@ -21,12 +21,6 @@
 
 namespace leakdir {
 
-// What a hook knows of the function that called it: where it returns to, and its own frame (null where the fast walk
-// has no use for it).
-struct Caller {
-  std::uintptr_t pc;
-  const void* frame;
-};
 // Of a function or a return address, without the bit that tells 32-bit ARM to run it as Thumb code: it is no part of
 // the address, and no unwinder shows it.
 inline std::uintptr_t code_address(const void* code) {
@@ -37,9 +31,45 @@ inline std::uintptr_t code_address(const void* code) {
 #endif
 }
 
-// To be used in the hook itself: it makes it keep a frame pointer.
-#define LEAKDIR_CALLER \
-  (::leakdir::Caller{::leakdir::code_address(__builtin_return_address(0)), __builtin_frame_address(0)})
+// What a hook knows of the function that called it: where it returns to and, for the fast walk, the stack pointer and
+// the frame pointer as they will be then. To be made in the hook itself, by LEAKDIR_CALLER: it makes it keep a frame
+// pointer.
+//
+// Nothing is left to be read in the hook's own frame: a compiler may let it go before what the hook hands over to
+// begins, where that is the last that the hook does. The return address alone stays in its place until somebody returns
+// to it.
+class Caller {
+ public:
+  [[gnu::always_inline]] static Caller of_hook(const void* frame, const void* return_address) {
+#if defined(__x86_64__)
+    (void)return_address;
+    return Caller(frame, *static_cast<const std::uintptr_t*>(frame));
+#else
+    return Caller(frame, code_address(return_address));
+#endif
+  }
+  // Known by its return address alone: no walk can begin there.
+  static Caller by_address(std::uintptr_t pc) { return Caller(nullptr, pc); }
+
+  bool has_frame() const { return frame_ != nullptr; }
+#if defined(__x86_64__)
+  std::uintptr_t pc() const { return has_frame() ? static_cast<const std::uintptr_t*>(frame_)[1] : word_; }
+  std::uintptr_t sp() const { return frame() + 2 * sizeof(std::uintptr_t); }
+  std::uintptr_t bp() const { return word_; }
+#else
+  std::uintptr_t pc() const { return word_; }
+  std::uintptr_t sp() const { return 0; }  // there is no fast walk
+  std::uintptr_t bp() const { return 0; }
+#endif
+  // Where the hook's frame is, or was: to be compared with those of other calls.
+  std::uintptr_t frame() const { return reinterpret_cast<std::uintptr_t>(frame_); }
+
+ private:
+  Caller(const void* frame, std::uintptr_t word) : frame_(frame), word_(word) {}
+  const void* frame_;
+  std::uintptr_t word_;
+};
+#define LEAKDIR_CALLER (::leakdir::Caller::of_hook(__builtin_frame_address(0), __builtin_return_address(0)))
 
 // Keeps the compiler from moving stores to this thread's state across: a signal handler of the same thread may look.
 inline void signal_fence() { __asm__ volatile("" ::: "memory"); }

@@ -33,7 +33,7 @@ LEAKDIR_SLOW void note_early_block(const void* block, std::size_t size, Call cal
   const unsigned i = early_count.fetch_add(1, std::memory_order_relaxed);
   if (i >= kEarlyBlocks) return some_blocks_are_unknown();
   early_blocks[i].size = size;
-  early_blocks[i].caller = caller.pc;
+  early_blocks[i].caller = caller.pc();
   early_blocks[i].call = call;
   early_blocks[i].address.store(address_of(block), std::memory_order_release);
 }

@@ -26,7 +26,7 @@ bool is_meant(const Place& place, std::size_t size, Call call, Caller caller) {
   };
   if (place.file == 0 || kind(place.call) != kind(static_cast<std::uint32_t>(call))) return false;
   if (place.factor != 0 && size % place.factor != 0) return false;
-  return !is_further_in(place, reinterpret_cast<std::uintptr_t>(caller.frame));
+  return !is_further_in(place, caller.frame());
 }
 
 Place take_place(ThreadState& thread, std::size_t size, Call call, Caller caller) {

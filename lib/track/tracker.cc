@@ -39,7 +39,7 @@ LEAKDIR_SLOW void forget_replaced(std::uint32_t row, FreeRows* free_rows) {
 // In the middle of a hook, or of something that leakdir caused: the caller is all that may be asked for.
 LEAKDIR_SLOW void record_nested(const void* block, std::size_t size, Call call, Caller caller,
                                 const ThreadState& thread) {
-  const Captured captured = capture_caller(caller.pc, call);
+  const Captured captured = capture_caller(caller.pc(), call);
   const unsigned own = thread.own_allocations ? ledger::kFlagLibc : 0;
   const NewBlock live = {address_of(block), size,         single_sequence(), now_ticks(),
                          captured.stack,    thread.index, captured.call,     captured.flags | own};
@@ -81,7 +81,7 @@ bool is_usual(Phase now) { return now == Phase::kRecording; }
 void remember(const TakenBlock& gone, Caller caller) {
   if (LEAKDIR_UNLIKELY(!is_usual(phase()))) return;
   remember_free(ledger::block_address(gone.was.word[0]),
-                {ledger::block_stack(gone.was.word[2], gone.was.word[3]), caller.pc});
+                {ledger::block_stack(gone.was.word[2], gone.was.word[3]), caller.pc()});
 }
 
 }  // namespace

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Whose call it was, frame by frame: of each hook and of each kind of bad free, whatever compiled the program, whatever
+// compiled the object, and however it was linked. `unwind=compare` ends the program where the fast walk finds other
+// frames than Boost.Stacktrace.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "addr2line.hh"
+#include "paths.hh"
+#include "target.hh"
+
+namespace leakdir_test {
+namespace {
+
+using testing::ElementsAre;
+
+void must(const std::vector<std::string>& argv) {
+  const Outcome outcome = run({argv, "", {}, "", 300});
+  if (!outcome.exited_with(0)) throw std::runtime_error(outcome.describe());
+}
+
+// leakdir's object as `compiler` makes it; gcc's is the one of the build.
+std::string object_by(const std::string& compiler, bool is_static) {
+  if (compiler == "gcc") return is_static ? kStaticObject : kObject;
+  static const Scratch made;
+  const std::string object = made / compiler + (is_static ? "-static.o" : ".o");
+  if (!exists(object)) {
+    std::vector<std::string> argv = {"sh", kMakeObject, "--cc=" + compiler, "--output=" + object};
+    argv.push_back("--source=" + std::string(kSourceRoot) + "/lib");
+    if (!is_static) argv.push_back("--dynamic");
+    must(argv);
+  }
+  return object;
+}
+
+// The names of the functions of a stack, innermost first, "?" for those outside the program.
+std::vector<std::string> functions_of(const Stack& stack, const std::string& program) {
+  std::vector<std::uint64_t> addresses;
+  for (const Frame& frame : stack.frames) {
+    if (frame.module == program) addresses.push_back(frame.offset - 1);
+  }
+  const std::vector<Place> places = addr2line(program, addresses);
+  std::vector<std::string> names;
+  size_t next = 0;
+  for (const Frame& frame : stack.frames) names.push_back(frame.module == program ? places[next++].function : "?");
+  return names;
+}
+
+struct Way {
+  std::string compiler, flags, kind, object_compiler;
+};
+void PrintTo(const Way& way, std::ostream* out) {
+  *out << way.compiler << " " << way.flags << " " << way.kind << ", object by " << way.object_compiler;
+}
+
+std::vector<Way> every_way() {
+  std::vector<Way> ways;
+  for (const char* compiler : {"gcc", "clang"}) {
+    for (const char* flags : {"-O0", "-O2", "-O2 -fno-omit-frame-pointer"}) {
+      for (const char* kind : {"static", "static-pie", "pie", "preload", "preload-jemalloc"})
+        ways.push_back({compiler, flags, kind, "gcc"});
+    }
+    for (const char* kind : {"static", "pie"}) ways.push_back({compiler, "-O0", kind, "clang"});
+  }
+  return ways;
+}
+
+std::vector<std::string> words_of(const std::string& text) {
+  std::vector<std::string> words;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find(' ', at), text.size());
+    words.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return words;
+}
+
+class Stacks : public testing::TestWithParam<Way> {
+ protected:
+  bool is_static() const { return GetParam().kind.rfind("static", 0) == 0; }
+  bool is_preloaded() const { return GetParam().kind.rfind("preload", 0) == 0; }
+
+  // Compiles and links `source`; the name for run_in().
+  std::string built(const std::string& source) {
+    const Way& way = GetParam();
+    const bool is_cxx = source.substr(source.rfind('.')) == ".cc";
+    const std::string driver = !is_cxx ? way.compiler : way.compiler == "gcc" ? "g++" : "clang++";
+    const bool is_pie = way.kind != "static";
+    std::vector<std::string> argv = {driver, "-g", "-w", is_pie ? "-fPIE" : "-fno-pie", source};
+    if (is_cxx) argv.insert(argv.end(), {"-std=c++17", "-fsized-deallocation"});
+    for (const std::string& flag : words_of(way.flags)) argv.push_back(flag);
+    if (!is_preloaded()) argv.push_back(object_by(way.object_compiler, is_static()));
+    argv.insert(argv.end(), {is_preloaded() ? "-pie" : "-" + way.kind, "-o", program()});
+    must(argv);
+    return is_preloaded() ? scratch_ / "program." + way.kind : program();
+  }
+  std::string program() const { return scratch_ / (is_preloaded() ? "program.none" : "program"); }
+
+  // What lies around main in every program. Libc's names are known in a static one.
+  void expect_stack(const Stack& stack, std::vector<std::string> functions) {
+    std::vector<std::string> found = functions_of(stack, program());
+    functions.insert(functions.end(), {"main", "?", "?", "_start"});
+    ASSERT_EQ(found.size(), functions.size()) << testing::PrintToString(found);
+    for (size_t i = found.size() - 3; is_static() && i < found.size() - 1; ++i) {
+      EXPECT_EQ(found[i].rfind("__libc_start", 0), 0u) << found[i];
+      found[i] = "?";
+    }
+    EXPECT_EQ(found, functions);
+  }
+
+  Scratch scratch_;
+};
+
+TEST_P(Stacks, OfEachHookAreWhole) {
+  const std::string name = built(std::string(kSourceRoot) + "/tests/targets/every_hook.cc");
+  const Outcome outcome = run_in(scratch_, name, {"unwind=compare", {"blocks"}, {}, 60});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  const std::vector<Expected> expected = expected_by(outcome.out);
+  const std::vector<Record> records = records_in(scratch_ / "mem");
+  ASSERT_EQ(expected.size(), 20u);
+  expect_exactly(expected, records);
+  std::map<std::uint64_t, std::string> function_of;
+  for (const Expected& block : expected) function_of[block.size] = block.function;
+  for (const Record& record : records) {
+    SCOPED_TRACE(read_file(record.file));
+    EXPECT_FALSE(record.truncated);
+    expect_stack(record.stack, {function_of[record.size], "with_false_frames", "with_array", "with_frame"});
+  }
+}
+
+TEST_P(Stacks, OfEachBadFreeAreWhole) {
+  const std::string name = built(std::string(kSourceRoot) + "/tests/targets/every_hook.cc");
+  const Outcome outcome = run_in(scratch_, name, {"unwind=compare", {"bad"}, {}, 60});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  const std::vector<BadFreeRecord> records = bad_frees_in(scratch_ / "mem");
+  EXPECT_EQ(records.size(), 12u) << outcome.err;
+  for (const BadFreeRecord& record : records) {
+    SCOPED_TRACE(read_file(record.file));
+    const std::string address = record.file.substr(record.file.rfind('/') + 1);
+    const std::string line = "bad address=" + address.substr(0, address.find('.')) + " function=";
+    const size_t at = outcome.out.find(line);
+    ASSERT_NE(at, std::string::npos) << outcome.out;
+    const size_t from = at + line.size();
+    Stack stack = record.free;
+    // operator delete of libstdc++ may stand before its caller.
+    while (is_preloaded() && !stack.frames.empty() && stack.frames[0].module != program())
+      stack.frames.erase(stack.frames.begin());
+    expect_stack(stack, {outcome.out.substr(from, outcome.out.find('\n', from) - from), "with_false_frames",
+                         "with_array", "with_frame"});
+  }
+}
+
+// The shortest program that lost its stack.
+TEST_P(Stacks, OfRealloc) {
+  write_file(scratch_ / "grow.c",
+             "#include <stdlib.h>\nstatic void *grow(void *p) { return realloc(p, 100); }\n"
+             "int main(void) { return grow(malloc(10)) == 0; }\n");
+  if (GetParam().flags != "-O0") GTEST_SKIP() << "grow() becomes a part of main";
+  const std::string name = built(scratch_ / "grow.c");
+  for (const char* options : {"unwind=compare", "unwind=fast", "unwind=boost"}) {
+    const Outcome outcome = run_in(scratch_, name, {options, {}, {}, 60});
+    ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    const std::vector<Record> records = records_in(scratch_ / "mem");
+    ASSERT_EQ(records.size(), 1u);
+    EXPECT_EQ(records[0].size, 100u);
+    EXPECT_FALSE(records[0].truncated);
+    expect_stack(records[0].stack, {"grow"});
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Compiled, Stacks, testing::ValuesIn(every_way()), [](const auto& info) {
+  const Way& way = info.param;
+  return case_name(way.compiler + way.flags + "_" + way.kind + "_" + way.object_compiler);
+});
+
+// ---- The objects ----
+
+// The instructions of each hook, by its name: "mov %rsp,%rbp" as objdump writes them.
+std::map<std::string, std::vector<std::string>> hooks_of(const std::string& object) {
+  const Outcome outcome = run({{"objdump", "-d", "--no-show-raw-insn", object}, "", {}, "", 120});
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  std::map<std::string, std::vector<std::string>> hooks;
+  std::vector<std::string>* hook = nullptr;
+  for (const std::string& line : lines_of(outcome.out)) {
+    const size_t name = line.find(" <");
+    if (!line.empty() && line[0] == '0' && name != std::string::npos && line.back() == ':') {
+      const std::string function = line.substr(name + 2, line.size() - name - 4);
+      static const std::string family =
+          " malloc calloc realloc reallocarray free free_sized free_aligned_sized aligned_alloc memalign "
+          "posix_memalign "
+          "valloc pvalloc ";
+      const bool is_operator = function.rfind("_Zn", 0) == 0 || function.rfind("_Zd", 0) == 0;
+      const bool is_hook = is_operator || family.find(" " + function + " ") != std::string::npos;
+      hook = is_hook ? &hooks[function] : nullptr;
+    } else if (hook != nullptr && line.find('\t') != std::string::npos) {
+      std::string text = line.substr(line.find('\t') + 1);
+      while (text.find("  ") != std::string::npos) text.erase(text.find("  "), 1);
+      hook->push_back(text);
+    }
+  }
+  return hooks;
+}
+
+// The caller's rbp lies where rbp points, for as long as the hook has its frame, and it may have none any more when
+// what it calls begins. So a hook that says where its frame is has read that word: before it hands the address on, and
+// before it lets the frame go.
+void expect_read_in_the_hook(const std::string& object, size_t least) {
+  SCOPED_TRACE(object);
+  const auto hooks = hooks_of(object);
+  size_t walks = 0;
+  for (const auto& [name, instructions] : hooks) {
+    SCOPED_TRACE(name);
+    bool is_read = false, is_said = false;
+    for (const std::string& text : instructions) {
+      const bool is_load = text.rfind("mov (%rbp),%", 0) == 0 || text.rfind("mov 0x0(%rbp),%", 0) == 0 ||
+                           text.rfind("push 0x0(%rbp)", 0) == 0 || text.rfind("push (%rbp)", 0) == 0;
+      const bool is_call = text.rfind("call", 0) == 0 || text.rfind("jmp", 0) == 0;
+      is_read |= is_load;
+      if (text.rfind("mov %rbp,%", 0) == 0 && text != "mov %rbp,%rsp") is_said = true;
+      if (is_call && is_said) {
+        EXPECT_TRUE(is_read) << text;
+      }
+    }
+    walks += is_read ? 1 : 0;
+  }
+  // A compiler that writes this in other words would make it a test of nothing.
+  EXPECT_GE(walks, least);
+}
+
+TEST(Hooks, ReadWhatTheWalkBeginsWith) {
+  for (const char* compiler : {"gcc", "clang"}) {
+    for (const bool is_static : {false, true}) expect_read_in_the_hook(object_by(compiler, is_static), 10);
+  }
+  expect_read_in_the_hook(kLibrary, 30);
+}
+
+}  // namespace
+}  // namespace leakdir_test

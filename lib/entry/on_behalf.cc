@@ -21,7 +21,8 @@ using ledger::Call;
 int do_record() { return phase() != Phase::kOff ? 1 : 0; }
 
 void* allocate(int call, std::size_t first, std::size_t size, std::uintptr_t pc, std::uintptr_t frame) {
-  const Caller caller = Caller::by_address(pc);
+  const Caller::Held held = {0, pc};
+  const Caller caller = Caller::by_address(held);
   void* block = nullptr;
   forget_places_within(frame);
   switch (static_cast<Call>(call)) {
@@ -50,10 +51,14 @@ void* allocate(int call, std::size_t first, std::size_t size, std::uintptr_t pc,
 
 void* resize_block(void* block, std::size_t size, int call, std::uintptr_t pc, std::uintptr_t frame) {
   forget_places_within(frame);
-  return resize(block, size, static_cast<Call>(call), Caller::by_address(pc));
+  const Caller::Held held = {0, pc};
+  return resize(block, size, static_cast<Call>(call), Caller::by_address(held));
 }
 
-void release_block(void* block, std::uintptr_t pc) { release(block, Caller::by_address(pc)); }
+void release_block(void* block, std::uintptr_t pc) {
+  const Caller::Held held = {0, pc};
+  release(block, Caller::by_address(held));
+}
 
 void place(const char* file, int line, int call, std::size_t factor, std::uintptr_t frame) {
   place_is(file, line, call, factor, reinterpret_cast<const void*>(frame));

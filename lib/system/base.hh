@@ -48,23 +48,36 @@ class Caller {
     return Caller(frame, code_address(return_address));
 #endif
   }
-  // Known by its return address alone: no walk can begin there.
-  static Caller by_address(std::uintptr_t pc) { return Caller(nullptr, pc); }
-
-  bool has_frame() const { return frame_ != nullptr; }
+  // Known by its return address alone, which is to stay in `held` as long as the caller is asked for it. No walk can
+  // begin there.
+  struct Held {
+    std::uintptr_t bp, pc;
+  };
+  static Caller by_address(const Held& held) {
 #if defined(__x86_64__)
-  std::uintptr_t pc() const { return has_frame() ? static_cast<const std::uintptr_t*>(frame_)[1] : word_; }
+    return Caller(&held, kNoFrame);
+#else
+    return Caller(&held, held.pc);
+#endif
+  }
+
+#if defined(__x86_64__)
+  // A program that has this very number in rbp has its stack captured with Boost, which is no harm.
+  bool has_frame() const { return word_ != kNoFrame; }
+  std::uintptr_t pc() const { return static_cast<const std::uintptr_t*>(frame_)[1]; }
   std::uintptr_t sp() const { return frame() + 2 * sizeof(std::uintptr_t); }
   std::uintptr_t bp() const { return word_; }
 #else
+  bool has_frame() const { return false; }  // there is no fast walk
   std::uintptr_t pc() const { return word_; }
-  std::uintptr_t sp() const { return 0; }  // there is no fast walk
+  std::uintptr_t sp() const { return 0; }
   std::uintptr_t bp() const { return 0; }
 #endif
   // Where the hook's frame is, or was: to be compared with those of other calls.
   std::uintptr_t frame() const { return reinterpret_cast<std::uintptr_t>(frame_); }
 
  private:
+  static constexpr std::uintptr_t kNoFrame = 1;  // no address of a frame
   Caller(const void* frame, std::uintptr_t word) : frame_(frame), word_(word) {}
   const void* frame_;
   std::uintptr_t word_;

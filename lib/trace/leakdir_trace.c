@@ -14,6 +14,8 @@
  * freed block is kept from its libc for a while (at most kKept of them, and kKeptBytes), so that a second free of it is
  * told for certain.
  *
+ * Where leakdir.o or libleakdir.so is in the process too (`leakdir run`), that one records, and this file hands on.
+ *
  * The forms of the record and of the messages are those of lib/shared/record.hh and lib/system/messages.hh; a test
  * compares.
  */

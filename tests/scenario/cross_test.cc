@@ -124,6 +124,10 @@ TEST_P(Cross, EachWayInCGivesOneRecord) {
   ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
   EXPECT_EQ(records_in(dir()).size(), 22u);
   expect_blocks(outcome.out, 22);
+  // The mark is in it, and tells the program's source from leakdir's, by whichever way the object was made.
+  const Outcome diagnosis = run_tool({"doctor", scratch_ / "program"});
+  EXPECT_THAT(diagnosis.out, HasSubstr("leakdir is in it, and there is no other malloc\n"));
+  EXPECT_THAT(diagnosis.out, HasSubstr("of 1 source file\n"));
 }
 
 TEST_P(Cross, OperatorNewIsNoCaller) {

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 
@@ -103,6 +104,159 @@ TEST_F(Doctor, TellsAnotherMallocFromLeakdirs) {
   write_file(scratch_ / "own.c", "void *malloc(unsigned long n) { static char all[4096]; return all + n; }\n");
   expect(examine(compiled("-fno-builtin own.c"), 3), "hooks", "missing", "its malloc is another's", "leakdir.o");
 }
+
+constexpr char kOfTrace[] =
+    "leakdir_trace.c is in it: it records what the sources that are compiled with leakdir/trace.h allocate, each block "
+    "with its caller alone";
+
+// For a program in the scratch directory, as a user has it there: the hook lies beside its sources.
+std::string with_trace_beside(const Scratch& scratch) {
+  const std::string lib = std::string(kSourceRoot) + "/lib/";
+  write_file(scratch / "leakdir_trace.c", read_file(lib + "trace/leakdir_trace.c"));
+  return "-DLEAKDIR_ALONE -I" + lib + "include -include leakdir/trace.h leakdir_trace.c ";
+}
+
+TEST_F(Doctor, SaysWhatTheMacroHookRecords) {
+  const std::string alone = with_trace_beside(scratch_);
+  const std::map<std::string, std::string> remedies = {
+      {"-pie", "for every block with its stack: link with leakdir.o instead, or run it by `leakdir run`"},
+      {"-no-pie", "for every block with its stack: link with leakdir.o instead, or run it by `leakdir run`"},
+      {"-static", "for every block with its stack: link with leakdir-static.o instead"},
+      {"-static-pie", "for every block with its stack: link with leakdir-static.o instead"}};
+  for (const auto& [kind, remedy] : remedies) {
+    SCOPED_TRACE(kind);
+    const nlohmann::json diagnosis = examine(compiled("-g -O1 " + kind + " " + alone));
+    EXPECT_EQ(diagnosis.at("hooks"), true);
+    EXPECT_EQ(
+        diagnosis.at("expect"),
+        "the caller of each block of the sources that are compiled with leakdir/trace.h, with functions, files and "
+        "lines");
+    EXPECT_EQ(finding(diagnosis, "hooks"),
+              nlohmann::json({{"check", "hooks"}, {"health", "weak"}, {"text", kOfTrace}, {"remedy", remedy}}));
+    // It was compiled with -g, and leakdir_trace.c is not the user's.
+    expect(diagnosis, "lines", "good", "of 1 source file");
+    expect(diagnosis, "unwind tables", "good", ", for 2 of 2 functions");
+    expect(diagnosis, "frame pointers", "optional", "0 of 2 functions");
+  }
+}
+
+// The units of the sources are one of the linker's then, or are not in the order of the sources.
+TEST_F(Doctor, TellsTheProgramsSourcesFromLeakdirsWhereAllIsOptimisedAsOne) {
+  const std::string alone = with_trace_beside(scratch_);
+  for (const char* flags : {"-O2 -flto ", "-O2 -flto -static ", "-O2 -ffunction-sections -Wl,--gc-sections "}) {
+    SCOPED_TRACE(flags);
+    const nlohmann::json diagnosis = examine(compiled(std::string("-g ") + flags + alone));
+    expect(diagnosis, "hooks", "weak", kOfTrace);
+    expect(diagnosis, "lines", "good", "of 1 source file");
+    expect(diagnosis, "unwind tables", "good", ", for 2 of 2 functions");
+  }
+}
+
+TEST_F(Doctor, LibraryComesBeforeTheMacroHook) {
+  shell("cp " + std::string(kLibrary) + " libleakdir.so");
+  const nlohmann::json diagnosis =
+      examine(compiled("-g " + with_trace_beside(scratch_) + "-Wl,--no-as-needed ./libleakdir.so"));
+  expect(diagnosis, "hooks", "good", "libleakdir.so is needed, and comes before other allocators");
+  EXPECT_EQ(diagnosis.at("expect"), "the stack of each block, with functions, files and lines");
+  expect(examine("libleakdir.so"), "hooks", "good", "it is leakdir's own library, for LD_PRELOAD");
+}
+
+// Names and words of leakdir's in a program that is no leakdir's: its own way of tracing, and a source with its
+// message.
+TEST_F(Doctor, TakesNoNameForLeakdir) {
+  write_file(
+      scratch_ / "own.c",
+      "void leakdir_start(void) {}\nvoid leakdir_stop(void) {}\n"
+      "const char *text(void) { return \"the ledger has the live blocks: leakdir report, leakdir recover\"; }\n");
+  for (const char* kind : {"-pie", "-static", "-static -s"}) {
+    SCOPED_TRACE(kind);
+    const nlohmann::json diagnosis = examine(compiled(std::string("-g own.c ") + kind), 3);
+    EXPECT_EQ(finding(diagnosis, "hooks").at("text"), "leakdir is not in it");
+    if (kind == std::string("-static -s")) continue;
+    expect(diagnosis, "lines", "good", "of 2 source files");
+    expect(diagnosis, "unwind tables", "good", ", for 5 of 5 functions");
+  }
+}
+
+TEST_F(Doctor, SeesThatAnotherMallocWasTakenThanThatOfTheObject) {
+  write_file(scratch_ / "own.c", "void *malloc(unsigned long n) { static char all[4096]; return all + n; }\n");
+  for (const auto& [kind, object] : {std::pair{"-static", kStaticObject}, std::pair{"-pie", kObject}}) {
+    SCOPED_TRACE(kind);
+    const nlohmann::json diagnosis =
+        examine(compiled(std::string(kind) + " -fno-builtin own.c -Wl,-z,muldefs " + object), 3);
+    expect(diagnosis, "hooks", "missing", "leakdir is in it, but its malloc is another's", "without");
+    EXPECT_EQ(diagnosis.at("expect"), "nothing will be recorded");
+  }
+  expect(examine(compiled(std::string("-static -Wl,-z,muldefs -lc ") + kStaticObject), 3), "hooks", "missing",
+         "its malloc is another's");
+}
+
+struct Linking {
+  std::string linker, kind;
+};
+void PrintTo(const Linking& linking, std::ostream* out) { *out << linking.linker << " " << linking.kind; }
+
+class DoctorOnLinkings : public Doctor, public testing::WithParamInterface<Linking> {};
+
+// The mark is in what each linker makes, and remains when all is taken out that can be.
+TEST_P(DoctorOnLinkings, KnowsTheHookOfAStrippedProgram) {
+  const auto& [linker, kind] = GetParam();
+  const bool is_static = kind.find("static") != std::string::npos;
+  const std::string link = " -fuse-ld=" + linker + " " + kind + " ";
+  const std::string tidy = "-ffunction-sections -fdata-sections -Wl,--gc-sections ";
+  const std::string alone = with_trace_beside(scratch_);
+  const std::string of_object = is_static ? "leakdir is in it (whether its malloc comes first is not known: stripped)"
+                                          : "leakdir is in it, and comes before the malloc of every library";
+  for (const std::string& flags : {link, link + tidy}) {
+    SCOPED_TRACE(flags);
+    compiled("-g " + flags + (is_static ? kStaticObject : kObject));
+    expect(examine("small"), "lines", "good", "of 1 source file");
+    expect(examine("small"), "unwind tables", "good", ", for 2 of 2 functions");
+    for (const char* strip : {"strip", "llvm-strip"}) {
+      if (is_static && strip == std::string("llvm-strip")) continue;  // 14 refuses static programs of glibc's
+      SCOPED_TRACE(strip);
+      shell("cp small app; " + std::string(strip) + " app");
+      EXPECT_EQ(finding(examine("app"), "hooks").at("text"), of_object);
+    }
+    compiled(flags + alone);
+    shell("cp small app; strip app");
+    EXPECT_EQ(finding(examine("app"), "hooks").at("text"), kOfTrace);
+    compiled(flags);
+    shell("cp small app; strip app");
+    EXPECT_EQ(finding(examine("app", 3), "hooks").at("text"), "leakdir is not in it");
+  }
+  // Joined with the program's own object before that.
+  shell("gcc -g -c small.c -o own.o; ld -r own.o " + std::string(is_static ? kStaticObject : kObject) + " -o both.o");
+  shell("gcc both.o -o app" + link + "; strip app");
+  EXPECT_EQ(finding(examine("app"), "hooks").at("text"), of_object);
+}
+
+// As -z nosectionheader makes it: the program headers lead to the mark.
+TEST_F(Doctor, KnowsTheHookOfAProgramWithoutSections) {
+  const std::map<std::string, std::string> texts = {
+      {"static", "leakdir is in it (whether its malloc comes first is not known: stripped)"},
+      {"pie", "leakdir is in it (whether its libraries use it is not known: there are no section headers)"}};
+  for (const auto& [kind, text] : texts) {
+    std::string program = read_file(target("leaks", kind));
+    std::fill_n(program.begin() + 0x28, 8, '\0');  // e_shoff
+    std::fill_n(program.begin() + 0x3c, 4, '\0');  // e_shnum, e_shstrndx
+    write_file(scratch_ / "app", program);
+    expect(examine("app"), "hooks", "good", text);
+  }
+}
+
+std::vector<Linking> every_way_to_link() {
+  std::vector<Linking> all;
+  for (const char* linker : {"bfd", "gold", "lld", "mold"})
+    for (const char* kind : {"-pie", "-no-pie", "-static", "-static-pie"})
+      if (linker != std::string("gold") || kind != std::string("-static-pie"))  // it cannot make these
+        all.push_back({linker, kind});
+  return all;
+}
+INSTANTIATE_TEST_SUITE_P(By, DoctorOnLinkings, testing::ValuesIn(every_way_to_link()),
+                         [](const testing::TestParamInfo<Linking>& info) {
+                           return case_name(info.param.linker + info.param.kind);
+                         });
 
 TEST_F(Doctor, SeesThatTheHooksAreHiddenFromTheLibraries) {
   write_file(scratch_ / "hide.map", "{ local: malloc; free; };\n");

@@ -58,6 +58,19 @@ INSTANTIATE_TEST_SUITE_P(
                          false,
                          true},
                     Hook{"MacroWithTheObject", {"-include", "leakdir/trace.h", kObject}, {}, "", true, true},
+                    // leakdir_trace.c in it gives way to the library. A -no-pie program has no references to it.
+                    Hook{"MacroAloneUnderTheLibrary",
+                         {"-DLEAKDIR_ALONE", "-include", "leakdir/trace.h", kLib + "trace/leakdir_trace.c"},
+                         {{"LD_PRELOAD", kLibrary}},
+                         "",
+                         true,
+                         true},
+                    Hook{"MacroAloneUnderTheLibraryWithoutPie",
+                         {"-DLEAKDIR_ALONE", "-no-pie", "-include", "leakdir/trace.h", kLib + "trace/leakdir_trace.c"},
+                         {{"LD_PRELOAD", kLibrary}},
+                         "",
+                         true,
+                         true},
                     Hook{"StartAndStop", {"-DSTARTS_AND_STOPS", kObject}, {}, "recording=0", true, false}),
     [](const testing::TestParamInfo<Hook>& info) { return info.param.name; });
 

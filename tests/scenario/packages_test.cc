@@ -179,6 +179,8 @@ TEST_F(Packages, MkobjMakesAnObjectFromWhatWasInstalled) {
                          flags + "made.o -o app");
   expect_static("app", true);
   expect_records_of("app", 1);
+  // Its mark tells leakdir's own code from the program's, wherever it was compiled.
+  EXPECT_THAT(run_tool({"doctor", "app"}, scratch_.path()).out, HasSubstr("of 1 source file\n"));
 }
 #endif
 

@@ -183,6 +183,43 @@ TEST_F(Run, RunsScriptsAndWhatHasTheHooksAlready) {
   }
 }
 
+// Both hooks would record into one directory: leakdir_trace.c leaves it to the library.
+TEST_F(Run, RecordsOnceWhatHasTheMacroHookInIt) {
+  const std::string lib = std::string(kSourceRoot) + "/lib/";
+  write_file(scratch_ / "x.c",
+             "#include <leakdir/trace.h>\nvoid *volatile kept[2];\n"
+             "int main(int argc, char **argv) { kept[0] = malloc(1801); kept[1] = malloc(1803); free(kept[0]);\n"
+             "  return argc > 1 ? atoi(argv[1]) : 0; }\n");
+  for (const char* way : {"-pie", "-no-pie", "-static"}) {
+    SCOPED_TRACE(way);
+    const Outcome compiled = run({{"gcc", "-g", way, "-DLEAKDIR_ALONE", "-I" + lib + "include", scratch_ / "x.c",
+                                   lib + "trace/leakdir_trace.c", "-o", scratch_ / "program"},
+                                  "",
+                                  {},
+                                  "",
+                                  120});
+    ASSERT_TRUE(compiled.exited_with(0)) << compiled.describe();
+    fs::remove_all(scratch_ / "mem");
+    if (way == std::string("-static")) {
+      expect_refused({"./program"}, "records by leakdir_trace.c: run it as it is, then leakdir report");
+      continue;
+    }
+    const Outcome outcome = run_it({"./program"});
+    EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    EXPECT_THAT(outcome.err, StartsWith("leakdir: 1 live block, 1803 bytes at exit: " + scratch_ / "mem" + "\n"));
+    EXPECT_THAT(
+        outcome.err,
+        AllOf(HasSubstr("\n1 live block, 1803 bytes in 1 stack\n"), HasSubstr("it saw 2 allocations and 1 free\n"),
+              HasSubstr("    at " + scratch_ / "x.c:3\n"), HasSubstr("    #0 main " + scratch_ / "x.c:3")));
+    const std::vector<Record> records = records_in(scratch_ / "mem");
+    ASSERT_EQ(sizes_of(records), std::vector<std::uint64_t>{1803});
+    EXPECT_EQ(records[0].location, scratch_ / "x.c:3");
+    EXPECT_EQ(names_in(scratch_ / "mem").size(), 2u);  // the ledger and the record
+    EXPECT_TRUE(run_it({"./program", "7"}).exited_with(7));
+    EXPECT_TRUE(run_it({"--error-exitcode", "9", "./program", "7"}).exited_with(9));
+  }
+}
+
 TEST_F(Run, SaysWhyNothingWasRecorded) {
   const Outcome outcome = run_it({target("own_malloc", "none")});
   EXPECT_TRUE(outcome.exited_with(3)) << outcome.describe();

@@ -10,6 +10,7 @@
 
 #include <regex>
 
+#include "addr2line.hh"
 #include "paths.hh"
 #include "report_json.hh"
 #include "target.hh"
@@ -22,6 +23,7 @@ using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 
 using Flags = std::vector<std::string>;
@@ -255,6 +257,48 @@ TEST(TraceLocation, IsThereUnderTheLibrary) {
   expect_places(outcome, source("trace_forms.c"), records_in(scratch / "mem"));
 }
 
+// leakdir_trace.c and the library in one process: each block is recorded once, with the stack that the library sees and
+// the place that the macro said. The library is found by its mark, so a program needs neither symbols nor references.
+class TraceAloneUnderTheLibrary : public testing::TestWithParam<Way> {};
+
+TEST_P(TraceAloneUnderTheLibrary, GivesEachBlockItsLineAndItsStackOnce) {
+  const Scratch scratch;
+  const Way& way = GetParam();
+  compile(way.compiler +
+          Flags{"-g", "-I" + kLib + "include", "-Wall", "-Wextra", "-Wno-unused-result", source("trace_forms.c"), "-o",
+                scratch / "program"} +
+          kAlone + way.with);
+  const Outcome outcome = run_in(scratch, scratch / "program", {"", {}, {{"LD_PRELOAD", kLibrary}}, 60});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  const std::vector<Record> records = records_in(scratch / "mem");
+  expect_places(outcome, source("trace_forms.c"), records);
+  EXPECT_EQ(outcome.err, "leakdir: " + std::to_string(records.size()) + " live blocks, " +
+                             std::to_string(total_bytes(records)) + " bytes at exit: ./mem\n");
+  // Nothing was moved to previous/: nobody else has used the directory.
+  EXPECT_THAT(names_in(scratch / "mem"), SizeIs(records.size() + 1));
+  EXPECT_TRUE(exists(scratch / "mem/.ledger"));
+  const bool has_tables = way.name != "without_unwind_tables";
+  for (const Record& record : records) {
+    EXPECT_EQ(record.stack.frames.size() > 2, has_tables) << record.file;
+    EXPECT_EQ(record.stack.frames.at(0).module, scratch / "program");
+    EXPECT_THAT(places_by_own_commands(record.stack).at(0).function, Not(HasSubstr("leakdir_trace")));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, TraceAloneUnderTheLibrary,
+                         testing::Values(Way{"plain", {"gcc", "-std=gnu11", "-O0"}, {}},
+                                         Way{"no_pie", {"gcc", "-std=gnu11", "-O2", "-no-pie", "-fno-pie"}, {}},
+                                         Way{"no_pie_clang", {"clang", "-std=gnu11", "-O1", "-no-pie"}, {}},
+                                         Way{"stripped", {"gcc", "-std=gnu11", "-O2", "-s"}, {}},
+                                         // Its leakdir_start and leakdir_place are in front of the library's own.
+                                         Way{"exporting_all", {"gcc", "-std=gnu11", "-O2", "-rdynamic"}, {}},
+                                         Way{"lto", {"gcc", "-std=gnu11", "-O2", "-flto", "-ffat-lto-objects"}, {}},
+                                         Way{"without_unwind_tables",
+                                             {"gcc", "-O2", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables",
+                                              "-fomit-frame-pointer"},
+                                             {}}),
+                         [](const testing::TestParamInfo<Way>& info) { return info.param.name; });
+
 class TraceAloneProgram : public testing::Test {
  protected:
   Outcome build_and_run(const std::string& text, const RunOptions& options = {}, const std::string& compiler = "gcc",
@@ -295,6 +339,101 @@ TEST_F(TraceAloneProgram, TellsBadFrees) {
   EXPECT_THAT(outcome.err, HasSubstr(", 3 bad frees at exit: ./mem\n"));
   const nlohmann::json json = report(scratch_ / "mem");
   EXPECT_EQ(json.at("bad_frees").size(), 3u);
+}
+
+// The library's records, which know all stacks: the innermost frame is the program's, not leakdir_trace.c's.
+TEST_F(TraceAloneProgram, LeavesBadFreesToTheLibrary) {
+  compile(Flags{"gcc", "-g", "-O0", "-DFREE_TWICE", "-w", "-I" + kLib + "include", source("trace_forms.c"), "-o",
+                scratch_ / "program"} +
+          kAlone);
+  const Outcome outcome = again({"", {}, {{"LD_PRELOAD", kLibrary}}, 60});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  std::vector<std::string> kinds;
+  for (const BadFreeRecord& bad : bad_frees_in(scratch_ / "mem")) {
+    kinds.push_back(bad.kind + " " + std::to_string(bad.block_size));
+    for (const Stack* stack : {&bad.free, &bad.allocation, &bad.first_free}) {
+      if (stack->frames.empty()) continue;
+      EXPECT_EQ(places_by_own_commands(*stack).at(0).function, "main") << bad.file;
+    }
+    EXPECT_GT(bad.free.frames.size(), 1u);
+    EXPECT_GT(bad.allocation.frames.size(), 1u);
+  }
+  // The third has the address of the first: no block is kept from libc here.
+  EXPECT_THAT(kinds, testing::UnorderedElementsAre("free inside a block 1703", "realloc of a freed block 1705"));
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("leakdir: double free: 0x"), HasSubstr(", 3 bad frees at exit: ./mem\n")));
+}
+
+TEST_F(TraceAloneProgram, SwitchesTheLibraryOnAndOff) {
+  const RunOptions under_library = {"", {}, {{"LD_PRELOAD", kLibrary}}, 60};
+  const std::string text =
+      "#include <errno.h>\n#include <leakdir/leakdir.h>\nvoid *volatile kept[6];\n"
+      "int main(void) { void *into = NULL; const char *dir = leakdir_dir(); const size_t bytes = strlen(dir);\n"
+      "  if (bytes < 4 || strcmp(dir + bytes - 4, \"/mem\") != 0 || !leakdir_is_recording()) return 1;\n"
+      "  kept[0] = malloc(1861); leakdir_stop(); kept[1] = malloc(1863); if (leakdir_is_recording()) return 2;\n"
+      "  leakdir_start(); errno = 5; kept[2] = realloc(malloc(7), 1867);\n"
+      "  if (posix_memalign(&into, 3, 9) != EINVAL || into != NULL) return 3;\n"
+      "  if (posix_memalign(&into, 64, 1871) != 0 || (size_t)into % 64 != 0 || errno != 5) return 4;\n"
+      "  kept[3] = into; kept[4] = valloc(1873); kept[5] = pvalloc(1877);\n"
+      "  return calloc((size_t)-1, 2) != NULL || errno != ENOMEM; }\n";
+  for (const char* pie : {"-pie", "-no-pie"}) {
+    const Outcome alone = build_and_run(text, {}, "gcc", {pie, "-Wno-alloc-size-larger-than"});
+    EXPECT_TRUE(alone.exited_with(0)) << alone.describe();
+    const std::vector<Record> records = records_in(scratch_ / "mem");
+    EXPECT_THAT(sizes_of(records), ElementsAre(1861, 1867, 1871, 1873, 1877));
+    std::vector<std::string> calls;
+    for (const Record& record : records) calls.push_back(record.call);
+    const Outcome outcome = again(under_library);
+    EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    EXPECT_THAT(sizes_of(records_in(scratch_ / "mem")), ElementsAre(1861, 1867, 1871, 1873, 1877));
+    EXPECT_THAT(calls, ElementsAre("malloc", "realloc", "posix_memalign", "valloc", "pvalloc"));
+    std::vector<std::string> calls_of_library;
+    for (const Record& record : records_in(scratch_ / "mem")) calls_of_library.push_back(record.call);
+    EXPECT_EQ(calls_of_library, calls);
+  }
+}
+
+// A library with leakdir_trace.c in it, and the object in the program.
+TEST_F(TraceAloneProgram, GivesWayToTheObjectOfItsProgram) {
+  write_file(scratch_ / "plugin.c",
+             "#include <leakdir/trace.h>\nvoid *work(void);\nvoid *work(void) { return malloc(1879); }\n");
+  write_file(scratch_ / "host.c",
+             "void *work(void);\nvoid *volatile kept; int main(void) { kept = work(); return 0; }\n");
+  compile(Flags{"gcc", "-g", "-O0", "-shared", "-fPIC", "-I" + kLib + "include", scratch_ / "plugin.c", "-o",
+                scratch_ / "plugin.so"} +
+          kAlone);
+  compile({"gcc", "-g", scratch_ / "host.c", scratch_ / "plugin.so", kObject, "-o", scratch_ / "program"});
+  const Outcome outcome = again();
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(outcome.err, "leakdir: 1 live block, 1879 bytes at exit: ./mem\n");
+  const std::vector<Record> records = records_in(scratch_ / "mem");
+  ASSERT_THAT(records, SizeIs(1));
+  EXPECT_EQ(records[0].location, scratch_ / "plugin.c" + ":3");
+  EXPECT_EQ(records[0].stack.frames.at(0).module, scratch_ / "plugin.so");
+  EXPECT_EQ(records[0].stack.frames.at(1).module, scratch_ / "program");
+  EXPECT_THAT(names_in(scratch_ / "mem"), SizeIs(2));
+}
+
+// The caller is who calls, though the whole program is optimised as one, or nothing is.
+TEST_F(TraceAloneProgram, NamesTheCallerOfItsFunctions) {
+  for (const Flags& flags : {Flags{"-O2", "-flto"}, Flags{"-O0"}}) {
+    SCOPED_TRACE(testing::PrintToString(flags));
+    const Outcome outcome = build_and_run(
+        "void *volatile kept[3];\n"
+        "static __attribute__((noinline)) void work(void) { char *line = NULL; size_t room = 0; kept[0] = "
+        "malloc(1801);\n"
+        "  kept[1] = strdup(\"text\"); if (getline(&line, &room, stdin) < 0) abort();\n  kept[2] = line; }\n"
+        "int main(void) { FILE *file = fopen(\"line\", \"w\"); fputs(\"x\", file); fclose(file);\n"
+        "  if (freopen(\"line\", \"r\", stdin) == NULL) return 1;\n  work(); return 0; }\n",
+        {}, "gcc", flags);
+    ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    const std::vector<Record> records = records_in(scratch_ / "mem");
+    EXPECT_THAT(sizes_of(records), ElementsAre(5, 120, 1801));
+    for (const Record& record : records) {
+      const std::string function = places_by_own_commands(record.stack).at(0).function;
+      const bool is_inlined = record.size == 120 && flags[0] == "-O2";  // glibc's getline, into work()
+      EXPECT_EQ(function, is_inlined ? "leakdir_trace_getline" : "work");
+    }
+  }
 }
 
 TEST_F(TraceAloneProgram, ObeysTheOptions) {

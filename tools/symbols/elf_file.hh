@@ -35,6 +35,7 @@ class ElfProgram {
   const std::vector<GElf_Phdr>& segments() const { return segments_; }
 
   bool has_segment(std::uint32_t type) const;
+  bool has_sections() const { return header_.e_shoff != 0; }
   bool has_section(const std::string& name) const;                   // with something in it
   std::vector<ElfSymbol> symbols(std::uint32_t section_type) const;  // SHT_SYMTAB or SHT_DYNSYM
   std::vector<std::string> needed() const;  // libraries, in the order in which they are searched

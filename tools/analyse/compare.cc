@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: BSL-1.0
-//
-// See compare.hh.
-
 #include "compare.hh"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// See doctor.hh. Each check is a function that gives one finding; examine(), at the end, lists them.
+// Each check is a function that gives one finding; examine(), at the end, lists them.
 
 #include "doctor.hh"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// See group.hh.
+// Stacks with the same content are found first, in one pass over the nodes; then blocks are added up.
 
 #include "group.hh"
 

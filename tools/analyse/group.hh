@@ -20,7 +20,7 @@ struct GroupOptions {
 };
 
 // All blocks that came from one function through one stack. Two stacks are the same when their frames lie at the same
-// places of the same files, wherever those were loaded.
+// offsets in the same files, wherever those were loaded.
 struct Group {
   std::uint32_t stack = kNone;  // that of its oldest block
   std::uint8_t call = 0;

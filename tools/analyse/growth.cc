@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: BSL-1.0
-//
-// See growth.hh.
-
 #include "growth.hh"
 
 #include <algorithm>

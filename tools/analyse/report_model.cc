@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: BSL-1.0
-//
-// See report_model.hh.
-
 #include "report_model.hh"
 
 namespace leakdir::tool {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// See runtime_code.hh.
+// By the names of libraries, of functions and of directories.
 
 #include "runtime_code.hh"
 

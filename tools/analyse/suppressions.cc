@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// See suppressions.hh.
+// Reads rules, matches patterns, and writes rules for what is listed.
 
 #include "suppressions.hh"
 
@@ -27,7 +27,7 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
-// What other tools read in files that look the same.
+// The tool whose type of suppression this is. Its files look the same as ours.
 const char* reader_of(std::string_view type) {
   static constexpr std::string_view kThreads[] = {"race",   "race_top", "mutex",          "thread",
                                                   "signal", "deadlock", "called_from_lib"};
@@ -119,7 +119,7 @@ std::string pattern_for(const Snapshot& snapshot, const FrameLines& lines, std::
     // A line end cannot stand in a pattern, and other control characters need not.
     if (rank >= best || name.empty() || printable(name) != name) return;
     best = rank;
-    // Nor can a `$` that is meant, at its end.
+    // Nor can a `$` at its end that is part of the name.
     pattern = fmt::format("^{}{}", name, name.back() == '$' ? "*" : "$");
   };
   for (std::uint32_t index : frames_of(snapshot, stack)) {
@@ -152,8 +152,8 @@ bool matches_pattern(std::string_view pattern, std::string_view name) {
   if (from_start) pattern.remove_prefix(1);
   const bool to_end = !pattern.empty() && pattern.back() == '$';
   if (to_end) pattern.remove_suffix(1);
-  // Greedy, with a way back to the last `*` only: it can do all that an earlier one could. Without `^` there is one
-  // before the pattern.
+  // Greedy, and goes back to the last `*` only: an earlier one could not match more. A pattern without `^` begins with
+  // a `*`.
   constexpr std::size_t kNowhere = std::string_view::npos;
   std::size_t i = 0, at = 0, after_star = from_start ? kNowhere : 0, retry = 0;
   while (i < pattern.size() || (to_end && at < name.size())) {

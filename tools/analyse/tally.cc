@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// See tally.hh.
+// Makes names comparable, stacks from names, and tallies from stacks.
 
 #include "tally.hh"
 
@@ -145,7 +145,7 @@ void suppress(Tally& tally, const std::vector<Suppression>& rules) {
       stacks.end());
 }
 
-std::string telling_place(const TallyStack& stack) {
+std::string telling_frame(const TallyStack& stack) {
   const TallyFrame* best = nullptr;
   for (const auto& frame : stack.frames) {
     if (best == nullptr || best->line.function.empty()) best = &frame;

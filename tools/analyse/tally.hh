@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// What two runs are compared by: live blocks and bad frees by stacks that can be told again in another run, in another
+// What two runs are compared by: live blocks and bad frees by stacks that are recognised in another run, in another
 // build, after an edit. `diff` and `check` use it. Pure functions; tally_json.cc reads tallies from texts.
 //
 // Two stacks are the same when they come from the same call through the same functions of the same files. Addresses,
@@ -63,13 +63,13 @@ std::string baseline_text(const Tally& tally);
 // Sets the identity from the frames; for tallies that are made by hand. `place`: the file that the macro hook recorded.
 std::vector<std::string> identity_of(const std::vector<TallyFrame>& frames, std::string_view place);
 
-// Sorts, and makes one of what has one identity.
+// Sorts the stacks, and adds up those that have one identity.
 void put_in_order(std::vector<TallyStack>& stacks);
 
 // Takes out the stacks that a rule matches, as suppress() does with groups.
 void suppress(Tally& tally, const std::vector<Suppression>& rules);
 
 // The frame that tells best whose block it is: "make_buffer app.c:69".
-std::string telling_place(const TallyStack& stack);
+std::string telling_frame(const TallyStack& stack);
 
 }  // namespace leakdir::tool

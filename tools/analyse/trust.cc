@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: BSL-1.0
-//
-// See trust.hh.
-
 #include "trust.hh"
 
 #include <fmt/format.h>

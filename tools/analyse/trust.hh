@@ -10,7 +10,7 @@
 
 namespace leakdir::tool {
 
-// Why the snapshot is no ground for an answer, as one sentence; empty if it is.
+// Why the snapshot cannot be trusted, in one sentence; empty if it can.
 std::string distrust(const Snapshot& snapshot);
 
 }  // namespace leakdir::tool

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// See output.hh.
+// Writes in large pieces, and through nothing that somebody planted.
 
 #include "output.hh"
 
@@ -25,8 +25,8 @@ namespace {
 
 constexpr std::size_t kPieceBytes = 1 << 18;
 
-// What lies at `path` may have been put there by somebody who waits for us to write through it: a link of another
-// user's; and, where everybody may put files, another user's file or one with a second name.
+// Somebody may have planted what lies at `path`, so that we write through it: a link of another user's or, in a
+// directory where everybody may put files, another user's file or a file with a second name.
 bool is_planted(const std::string& path, const struct stat& status) {
   const auto is_anothers = [](const struct stat& of) { return of.st_uid != geteuid() && of.st_uid != 0; };
   if (S_ISLNK(status.st_mode)) return is_anothers(status);
@@ -37,7 +37,7 @@ bool is_planted(const std::string& path, const struct stat& status) {
   return is_anothers(status) || status.st_nlink != 1;
 }
 
-// Throws Error for what is planted. What comes to be there after this look is not followed either.
+// Throws Error for what is planted. A link that is put there after this check is not followed either.
 int open_to_write(const std::string& path) {
   struct stat status;
   const bool is_there = lstat(path.c_str(), &status) == 0;

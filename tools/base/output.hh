@@ -10,7 +10,7 @@
 
 namespace leakdir::tool {
 
-// As a path: the descriptor itself, so that a file behind it is not begun anew.
+// Stands for a path: output goes to the descriptor itself, and a file behind it is not truncated.
 inline constexpr char kStandardError[] = "standard error";
 
 class Output {
@@ -34,8 +34,8 @@ class Output {
   std::string waiting_;
 };
 
-// Writes a file so that it appears whole or not at all, with `mode` as the umask allows. What is no regular file (a
-// pipe, a terminal) is written as it is.
+// Writes a file so that it appears whole or not at all, with `mode` as the umask allows. A pipe or a terminal is
+// written to directly.
 void write_whole(const std::string& path, std::string_view bytes, unsigned mode);
 
 // One line on standard error, "leakdir: TEXT". Where that cannot be written there is nobody to tell.

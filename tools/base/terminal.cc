@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: BSL-1.0
-//
-// See terminal.hh.
-
 #include "terminal.hh"
 
 #include <sys/ioctl.h>

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: BSL-1.0
-//
-// See words.hh.
-
 #include "words.hh"
 
 #include <fmt/format.h>
@@ -95,8 +92,8 @@ std::pair<std::uint32_t, std::size_t> first_character(std::string_view text) {
   return {character, bytes};
 }
 
-// What moves the cursor, colours, or turns the order of letters, in any terminal: the control characters, C1 too, and
-// those that set the direction of text.
+// Characters that move the cursor, set colours or reverse the order of letters in some terminal: the control
+// characters, C1 included, and those that set the direction of text.
 bool is_control(std::uint32_t character) {
   return character < 0x20 || (character >= 0x7f && character < 0xa0) || (character >= 0x202a && character <= 0x202e) ||
          (character >= 0x2066 && character <= 0x2069) || character == 0x2028 || character == 0x2029;

@@ -19,7 +19,7 @@ std::string hex_of(std::uint64_t number);                          // "0x4009f7"
 std::string hex_of_bytes(std::string_view bytes);                  // "0fa1", as build-ids are written
 std::string printable(std::string_view text);                      // control characters as \x1b
 
-// A function's name for reading: what the C++ library calls std::string in public, it spells out in the symbol.
+// A function's name for reading: a symbol spells out what everybody calls std::string.
 std::string readable_function(std::string_view name);
 
 }  // namespace leakdir::tool

@@ -137,17 +137,17 @@ class CheckCommand : public Command {
       return difference.fate == Fate::kNew || difference.fate == Fate::kGrown;
     });
     return answer(kLeak, fmt::format("{}{} against {}{}; the first: {}", is_leak ? "leak: " : "no new leak, but ",
-                                     fmt::join(parts, ", "), baseline_, remarks(now), telling_place(worst->stack())));
+                                     fmt::join(parts, ", "), baseline_, remarks(now), telling_frame(worst->stack())));
   }
 
   static std::string largest_of(const std::vector<TallyStack>& stacks) {
     const auto largest =
         std::max_element(stacks.begin(), stacks.end(), [](const auto& a, const auto& b) { return a.bytes < b.bytes; });
-    return "the largest: " + telling_place(*largest);
+    return "the largest: " + telling_frame(*largest);
   }
 
   static std::string first_of(const std::vector<TallyStack>& bad_frees) {
-    return fmt::format("{}: {}", bad_frees.front().call, telling_place(bad_frees.front()));
+    return fmt::format("{}: {}", bad_frees.front().call, telling_frame(bad_frees.front()));
   }
 
   std::string remarks(const Tally& now) const {

@@ -39,7 +39,7 @@ class RecoverCommand : public Command {
       throw Error(fmt::format("{} is a saved file: --into DIR says where to write the record files", directory_));
     if (snapshot.state == State::kRunning && into_.empty())
       throw Error(fmt::format("process {} is running and writes its files itself", snapshot.pid));
-    const std::string to = into_.empty() ? directory_ : place_for_files();
+    const std::string to = into_.empty() ? directory_ : directory_for_files();
     const Recovered done = recover_records(snapshot, to, max_files_.value_or(snapshot.max_files),
                                            into_.empty() ? OtherRecords::kRemoved : OtherRecords::kRefused);
 
@@ -58,7 +58,7 @@ class RecoverCommand : public Command {
 
  private:
   // Not where the records of another run are: they would be taken for this one's.
-  std::string place_for_files() const {
+  std::string directory_for_files() const {
     std::error_code error;
     if (std::filesystem::exists(std::filesystem::path(into_) / ledger::kFileName, error))
       throw Error(fmt::format("{} has a ledger of its own: its records would be lost", into_));

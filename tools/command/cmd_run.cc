@@ -32,14 +32,14 @@ namespace fs = std::filesystem;
 constexpr int kCouldNot = 1, kNoTrust = 3;  // as `check` has them
 constexpr std::size_t kMaxConfig = 1 << 20;
 
-// What is wrong with an option the program's own start says.
+// The program says itself, when it starts, what is wrong with an option.
 void pass_over(const OptionError&) {}
 
 bool is_ours_or_roots(const struct stat& status) { return status.st_uid == 0 || status.st_uid == geteuid(); }
 
-// The config file that the program will read, empty for none: under the default name only what is root's or this
-// user's, as lib/files/config_watch.cc has it. Who may put files into the working directory is not to say where they
-// are written.
+// The config file that the program will read; empty for none. Under the default name it must be root's or this user's,
+// as in lib/files/config_watch.cc: others who may put files into the working directory must not decide where records
+// go.
 std::string config_text() {
   const char* named = std::getenv("LEAKDIR_CONFIG");
   const char* path = named != nullptr ? named : "./leakdir.conf";
@@ -70,7 +70,7 @@ Options options_of_program(const std::string& own_options, const std::string& in
 // The pattern of DIR, absolute: a program that the program starts may have another working directory.
 std::string absolute_pattern(const std::string& dir) {
   if (dir.front() == '/') return fs::path(dir).lexically_normal().string();
-  // What is a pattern is only what the user wrote.
+  // A `%` in the working directory's name is no pattern.
   std::string above;
   for (const char c : fs::current_path().string()) above += c == '%' ? "%%" : std::string(1, c);
   return (fs::path(above) / dir).lexically_normal().string();

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: BSL-1.0
-//
-// See common_options.hh.
-
 #include "common_options.hh"
 
 #include <CLI/CLI.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// See document.hh: what CLI11 knows, as plain data.
+// What CLI11 knows, as plain data.
 
 #include "document.hh"
 

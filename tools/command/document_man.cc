@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// See document.hh: the manual page leakdir(1). leakdir(7), man/leakdir.7, is about the object.
+// The manual page leakdir(1). leakdir(7), man/leakdir.7, is about the object.
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -91,7 +91,7 @@ the record files, as text
 .BR pprof (1)
 )";
 
-// Text of ours in roff: a dash is a dash, a backslash no command, and a line does not start with one.
+// Our text in roff: dashes and backslashes stand for themselves, and no line begins with a command.
 std::string roff(const std::string& text) {
   std::string safe;
   for (char c : text) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// See document.hh: completions of bash and zsh. What they do not know, they leave to the shell, which offers files.
+// Completions of bash and zsh. What they do not know, they leave to the shell, which offers files.
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: BSL-1.0
-//
-// See launch.hh.
-
 #include "launch.hh"
 
 #include <fcntl.h>

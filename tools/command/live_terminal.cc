@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// See live_terminal.hh. Signals are taken through a descriptor: so nothing is done inside a handler.
+// Signals are taken through a descriptor: so nothing is done inside a handler.
 
 #include "live_terminal.hh"
 
@@ -55,7 +55,7 @@ LiveTerminal::LiveTerminal()
 LiveTerminal::~LiveTerminal() {
   give_back();
   if (signal_descriptor_ >= 0) close(signal_descriptor_);
-  // What has come in meanwhile and was not taken ends us now, with the terminal given back.
+  // A signal that came meanwhile, and was not taken, ends this process now that the terminal is given back.
   sigprocmask(SIG_SETMASK, &signals_before_, nullptr);
 }
 

@@ -50,8 +50,8 @@ void on_bus_error(int) {
   _exit(kCouldNot);
 }
 
-// What is opened later must not become standard output or error: a ledger would be written over. Reading or writing one
-// that was closed fails, as it would.
+// A file that is opened later must not become standard output or error: what is said would be written over a ledger.
+// Reading or writing a descriptor that was closed still fails.
 void hold_standard_descriptors() {
   for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (fcntl(descriptor, F_GETFD) >= 0) continue;

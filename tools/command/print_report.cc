@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: BSL-1.0
-//
-// See print_report.hh.
-
 #include "print_report.hh"
 
 #include <fmt/format.h>
@@ -72,7 +69,7 @@ int print_report(const std::string& directory, const ReportOptions& wanted, Repo
 
   auto shown = [&] { return wanted.top == 0 ? grouped.groups.size() : std::min(wanted.top, grouped.groups.size()); };
   const auto symbols = make_dwfl_symbols(wanted.symbols, snapshot.start_ns);
-  // What is suppressed must have its names to be told.
+  // Suppressions go by names, of all stacks and not only of those that are shown.
   const bool needs_all_names = !rules.empty() || wanted.generates_suppressions;
   const std::size_t named = needs_all_names ? grouped.groups.size() : shown();
   const FrameLines lines = look_up(snapshot, shown_stacks(snapshot, grouped, named), *symbols);

@@ -27,7 +27,7 @@ struct ReportOptions {
 // All but `output`, which the two spell differently.
 void add_report_options(CLI::App& app, ReportOptions& options);
 
-// Throws Error when the format is not for where it would go.
+// Throws Error when the format does not suit where the report would go.
 void check_report_options(const ReportOptions& options);
 
 // The files that the user named for it.
@@ -36,7 +36,7 @@ struct ReportFiles {
   std::unique_ptr<Output> output;  // none: print_report opens it once it knows what to write
 };
 
-// Opens them all: what is wrong with one is said before the program runs whose report it will be. Throws Error.
+// Opens them all. A mistake in one is said before the program runs, not after. Throws Error.
 ReportFiles open_report_files(const ReportOptions& options);
 
 // Returns the exit status: error_exitcode when live blocks or bad frees are listed, else 0.

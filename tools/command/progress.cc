@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: BSL-1.0
-//
-// See progress.hh.
-
 #include "progress.hh"
 
 #include <fmt/format.h>

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: BSL-1.0
-//
-// See advice.hh.
-
 #include "advice.hh"
 
 #include <fmt/format.h>

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: BSL-1.0
-//
-// See emit_diff.hh.
-
 #include "emit_diff.hh"
 
 #include <fmt/format.h>
@@ -77,12 +74,12 @@ std::string frames_text(const TallyStack& stack) {
   unsigned number = 0;
   for (const auto& frame : stack.frames) {
     const SourceLine& line = frame.line;
-    const std::string place = printable(!line.file.empty()     ? fmt::format("{}:{}", line.file, line.line)
-                                        : frame.module.empty() ? frame.offset
-                                                               : fmt::format("{}+{}", frame.module, frame.offset));
+    const std::string position = printable(!line.file.empty()     ? fmt::format("{}:{}", line.file, line.line)
+                                           : frame.module.empty() ? frame.offset
+                                                                  : fmt::format("{}+{}", frame.module, frame.offset));
     text +=
         fmt::format("    #{} {}{}{}\n", number++, line.function.empty() ? "" : readable_function(line.function) + " ",
-                    place, line.inlined ? " (inlined)" : "");
+                    position, line.inlined ? " (inlined)" : "");
   }
   if (stack.frames.empty())
     for (const auto& name : stack.identity) text += fmt::format("    #{} {}\n", number++, printable(name));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// See doctor.hh: what doctor found, for people and for programs. Keys of the JSON are never renamed or removed.
+// What doctor found, for people and for programs. Keys of the JSON are never renamed or removed.
 
 #include <fmt/format.h>
 

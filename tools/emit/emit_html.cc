@@ -166,7 +166,7 @@ class Page {
     return number;
   }
 
-  // [module, [[name, place, flags], innermost inlined function first]]; module 0 is the program.
+  // [module, [[name, position, flags], innermost inlined function first]]; module 0 is the program.
   int frame(std::uint32_t index) {
     int& number = number_of_frame_[index];
     if (number >= 0) return number;

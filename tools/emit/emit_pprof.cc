@@ -128,7 +128,7 @@ class Profile {
     label.add_int64(LabelField::kText, text(call));
   }
 
-  // What is known of the code in a module: pprof looks up for itself what it is told that we did not find.
+  // What is known of a module's code: what we say that we did not find, pprof looks up itself.
   struct Found {
     bool functions = false, files = false, lines = false, inlined = false;
   };

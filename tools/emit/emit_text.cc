@@ -148,7 +148,7 @@ class TextReport {
     for (std::size_t i = first; i < last; ++i) put("    #{} {}\n", i, all[i]->text);
   }
 
-  // All of a stack; where only some frames are wanted, those of the user's own from the inside, if there are any.
+  // All of a stack or, where only some frames are wanted, those from the innermost of the user's own on.
   std::pair<std::size_t, std::size_t> worth_showing(const std::vector<const FrameText*>& all) const {
     if (style_.most_frames == 0) return {0, all.size()};
     std::size_t first = 0, last = all.size();
@@ -164,36 +164,36 @@ class TextReport {
     if (!texts.empty()) return texts;
     const Frame& frame = snapshot_.frames[index];
     const bool is_runtime = frame.module != kNone && is_runtime_module(snapshot_.modules[frame.module].path);
-    const std::string place = where(frame);
+    const std::string position = where(frame);
     for (const auto& line : report_.lines[index]) {
       const std::string function = line.function.empty() ? "??" : readable_function(line.function);
       const bool is_runtime_here = is_runtime || is_runtime_line(line);
-      const std::string at = line.file.empty() ? place : fmt::format("{}:{}", printable(line.file), line.line);
+      const std::string at = line.file.empty() ? position : fmt::format("{}:{}", printable(line.file), line.line);
       texts.push_back({text_of(function, at, line.inlined ? " (inlined)" : "", is_runtime_here), is_runtime_here});
     }
     if (texts.empty()) {
-      const std::string fits = fitting(place, kNumberColumns);
+      const std::string fits = fitting(position, kNumberColumns);
       texts.push_back({is_runtime ? dim(fits) : fits, is_runtime});
     }
     return texts;
   }
 
-  // A frame that is wider than the terminal has its place on a line of its own.
-  std::string text_of(const std::string& function, const std::string& place, const char* remark,
+  // Where a frame is wider than the terminal, its position stands on a line of its own.
+  std::string text_of(const std::string& function, const std::string& position, const char* remark,
                       bool is_runtime) const {
-    const std::string whole = fmt::format("{} {}{}", function, place, remark);
-    std::string name = function, rest = fmt::format(" {}{}", place, remark);
+    const std::string whole = fmt::format("{} {}{}", function, position, remark);
+    std::string name = function, rest = fmt::format(" {}{}", position, remark);
     if (style_.columns != 0 && kNumberColumns + columns_of(whole) > style_.columns) {
       const std::string indent(kNumberColumns + 2, ' ');
       name = shortened_function(function, style_.columns - std::min(style_.columns, kNumberColumns));
-      rest = fmt::format("\n{}{}{}", indent, fitting(place, indent.size() + columns_of(remark)), remark);
+      rest = fmt::format("\n{}{}{}", indent, fitting(position, indent.size() + columns_of(remark)), remark);
     }
     return is_runtime ? dim(name + rest) : bold(name) + rest;
   }
 
-  // A place with `used` columns of something else in its line.
-  std::string fitting(const std::string& place, std::size_t used) const {
-    return style_.columns == 0 ? place : shortened_path(place, style_.columns - std::min(style_.columns, used));
+  // A position, in a line where something else takes `used` columns.
+  std::string fitting(const std::string& position, std::size_t used) const {
+    return style_.columns == 0 ? position : shortened_path(position, style_.columns - std::min(style_.columns, used));
   }
 
   // For addr2line, where no line is known.

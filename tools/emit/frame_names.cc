@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: BSL-1.0
-//
-// See frame_names.hh.
-
 #include "frame_names.hh"
 
 #include <fmt/format.h>
@@ -22,11 +19,11 @@ const std::vector<std::string>& FrameNames::of(std::uint32_t index) {
     return names;
   }
   const std::string module = frame.module == kNone ? "" : printable(file_name_of(snapshot.modules[frame.module].path));
-  const std::string place =
+  const std::string position =
       frame.module == kNone ? hex_of(frame.pc) : fmt::format("{}+{}", module, hex_of(offset_of(snapshot, frame)));
   for (const auto& line : report_.lines[index])
-    names.push_back(line.function.empty() ? place : readable_function(line.function));
-  if (names.empty()) names.push_back(place);
+    names.push_back(line.function.empty() ? position : readable_function(line.function));
+  if (names.empty()) names.push_back(position);
   return names;
 }
 

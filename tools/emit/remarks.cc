@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: BSL-1.0
-//
-// See remarks.hh.
-
 #include "remarks.hh"
 
 #include <fmt/format.h>

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: BSL-1.0
-//
-// See shorten.hh.
-
 #include "shorten.hh"
 
 #include <algorithm>

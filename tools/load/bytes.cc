@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// See bytes.hh.
+// Files are read by pread, without a link being followed where the user did not name them.
 
 #include "bytes.hh"
 

@@ -40,7 +40,7 @@ class FileBytes : public Bytes {
   enum class Links { kFollowed, kRefused };
   // Throws Error, naming the path, when it is no regular file or cannot be opened.
   explicit FileBytes(const std::string& path, Links links = Links::kFollowed);
-  // The same for a file that is open already, and that it closes.
+  // The same for a file that is open already. The destructor closes it.
   FileBytes(int descriptor, const std::string& path);
   ~FileBytes() override;
   FileBytes(const FileBytes&) = delete;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// See control.hh.
+// The ledger is found, checked to be this user's and of a process that runs, and then written to.
 
 #include "control.hh"
 
@@ -40,7 +40,7 @@ int open_ledger(const std::string& directory, const std::string& path) {
   throw Error(fmt::format("cannot write to {}: {}", path, std::strerror(errno)));
 }
 
-// Not through a link of either kind to a file of somebody else's, and not into what only this user takes for a ledger.
+// Nothing is written through a link, symbolic or hard, to somebody else's file, nor to a file that is no ledger.
 void check_file(int descriptor, const std::string& path) {
   struct stat status;
   if (fstat(descriptor, &status) != 0) throw Error(fmt::format("cannot look at {}: {}", path, std::strerror(errno)));

@@ -21,7 +21,7 @@ class Control {
   // its process does not run.
   explicit Control(const std::string& directory);
 
-  // As of now.
+  // What it says now.
   ledger::Header header() const;
   std::string process() const;  // "process 4711 (/home/you/app)"
 
@@ -42,7 +42,7 @@ class Control {
     return Answer::kNothing;
   }
 
-  // Why nobody may have heard, for an error: what stands between a request and the program.
+  // For an error message: why the program may not have seen the request.
   std::string excuse() const;
 
  private:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// See ledger_reader.hh.
+// Header and extents are checked when the file is opened, an index when a row is asked for.
 
 #include "ledger_reader.hh"
 
@@ -82,7 +82,7 @@ void LedgerReader::read_directory() {
       warn("the ledger is damaged: an extent of an unknown kind was passed over");
       continue;
     }
-    // What of the other kinds is missing shows where a block refers to it.
+    // A row of another kind that is missing is noticed when a block refers to it.
     if (extent.file_offset == ledger::kInMemory) {
       if (extent.kind == static_cast<std::uint32_t>(ledger::Kind::kBlocks) && extent.count != 0)
         warn("the ledger's file could not grow: blocks that the process kept in its memory alone are missing");
@@ -158,7 +158,7 @@ bool LedgerReader::read_node(std::uint32_t index, ledger::Node& to) {
   const std::uint32_t page = index / kNodesPerPage;
   auto& nodes = node_pages_[page];
   const std::uint32_t slot = index % kNodesPerPage;
-  // A page may span extents, and a running process may have filled it further since: then it is read record by record.
+  // A page may span extents, and a running process may have filled it further since: then it is read row by row.
   if (slot >= nodes.size()) {
     const std::uint32_t page_first = std::max(page * kNodesPerPage, run->first);
     if (page_first == page * kNodesPerPage) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Access to the records of a ledger that may be damaged, cut short, hostile or still changing. load_ledger.cc uses it.
+// Access to the rows of a ledger that may be damaged, cut short, hostile or still changing. load_ledger.cc uses it.
 // Every offset, count and index is checked here against the file's true length, and nowhere else.
 
 #pragma once
@@ -27,12 +27,12 @@ class LedgerReader {
   // Reads header and extent directory again: a running process may have grown its ledger.
   void refresh();
 
-  // Calls `visit` with each run of records of `kind`: index of the first, the records, how many. Runs of zeros that are
-  // holes in the file are passed over.
-  using Visit = std::function<void(std::uint32_t first, const char* records, std::size_t count)>;
+  // Calls `visit` with each run of rows of `kind`: index of the first, the rows, how many. Runs of zeros that are holes
+  // in the file are passed over.
+  using Visit = std::function<void(std::uint32_t first, const char* rows, std::size_t count)>;
   void for_each_run(ledger::Kind kind, const Visit& visit) const;
 
-  // One record; false if the file does not hold it.
+  // One row; false if the file does not hold it.
   template <class Record>
   bool read(ledger::Kind kind, std::uint32_t index, Record& to) const {
     return read_bytes(kind, index, &to, sizeof to);

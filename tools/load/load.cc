@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// See load.hh.
+// Finds out which of the three it is: a ledger, a saved file, or record files.
 
 #include "load.hh"
 

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// See load_ledger.hh.
-//
 // The order of reading is the reverse of the order of writing: blocks and bad frees first, then, with the directory
 // read again, the stacks, modules, threads and texts that they refer to. So whatever a block of a running process
 // refers to is there.
@@ -87,8 +85,8 @@ class Loader {
     });
   }
 
-  // Of a running process: the record is believed when two readings agree. One that never does is being freed and made
-  // all the time, so leaving it out is as right as any answer.
+  // In a running process a row is believed when two readings of it agree. If they never do, the block is being freed
+  // and made all the time, and leaving it out is as right as any answer.
   bool is_steady(std::uint32_t index, ledger::Block& record) const {
     for (int i = 0; i < kSteadyTries; ++i) {
       ledger::Block again;
@@ -163,7 +161,7 @@ class Loader {
     snapshot_.pauses = header.pauses;
     snapshot_.bad_frees_seen = std::max<std::uint64_t>(header.bad_frees, snapshot_.bad_frees.size());
 
-    // Of a killed process, the last thing that it recorded is the last that is known of its clock.
+    // Of a killed process no later time is known than that of the last thing that it recorded.
     snapshot_.end_ns = snapshot_.start_ns;
     for (const auto& block : snapshot_.blocks) snapshot_.end_ns = std::max(snapshot_.end_ns, block.time_ns);
     for (const auto& bad_free : snapshot_.bad_frees) snapshot_.end_ns = std::max(snapshot_.end_ns, bad_free.time_ns);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// See load_records.hh.
+// Each file is parsed by itself; a module is known by its path and where it was loaded.
 
 #include "load_records.hh"
 
@@ -141,7 +141,7 @@ Snapshot load_records(const std::string& directory) {
     const std::string name = entries->path().filename().string();
     if (!is_record_name(name, kRecordSuffix) && !is_record_name(name, kBadFreeSuffix)) continue;
     std::optional<ParsedRecord> record;
-    // One that is gone since the directory was listed belongs to a block that was freed: no news.
+    // A file that is gone since the directory was listed was that of a block that was freed: no reason for a warning.
     if (!std::filesystem::exists(entries->symlink_status(error))) continue;
     if (std::filesystem::is_regular_file(entries->symlink_status(error))) {
       std::optional<FileBytes> file;

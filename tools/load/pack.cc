@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: BSL-1.0
-//
-// See pack.hh.
-
 #include "pack.hh"
 
 #include <fmt/format.h>
@@ -17,7 +14,8 @@ namespace leakdir::tool {
 
 namespace {
 
-// Of many million equal blocks no more than a hundred bytes become one; zlib could make it a thousand.
+// Even many million equal blocks are packed to no less than a hundredth of their size; zlib itself could go down to a
+// thousandth.
 constexpr std::uint64_t kMaxRatio = 200;
 constexpr std::uint64_t kAlwaysAllowed = 1 << 20;
 constexpr std::size_t kPiece = 1 << 18;

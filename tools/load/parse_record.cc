@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// See parse_record.hh.
+// Line by line: the first says what it is, then keys, then frames.
 
 #include "parse_record.hh"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// See process_state.hh.
+// Read from the proc file system: stat, maps, the boot id.
 
 #include "process_state.hh"
 

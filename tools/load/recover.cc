@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// See recover.hh.
+// The texts of the records first, then which files are there, then what is written and what is removed.
 
 #include "recover.hh"
 
@@ -102,7 +102,7 @@ class Directory {
   std::vector<std::string> records(const char* suffix) const {
     std::unique_ptr<DIR, int (*)(DIR*)> entries(fdopendir(dup(descriptor_)), closedir);
     if (!entries) fail("read", path_);
-    rewinddir(entries.get());  // a copy shares its place with the one before
+    rewinddir(entries.get());  // a duplicated descriptor begins where the last reader ended
     std::vector<std::string> names;
     while (const dirent* entry = readdir(entries.get()))
       if (is_record_name(entry->d_name, suffix)) names.emplace_back(entry->d_name);
@@ -134,7 +134,7 @@ class Directory {
     const std::string whole_name = path_ + "/" + name;
     int file = openat(descriptor_, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (file < 0) fail("write", whole_name);
-    // A umask may have taken more than it should; and what root recovers is for the one whose directory it is.
+    // The umask may have taken away more than it should, and what root recovers belongs to the owner of the directory.
     bool is_done = fchmod(file, 0600) == 0;
     if (geteuid() == 0 && status_.st_uid != 0 && fchown(file, status_.st_uid, status_.st_gid) != 0) is_done = false;
     for (std::size_t done = 0; is_done && done < text.size();) {
@@ -208,8 +208,8 @@ class Recovery {
   }
 
  private:
-  // What is there already must be what would be written, or its beginning: addresses and sequence numbers are often the
-  // same in the next run.
+  // A file that is there already counts when it holds what would be written, or the beginning of that: addresses and
+  // sequence numbers are often the same in the next run.
   template <class TextFor>
   void refuse_others(const char* suffix, TextFor text_for) const {
     for (const auto& name : directory_.records(suffix)) {
@@ -231,8 +231,8 @@ class Recovery {
     }
   }
 
-  // Whether the file is there now. Of a block, a record with another sequence number is that of an earlier block at the
-  // same address; of a bad free, one record per address is enough.
+  // Whether the file is there now. A record of a block with another sequence number is that of an earlier block at the
+  // same address; for bad frees one record per address is enough.
   bool put(const std::string& name, const std::string& text, std::optional<std::uint64_t> sequence) {
     const Found found = directory_.look_at(name);
     if (found.is_there && !found.is_ours) {

@@ -221,7 +221,7 @@ struct Damage {
   const char* what;
 };
 
-// Stands at one field of a message; of all that describe() asks for, takes what has its tag.
+// Is at one field of a message. describe() asks for each field that there can be; the one with this tag is taken.
 class Reader {
  public:
   template <class T>

@@ -18,8 +18,8 @@ std::string saved_bytes(const Snapshot& snapshot);
 // Whether the file says of itself that it is one.
 bool is_saved_file(const Bytes& bytes);
 
-// The other way round. Throws Error, naming `name`, at a file of another version and at anything that saved_bytes()
-// does not write: it is whole and as it was, or it is refused.
+// Reads such a file. Throws Error, naming `name`, for another version and for anything that saved_bytes() does not
+// write: a file is whole and unchanged, or it is refused.
 Snapshot load_saved(const Bytes& bytes, const std::string& name);
 
 }  // namespace leakdir::tool

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: BSL-1.0
-//
-// See stack_builder.hh.
-
 #include "stack_builder.hh"
 
 namespace leakdir::tool {

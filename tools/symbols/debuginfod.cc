@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// See debuginfod.hh. The functions are those of <elfutils/debuginfod.h>.
+// The functions are those of <elfutils/debuginfod.h>.
 
 #include "debuginfod.hh"
 

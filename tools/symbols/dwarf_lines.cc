@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// See dwarf_lines.hh.
+// Per unit a sorted list of functions; then the innermost inlined function by going down from the outer one.
 
 #include "dwarf_lines.hh"
 
@@ -33,8 +33,8 @@ void sort_ranges(std::vector<Range>& ranges) {
   std::stable_sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) { return a.low < b.low; });
 }
 
-// The range that holds the address, of those that begin last before it. Ranges of one list do not overlap in sound
-// files.
+// The range that holds the address, sought among the ranges that begin closest before it. Ranges of one list do not
+// overlap in sound files.
 template <class Range>
 Range* find_range(std::vector<Range>& ranges, Dwarf_Addr address) {
   auto after = std::upper_bound(ranges.begin(), ranges.end(), address,
@@ -196,8 +196,8 @@ std::vector<SourceLine> DwarfLines::lookup(std::uint64_t address) {
 }
 
 Dwarf_Die* DwarfLines::find_unit(Dwarf_Addr address, Dwarf_Addr& bias) {
-  // This goes by .debug_aranges. clang writes none: where only some units have one, as in a program of clang's with an
-  // object of gcc's, the nearest of those comes out, whether it has the address or not.
+  // This uses .debug_aranges, which clang does not write. Where only some units have them, as in a program of clang's
+  // with an object of gcc's, it gives the nearest of those units, whether it holds the address or not.
   Dwarf_Die* nearest = dwfl_module_addrdie(module_, address, &bias);
   if (nearest != nullptr && dwarf_haspc(nearest, address - bias) > 0) return nearest;
   if (dwfl_module_getdwarf(module_, &bias) == nullptr) return nullptr;
@@ -219,8 +219,8 @@ void DwarfLines::list_units() {
 }
 
 std::vector<DwarfLines::Range>& DwarfLines::functions_of(Dwarf_Die* unit) {
-  // A split unit has its offset in a file of its own, so an offset alone may name two units; where the unit's bytes lie
-  // in memory does not.
+  // A split unit has its offset in a file of its own, so two units may have the same offset. They never have the same
+  // address in memory.
   auto [known, is_new] = functions_.try_emplace(reinterpret_cast<std::uintptr_t>(unit->addr));
   if (is_new) {
     std::vector<Dwarf_Die> dies;

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: BSL-1.0
-//
-// See elf_file.hh.
-
 #include "elf_file.hh"
 
 #include <elfutils/libdwelf.h>

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: BSL-1.0
-//
-// See symbols.hh.
-
 #include "symbols.hh"
 
 namespace leakdir::tool {

@@ -102,7 +102,7 @@ class DwflSymbols : public Symbols {
     return opened;
   }
 
-  // Opens the file if it is there and the right one; else, if it is there, says why not.
+  // Opens the file if it is there and is the right one. Where it is another one, a warning says why it was not taken.
   bool take(const std::string& path, const Module& module, Opened& opened, std::string& refusal) {
     struct stat status;
     // Pipes and the like would hang us.

@@ -67,7 +67,7 @@
   const firstOwn = (lines) => lines.find((line) => line.kind === kOwn) || lines.find((line) => line.kind !== kRuntime) ||
       lines[0] || {name: "[no stack]", at: ""};
 
-  // Functions by who called them, from the outside in; equal names at one place are one.
+  // Functions by who called them, from the outside in; equal names under one caller are one.
   function newNode(name, kind, module, parent) {
     return {name, kind, module, parent, bytes: 0, blocks: 0, below: new Map(), stacks: []};
   }
@@ -130,7 +130,7 @@
 
   // ---- Graph --------------------------------------------------------------------------------------------------
 
-  const graphPlace = byId("graph");
+  const graphElement = byId("graph");
   let chart = null, nodeOfData = new Map();
 
   function hueOf(text) {
@@ -164,15 +164,15 @@
   };
 
   function drawGraph() {
-    graphPlace.replaceChildren();
+    graphElement.replaceChildren();
     if (amount(tree) === 0) {
-      graphPlace.append(element("p", "nothing", totals.blocks === 0 ? "No live blocks." : "Blocks of no bytes."));
+      graphElement.append(element("p", "nothing", totals.blocks === 0 ? "No live blocks." : "Blocks of no bytes."));
       return;
     }
     // What could not be seen even when zoomed into is left out where there is very much.
     const data = graphData(tree, nodesInTree > kMostNodes ? amount(tree) / 20000 : 0);
     chart = flamegraph.default()
-      .width(Math.max(graphPlace.clientWidth - 28, 200))
+      .width(Math.max(graphElement.clientWidth - 28, 200))
       .cellHeight(kCellHeight)
       .minFrameSize(1.5)
       .inverted(true)
@@ -184,9 +184,9 @@
       .setSearchHandler(() => {})
       .setDetailsHandler((text) => { byId("hover").textContent = text || hint(); })
       .onClick((d) => { if (!isZooming) chooseNode(d.data.node); });
-    d3.select(graphPlace).datum(data).call(chart);
+    d3.select(graphElement).datum(data).call(chart);
     nodeOfData = new Map();
-    d3.select(graphPlace).datum().each((d) => nodeOfData.set(d.data.node, d));
+    d3.select(graphElement).datum().each((d) => nodeOfData.set(d.data.node, d));
     if (term !== "") chart.search(term);
   }
 
@@ -338,10 +338,10 @@
   // ---- Sizes over age -----------------------------------------------------------------------------------------
 
   function drawAges() {
-    const place = byId("ages");
-    place.replaceChildren();
+    const ages = byId("ages");
+    ages.replaceChildren();
     if (report.ages.length === 0) {
-      place.append(element("p", "nothing", "No live blocks."));
+      ages.append(element("p", "nothing", "No live blocks."));
       return;
     }
     const width = 480, height = 250, left = 58, right = 14, top = 8, bottom = 32;
@@ -352,7 +352,7 @@
     const y = d3.scaleLinear().domain([Math.min(firstSize, Math.max(lastSize - 5, 0)), lastSize + 1]).range([height - bottom, top]);
     const room = Math.min(x(1) - x(0), y(0) - y(1));
     const radius = d3.scaleSqrt().domain([0, d3.max(cells, amount)]).range([1.5, Math.max(Math.min(room * 0.9, 17), 5)]);
-    const svg = d3.select(place).append("svg").attr("viewBox", `0 0 ${width} ${height}`).attr("role", "img")
+    const svg = d3.select(ages).append("svg").attr("viewBox", `0 0 ${width} ${height}`).attr("role", "img")
       .attr("aria-label", "Live blocks by their age and size");
     const ageMarks = [[0, "1 ms"], [2, "10 ms"], [4, "0.1 s"], [6, "1 s"], [8, "10 s"], [2 * Math.log10(6e4), "1 min"],
       [2 * Math.log10(6e5), "10 min"], [2 * Math.log10(3.6e6), "1 h"], [2 * Math.log10(3.6e7), "10 h"],

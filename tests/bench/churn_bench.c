@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // What a malloc/free pair costs at a chosen stack depth, while many blocks are live: a block of the live ones, taken at
-// random, is freed and another of a random size put in its place.
+// random, is freed, and one of a random size is made instead.
 //
 //   --depth N    frames of each recorded stack, main's callers included        (33)
 //   --live N     live blocks of each thread                                    (10000)
@@ -67,7 +67,7 @@ static inline __attribute__((always_inline)) void replace_one(struct Place* plac
   **(char**)slot = 1;
 }
 
-// A frame in the place of the chain's last.
+// A frame that stands for the chain's last.
 static BENCH_NOINLINE void replace_one_below(void* place) {
   replace_one(place);
   BENCH_KEEP_FRAME();

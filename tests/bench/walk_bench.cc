@@ -39,7 +39,7 @@ double now_ns() {
   return static_cast<double>(t.tv_sec) * 1e9 + static_cast<double>(t.tv_nsec);
 }
 
-// In the place of a hook.
+// Stands for a hook.
 [[gnu::noinline]] int walk_fast() {
   return leakdir::fast_walk(g_state, leakdir::walk_start_here(), g_out, kFrames, &g_reused, &g_truncated);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // acknowledges BOARD THREADS CALLS [marked|hog]: allocates, resizes and frees, in threads, CALLS times each (0: for
-// ever), and keeps the truth about it in the file BOARD. `marked`: a breakpoint after some calls, for who traces it.
-// `hog`: takes memory until it is killed.
+// ever), and keeps the truth about it in the file BOARD. `marked`: a breakpoint after some calls, for a tracer. `hog`:
+// takes memory until it is killed.
 
 #define _GNU_SOURCE
 #include <fcntl.h>

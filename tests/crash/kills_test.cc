@@ -47,7 +47,7 @@ void PrintTo(const How& how, std::ostream* out) { *out << how.kind << " " << how
 const How kWays[] = {{"static", "behind", "1"}, {"static", "sync", "1"}, {"static", "exit", "4"},
                      {"pie", "behind", "4"},    {"pie", "sync", "4"},    {"pie", "exit", "1"}};
 
-// A record that the program itself had written stays; its clock was known less well then.
+// The time in a record that the program itself wrote may differ a little: its clock was known less well then.
 std::string without_time(const std::string& record) {
   const std::size_t line = record.find("\ntime: ");
   return line == std::string::npos ? record : record.substr(0, line) + record.substr(record.find('\n', line + 1));

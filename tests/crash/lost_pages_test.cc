@@ -44,7 +44,8 @@ std::map<std::uint64_t, std::string> blocks_of(const Snapshot& snapshot) {
   return blocks;
 }
 
-// Each kind of page does something to a reader: what became of them, for a test that must be able to fail.
+// How often a ledger without a page was refused, was said to be damaged, or was read whole all the same: each happens,
+// or the test could not fail.
 struct Tally {
   int refused = 0, told = 0, whole = 0;
 };

@@ -245,7 +245,7 @@ TEST_F(FastWalk, EndsWhereATableLeadsToMemoryThatCannotBeRead) {
 }
 
 TEST_F(FastWalk, EndsAtTheTopOfAStackThatHasNoOutermostFrame) {
-  // The first frame is made to return, by the look of it, into this program, beyond the last page.
+  // The first frame seems to return into this program, beyond the last page.
   const GuardedPages pages(2);
   static std::uintptr_t into_this_program;
   into_this_program = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// A library that is loaded and unloaded. Built twice, with frames of different sizes at the same places, so that what
+// A library that is loaded and unloaded. Built twice, with frames of different sizes at the same offsets, so that what
 // was learned of one is wrong for the other.
 
 extern "C" int plugin_call(void (*target)(), int depth) {

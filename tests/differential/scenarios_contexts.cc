@@ -199,8 +199,8 @@ void coroutines() {
 }
 
 void released_coroutine_stacks() {
-  // The upper half goes away and comes back: what was proven of it does not hold, what was walked through it is not
-  // there.
+  // The upper half goes away and comes back: what was found out about it does not hold any more, and frames that were
+  // walked there are gone.
   for (int round = 0; round < 20; ++round) {
     Stack large(kStackBytes);
     void* const middle = static_cast<char*>(large.base()) + kStackBytes / 2;

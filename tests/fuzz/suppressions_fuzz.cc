@@ -26,7 +26,7 @@ void try_pattern(const std::string& pattern) {
     if (is_match && !is_held) MUST_HOLD(matches_pattern("*" + pattern + "*", name));
     if (!is_match) MUST_HOLD(!matches_pattern("^" + pattern, name) || pattern.front() == '^');
   }
-  // A pattern without anything special is found in itself.
+  // A pattern without special characters is found in itself.
   if (pattern.find_first_of("^$*") == std::string::npos) MUST_HOLD(matches_pattern("^" + pattern + "$", pattern));
 }
 

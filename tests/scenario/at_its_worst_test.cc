@@ -26,7 +26,8 @@ class AtItsWorst : public testing::TestWithParam<std::string> {
   }
   std::string mem() const { return scratch_ / "mem"; }
 
-  // Each expected block is shown at its place. Each of `workers` threads may have had one more in its hands.
+  // Each expected block is shown with its function and line. Each of `workers` threads may hold one block more, of the
+  // call that it was in.
   void expect_shown(const nlohmann::json& json, const std::vector<Expected>& expected, std::uint64_t workers) {
     for (const Expected& block : expected) {
       const nlohmann::json stack = stack_through(json, block.function, block.line);
@@ -38,7 +39,7 @@ class AtItsWorst : public testing::TestWithParam<std::string> {
     EXPECT_EQ(json.at("bad_frees").size(), 0u);
   }
 
-  // A thread that the end of the process met between making a file and writing it leaves an empty one.
+  // The process may end while a thread has made a file and not yet written it: that file is empty.
   void take_empty_files_away(std::uint64_t workers) {
     std::uint64_t empty = 0;
     for (const std::string& name : names_in(mem(), ".mem")) {
@@ -224,7 +225,7 @@ TEST(Dying, ThreadsInTheMiddleOfAHookTakeNothingWithThem) {
 }
 #endif
 
-// Libraries that come and go in the same place: each block is known by its own, and the ledger does not grow.
+// Libraries that come and go at the same address: each block is known by its own library, and the ledger does not grow.
 TEST(Reloaded, LibrariesKeepTheirNamesAndCostNothing) {
   const Scratch scratch;
   const std::string a = std::string(kTargets) + "/reloaded_a.so", b = std::string(kTargets) + "/reloaded_b.so";
@@ -239,7 +240,7 @@ TEST(Reloaded, LibrariesKeepTheirNamesAndCostNothing) {
   }
 }
 
-// What the loader allocates is not looked at here, so nothing tells that it has put one in the other's place.
+// What the loader allocates is not looked at here, so nothing tells that one library lies where the other did.
 TEST(Reloaded, LibrariesOfTheSameLayoutKeepTheirNamesUnseen) {
   const Scratch scratch;
   const std::string a = std::string(kTargets) + "/reloaded_a.so", c = std::string(kTargets) + "/reloaded_c.so";

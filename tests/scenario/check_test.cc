@@ -172,7 +172,7 @@ TEST_F(Baseline, FailsOnlyOnWhatIsNewOrHasGrown) {
   EXPECT_THAT(outcome_.err, HasSubstr("less is live than new.json says, in 1 stack"));
 }
 
-// The stacks are told by function and module: lines added above, and another build, change nothing.
+// Stacks are recognised by function and module: lines that are added above, or another build, change nothing.
 TEST_F(Baseline, HoldsAfterAnEdit) {
   const std::string source = read_file(std::string(kSourceRoot) + "/tests/targets/known_leaks.c");
   std::string known;
@@ -217,7 +217,7 @@ TEST_F(Baseline, ThatCannotBeReadIsAMistakeOfTheJob) {
   EXPECT_TRUE(run_tool({"check", "--baseline"}, scratch_.path()).exited_with(2));
 }
 
-// Nothing is stored as known that cannot be trusted.
+// What cannot be trusted is not stored as known.
 TEST_F(Baseline, IsNotWrittenWithoutTrust) {
   check(kNoTrust, {"--write-baseline", "known.json"});
   EXPECT_FALSE(exists(scratch_ / "known.json"));

@@ -102,7 +102,7 @@ TEST_P(ControlLinked, PauseAndResumeSwitchRecording) {
   EXPECT_EQ(report(scratch_ / "mem").at("not_recorded").at("pauses"), 1);
 }
 
-// The ledger would be standard output, and the answer be written over it.
+// The ledger would become standard output, and the answer would be written over it.
 TEST_F(Control, HurtsNoLedgerWithoutStandardOutput) {
   write_file(scratch_ / "leakdir.conf", "recording = 1\n");
   Obedient program(scratch_, "pie", "");
@@ -138,7 +138,8 @@ INSTANTIATE_TEST_SUITE_P(Linked, ControlLinked,
                            return std::get<0>(info.param) + std::to_string(info.index);
                          });
 
-// A program of no rights that writes at exit has no helper thread; a request makes one come with the next allocations.
+// A program without special rights that writes at exit has no helper thread; after a request the next allocations start
+// one.
 TEST_F(Control, ReachesAProgramThatHasNoHelperYet) {
   Obedient program(scratch_, "static", "write=exit", true);
   program.step('a');

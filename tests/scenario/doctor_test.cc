@@ -424,7 +424,7 @@ TEST_F(Doctor, TextHasALineForEachCheckAndItsRemedyBelow) {
   EXPECT_THAT(run_tool({"doctor", "--color", "always", file}).out, HasSubstr("\x1b[1;31mmissing \x1b[0m hooks"));
 }
 
-// A file that is cut off anywhere, or has bytes changed where its tables are, gets an answer.
+// doctor has an answer to a file that is cut off anywhere, or has other bytes where its tables are.
 TEST_F(Doctor, DamagedFilesAreNoTrouble) {
   const std::string whole = read_file(compiled("-g"));
   std::vector<std::string> damaged;

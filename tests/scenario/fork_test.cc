@@ -104,8 +104,8 @@ TEST_P(Grandchild, OfAChildWithoutADirectoryAllocates) {
 
 INSTANTIATE_TEST_SUITE_P(Linked, Grandchild, testing::Values("static", "pie"));
 
-// The parent frees and allocates while the child has not come to it yet: what the child cannot describe any more, it
-// leaves out, and frees as any other block.
+// The parent frees and allocates before the child allocates first. The child leaves out the blocks that it cannot
+// describe any more, and frees them as any others.
 class ParentGoesOn : public testing::TestWithParam<std::tuple<std::string, std::string>> {};
 
 TEST_P(ParentGoesOn, AndTheChildMakesTheBestOfWhatItCannotKnow) {
@@ -127,7 +127,7 @@ INSTANTIATE_TEST_SUITE_P(Linked, ParentGoesOn,
                            return std::get<0>(info.param) + "_" + std::get<1>(info.param);
                          });
 
-// A thread is in the loader at the fork, whose lock the child finds taken for ever.
+// At the fork a thread is in the loader, and the child finds the loader's lock taken for ever.
 class LoaderBusy : public testing::TestWithParam<std::string> {};
 
 TEST_P(LoaderBusy, AtTheForkAndTheChildDoesNotWait) {

@@ -53,7 +53,7 @@ class Formats : public testing::TestWithParam<std::tuple<std::string, std::strin
   std::unique_ptr<Process> program_;
 };
 
-// One that nobody has thought of here is tried, too.
+// All that `report` offers, also those that have no test of their own below.
 TEST_P(Formats, EachOneNamesTheFunction) {
   for (const std::string& format : choices_of("report", "--format")) {
     SCOPED_TRACE(format);

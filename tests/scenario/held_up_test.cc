@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// A system call of leakdir's own that takes its time, or never ends: who comes meanwhile, on another thread, in a
+// A system call of leakdir's own takes long, or never ends. Whatever allocates meanwhile, on another thread, in a
 // handler on the same one or in another process, is not held up by it.
 
 #include <gtest/gtest.h>

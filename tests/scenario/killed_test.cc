@@ -111,7 +111,7 @@ INSTANTIATE_TEST_SUITE_P(Linked, Killed,
                            return std::get<0>(info.param) + "_" + std::get<1>(info.param);
                          });
 
-// Before its main, or in the middle of leakdir's own start: there may be nothing to show, but never a crash or
+// It was killed before its main, or while leakdir itself started: there may be nothing to show, but never a crash or
 // nonsense.
 TEST(KilledWhileStarting, ReportAnswersWithoutFailing) {
   std::mt19937 random(7);

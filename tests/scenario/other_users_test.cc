@@ -232,7 +232,8 @@ TEST_P(OtherUsers, CannotForeseeANameInASharedDirectory) {
   EXPECT_TRUE(names_in(scratch_ / "alice").empty());
 }
 
-// Where others may put another directory in DIR's place, a record is removed from the one that was claimed, or not.
+// Where others may put another directory where DIR was, a record is removed from the directory that was claimed, or
+// from none.
 TEST_P(OtherUsers, CannotLeadARemovalElsewhere) {
   for (const char* write : {"sync", "behind", "exit"}) {
     SCOPED_TRACE(write);

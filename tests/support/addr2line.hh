@@ -21,7 +21,7 @@ struct Place {
 std::vector<Place> addr2line(const std::string& program, const std::vector<std::uint64_t>& addresses);
 Place addr2line(const std::string& program, std::uint64_t address);
 
-// The places of a whole stack by the commands that stand in its record, run as they stand there.
+// The places of a whole stack, from the commands in its record, run as they stand there.
 std::vector<Place> places_by_own_commands(const Stack& stack);
 
 }  // namespace leakdir_test

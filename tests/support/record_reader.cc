@@ -15,7 +15,7 @@ namespace {
 
 std::uint64_t number(const std::string& text) { return std::stoull(text, nullptr, 0); }
 
-// One file, line by line, with errors that name the place.
+// One file, line by line, with errors that name the line.
 class Lines {
  public:
   explicit Lines(const std::string& path) : path_(path) {

@@ -69,8 +69,8 @@ void set_soft_limit(int resource, rlim_t value) {
   setrlimit(resource, &limit);
 }
 
-// What a program takes over from whoever started the tests: a job in the background ignores SIGINT and SIGQUIT, one
-// under nohup SIGHUP. A core file would stand among the records; and there is room for a descriptor of 2000.
+// What a program would inherit from whoever started the tests. A job in the background ignores SIGINT and SIGQUIT, one
+// under nohup ignores SIGHUP. A core file would stand among the records; and there is room for a descriptor of 2000.
 void start_as_from_a_new_shell() {
   for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
   sigset_t none;

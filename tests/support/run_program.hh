@@ -32,7 +32,7 @@ struct Outcome {
   std::string describe() const;  // for a failing assertion
 };
 
-// A program under way; its output goes to files without a name, so that children that outlive it hold nothing up.
+// A program that runs. Its output goes to files without a name: children that outlive it hold nothing up.
 class Process {
  public:
   explicit Process(const Command& command);
@@ -43,7 +43,8 @@ class Process {
   pid_t pid() const { return pid_; }
   void kill(int signal) const;
   std::string output_so_far() const;
-  // Waits until the program has said it so often on standard output; false when it ends, or its time is up, before.
+  // Waits until the program has said it so often on standard output. False when it ends, or its time is up, before
+  // that.
   bool says(const std::string& text, int times = 1) const;
   Outcome wait();  // for as long as the command's timeout allows
 

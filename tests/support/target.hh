@@ -18,7 +18,7 @@ namespace leakdir_test {
 // The ways in which tests/targets/meson.build links a program.
 inline const std::vector<std::string> kEveryKind = {"static", "static-pie", "pie", "nopie"};
 
-// A kind more, for target() and what runs it: "preload" is a program without leakdir under libleakdir.so, and
+// One more kind, for target() and what runs it: "preload" is a program without leakdir under libleakdir.so, and
 // "preload-jemalloc", "preload-tcmalloc", "preload-mimalloc" have that allocator beneath.
 
 // Each of them by both compilers, as target() wants it.
@@ -49,8 +49,8 @@ std::vector<Expected> expected_by(const std::string& output);
 std::string said(const std::string& output, const std::string& word, const std::string& name);
 
 // Each expected block has exactly one record, of the right call, whose caller leads by plain addr2line to the function
-// and line; and there is no other record.
-// A call named "libc …" was made inside libc: the place is then a frame further out.
+// and line; and there is no other record. A call named "libc …" was made inside libc: the function and line are then
+// those of a frame further out.
 void expect_exactly(const std::vector<Expected>& expected, const std::vector<Record>& records);
 
 // No record and no bad free in DIR, and a ledger as the proof that leakdir looked.

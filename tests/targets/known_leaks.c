@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// known_leaks [WAIT_MS] [END] [MORE]: leaks that a project may know of: two blocks of `leak_known`, one of `leak_inner`
+// known_leaks [WAIT_MS] [END] [MORE]: leaks that a project may know: two blocks of `leak_known`, one of `leak_inner`
 // inlined into `leak_outer`, one that libc made for `leak_name`, and one of `leak_of_the_program`, which the program
 // itself tells LeakSanitizer to pass over. With MORE: as many more of `leak_known`. Ends by `return` or `abort`; with
 // `many` it leaks 200000 blocks of one byte instead.

@@ -2,7 +2,7 @@
 //
 // loader_busy locked|free [LIBRARY_A LIBRARY_B]: forks while another thread is inside dl_iterate_phdr (locked) or only
 // there (free). The child keeps a block of 5003 bytes, and two of 5401 and 5402 of each library, which it loads and
-// unloads in turn, mostly in the same place. Prints `child status=STATUS pid=PID`; a child that hangs is killed.
+// unloads in turn, mostly at the same address. Prints `child status=STATUS pid=PID`; a child that hangs is killed.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// moves_a_block [files]: reallocs a block from three places, waiting a little in between, and shows DIR each time. With
+// moves_a_block [files]: reallocs a block from three lines, waiting a little in between, and shows DIR each time. With
 // `files` it waits until the block's file, and no other, is there.
 
 #define _GNU_SOURCE

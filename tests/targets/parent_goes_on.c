@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // parent_goes_on elsewhere|there: a forked child does nothing until the parent has freed a block of before the fork and
-// used its record again, for other blocks or for one in the same place with a stack that did not exist before. To the
-// child the block is live; in the first case it frees it. Its address had been freed once before.
+// used its row of the ledger again, for other blocks or for one at the same address with a stack that did not exist
+// before. To the child the block is live; in the first case it frees it. Its address had been freed once before.
 
 #include <stdlib.h>
 #include <sys/wait.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// reloads COUNT PLUGIN_A PLUGIN_B: loads, uses and unloads two libraries in turn, mostly in the same place. Each leaks
-// a block of 5401 or 5402 bytes the first three times. The ledger must not grow with COUNT. Prints how it grew in the
-// second half: `grew kib=N`.
+// reloads COUNT PLUGIN_A PLUGIN_B: loads, uses and unloads two libraries in turn, mostly at the same address. Each
+// leaks a block of 5401 or 5402 bytes the first three times. The ledger must not grow with COUNT. Prints how it grew in
+// the second half: `grew kib=N`.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // swapped ELSEWHERE: an enemy who may write above DIR, played by the program itself. When a block has its record in
-// ./mem, that directory goes, a link to ELSEWHERE takes its place, and a file with the record's name lies there; then
-// the block is freed.
+// ./mem, that directory goes, a link to ELSEWHERE comes instead, and a file with the record's name lies there; then the
+// block is freed.
 
 #define _GNU_SOURCE
 #include <fcntl.h>

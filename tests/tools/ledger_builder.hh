@@ -88,7 +88,7 @@ class LedgerBuilder {
     return at;
   }
 
-  // Of a block that nothing else is known of, unless the caller says it.
+  // A block of which nothing else is known, unless the caller says more.
   ledger::BadFree& double_free(std::uint64_t address, std::uint32_t stack) {
     ledger::BadFree bad_free{};
     bad_free.address = address;
@@ -122,17 +122,17 @@ class LedgerBuilder {
     return static_cast<std::uint32_t>(blocks.size() - 1);
   }
 
-  // The file. Arrays are cut into extents of `records_per_extent` records, so that readers meet more than one; of more
+  // The file. Arrays are cut into extents of `rows_per_extent` rows, so that readers meet more than one; of more
   // where the directory would not hold them all.
-  std::string build(std::uint32_t records_per_extent = 64) const {
+  std::string build(std::uint32_t rows_per_extent = 64) const {
     const std::size_t most = std::max({blocks.size(), nodes.size(), text_.size()});
-    records_per_extent = std::max(records_per_extent, static_cast<std::uint32_t>(most / 500));
+    rows_per_extent = std::max(rows_per_extent, static_cast<std::uint32_t>(most / 500));
     std::vector<ledger::Extent> extents;
     std::string body;
     auto add = [&](ledger::Kind kind, const void* records, std::size_t count) {
       const std::size_t bytes = ledger::kRowBytes[static_cast<std::uint32_t>(kind)];
-      for (std::size_t first = 0; first < count; first += records_per_extent) {
-        const std::size_t some = std::min<std::size_t>(records_per_extent, count - first);
+      for (std::size_t first = 0; first < count; first += rows_per_extent) {
+        const std::size_t some = std::min<std::size_t>(rows_per_extent, count - first);
         extents.push_back({ledger::kHeaderBytes + body.size(), static_cast<std::uint32_t>(kind),
                            static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(some), 0});
         body.append(static_cast<const char*>(records) + first * bytes, some * bytes);

@@ -45,8 +45,8 @@ void work_for(std::chrono::milliseconds patience) {
   progress.show(1, 4);
 }
 
-// To its end, which a descriptor has when nobody can write to its other side any more: a terminal may hand over in
-// several pieces, and later, what was written at once.
+// Reads to the end, which comes when nobody can write to the other side any more: a terminal may hand over in several
+// pieces, and later, what was written at once.
 std::string read_all(int descriptor) {
   std::string all;
   char text[500];

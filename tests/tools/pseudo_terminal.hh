@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Runs a command on a terminal of its own, and keeps what it showed there: for all that the tool does only when a
-// person is looking.
+// Runs a command on a terminal of its own, and keeps what it showed there: for what the tool does only on a terminal.
 
 #pragma once
 

@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <cstdio>
 
-// A function that is called where it is called, also by gcc, which would make a copy for the one value that it gets.
+// Keeps a function as it is called: gcc would make a copy of it for the only value that it is called with.
 #if defined(__clang__)
 #define KEPT __attribute__((noinline))
 #else

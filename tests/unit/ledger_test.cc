@@ -34,7 +34,7 @@ TEST(Ledger, TheDirectoryEndsWithTheHeader) {
   EXPECT_GE(kDirectoryOffset, sizeof(Header));
 }
 
-TEST(Ledger, EveryRecordDividesAPage) {
+TEST(Ledger, EveryRowDividesAPage) {
   for (std::uint32_t kind = 1; kind < kKinds; ++kind) EXPECT_EQ(4096 % kRowBytes[kind], 0u) << kind;
 }
 

@@ -27,6 +27,7 @@ to_test=(
   libsqlite3-dev liblua5.4-dev libexpat1-dev libjansson-dev libxml2-dev libicu-dev liblzma-dev  # real programs are linked with these
   libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0 git perl  # the library is tried upon these
   groff-base zsh                                             # read manual pages and completions
+  python3-yaml                                               # reads the CI examples
   chromium-headless-shell tmux                               # opens the report's page; a terminal to watch on
   protobuf-compiler golang-github-google-pprof-dev           # reads profiles by pprof's own specification
 )

@@ -16,8 +16,12 @@ if read -r quota period 2>/dev/null </sys/fs/cgroup/cpu.max && [ "$quota" != max
   [ "$ours" -ge "$cores" ] || cores=$ours
 fi
 
-./tools/setup.sh
-[ -f build/build.ninja ] || meson setup build
+./tools/setup.sh test
+if [ ! -f build/build.ninja ]; then
+  meson setup build
+elif ! grep -q '^build tests/' build/build.ninja; then  # made by tools/demo.sh: what it built serves here too
+  meson configure build -Dtests=true
+fi
 ninja -C build -j $((cores + 2))
 rm -f build/meson-logs/testlog.json
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// What tools/demo.sh looks at: a guest book that forgets to free the entries that it strikes out.
+// What tools/demo.sh looks at, too: a guest book that forgets to free the entries that it strikes out.
 
 #include <stdio.h>
 #include <stdlib.h>

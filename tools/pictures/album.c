@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// What the pictures of the README show: a photo album's server that answers some requests and forgets a part of what it made
-// for them.
+// What the pictures of the README show: a photo album's server that answers some requests and forgets a part of what it
+// made for them.
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 
+#include "shelf.hh"
+
 #include <gtest/gtest.h>
 #include <leakdir/gtest.h>
-
-#include "shelf.hh"
 
 TEST(Shelf, KeepsWhatIsPutOnIt) {
   Shelf shelf;

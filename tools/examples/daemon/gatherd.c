@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// gatherd [MILLISECONDS]: takes a reading after each such time, keeps the last one, and forgets every third. SIGTERM ends it.
+// gatherd [MILLISECONDS]: takes a reading after each such time, keeps the last one, and forgets every third. SIGTERM
+// ends it.
 
 #include <signal.h>
 #include <stdio.h>

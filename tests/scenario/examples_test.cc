@@ -46,7 +46,7 @@ class Examples : public testing::Test {
   }
 
   Outcome shell(const std::string& commands) const {
-    return run({{"bash", "-e", "-u", "-o", "pipefail", "-c", commands}, scratch_.path(), environment(), "", 240});
+    return run({{"bash", "-e", "-u", "-o", "pipefail", "-c", commands}, scratch_.path(), environment(), "", 600});
   }
 
   bool is_there(const std::string& command) const { return shell("command -v " + command).exited_with(0); }

@@ -69,6 +69,21 @@ mv ./* "$INTO"
 
 #endif
 
+// Whoever makes packages out of it has it all, and lintian has nothing to say of it either.
+TEST(DebianSourcePackage, IsMadeFromTheTreeAndUnpacks) {
+  const Scratch scratch;
+  const std::string script = std::string("'") + kSourceRoot +
+                             "/tools/package.sh' packages -us -uc -S -d >log 2>&1 || { cat log; exit 1; }\n"
+                             "lintian --allow-root --no-cfg --fail-on error,warning packages/*.changes\n"
+                             "dpkg-source --no-check --extract packages/*.dsc tree >/dev/null\n"
+                             "test -x tree/debian/rules -a ! -e tree/build\n"
+                             "diff -r --exclude=debian --exclude=__pycache__ tree/lib '" +
+                             kSourceRoot + "/lib'\n diff -r tree/debian '" + kSourceRoot + "/lib/package/debian'\n";
+  const Outcome outcome = run({{"sh", "-ec", script}, scratch.path(), {}, "", 300});
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(outcome.out, "");
+}
+
 // Made once, and installed once: not into this machine, but what they depend on has to be installed on it.
 class DebianPackage : public testing::Test {
  protected:

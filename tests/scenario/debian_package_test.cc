@@ -19,7 +19,6 @@ namespace leakdir_test {
 namespace {
 
 using testing::HasSubstr;
-using testing::IsEmpty;
 using testing::Not;
 
 #ifdef LONG_TESTS
@@ -63,7 +62,7 @@ mv ./* "$INTO"
                                scratch.path(),
                                {{"SOURCE", kSourceRoot}, {"BUILD", build_root()}, {"INTO", into}},
                                "",
-                               300});
+                               900});
   ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
 }
 
@@ -79,7 +78,7 @@ TEST(DebianSourcePackage, IsMadeFromTheTreeAndUnpacks) {
                              "test -x tree/debian/rules -a ! -e tree/build\n"
                              "diff -r --exclude=debian --exclude=__pycache__ tree/lib '" +
                              kSourceRoot + "/lib'\n diff -r tree/debian '" + kSourceRoot + "/lib/package/debian'\n";
-  const Outcome outcome = run({{"sh", "-ec", script}, scratch.path(), {}, "", 300});
+  const Outcome outcome = run({{"sh", "-ec", script}, scratch.path(), {}, "", 900});
   EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
   EXPECT_EQ(outcome.out, "");
 }
@@ -105,8 +104,7 @@ class DebianPackage : public testing::Test {
   }
 
   static std::string said_by(const std::string& command) {
-    const Outcome outcome =
-        run({{"sh", "-ec", command}, scratch_->path(), {{"PATH", path() + "/usr/sbin:/sbin"}}, "", 300});
+    const Outcome outcome = run({{"sh", "-ec", command}, scratch_->path(), {{"PATH", path()}}, "", 600});
     EXPECT_TRUE(outcome.exited_with(0)) << command << "\n" << outcome.describe();
     return outcome.out;
   }
@@ -124,7 +122,7 @@ class DebianPackage : public testing::Test {
             {"CPATH", *scratch_ / "root/usr/include"},
             {"PKG_CONFIG_PATH", lib + "/pkgconfig"}};
   }
-  static std::string path() { return *scratch_ / "root/usr/bin" + ":/usr/bin:/bin:"; }
+  static std::string path() { return *scratch_ / "root/usr/bin" + ":/usr/sbin:/usr/bin:/sbin:/bin"; }
 
   static std::unique_ptr<Scratch> scratch_;
 };

@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "ledger.hh"
+#include "option_text.h"
 
 namespace leakdir {
 
@@ -20,7 +21,8 @@ enum class OnBadFree : std::uint32_t { kReport = 0, kAbort = 1 };
 
 struct Options {
 #define OPTION_NUMBER(name, type, default_value, lowest, highest, meaning) type name = default_value;
-#define OPTION_CHOICE(name, type, default_value, words, meaning) type name = default_value;
+#define OPTION_CHOICE(name, type, default_value, words, meaning) \
+  type name = static_cast<type>(place_of_word(words, default_value));
 #define OPTION_TEXT(name, bytes, default_value, meaning) char name[bytes] = default_value;
 #include "options.inc"
 #undef OPTION_NUMBER

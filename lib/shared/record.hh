@@ -1,102 +1,17 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The record file of one block, DIR/0x<address>.mem, and of one bad free, DIR/0x<address>.badfree: their text.
-//
-// This is the specification of the format. The object writes it (lib/files/record_file.cc) and so does the tool for the
-// blocks of a killed process (`leakdir recover`), from the same function. Nothing here allocates, throws or keeps
-// state; a record is made in the caller's buffer. Safe in signal handlers.
-//
-//   [+0x4009f7] --> addr:0x733270, size:20           the caller, as addr2line wants it for its file; sizes in bytes
-//   call: malloc                                     the function that the program called
-//   thread: 4711 app                                 tid and name
-//   time: 2026-11-23T09:14:26.123456Z                UTC
-//   sequence: 17
-//   program: /home/you/app
-//   build-id: 3f…                                    of the program; absent if it has none
-//   location: app.c:69                               only from the macro hook
-//   early: yes                                       only if so: from before start-up, the caller is all there is
-//   inherited: yes                                   only if so: allocated by the parent before fork
-//   truncated: yes                                   only if so: the stack is deeper than what was kept
-//   frames: 2
-//   #0 0x4009f7 /home/you/app+0x4009f7               return address; module + the address that addr2line wants
-//   #1 0x401b2a /home/you/app+0x401b2a               (a frame in no known module: "#1 0x401b2a ?")
-//   addr2line: addr2line -Cfipe /home/you/app 0x4009f6 0x401b29      call addresses; a line for each module
-//
-// A .badfree file has the same keys, `kind:` in place of `call:`, and the stacks that are known, each under a line
-// `stack: free`, `stack: first free` or `stack: allocation`:
-//
-//   [+0x4009f7] --> bad free:0x733270, double free
-//   kind: double free
-//   thread: … time: … program: … build-id: …
-//   block: 0x733270                                  the block that was freed before, or that the pointer lies in
-//   block-size: 20
-//   stack: free
-//   frames: 2
-//   #0 … addr2line: …
-//
-// A reader passes over keys that it does not know. A line that was cut (a full disk) has no newline at its end.
+// The text of a record file, for C++. record.h says what the format is and what the arguments mean. Nothing here
+// allocates, throws or keeps state; a record is made in the caller's buffer. Safe in signal handlers.
 
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "record.h"
 #include "text.hh"
 
 namespace leakdir {
-
-inline constexpr char kRecordSuffix[] = ".mem";
-inline constexpr char kBadFreeSuffix[] = ".badfree";
-inline constexpr std::size_t kMaxRecordName = 2 + 16 + sizeof kBadFreeSuffix;
-inline constexpr unsigned kRecordDirMode = 0700;
-inline constexpr unsigned kRecordFileMode = 0600;
-
-// One frame as a record shows it. `module` is an identity only: frames with the same one share an addr2line line.
-struct FrameView {
-  std::uint64_t return_address;
-  const char* path;      // of the module; null: none known
-  std::uint64_t offset;  // return address as addr2line wants it for `path`
-  unsigned module;
-};
-
-// Where frames come from: a chain of nodes, as in the ledger. `frame` fills in the frame of `node` and returns the node
-// of the frame that called it, 0 after the outermost. It must end: the renderer follows at most kMaxFrames nodes.
-struct FrameChain {
-  std::uint32_t (*frame)(const void* context, std::uint32_t node, FrameView* out);
-  const void* context;
-};
-inline constexpr unsigned kMaxFrames = 128;
-
-// What all records say of the program, and of the moment.
-struct RecordOrigin {
-  std::uint32_t tid;
-  const char* thread_name;
-  std::uint64_t realtime_ns;  // since 1970
-  const char* program;
-  const std::uint8_t* build_id;
-  std::size_t build_id_bytes;  // 0: none
-};
-
-struct RecordView {
-  RecordOrigin origin;
-  std::uint64_t address;
-  std::uint64_t size_bytes;
-  const char* call;
-  std::uint64_t sequence;
-  std::uint32_t stack;  // node of the innermost frame, 0: no stack known
-  const char* file;     // of the macro hook; null: none
-  std::uint32_t line;
-  bool early, inherited, truncated;
-};
-
-struct BadFreeView {
-  RecordOrigin origin;
-  std::uint64_t address;
-  const char* kind;
-  std::uint64_t block;  // 0: none known
-  std::uint64_t block_bytes;
-  std::uint32_t free_stack, first_free_stack, allocation_stack;  // nodes; 0: not known
-};
 
 // The file's name without its directory.
 void put_record_name(Text& out, std::uint64_t address, const char* suffix);

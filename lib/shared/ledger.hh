@@ -231,13 +231,14 @@ constexpr std::uint32_t block_stack(std::uint64_t word2, std::uint64_t word3) {
 struct Node {
   std::uint64_t pc_module;  // return address (48) | index of the module it lies in, 0: none (16)
   std::uint32_t parent;
-  std::uint32_t line;  // of a place node; of a frame: kNodeLibc, kNodeNew, kNodeLoader
+  std::uint32_t line;  // of a place node; of a frame: kNodeLibc, kNodeNew, …
 };
 static_assert(sizeof(Node) == 16);
 inline constexpr unsigned kPlaceModule = 0xffff;
 inline constexpr std::uint32_t kNodeNew = 2;     // the frame of operator new: never the innermost of a block's stack
 inline constexpr std::uint32_t kNodeLoader = 4;  // the frame lies in the dynamic loader
 inline constexpr std::uint32_t kNodeLibc = 1;    // what is allocated in this frame is libc's own, as far as can be told
+inline constexpr std::uint32_t kNodeLibcBelow = 8;  // … and so is what is allocated in all frames that it calls
 
 // ---- Threads, modules, bad frees ----------------------------------------------------------------------------------
 

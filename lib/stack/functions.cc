@@ -3,30 +3,34 @@
 
 #include <atomic>
 
+#include "same_object.hh"
+#include "shared/text.hh"
 #include "system/base.hh"
 #include "system/dynamic_section.hh"
+#include "system/loader.hh"
 #include "system/probe_table.hh"
 #include "unwinder_in_use.hh"
 #include "walk/function_start.hh"
 
 // A function that the program may have or not, as an address.
-#define LEAKDIR_FUNCTION(name) extern "C" __attribute__((weak)) char leakdir_at_##name __asm__(#name);
-
-#define NEW(name) LEAKDIR_FUNCTION(name)
-#define KEEPER(name) LEAKDIR_FUNCTION(name)
-#define NEAR_KEEPER(name) LEAKDIR_FUNCTION(name)
+#define DECLARE(name) extern "C" __attribute__((weak)) char leakdir_at_##name __asm__(#name);
+#define NEW(name) DECLARE(name)
+#define FUNCTION(name, kind) DECLARE(name)
+#define NEAR_FUNCTION(name, kind) DECLARE(name)
+#define EXPORTED(name, kind)
+#define JUMPS(name)
 #include "functions.inc"
 #undef NEW
-#undef KEEPER
-#undef NEAR_KEEPER
+#undef FUNCTION
+#undef NEAR_FUNCTION
+#undef EXPORTED
+#undef JUMPS
+#undef DECLARE
 
 namespace leakdir {
 namespace {
 
-struct KnownFunction {
-  std::uintptr_t start;  // 0: none yet
-  FunctionKind kind;
-};
+// ---- operator new ----
 
 // Of operator new in the modules, as they appeared. Full: later ones look like the user's.
 constexpr unsigned kMostLearned = 512;
@@ -43,6 +47,137 @@ void learn(const void* function) {
   learned_count.store(count + 1, std::memory_order_release);
 }
 
+// ---- Functions of libc's ----
+
+struct LibcFunction {
+  const char* name;
+  const char* linked;  // where the program's own reference leads to; null: nowhere
+  FunctionKind kind;
+  bool is_near;
+};
+constexpr LibcFunction kLibcFunctions[] = {
+#define NEW(name)
+#define FUNCTION(name, kind) {#name, &leakdir_at_##name, FunctionKind::kind, false},
+#define NEAR_FUNCTION(name, kind) {#name, &leakdir_at_##name, FunctionKind::kind, true},
+#define EXPORTED(name, kind) {#name, nullptr, FunctionKind::kind, false},
+#define JUMPS(name)
+#include "functions.inc"
+#undef NEW
+#undef FUNCTION
+#undef NEAR_FUNCTION
+#undef EXPORTED
+#undef JUMPS
+};
+constexpr unsigned kLibcFunctionCount = sizeof kLibcFunctions / sizeof *kLibcFunctions;
+std::atomic<const char*> in_libc[kLibcFunctionCount];  // what libc.so and the loader export
+std::atomic<bool> libc_is_known{false};
+
+constexpr const char* kJumping[] = {
+#define NEW(name)
+#define FUNCTION(name, kind)
+#define NEAR_FUNCTION(name, kind)
+#define EXPORTED(name, kind)
+#define JUMPS(name) #name,
+#include "functions.inc"
+#undef NEW
+#undef FUNCTION
+#undef NEAR_FUNCTION
+#undef EXPORTED
+#undef JUMPS
+};
+struct Internal {
+  std::atomic<std::uintptr_t> start;
+  std::atomic<FunctionKind> kind;
+};
+constexpr unsigned kMostInternal = sizeof kJumping / sizeof *kJumping;
+Internal internals[kMostInternal];
+std::atomic<bool> jumps_are_known{false};
+
+// What libc.so exports goes first: the program may have a function that only has the name of libc's.
+const char* address_of(unsigned i) {
+  const char* const exported_one = in_libc[i].load(std::memory_order_relaxed);
+  return exported_one != nullptr ? exported_one : kLibcFunctions[i].linked;
+}
+
+struct Range {
+  std::atomic<std::uintptr_t> start, end;
+};
+Range libc_range, loader_range;
+
+bool is_in(const Range& range, std::uintptr_t address) {
+  return address >= range.start.load(std::memory_order_relaxed) && address < range.end.load(std::memory_order_relaxed);
+}
+
+void set_range(Range& range, const dl_phdr_info& module) {
+  std::uintptr_t start = UINTPTR_MAX, end = 0;
+  for (unsigned i = 0; i < module.dlpi_phnum; ++i) {
+    const ElfW(Phdr)& header = module.dlpi_phdr[i];
+    if (header.p_type != PT_LOAD) continue;
+    const std::uintptr_t from = module.dlpi_addr + header.p_vaddr;
+    if (from < start) start = from;
+    if (from + header.p_memsz > end) end = from + header.p_memsz;
+  }
+  range.start.store(start, std::memory_order_relaxed);
+  range.end.store(end, std::memory_order_relaxed);
+}
+
+// Where the function jumps to that begins at `start`, instead of returning: the beginning of another function. 0: no
+// such place was found.
+std::uintptr_t jump_target(std::uintptr_t start) {
+  constexpr unsigned kMostBytes = 256;
+  for (unsigned i = 0; i < kMostBytes; ++i) {
+    const std::uintptr_t at = start + i;
+    std::uintptr_t target;
+#if defined(__x86_64__)
+    const auto* code = reinterpret_cast<const unsigned char*>(at);
+    if (*code == 0xe9) {
+      std::int32_t distance;
+      __builtin_memcpy(&distance, code + 1, sizeof distance);
+      target = at + 5 + static_cast<std::uintptr_t>(std::intptr_t{distance});
+    } else if (*code == 0xeb) {
+      target = at + 2 + static_cast<std::uintptr_t>(std::intptr_t{static_cast<signed char>(code[1])});
+    } else {
+      continue;
+    }
+#elif defined(__aarch64__)
+    if (i % 4 != 0) continue;
+    const auto instruction = *reinterpret_cast<const std::uint32_t*>(at);
+    if (instruction >> 26 != 5) continue;
+    target = at + static_cast<std::uintptr_t>(std::intptr_t{static_cast<std::int32_t>(instruction << 6) >> 4});
+#else
+    return 0;
+#endif
+    FunctionStart here, there;
+    if (!find_function_start(at, here) || here.earliest != start) return 0;
+    if (!find_function_start(target, there) || !there.is_certain || there.earliest != target || target == start)
+      continue;
+    return target;
+  }
+  return 0;
+}
+
+LEAKDIR_SLOW void learn_jumps() {
+  unsigned count = 0;
+  for (const char* name : kJumping) {
+    for (unsigned i = 0; i < kLibcFunctionCount; ++i) {
+      const char* const function = in_libc[i].load(std::memory_order_relaxed);
+      if (function == nullptr || !is_same_text(kLibcFunctions[i].name, name)) continue;
+      const std::uintptr_t target = jump_target(code_address(function));
+      if (target == 0 || !is_in(libc_range, target)) continue;
+      internals[count].kind.store(kLibcFunctions[i].kind, std::memory_order_relaxed);
+      internals[count++].start.store(target, std::memory_order_relaxed);
+    }
+  }
+  jumps_are_known.store(true, std::memory_order_release);
+}
+
+// ---- The look ----
+
+struct KnownFunction {
+  std::uintptr_t start;  // 0: none yet
+  FunctionKind kind;
+};
+
 // `function` is taken if it may be the one, and nearer to the return address than what was taken before.
 void consider(const char* function, FunctionKind kind, const FunctionStart& start, KnownFunction& taken) {
   if (function == nullptr) return;
@@ -54,18 +189,32 @@ void consider(const char* function, FunctionKind kind, const FunctionStart& star
 FunctionKind kind_of_function(const FunctionStart& start) {
   KnownFunction taken = {0, FunctionKind::kOrdinary};
 #define NEW(name) consider(&leakdir_at_##name, FunctionKind::kNew, start, taken);
-#define KEEPER(name) \
-  if (start.is_certain) consider(&leakdir_at_##name, FunctionKind::kLibcKeeper, start, taken);
-#define NEAR_KEEPER(name) consider(&leakdir_at_##name, FunctionKind::kLibcKeeper, start, taken);
+#define FUNCTION(name, kind)
+#define NEAR_FUNCTION(name, kind)
+#define EXPORTED(name, kind)
+#define JUMPS(name)
 #include "functions.inc"
 #undef NEW
-#undef KEEPER
-#undef NEAR_KEEPER
+#undef FUNCTION
+#undef NEAR_FUNCTION
+#undef EXPORTED
+#undef JUMPS
   const unsigned count = learned_count.load(std::memory_order_acquire);
   for (unsigned i = 0; i < count; ++i) {
     consider(learned[i].load(std::memory_order_relaxed), FunctionKind::kNew, start, taken);
   }
-  return taken.kind;
+  for (unsigned i = 0; i < kLibcFunctionCount; ++i) {
+    if (start.is_certain || kLibcFunctions[i].is_near) consider(address_of(i), kLibcFunctions[i].kind, start, taken);
+  }
+  if (taken.start != 0 || !start.is_certain) return taken.kind;
+  if (libc_is_known.load(std::memory_order_relaxed)) {
+    if (!jumps_are_known.load(std::memory_order_acquire)) learn_jumps();
+    for (const Internal& internal : internals) {
+      if (internal.start.load(std::memory_order_relaxed) == start.earliest) return internal.kind;
+    }
+    if (is_in(loader_range, start.earliest) && keeps_for_find_object(start.earliest)) return FunctionKind::kKeeper;
+  }
+  return makes_emergency_pool(start.earliest) ? FunctionKind::kKeeper : FunctionKind::kOrdinary;
 }
 
 // pc << 3 | kind; 0: free. Direct-mapped: a return address that is pushed out is looked up again.
@@ -97,16 +246,42 @@ bool unwind_tables_ready(const ReentryGuard&) {
   return has_unwind_tables(reinterpret_cast<std::uintptr_t>(&unwind_tables_ready));
 }
 
+bool libc_has_dlopen() {
+  for (unsigned i = 0; i < kLibcFunctionCount; ++i) {
+    if (kLibcFunctions[i].kind == FunctionKind::kLoads && in_libc[i].load(std::memory_order_relaxed) != nullptr)
+      return true;
+  }
+  return false;
+}
+
+bool is_in_libc(std::uintptr_t address) { return is_in(libc_range, address) || is_in(loader_range, address); }
+
 void learn_functions(const dl_phdr_info& module) {
   DynamicSection section;
   if (!read_dynamic_section(module, &section)) return;
 #define NEW(name) learn(exported(section, #name));
-#define KEEPER(name)
-#define NEAR_KEEPER(name)
+#define FUNCTION(name, kind)
+#define NEAR_FUNCTION(name, kind)
+#define EXPORTED(name, kind)
+#define JUMPS(name)
 #include "functions.inc"
 #undef NEW
-#undef KEEPER
-#undef NEAR_KEEPER
+#undef FUNCTION
+#undef NEAR_FUNCTION
+#undef EXPORTED
+#undef JUMPS
+  // The first one: another namespace (dlmopen) has a libc of its own.
+  const bool is_loader = loader_base() != 0 && module.dlpi_addr == loader_base();
+  learn_neighbours(section, is_loader);
+  const bool is_libc =
+      !libc_is_known.load(std::memory_order_relaxed) && exported(section, "gnu_get_libc_version") != nullptr;
+  if (!is_loader && !is_libc) return;
+  set_range(is_loader ? loader_range : libc_range, module);
+  for (unsigned i = 0; i < kLibcFunctionCount; ++i) {
+    const void* const function = exported(section, kLibcFunctions[i].name);
+    if (function != nullptr) in_libc[i].store(static_cast<const char*>(function), std::memory_order_relaxed);
+  }
+  if (is_libc) libc_is_known.store(true, std::memory_order_release);
 }
 
 void forget_function_kinds() {

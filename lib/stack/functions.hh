@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // What kind of function a return address lies in: one of `operator new` and its kin, which no user wants to see as the
-// caller, or one of libc's functions that keep what they allocate. Told by the start of the function in the unwind
-// tables (_Unwind_Find_FDE), compared with the addresses of the functions that the program has.
+// caller, or one of libc's and the dynamic loader's that keep what they allocate. Told by the start of the function in
+// the unwind tables, compared with the addresses of the functions that the program and libc.so have (functions.inc).
 //
 // Must not be asked before unwind_tables_ready(): the first look may allocate, so callers hold the guard.
 
@@ -16,7 +16,17 @@
 
 namespace leakdir {
 
-enum class FunctionKind : std::uint32_t { kOrdinary = 0, kNew = 1, kLibcKeeper = 2, kUnknown = 3 };
+// What becomes of a block that is allocated in such a function, or in one that it calls, is told in functions.inc.
+enum class FunctionKind : std::uint32_t {
+  kOrdinary = 0,
+  kNew = 1,
+  kKeeper = 2,
+  kUnknown = 3,
+  kKeepsBelow = 4,
+  kKeepsItsOwn = 5,
+  kLoads = 6,
+  kUnloads = 7,
+};
 
 // Of the function that the call before `return_address` is in. kUnknown where it has no unwind table.
 FunctionKind function_kind(std::uintptr_t return_address, const ReentryGuard&);
@@ -26,9 +36,16 @@ FunctionKind function_kind(std::uintptr_t return_address, const ReentryGuard&);
 // then aborts the process.
 bool unwind_tables_ready(const ReentryGuard&);
 
-// A module that has appeared: which operator new it has, if it has one. The program's own references do not lead to
-// that of a library that was loaded with dlopen. Called by one thread at a time.
+// A module that has appeared: which operator new it has, if it has one, and which functions of libc's. The program's
+// own references do not lead to that of a library that was loaded with dlopen, and may lead to a function of the
+// program's that only has the name of one of libc's. Called by one thread at a time.
 void learn_functions(const dl_phdr_info& module);
+
+// Whether that is libc.so or the dynamic loader; false in a static program, which has them in itself.
+bool is_in_libc(std::uintptr_t address);
+
+// False before glibc 2.34, where dlopen is in a library of its own.
+bool libc_has_dlopen();
 
 // Forgets what was cached, after a module was unloaded.
 void forget_function_kinds();

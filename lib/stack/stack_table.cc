@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "stack_table.hh"
 
+#include "frame_owner.hh"
 #include "functions.hh"
 #include "ledger/ledger_file.hh"
 #include "modules.hh"
@@ -48,13 +49,7 @@ LEAKDIR_SLOW std::uint32_t add_frame(std::uint64_t hash, std::uint32_t parent, s
   const std::uint32_t module = module_of(pc, guard);
   const std::uint32_t known = find(hash, parent, pc & ledger::kMask48);  // of a module that is back
   if (known != 0) return known;
-  std::uint32_t line = 0;
-  if (parent != 0) line = ledger_file.node(parent)->line & ledger::kNodeLibc;
-  const FunctionKind kind = function_kind(pc, guard);
-  if (kind == FunctionKind::kLibcKeeper) line = ledger::kNodeLibc;
-  if (kind == FunctionKind::kNew) line |= ledger::kNodeNew;
-  if (is_of_loader(module)) line |= ledger::kNodeLoader;
-  return add(hash, {ledger::block_word(pc, module), parent, line});
+  return add(hash, {ledger::block_word(pc, module), parent, frame_line(parent, pc, module, guard)});
 }
 
 }  // namespace

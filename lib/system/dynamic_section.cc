@@ -57,6 +57,12 @@ bool read_dynamic_section(const dl_phdr_info& info, DynamicSection* into) {
       case DT_GNU_HASH:
         into->gnu_hash = reinterpret_cast<const std::uint32_t*>(pointer(entry->d_un.d_ptr));
         break;
+      case DT_INIT_ARRAY:  // not made absolute
+        into->initialisers = reinterpret_cast<const std::uintptr_t*>(info.dlpi_addr + entry->d_un.d_ptr);
+        break;
+      case DT_INIT_ARRAYSZ:
+        into->initialiser_count = entry->d_un.d_val / sizeof(std::uintptr_t);
+        break;
       case DT_RELA:
         rela.first = pointer(entry->d_un.d_ptr);
         break;

@@ -18,6 +18,8 @@ struct DynamicSection {
   const ElfW(Sym) * symbols;
   const char* names;
   const std::uint32_t* gnu_hash;
+  const std::uintptr_t* initialisers;  // those of DT_INIT_ARRAY
+  std::size_t initialiser_count;
   // Offset and symbol stand at the beginning of a relocation, with an addend after them or without.
   struct Relocations {
     const char* first;

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "same_object.hh"
+
+#include <atomic>
+
+#include "system/base.hh"
+#include "walk/function_start.hh"
+
+extern "C" {
+// Of the linker, where the program's own initialisers are.
+__attribute__((weak, visibility("hidden"))) extern const std::uintptr_t __init_array_start[];
+__attribute__((weak, visibility("hidden"))) extern const std::uintptr_t __init_array_end[];
+}
+namespace __gnu_cxx {
+__attribute__((weak)) void __freeres();
+}
+
+namespace leakdir {
+namespace {
+
+// A libstdc++: in the program itself, or in a library.
+struct Runtime {
+  std::atomic<std::uintptr_t> freeres;
+  const std::uintptr_t* first;  // its initialisers
+  std::size_t count;
+};
+constexpr unsigned kMostRuntimes = 16;
+Runtime runtimes[kMostRuntimes];
+std::atomic<unsigned> runtime_count{0};
+
+std::atomic<std::uintptr_t> before_find_object{0};
+
+bool is_initialiser(std::uintptr_t function, const std::uintptr_t* first, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    if (first[i] == function) return true;
+  }
+  return false;
+}
+
+bool makes_pool_of(std::uintptr_t freeres, const std::uintptr_t* first, std::size_t count, std::uintptr_t function) {
+  constexpr int kFunctionsBetween = 16;
+  if (!is_initialiser(function, first, count)) return false;
+  const int distance = table_distance(freeres, function, kFunctionsBetween);
+  if (distance <= 0) return false;
+  // The first one: one of the next object file is another's.
+  for (std::size_t i = 0; i < count; ++i) {
+    const int other = first[i] == function ? 0 : table_distance(freeres, first[i], distance);
+    if (other > 0 && other < distance) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool makes_emergency_pool(std::uintptr_t function) {
+  const unsigned known = runtime_count.load(std::memory_order_acquire);
+  for (unsigned i = 0; i < known; ++i) {
+    if (makes_pool_of(runtimes[i].freeres, runtimes[i].first, runtimes[i].count, function)) return true;
+  }
+  if (known != 0 || __gnu_cxx::__freeres == nullptr || __init_array_start == nullptr) return false;
+  return makes_pool_of(code_address(reinterpret_cast<const void*>(&__gnu_cxx::__freeres)), __init_array_start,
+                       static_cast<std::size_t>(__init_array_end - __init_array_start), function);
+}
+
+void learn_neighbours(const DynamicSection& section, bool is_loader) {
+  if (is_loader) {
+    const void* const neighbour = exported(section, "__nptl_change_stack_perm");
+    if (neighbour != nullptr) before_find_object.store(code_address(neighbour), std::memory_order_relaxed);
+  }
+  const void* const freeres = exported(section, "_ZN9__gnu_cxx9__freeresEv");
+  const unsigned count = runtime_count.load(std::memory_order_relaxed);
+  if (freeres == nullptr || section.initialisers == nullptr || count == kMostRuntimes) return;
+  runtimes[count].freeres.store(code_address(freeres), std::memory_order_relaxed);
+  runtimes[count].first = section.initialisers;
+  runtimes[count].count = section.initialiser_count;
+  runtime_count.store(count + 1, std::memory_order_release);
+}
+
+bool keeps_for_find_object(std::uintptr_t function) {
+  constexpr int kFunctionsOfFile = 9;
+  const std::uintptr_t before = before_find_object.load(std::memory_order_relaxed);
+  return before != 0 && table_distance(before, function, kFunctionsOfFile) > 0;
+}
+
+}  // namespace leakdir

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Functions that have no name to be found by, told by a neighbour that has one. The unwind tables of one object file
+// stay together and in the order in which the compiler wrote its functions, however they were linked.
+
+#pragma once
+
+#include <cstdint>
+
+#include "system/dynamic_section.hh"
+
+namespace leakdir {
+
+// The initialiser of libstdc++ (eh_alloc.cc) that allocates the emergency pool for exceptions: it is the first
+// initialiser behind __gnu_cxx::__freeres, which gives the pool back.
+bool makes_emergency_pool(std::uintptr_t function);
+
+// A module that has appeared: it may have a libstdc++ in it, or be the loader.
+void learn_neighbours(const DynamicSection& section, bool is_loader);
+
+// A function of the dynamic loader's dl-find_object.c, which keeps its tables until the end. The file has no exported
+// function; the one before it has.
+bool keeps_for_find_object(std::uintptr_t function);
+
+}  // namespace leakdir

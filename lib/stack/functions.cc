@@ -212,7 +212,7 @@ FunctionKind kind_of_function(const FunctionStart& start) {
     for (const Internal& internal : internals) {
       if (internal.start.load(std::memory_order_relaxed) == start.earliest) return internal.kind;
     }
-    if (is_in(loader_range, start.earliest) && keeps_for_find_object(start.earliest)) return FunctionKind::kKeeper;
+    if (is_in_libc(start.earliest) && is_nameless_keeper(start.earliest)) return FunctionKind::kKeeper;
   }
   return makes_emergency_pool(start.earliest) ? FunctionKind::kKeeper : FunctionKind::kOrdinary;
 }
@@ -272,9 +272,9 @@ void learn_functions(const dl_phdr_info& module) {
 #undef JUMPS
   // The first one: another namespace (dlmopen) has a libc of its own.
   const bool is_loader = loader_base() != 0 && module.dlpi_addr == loader_base();
-  learn_neighbours(section, is_loader);
   const bool is_libc =
       !libc_is_known.load(std::memory_order_relaxed) && exported(section, "gnu_get_libc_version") != nullptr;
+  learn_neighbours(section, is_loader || is_libc);
   if (!is_loader && !is_libc) return;
   set_range(is_loader ? loader_range : libc_range, module);
   for (unsigned i = 0; i < kLibcFunctionCount; ++i) {

@@ -28,7 +28,14 @@ constexpr unsigned kMostRuntimes = 16;
 Runtime runtimes[kMostRuntimes];
 std::atomic<unsigned> runtime_count{0};
 
-std::atomic<std::uintptr_t> before_find_object{0};
+// The last exported function before them, and how many functions further on they may stand: those that stand between
+// allocate nothing.
+struct Neighbour {
+  const char* name;
+  int distance;
+  std::atomic<std::uintptr_t> start;
+};
+Neighbour neighbours[] = {{"__nptl_change_stack_perm", 9, {0}}, {"__idna_from_dns_encoding", 4, {0}}};
 
 bool is_initialiser(std::uintptr_t function, const std::uintptr_t* first, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
@@ -62,10 +69,10 @@ bool makes_emergency_pool(std::uintptr_t function) {
                        static_cast<std::size_t>(__init_array_end - __init_array_start), function);
 }
 
-void learn_neighbours(const DynamicSection& section, bool is_loader) {
-  if (is_loader) {
-    const void* const neighbour = exported(section, "__nptl_change_stack_perm");
-    if (neighbour != nullptr) before_find_object.store(code_address(neighbour), std::memory_order_relaxed);
+void learn_neighbours(const DynamicSection& section, bool is_libc_or_loader) {
+  for (Neighbour& neighbour : neighbours) {
+    const void* const found = is_libc_or_loader ? exported(section, neighbour.name) : nullptr;
+    if (found != nullptr) neighbour.start.store(code_address(found), std::memory_order_relaxed);
   }
   const void* const freeres = exported(section, "_ZN9__gnu_cxx9__freeresEv");
   const unsigned count = runtime_count.load(std::memory_order_relaxed);
@@ -76,10 +83,12 @@ void learn_neighbours(const DynamicSection& section, bool is_loader) {
   runtime_count.store(count + 1, std::memory_order_release);
 }
 
-bool keeps_for_find_object(std::uintptr_t function) {
-  constexpr int kFunctionsOfFile = 9;
-  const std::uintptr_t before = before_find_object.load(std::memory_order_relaxed);
-  return before != 0 && table_distance(before, function, kFunctionsOfFile) > 0;
+bool is_nameless_keeper(std::uintptr_t function) {
+  for (const Neighbour& neighbour : neighbours) {
+    const std::uintptr_t start = neighbour.start.load(std::memory_order_relaxed);
+    if (start != 0 && table_distance(start, function, neighbour.distance) > 0) return true;
+  }
+  return false;
 }
 
 }  // namespace leakdir

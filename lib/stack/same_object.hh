@@ -15,11 +15,11 @@ namespace leakdir {
 // initialiser behind __gnu_cxx::__freeres, which gives the pool back.
 bool makes_emergency_pool(std::uintptr_t function);
 
-// A module that has appeared: it may have a libstdc++ in it, or be the loader.
-void learn_neighbours(const DynamicSection& section, bool is_loader);
+// A module that has appeared: it may have a libstdc++ in it, be libc.so or the loader.
+void learn_neighbours(const DynamicSection& section, bool is_libc_or_loader);
 
-// A function of the dynamic loader's dl-find_object.c, which keeps its tables until the end. The file has no exported
-// function; the one before it has.
-bool keeps_for_find_object(std::uintptr_t function);
+// A function of libc.so or of the loader that keeps what it allocates until the end, and that exports no name: of
+// dl-find_object.c, which has tables of modules, and of check_pf.c, which has a list of addresses for getaddrinfo.
+bool is_nameless_keeper(std::uintptr_t function);
 
 }  // namespace leakdir

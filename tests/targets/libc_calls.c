@@ -17,11 +17,11 @@
 
 extern struct call __start_libc_calls[], __stop_libc_calls[];
 
-static int is_wanted(const char* name, int count, char** names) {
-  for (int i = 0; i < count; ++i) {
-    if (strcmp(names[i], name) == 0) return 1;
+static void run(const char* name) {
+  for (const struct call* call = __start_libc_calls; call != __stop_libc_calls; ++call) {
+    if (strcmp(call->name, name) == 0) return call->run();
   }
-  return count == 0;
+  MUST(!"a call of that name");
 }
 
 static void* stay(void* argument) {
@@ -48,14 +48,13 @@ static int end(const char* how) {
 
 int main(int count, char** arguments) {
   MUST(count >= 2);
-  const int is_list = strcmp(arguments[1], "list") == 0;
-  for (const struct call* call = __start_libc_calls; call != __stop_libc_calls; ++call) {
-    if (is_list) {
+  if (strcmp(arguments[1], "list") == 0) {
+    for (const struct call* call = __start_libc_calls; call != __stop_libc_calls; ++call) {
       say(call->name);
       say("\n");
-    } else if (is_wanted(call->name, count - 2, arguments + 2)) {
-      call->run();
     }
+    return 0;
   }
-  return is_list ? 0 : end(arguments[1]);
+  for (int i = 2; i < count; ++i) run(arguments[i]);
+  return end(arguments[1]);
 }

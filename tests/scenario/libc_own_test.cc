@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What libc, the dynamic loader and the C++ runtime keep for themselves is never listed, however the program ended;
+// what they hand to the program is. The truth is by construction: libc_calls and libc_calls_cxx give back all that they
+// were given, libc_gives nothing.
+//
+// In every run: all calls in one process, for each linking and each end. With LONG_TESTS each call in a process of its
+// own.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <sstream>
+#include <tuple>
+
+#include "report_json.hh"
+#include "target.hh"
+
+namespace leakdir_test {
+namespace {
+
+using Words = std::vector<std::string>;
+
+const Words kKinds = {"static", "pie", "preload"};
+const Words kEnds = {"return", "threads", "_exit", "abort", "killed", "runs"};
+
+bool ended_as_told(const Outcome& outcome, const std::string& end) {
+  if (end == "abort") return outcome.killed_by(SIGABRT);
+  if (end == "killed") return outcome.killed_by(SIGKILL);
+  return outcome.exited_with(0);
+}
+
+// What is listed that is nobody's leak, and what is called a bad free that is none; empty, as it should be.
+std::string phantoms_in(const std::string& dir) {
+  const nlohmann::json all = report(dir);
+  std::ostringstream text;
+  for (const auto& stack : all["stacks"]) {
+    text << stack["blocks"] << " blocks, " << stack["bytes"] << " bytes:";
+    for (const auto& frame : stack["frames"]) text << " < " << frame.value("function", "?");
+    text << "\n";
+  }
+  for (const auto& bad : all["bad_frees"]) text << bad["kind"] << "\n";
+  return text.str();
+}
+
+// The words say what libc is to be asked for; then the program ends as told.
+std::string phantoms_of(const std::string& program, const std::string& end, const Words& calls) {
+  const Scratch scratch;
+  RunOptions options;
+  options.arguments = {end};
+  options.arguments.insert(options.arguments.end(), calls.begin(), calls.end());
+  const Command command = command_for(scratch, program, options);
+  if (end == "runs") {
+    const Process process(command);
+    if (!process.says("ready")) return "it did not get to its end: " + process.output_so_far();
+    return phantoms_in(scratch / "mem");
+  }
+  const Outcome outcome = run(command);
+  if (!ended_as_told(outcome, end)) return outcome.describe();
+  return phantoms_in(scratch / "mem");
+}
+
+Words all_calls() {
+  const Scratch scratch;
+  Words names = lines_of(run_in(scratch, target("libc_calls", "none"), {"", {"list"}, {}, 60}).out);
+  std::reverse(names.begin(), names.end());  // as they stand in the source
+  return names;
+}
+
+bool works_without_leakdir(const std::string& call, const std::string& kind) {
+  const Scratch scratch;
+  const std::string bare = kind == "static" ? "none-static" : "none";
+  return run_in(scratch, target("libc_calls", bare), {"", {"return", call}, {}, 60}).exited_with(0);
+}
+
+// Of a static program glibc loads NSS modules that may crash it (libnss_systemd).
+Words calls_that_work(const std::string& kind) {
+  static std::map<std::string, Words> known;
+  Words& calls = known[kind];
+  if (!calls.empty()) return calls;
+  for (const std::string& call : all_calls()) {
+    if (works_without_leakdir(call, kind)) calls.push_back(call);
+  }
+  return calls;
+}
+
+using KindAndEnd = std::tuple<std::string, std::string>;
+std::string test_name(const testing::TestParamInfo<KindAndEnd>& info) {
+  return case_name(std::get<0>(info.param) + "_" + std::get<1>(info.param));
+}
+
+class LibcsOwn : public testing::TestWithParam<KindAndEnd> {
+ protected:
+  std::string kind_ = std::get<0>(GetParam()), end_ = std::get<1>(GetParam());
+};
+
+TEST_P(LibcsOwn, IsNotListedAfterAllCalls) {
+  const Words calls = calls_that_work(kind_);
+  ASSERT_GT(calls.size(), 150u);
+  EXPECT_EQ(phantoms_of(target("libc_calls", kind_), end_, calls), "");
+}
+
+TEST_P(LibcsOwn, IsNotListedInCxx) { EXPECT_EQ(phantoms_of(target("libc_calls_cxx", kind_), end_, {}), ""); }
+
+#ifdef LONG_TESTS
+TEST_P(LibcsOwn, IsNotListedAfterAnyCall) {
+  for (const std::string& call : calls_that_work(kind_)) {
+    EXPECT_EQ(phantoms_of(target("libc_calls", kind_), end_, {call}), "") << call;
+  }
+}
+#endif
+
+INSTANTIATE_TEST_SUITE_P(Ends, LibcsOwn, testing::Combine(testing::ValuesIn(kKinds), testing::ValuesIn(kEnds)),
+                         test_name);
+
+class LeftByQuickExit : public testing::TestWithParam<std::string> {};
+TEST_P(LeftByQuickExit, ShowsNothingOfTheCxxRuntime) {
+  EXPECT_EQ(phantoms_of(target("libc_calls_cxx", GetParam()), "quick_exit", {}), "");
+}
+INSTANTIATE_TEST_SUITE_P(Kinds, LeftByQuickExit, testing::ValuesIn(kKinds));
+
+class GivenByLibc : public testing::TestWithParam<KindAndEnd> {};
+
+TEST_P(GivenByLibc, IsListed) {
+  const auto& [kind, end] = GetParam();
+  const Scratch scratch;
+  const Outcome outcome = run_in(scratch, target("libc_gives", kind), {"", {end}, {}, 60});
+  ASSERT_TRUE(ended_as_told(outcome, end)) << outcome.describe();
+  const std::vector<std::uint64_t> listed = addresses_in(report(scratch / "mem"));
+  unsigned given = 0;
+  for (const std::string& line : lines_of(outcome.out)) {
+    std::istringstream words(line);
+    std::string word, name, address;
+    if (!(words >> word >> name >> address) || word != "given") continue;
+    ++given;
+    EXPECT_TRUE(std::binary_search(listed.begin(), listed.end(), std::stoull(address, nullptr, 16)))
+        << name << " is missing";
+  }
+  EXPECT_GE(given, 25u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Ends, GivenByLibc,
+                         testing::Combine(testing::ValuesIn(kKinds), testing::Values("return", "killed")), test_name);
+
+}  // namespace
+}  // namespace leakdir_test

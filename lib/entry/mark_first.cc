@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The mark of leakdir.o (shared/mark.hh). This part comes first when the object is joined and mark_last.cc last, so
+// The mark of leakdir.o (shared/mark.h). This part comes first when the object is joined and mark_last.cc last, so
 // that the code of all others lies in between, whatever their files are called. One for each section that a compiler
 // puts functions into: cold ones have gcc's, or clang's.
 
-#include "shared/mark.hh"
+#include "shared/mark.h"
 
-static_assert(static_cast<int>(leakdir::MarkKind::kObject) == 1);
+static_assert(static_cast<int>(leakdir::kMarkOfObject) == 1);
 
 #define BEGINS(section, begin, end, hooks)                                 \
   __asm__(".section " section ",\"ax\",%progbits\n" begin ":\n.previous"); \

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // The hooks for leakdir_trace.c, where it is in the same process: it hands its calls on, so that each block is recorded
-// once, with the stack of who called it and not of the macro hook. It finds this table by the mark (shared/mark.hh).
+// once, with the stack of who called it and not of the macro hook. It finds this table by the mark (shared/mark.h).
 //
 // Who hands a frame on may have left it already (a tail call), and what stood there is not to be trusted: the stack is
 // captured without it.
@@ -10,7 +10,7 @@
 
 #include "api.hh"
 #include "hooks.hh"
-#include "shared/mark.hh"
+#include "shared/mark.h"
 #include "track/next_block.hh"
 
 namespace leakdir {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// From the ledger in memory to the text of a record (record.hh). Reads only; no allocation, any thread.
+// From the ledger in memory to the text of a record (record_format.h). Reads only; no allocation, any thread.
 
 #pragma once
 

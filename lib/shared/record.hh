@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The text of a record file, for C++. record.h says what the format is and what the arguments mean. Nothing here
+// The text of a record file, for C++. record_format.h says what the format is and what the arguments mean. Nothing here
 // allocates, throws or keeps state; a record is made in the caller's buffer. Safe in signal handlers.
 
 #pragma once
@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "record.h"
+#include "record_format.h"
 #include "text.hh"
 
 namespace leakdir {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSL-1.0
  *
- * Makes the text of record.h: C99 and C++17 alike. It is compiled in record.cc, for the object and for the tool, and in
- * the hook without the object (../trace/records.h).
+ * Makes the text of record_format.h: C99 and C++17 alike. It is compiled in record.cc, for the object and for the tool,
+ * and in the hook without the object (../trace/records.h).
  */
 
 #pragma once
 
-#include "record.h"
+#include "record_format.h"
 
 #ifdef __cplusplus
 namespace leakdir {

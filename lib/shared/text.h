@@ -16,8 +16,8 @@
 #ifdef __cplusplus
 #define LEAKDIR_TEXT constexpr
 namespace leakdir {
-#else
-#define LEAKDIR_TEXT static __inline__ __attribute__((unused))
+#else /* a file is written after it: rather small than fast */
+#define LEAKDIR_TEXT static __attribute__((unused, noinline))
 #endif
 
 struct TextBuffer {

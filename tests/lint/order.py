@@ -13,7 +13,7 @@ INCLUDE = re.compile(r'\s*#\s*include\s*["<](?:(\w+)/)?([^">]+\.(?:hh|inc|h))[">
 
 
 def sources(folder):
-    return sorted(file for file in os.listdir(folder) if file.endswith(('.cc', '.hh', '.inc')))
+    return sorted(file for file in os.listdir(folder) if file.endswith(('.cc', '.hh', '.c', '.h', '.inc')))
 
 
 def rooms_of(side):

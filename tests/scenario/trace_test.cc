@@ -47,7 +47,8 @@ void compile(const Flags& command) {
   EXPECT_EQ(outcome.err, "");
 }
 
-const Flags kAlone = {"-DLEAKDIR_ALONE", kLib + "trace/leakdir_trace.c"};
+const std::string kTraceSource = std::string(kInclude) + "/leakdir/leakdir_trace.c";
+const Flags kAlone = {"-DLEAKDIR_ALONE", kTraceSource};
 
 // The sizes after "no place:".
 std::vector<std::uint64_t> without_place(const std::string& output) {
@@ -146,7 +147,7 @@ INSTANTIATE_TEST_SUITE_P(
 // The redirection in C++: the C file is compiled as C.
 TEST(TraceAlone, WorksInCxx) {
   const Scratch scratch;
-  compile({"gcc", "-O2", "-c", kLib + "trace/leakdir_trace.c", "-o", scratch / "trace.o"});
+  compile({"gcc", "-O2", "-c", kTraceSource, "-o", scratch / "trace.o"});
   compile({"g++", "-std=c++20", "-DLEAKDIR_ALONE", "-I" + kLib + "include", "-Wall", "-Wextra", "-Werror",
            source("trace_forms_cxx.cc"), scratch / "trace.o", "-o", scratch / "program"});
   const Outcome outcome = run_in(scratch, scratch / "program");
@@ -455,37 +456,6 @@ TEST_F(TraceAloneProgram, ObeysTheOptions) {
   EXPECT_THAT(sizes_of(records_in(scratch_ / "mem/previous")), ElementsAre(1801));
 }
 
-// The same names, bounds, defaults and words as the object's table.
-TEST_F(TraceAloneProgram, HasTheOptionsOfTheObject) {
-  const std::string table = read_file(kLib + "shared/options.inc");
-  const std::string alone = read_file(kLib + "trace/leakdir_trace.c");
-  const auto flat = [](const std::string& text) { return std::regex_replace(text, std::regex("\\s+"), " "); };
-  const std::regex number("OPTION_NUMBER\\((\\w+), [^,]*, (\\d+), (\\d+), (\\w+), (\"[^\"]*\")\\)");
-  std::string expected;
-  std::vector<std::string> others;
-  const std::string flat_table = flat(table);
-  for (std::sregex_iterator at(flat_table.begin(), flat_table.end(), number), end; at != end; ++at) {
-    const std::smatch& m = *at;
-    const std::string row =
-        "{\"" + m[1].str() + "\", " + m[2].str() + ", " + m[3].str() + ", " + m[4].str() + ", " + m[5].str() + "}";
-    if (m[1] == "recording" || m[1] == "max_files" || m[1] == "children") {  // what they mean differs
-      EXPECT_THAT(flat(alone), HasSubstr(row.substr(0, row.find(", \"", 2))));
-    } else if (m[1] == "delay_ms" || m[1] == "depth" || m[1] == "libc") {
-      others.push_back("\"" + m[1].str() + "\"");
-    } else {
-      EXPECT_THAT(flat(alone), HasSubstr(row));
-    }
-  }
-  EXPECT_THAT(others, ElementsAre("\"delay_ms\"", "\"depth\"", "\"libc\""));
-  EXPECT_THAT(flat(alone), HasSubstr("without_effect[] = {\"write\", \"delay_ms\", \"unwind\", \"depth\", \"libc\"};"));
-  EXPECT_THAT(table,
-              HasSubstr("OPTION_TEXT(dir, 4096, \"./mem\", \"record directory; %p: pid, %e: program name, %%: %\")"));
-  EXPECT_THAT(alone, HasSubstr("\"./mem\""));
-  EXPECT_THAT(alone, HasSubstr("\"record directory; %p: pid, %e: program name, %%: %\""));
-  EXPECT_THAT(table, HasSubstr("\"report: say it and go on; abort: say it and stop\""));
-  EXPECT_THAT(alone, HasSubstr("\"report: say it and go on; abort: say it and stop\""));
-}
-
 // The first allocation of all, each call, and a double free, on the least stack that a thread has.
 TEST_F(TraceAloneProgram, WorksInThreadsWithTheSmallestStack) {
   const Outcome outcome = build_and_run(
@@ -750,7 +720,7 @@ TEST_F(TraceAloneProgram, SpeaksIntoTheNextLog) {
 }
 
 TEST_F(TraceAloneProgram, SaysThatItIsC) {
-  const Outcome outcome = run({{"g++", "-fsyntax-only", kLib + "trace/leakdir_trace.c"}, "", {}, "", 60});
+  const Outcome outcome = run({{"g++", "-fsyntax-only", kTraceSource}, "", {}, "", 60});
   EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();
   EXPECT_THAT(outcome.err, HasSubstr("compile it with a C compiler"));
 }

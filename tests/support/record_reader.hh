@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Reads record files as strictly as lib/shared/record.hh specifies them: anything that is missing, misplaced or unknown
+// Reads record files as strictly as lib/shared/record_format.h specifies them: anything that is missing, misplaced or unknown
 // throws, and so fails the test.
 
 #pragma once

@@ -131,11 +131,11 @@ class Examination {
   // leakdir_trace.c gives way to the object and to the library.
   bool is_recorded_by_trace() const {
     const auto needed = file_.needed();
-    return has(MarkKind::kTrace) && !has(MarkKind::kObject) && library_in(needed) == needed.end();
+    return has(kMarkOfTrace) && !has(kMarkOfObject) && library_in(needed) == needed.end();
   }
 
   Finding hooks() const {
-    if (kind_ == Kind::kLibrary && has(MarkKind::kLibrary))
+    if (kind_ == Kind::kLibrary && has(kMarkOfLibrary))
       return {"hooks", Health::kGood, "it is leakdir's own library, for LD_PRELOAD", ""};
     if (kind_ == Kind::kLibrary)
       return {"hooks", Health::kGood, "a library needs none: they belong into the program", ""};
@@ -149,7 +149,7 @@ class Examination {
   }
 
   Finding hooks_of_static() const {
-    if (!has(MarkKind::kObject))
+    if (!has(kMarkOfObject))
       return {"hooks", Health::kMissing, "leakdir is not in it", "link with -static and leakdir-static.o"};
     if (symbols_.empty())
       return {"hooks", Health::kGood, "leakdir is in it (whether its malloc comes first is not known: stripped)", ""};
@@ -160,7 +160,7 @@ class Examination {
   }
 
   Finding hooks_of_dynamic() const {
-    const bool is_linked = has(MarkKind::kObject);
+    const bool is_linked = has(kMarkOfObject);
     const auto exported = file_.symbols(SHT_DYNSYM);
     const auto needed = file_.needed();
     const auto library = library_in(needed);

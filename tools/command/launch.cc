@@ -214,8 +214,8 @@ bool has_hooks_linked(const std::string& program, const std::string& library) {
                     path));
   const ElfProgram file(path);
   const std::vector<FoundMark> marks = marks_of(file);
-  if (has_mark(marks, MarkKind::kObject)) return true;
-  if (!file.has_segment(PT_INTERP) && has_mark(marks, MarkKind::kTrace))
+  if (has_mark(marks, kMarkOfObject)) return true;
+  if (!file.has_segment(PT_INTERP) && has_mark(marks, kMarkOfTrace))
     throw Error(fmt::format(
         "{} is a static program, which LD_PRELOAD does not reach, and records by leakdir_trace.c: run it as "
         "it is, then leakdir report",

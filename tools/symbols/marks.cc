@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kWord = sizeof(std::uint32_t);
 
 // What stands before a Mark: sizes of owner and mark, the type, the owner.
-constexpr std::size_t kHeadBytes = 3 * kWord + sizeof kMarkOwner;
+constexpr std::size_t kHeadBytes = 3 * kWord + sizeof LEAKDIR_MARK_OWNER;
 
 std::uint32_t word_of(const ElfProgram& file, const char* at) {
   unsigned char bytes[kWord];
@@ -21,9 +21,9 @@ std::uint32_t word_of(const ElfProgram& file, const char* at) {
 }
 
 bool is_mark(const ElfProgram& file, const char* note) {
-  return word_of(file, note) == sizeof kMarkOwner && word_of(file, note + kWord) >= sizeof(Mark) &&
+  return word_of(file, note) == sizeof LEAKDIR_MARK_OWNER && word_of(file, note + kWord) >= sizeof(Mark) &&
          word_of(file, note + 2 * kWord) == kMarkType &&
-         std::memcmp(note + 3 * kWord, kMarkOwner, sizeof kMarkOwner) == 0;
+         std::memcmp(note + 3 * kWord, LEAKDIR_MARK_OWNER, sizeof LEAKDIR_MARK_OWNER) == 0;
 }
 
 // `address`: of the mark in the program.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Which of leakdir's hooks a program or library has, and which of its code is leakdir's own: read from the notes that
-// lib/shared/mark.hh specifies, and from nothing else.
+// lib/shared/mark.h specifies, and from nothing else.
 
 #pragma once
 
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "elf_file.hh"
-#include "mark.hh"
+#include "mark.h"
 
 namespace leakdir::tool {
 

@@ -28,7 +28,7 @@
 namespace leakdir {
 namespace {
 
-// In ordinary memory: a child that another thread of this one forks meanwhile finds half a ledger, and this.
+// In ordinary memory, so that a child which another thread forks meanwhile finds it: that child has half a ledger.
 bool is_moving = false;
 
 bool move_in(ThreadState& thread, const ReentryGuard& guard) {
@@ -49,9 +49,9 @@ bool move_in(ThreadState& thread, const ReentryGuard& guard) {
   return true;
 }
 
-// After chroot() a directory would be made anew in the jail, where nobody looks for it. A server forks a child for each
-// request: it is said once for all children of a parent, whose ledger is shared still.
-bool has_a_place() {
+// After chroot() a directory would be made anew in the jail, where nobody looks for it. As a server may fork a child
+// for each request, it is said once for all children of a parent, in whose ledger, still shared, it is counted.
+bool can_reach_directory() {
   if (!root_is_another()) return true;
   if (__atomic_fetch_add(&ledger_file.header()->children_elsewhere, 1, __ATOMIC_RELAXED) == 0)
     messages::children_are_elsewhere();
@@ -61,7 +61,7 @@ bool has_a_place() {
 }  // namespace
 
 LEAKDIR_SLOW bool start_in_child() {
-  // In a handler that has interrupted a hook of the parent's, and has forked: the hook is to find things as they were.
+  // A handler has interrupted a hook of the parent's, and has forked: the hook must find things as they were.
   if (thread_state.is_nested()) return false;
   auto expected = static_cast<std::uint32_t>(Phase::kForked);
   if (!process->phase.compare_exchange_strong(expected, static_cast<std::uint32_t>(Phase::kSwitching))) {
@@ -71,7 +71,7 @@ LEAKDIR_SLOW bool start_in_child() {
   const ReentryGuard guard(thread);
   const bool has_parents_ledger = !is_moving;
   const bool recording = has_parents_ledger && ledger_file.header()->recording != 0;
-  if (!has_parents_ledger || !options.children || !has_a_place() || !move_in(thread, guard)) {
+  if (!has_parents_ledger || !options.children || !can_reach_directory() || !move_in(thread, guard)) {
     if (has_parents_ledger) ledger_file.leave();
     // In ordinary memory: children of this child are to find it.
     early_process.phase.store(static_cast<std::uint32_t>(Phase::kOff));

@@ -22,8 +22,8 @@ inline void* told(void* block, std::size_t size, ledger::Call call, Caller calle
 }
 
 inline void release(void* block, Caller caller) {
-  // The allocator will want it, and has to wait less when it is fetched while we look.
-  // In numbers: the block may be null.
+  // The allocator will read the block's header, and waits less when it is fetched meanwhile.
+  // Computed as a number, because the block may be null.
   __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(block) - sizeof(std::size_t)), 1);
   if (is_watching() && LEAKDIR_LIKELY(block != nullptr) && LEAKDIR_UNLIKELY(!block_freed(block, caller))) return;
   allocator::free(block);

@@ -4,9 +4,10 @@
 // without these hooks nothing that a C++ program makes upon them would be seen.
 //
 // Each goes on to the next one of its name: libstdc++'s, which calls malloc, or one that the program has made for
-// itself. The allocator's own is not called, as it may go by way of malloc or not: its malloc and free take its place.
-// And there may be no next one yet, where libstdc++ comes later, by dlopen. In both cases what libstdc++ would do is
-// done here, but for one thing: what a new_handler throws is not caught for the forms with std::nothrow.
+// itself. The allocator's own is not called, as nobody knows whether it calls malloc: the allocator's malloc and free
+// are called instead. And there may be no next one yet, where libstdc++ comes later, by dlopen. In both cases what
+// libstdc++ would do is done here, but for one thing: what a new_handler throws is not caught for the forms with
+// std::nothrow.
 
 #include "hooks_new.hh"
 

@@ -19,22 +19,22 @@ namespace {
 
 char path[4096];
 bool path_is_named = false;
-struct Look {
+struct FileState {
   std::int64_t seconds, nanoseconds;
   std::uint64_t size, inode;
-  bool operator==(const Look& other) const {
+  bool operator==(const FileState& other) const {
     return seconds == other.seconds && nanoseconds == other.nanoseconds && size == other.size && inode == other.inode;
   }
 };
-Look last = {};
+FileState last = {};
 
-Look look_at_file() {
+FileState file_state() {
   sys::FileStatus status;
   if (sys::stat_at(AT_FDCWD, path, &status, 0) != 0) return {};
   return {status.modified_seconds, status.modified_nanoseconds, status.bytes, status.inode};
 }
 
-Options reread;  // too large for the helper's habits of stack use
+Options reread;  // too large for the helper's stack
 
 }  // namespace
 
@@ -52,12 +52,12 @@ long read_config(const char* file, bool is_named, char* into, std::size_t count)
 void set_watched_config(const char* config_path, bool is_named) {
   path_is_named = is_named;
   Text(path, sizeof path).put(config_path).c_str();
-  if (path[0] != '\0') last = look_at_file();
+  if (path[0] != '\0') last = file_state();
 }
 
 void watch_config() {
   if (path[0] == '\0') return;
-  const Look now = look_at_file();
+  const FileState now = file_state();
   if (now == last) return;
   last = now;
   char text[4096];

@@ -9,8 +9,8 @@
 
 namespace leakdir {
 
-// The file's text, zero-terminated; its length or a negative errno. One that nobody named, and that only lies where the
-// program was started, must be a file of root's or of the program's own user: else -EPERM.
+// Reads the file's text, zero-terminated; returns its length or a negative errno. A file that nobody named, but that
+// lies where the program was started, must belong to root or to the program's own user: else -EPERM.
 long read_config(const char* file, bool is_named, char* into, std::size_t count);
 
 // Remembers the file's path and what it looks like now. "": none.
@@ -19,7 +19,7 @@ void set_watched_config(const char* path, bool is_named);
 // Reads the file again if it has changed, and obeys its `recording`.
 void watch_config();
 
-// Pauses or resumes. Does nothing in a phase that knows neither.
+// Pauses or resumes. Does nothing in a phase in which there is nothing to pause.
 void set_recording(bool on);
 
 }  // namespace leakdir

@@ -85,12 +85,12 @@ struct Entry {
   char name[1];
 };
 
-// Calls visit(name) for every name in `folder`, until a whole pass has visited nothing that it acted on.
+// Calls visit(name) for every name in `folder`, until a whole round has visited nothing that it acted on.
 template <typename Visit>
 void for_each_name(int folder, Visit visit) {
   alignas(8) char buffer[1024];
-  constexpr unsigned kPasses = 4;  // names may be listed late while others are renamed away
-  for (unsigned pass = 0; pass < kPasses; ++pass) {
+  constexpr unsigned kRounds = 4;  // names may be listed late while others are renamed away
+  for (unsigned round = 0; round < kRounds; ++round) {
     bool acted = false;
     const int listing = sys::open_at(folder, ".", O_RDONLY | O_DIRECTORY);
     if (listing < 0) return;
@@ -145,7 +145,7 @@ bool is_of_earlier_run(int folder, const char* name) {
   return is_record_name(name) || is_same_text(name, ledger::kFileName) || is_left_behind(folder, name);
 }
 
-// A link in its place is taken away, not followed; a file gets another name.
+// A link of that name is taken away, not followed; a file gets another name.
 void make_way_for_previous(int folder) {
   sys::FileStatus status;
   if (sys::stat_at(folder, kPrevious, &status, AT_SYMLINK_NOFOLLOW) != 0 || S_ISDIR(status.mode)) return;

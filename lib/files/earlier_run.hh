@@ -13,7 +13,7 @@ namespace leakdir {
 bool find_live_owner(int folder, int* pid);
 
 // Moves the records, the ledger and the directories of processes that are gone into previous/, in place of what was
-// there: one generation is kept. A link in the place of previous/ is taken away, not followed; a file gets another
+// there: one generation is kept. A link of the name previous/ is taken away, not followed; a file gets another
 // name. False when previous/ cannot be had.
 bool move_to_previous(int folder);
 

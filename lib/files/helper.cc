@@ -136,7 +136,7 @@ int helper_main(void*) {
       // program's rights of then; but where one after the other ends as it begins, hooks do without.
       const bool is_last = is_first && ++process->helper_failures == kMostFailures;
       const State next = is_last ? State::kImpossible : State::kNone;
-      // Who made us may not have said yet that we run.
+      // The thread that made us may not have said yet that we run.
       if (change_state(State::kStarting, next) || change_state(State::kRunning, next)) process->helper_idle.store(1);
       sys::call(SYS_exit, 0);
     }

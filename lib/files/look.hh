@@ -18,11 +18,13 @@ void configure_look();
 // `everything`: also blocks that no look has to come back to, beyond max_files; and it waits for another look to end.
 bool look(int folder_descriptor, std::uint64_t min_age_ns, bool everything);
 
-// The look that is under way ends soon, and so do all to come but those at everything: the end of the program waits.
+// The look that is under way ends soon, and so do later ones, unless they are at everything: the end of the program
+// waits for them.
 void cut_look_short();
 
-// Freed rows that are not to be used again before the next look: because their block's file is still there and is
-// removed then, or was removed while a look is under way that may make it anew.
+// For freed rows that must not be used again before the next look: the block's file is still there, and the look
+// removes it; or the file was removed while a look was under way, which would take a row in new use for a free that it
+// has missed.
 void leave_file_to_look(std::uint32_t row);
 void reuse_row_after_look(std::uint32_t row);
 bool is_looking();

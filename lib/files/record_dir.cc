@@ -25,22 +25,22 @@ char own_path[kPathBytes + 16];    // ours: the same, or <pid>/ in it
 char shown_path[kPathBytes + 16];  // as the user wrote it
 char ledger_path[kPathBytes + 32];
 
-// A directory, whatever its path is by now.
-struct Place {
+// Which directory it is, whatever its path is by now.
+struct FolderId {
   std::uint64_t device, inode;
 };
-Place own_place = {};
-Place root_place = {};  // of the process that started: a child may live in another
-// Where a caller may have had his hands in it, what the directory of the options must lie in; and that directory, which
-// those of other processes must lie in. Else zeros.
-Place working_place = {}, base_place = {};
+FolderId own_id = {};
+FolderId root_id = {};  // of the process that started: a child may live in another
+// Where a caller could have put something else there: the directory in which that of the options must lie, and that of
+// the options, in which those of other processes must lie. Else zeros.
+FolderId working_id = {}, base_id = {};
 bool is_firm = true;  // own_path cannot be made to lead elsewhere by another user
 
-bool is_at(const sys::FileStatus& status, const Place& place) {
-  return status.device == place.device && status.inode == place.inode;
+bool is_folder(const sys::FileStatus& status, const FolderId& id) {
+  return status.device == id.device && status.inode == id.inode;
 }
 
-Place place_of(const sys::FileStatus& status) { return {status.device, status.inode}; }
+FolderId id_of(const sys::FileStatus& status) { return {status.device, status.inode}; }
 
 // Makes every missing directory of the path.
 int make_path(char* path) {
@@ -120,19 +120,19 @@ bool is_callers_to_choose(const char* directory) {
   }
   sys::FileStatus status;
   if (!caller_may_write_to(AT_FDCWD, ".") || sys::stat_at(AT_FDCWD, ".", &status, 0) != 0) return false;
-  working_place = place_of(status);
+  working_id = id_of(status);
   return true;
 }
 
-bool is_in(int folder, const Place& above) {
+bool is_in(int folder, const FolderId& above) {
   sys::FileStatus status;
-  return above.inode == 0 || (sys::stat_at(folder, "..", &status, 0) == 0 && is_at(status, above));
+  return above.inode == 0 || (sys::stat_at(folder, "..", &status, 0) == 0 && is_folder(status, above));
 }
 
 enum class Claim { kDone, kFailed, kTaken };
 
 // Opens the directory own_path, clears it for this run and makes the ledger.
-Claim claim(const Place& above, int* owner_pid) {
+Claim claim(const FolderId& above, int* owner_pid) {
   int error = make_path(own_path);
   const int folder = error != 0 ? error : sys::open_at(AT_FDCWD, own_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (folder < 0) {
@@ -146,7 +146,7 @@ Claim claim(const Place& above, int* owner_pid) {
     messages::cannot_use_directory(own_path, error);
     return Claim::kFailed;
   }
-  own_place = place_of(status);
+  own_id = id_of(status);
   Claim outcome = Claim::kTaken;
   if (lock_for_a_moment(folder) && !find_live_owner(folder, owner_pid)) {
     *owner_pid = 0;
@@ -160,7 +160,7 @@ bool claim_below_base() {
   const auto pid = static_cast<std::uint64_t>(sys::pid());
   Text(own_path, sizeof own_path).put(base_path).put('/').dec(pid).c_str();
   int owner = 0;
-  const Claim outcome = claim(base_place, &owner);
+  const Claim outcome = claim(base_id, &owner);
   if (outcome == Claim::kTaken) messages::cannot_use_directory(own_path, -EEXIST);
   return outcome == Claim::kDone;
 }
@@ -169,7 +169,7 @@ bool claim_below_base() {
 
 bool claim_record_dir(const Options& options, const char* program) {
   sys::FileStatus root;
-  if (sys::stat_at(AT_FDCWD, "/", &root, 0) == 0) root_place = place_of(root);
+  if (sys::stat_at(AT_FDCWD, "/", &root, 0) == 0) root_id = id_of(root);
   Text shown(shown_path, sizeof shown_path);
   expand(options.dir, program, shown);
   shown.c_str();
@@ -184,8 +184,8 @@ bool claim_record_dir(const Options& options, const char* program) {
   }
   Text(own_path, sizeof own_path).put(base_path).c_str();
   int owner = 0;
-  const Claim outcome = claim(working_place, &owner);
-  if (working_place.inode != 0) base_place = own_place;
+  const Claim outcome = claim(working_id, &owner);
+  if (working_id.inode != 0) base_id = own_id;
   if (outcome != Claim::kTaken) return outcome == Claim::kDone;
   shown.put('/').dec(static_cast<std::uint64_t>(sys::pid()));
   if (!claim_below_base()) return false;
@@ -203,7 +203,7 @@ bool claim_child_dir() {
 
 bool root_is_another() {
   sys::FileStatus status;
-  return sys::stat_at(AT_FDCWD, "/", &status, 0) == 0 && root_place.inode != 0 && !is_at(status, root_place);
+  return sys::stat_at(AT_FDCWD, "/", &status, 0) == 0 && root_id.inode != 0 && !is_folder(status, root_id);
 }
 
 const char* record_dir() { return own_path; }
@@ -215,7 +215,7 @@ int open_record_dir() {
   if (folder < 0) return folder;
   sys::FileStatus status;
   const int error = sys::stat_descriptor(folder, &status);
-  if (error == 0 && is_at(status, own_place)) return folder;
+  if (error == 0 && is_folder(status, own_id)) return folder;
   sys::close(folder);
   return error != 0 ? error : -ESTALE;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The record directory: found and claimed at start, and in a forked child. The only place that knows its path.
+// The record directory: found and claimed at start, and in a forked child. The only part that knows its path.
 //
 // Claiming needs a few KiB of stack. No descriptor is held afterwards.
 

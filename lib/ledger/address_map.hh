@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// From the address of a block to the number of its record: a cell of 32 bits for each stretch of memory that is as long
-// as the smallest block of the allocator, so that no two live blocks begin in one. Cells of neighbours are neighbours:
-// programs go through memory in some order, and so does this. Nothing is hashed, moved or locked, and a look-up reads
-// three words.
+// From the address of a block to its row in the ledger: a cell of 32 bits for each stretch of memory that is as long
+// as the smallest block of the allocator, so that no two live blocks begin in one. Blocks that are neighbours have
+// cells that are neighbours: a program that goes through its memory in order goes through the cells in order. Nothing
+// is hashed, moved or locked, and a search reads three words.
 //
 // The cells of 16 MiB lie in a leaf of 2 MiB (4 MiB where pointers have 32 bits, 8 MiB upon another allocator than
 // glibc's), of which only what was touched costs memory: an eighth of the heap at most (a quarter, a half). Leaves come
@@ -28,7 +28,7 @@ class AddressMap {
  public:
   using Cell = std::atomic<std::uint32_t>;
 
-  // Of the allocator; a constant where it is known when this is compiled.
+  // The stretch that a cell stands for is 1 << this: known when this is compiled, or when the allocator is.
   static unsigned stretch_bits() { return allocator::distance_bits(); }
 
   // Whether two addresses share a cell.
@@ -94,16 +94,16 @@ class AddressMap {
     }
   }
 
-  // What two make at once, one of them makes.
+  // Where two threads do this at once, one of them makes it, and both have it.
   template <typename T>
-  static T* install(std::atomic<T*>& place, std::size_t bytes) {
-    T* there = place.load(std::memory_order_acquire);
+  static T* install(std::atomic<T*>& entry, std::size_t bytes) {
+    T* there = entry.load(std::memory_order_acquire);
     if (there != nullptr) return there;
     void* memory = sys::map_private(bytes);
-    if (memory == nullptr) return place.load(std::memory_order_acquire);
+    if (memory == nullptr) return entry.load(std::memory_order_acquire);
     // A huge page for a leaf would cost 2 MiB where a few KiB are in use.
     if (bytes == leaf_bytes()) sys::advise(memory, bytes, MADV_NOHUGEPAGE);
-    if (place.compare_exchange_strong(there, static_cast<T*>(memory), std::memory_order_acq_rel)) {
+    if (entry.compare_exchange_strong(there, static_cast<T*>(memory), std::memory_order_acq_rel)) {
       return static_cast<T*>(memory);
     }
     sys::unmap(memory, bytes);

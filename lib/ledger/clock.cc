@@ -62,7 +62,7 @@ void start_clock(ledger::Header& header) {
 }
 
 void tune_clock(ledger::Header& header) {
-  // What was known once stays: records that were written are not to change their minds.
+  // Once it was measured over a long time it stays: records that were written are not to be contradicted.
   if (by_cycles && tuned_ns < kLongEnoughNs) {
     const std::uint64_t ticks = (cycles() - start_cycles) >> kCyclesShift;
     const std::uint64_t ns = sys::monotonic_ns() - start_ns;

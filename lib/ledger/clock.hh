@@ -18,8 +18,8 @@ namespace leakdir {
 // Once at start, before anything asks.
 void start_clock(ledger::Header& header);
 
-// Compares the counter with the system's clock again, and says so in the header. At the end of start, at each look of
-// the writer, at exit.
+// Compares the counter with the system's clock again, and says so in the header. At the end of start, at each look, at
+// exit.
 void tune_clock(ledger::Header& header);
 
 std::uint64_t now_ticks();

@@ -22,7 +22,7 @@ LedgerFile ledger_file;
 
 namespace {
 
-// A busy disk takes its time. One that hangs takes it once: who comes later does not wait again.
+// A busy disk takes its time. If it hangs, the first thread waits for so long, and later threads do not wait.
 constexpr unsigned kPatientTries = TryLock::kTriesAtOnce + 5000;
 
 // Address space to reserve and the first extent, in bytes, by kind.
@@ -195,9 +195,9 @@ int LedgerFile::map_from_file(char* at, std::uint64_t bytes) {
 // Where the file cannot grow (a full disk, no descriptor left, the directory gone), the extent lies in private memory:
 // the program has its record files still, and a reader of the ledger is told that something is missing.
 int LedgerFile::map_extent(Array& array, Kind kind, std::uint64_t bytes) {
-  const std::uint32_t record = ledger::kRowBytes[static_cast<std::uint32_t>(kind)];
+  const std::uint32_t row_bytes = ledger::kRowBytes[static_cast<std::uint32_t>(kind)];
   const std::uint32_t first = array.mapped.load(std::memory_order_relaxed);
-  char* at = array.base + std::uint64_t{first} * record;
+  char* at = array.base + std::uint64_t{first} * row_bytes;
   const std::uint32_t extents = header_->extent_count;
   if (extents == ledger::kMaxExtents) return -EFBIG;
   const int file_error = path_ == nullptr ? 0 : map_from_file(at, bytes);
@@ -207,7 +207,7 @@ int LedgerFile::map_extent(Array& array, Kind kind, std::uint64_t bytes) {
           nullptr) {
     return -ENOMEM;
   }
-  const auto count = static_cast<std::uint32_t>(bytes / record);
+  const auto count = static_cast<std::uint32_t>(bytes / row_bytes);
   const std::uint64_t offset = file_error == 0 ? header_->file_bytes : ledger::kInMemory;
   directory()[extents] = {offset, static_cast<std::uint32_t>(kind), first, count, 0};
   if (file_error == 0) header_->file_bytes = offset + bytes;
@@ -222,14 +222,14 @@ LEAKDIR_SLOW bool LedgerFile::grow(Kind kind, std::uint32_t until) {
   if (!lock.is_nested()) process->growth_hangs.store(lock.taken() ? 0 : 1, std::memory_order_relaxed);
   if (!lock.taken()) return false;
   Array& array = this->array(kind);
-  const std::uint32_t record = ledger::kRowBytes[static_cast<std::uint32_t>(kind)];
+  const std::uint32_t row_bytes = ledger::kRowBytes[static_cast<std::uint32_t>(kind)];
   while (array.mapped.load(std::memory_order_relaxed) < until) {
-    const std::uint64_t have = std::uint64_t{array.mapped.load(std::memory_order_relaxed)} * record;
+    const std::uint64_t have = std::uint64_t{array.mapped.load(std::memory_order_relaxed)} * row_bytes;
     const std::uint64_t most = largest_extent(have);
     std::uint64_t bytes =
         have < kRooms[static_cast<std::uint32_t>(kind)].first ? kRooms[static_cast<std::uint32_t>(kind)].first : have;
     bytes = page_aligned(bytes < most ? bytes : most);
-    const std::uint64_t left = std::uint64_t{array.capacity} * record - have;
+    const std::uint64_t left = std::uint64_t{array.capacity} * row_bytes - have;
     if (bytes > left) bytes = left & ~(page_bytes() - 1);
     const int error = bytes == 0 ? -EFBIG : map_extent(array, kind, bytes);
     if (error != 0) {
@@ -246,7 +246,7 @@ std::uint32_t LedgerFile::take(Kind kind, std::uint32_t count) {
   std::uint32_t first = array.used.load(std::memory_order_relaxed);
   std::uint32_t start;
   do {
-    start = first == 0 && kind != Kind::kBlocks ? 1 : first;  // record 0 is never used
+    start = first == 0 && kind != Kind::kBlocks ? 1 : first;  // row 0 is never used
     if (count > array.capacity || start > array.capacity - count) return 0;
     if (LEAKDIR_UNLIKELY(start + count > array.mapped.load(std::memory_order_acquire)) && !grow(kind, start + count)) {
       return 0;
@@ -269,25 +269,25 @@ std::uint32_t LedgerFile::add_text(const char* text) {
   return offset;
 }
 
-// What is given back is no longer part of the ledger: who needs it after all (allocations still come after the last
-// look) grows the ledger again instead of touching a hole.
+// What is given back is no longer part of the ledger. Allocations may still come after the last look: they make the
+// ledger grow again instead of touching a hole.
 void LedgerFile::trim_tail(int file, ledger::Extent& extent) {
   Array& array = array_of(extent);
-  const std::uint32_t record = ledger::kRowBytes[extent.kind];
+  const std::uint32_t row_bytes = ledger::kRowBytes[extent.kind];
   const std::uint32_t used = array.used.load(std::memory_order_acquire);
   const std::uint32_t kept = used <= extent.first ? 0 : used - extent.first;
   if (kept >= extent.count) return;
-  const std::uint64_t from = page_aligned(std::uint64_t{kept} * record);
-  const std::uint64_t bytes = std::uint64_t{extent.count} * record;
+  const std::uint64_t from = page_aligned(std::uint64_t{kept} * row_bytes);
+  const std::uint64_t bytes = std::uint64_t{extent.count} * row_bytes;
   if (array.mapped.load(std::memory_order_relaxed) > extent.first) {
-    array.mapped.store(extent.first + static_cast<std::uint32_t>(from / record), std::memory_order_relaxed);
+    array.mapped.store(extent.first + static_cast<std::uint32_t>(from / row_bytes), std::memory_order_relaxed);
   }
-  extent.count = static_cast<std::uint32_t>(from / record);
+  extent.count = static_cast<std::uint32_t>(from / row_bytes);
   if (from < bytes && extent.file_offset != ledger::kInMemory)
     sys::punch_hole(file, extent.file_offset + from, bytes - from);
 }
 
-// There may be room for it by now.
+// An extent that lies in private memory goes to the file: there may be room for it by now.
 bool LedgerFile::bring_home(int file, ledger::Extent& extent) {
   const std::uint64_t offset = header_->file_bytes;
   const std::uint64_t bytes = page_aligned(std::uint64_t{extent.count} * ledger::kRowBytes[extent.kind]);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The ledger as the object writes it: DIR/.ledger mapped, one array of records for each kind, each growing by extents
+// The ledger as the object writes it: DIR/.ledger mapped, one array of rows for each kind, each growing by extents
 // at the end of the file. Where shared mappings cannot be had it lies in private memory, and says so.
 //
-// Never moves: a record's address is base + index for the life of the process. Address space for the largest ledger is
+// Never moves: a row's address is base + index for the life of the process. Address space for the largest ledger is
 // reserved at start; file space is allocated before it is touched, so that a full disk is an error of the growth and
-// never SIGBUS. What the file has no room for lies in private memory. Holds no descriptor. Threads may take records at
+// never SIGBUS. What the file has no room for lies in private memory. Holds no descriptor. Threads may take rows at
 // once; growth is behind a lock that is only tried, so that a signal handler that interrupts it cannot hang.
 
 #pragma once
@@ -31,7 +31,6 @@ class LedgerFile {
   void leave();
 
   ledger::Header* header() const { return header_; }
-  bool is_open() const { return header_ != nullptr; }
 
   ledger::Block* block(std::uint32_t i) const {
     return reinterpret_cast<ledger::Block*>(base(ledger::Kind::kBlocks)) + i;
@@ -48,10 +47,11 @@ class LedgerFile {
   }
   const char* text(std::uint32_t offset) const { return base(ledger::Kind::kText) + offset; }
 
-  // Takes `count` records in a row and returns the index of the first; 0 when there is no room. They are zero.
+  // Takes `count` rows that follow each other and returns the index of the first; 0 when there is no room. They are
+  // zero.
   std::uint32_t take(ledger::Kind kind, std::uint32_t count);
 
-  // One past the last record that was taken.
+  // One past the last row that was taken.
   std::uint32_t used(ledger::Kind kind) const;
 
   // Copies a zero-terminated text; returns its offset, 0 when there is no room.
@@ -61,17 +61,17 @@ class LedgerFile {
   int open_again() const;
 
   // Gives space back to the file system: what was never used, and the pages of blocks for which `page_is_empty(page)`
-  // (of kBlocksPerPage records). Nobody may write to such a page any more.
+  // (of kBlocksPerPage rows). Nobody may write to such a page any more.
   void trim(bool (*page_is_empty)(std::uint32_t page));
 
-  // Where growth stops for want of a file system that can be reached: the ledger stays as it is.
+  // Where the file lies, absolute. When it cannot be reached there any more, it does not grow.
   void set_path(const char* path) { path_ = path; }
 
  private:
   struct Array {
     char* base;
-    std::uint32_t capacity;             // records that fit the reserved address space
-    std::atomic<std::uint32_t> mapped;  // records that may be used
+    std::uint32_t capacity;             // rows that fit the reserved address space
+    std::atomic<std::uint32_t> mapped;  // rows that may be used
     std::atomic<std::uint32_t> used;
   };
 

@@ -23,8 +23,8 @@ AddressMap cells;
 // The writer may set a flag of a block at the very instant that the block is freed, and one of the two must know of the
 // other. An exchange of the whole word would tell, and would be most of what a free costs here. So free stores one byte
 // (state, call, the flags that never change), then reads the byte of the other flags; the writer sets its flag, makes
-// all threads pass a barrier (order_all_hooks), then reads the state. Whichever way they meet: free sees the
-// flag, or the writer sees the state, or both do and settle it by an exchange (take_filed_flag).
+// all threads pass a barrier (order_all_hooks), then reads the state. Whichever comes first: free sees the flag,
+// or the writer sees the state, or both do and settle it by an exchange (take_filed_flag).
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 constexpr unsigned kStateByte = 6, kFlagByte = 7;
@@ -89,7 +89,7 @@ AddedBlock add_live_block(const NewBlock& block, FreeRows* free_rows) {
   if (LEAKDIR_UNLIKELY(row == 0)) return not_added();
   Block& words = *ledger_file.block(row);
   store_word(words, 0, ledger::block_word0(block.address, BlockState::kReserved, block.call, block.flags));
-  // Who finds one of the next three words finds that word 0 is another, too (ledger.hh).
+  // A reader that sees one of the next three words sees the new word 0, too (ledger.hh).
   __atomic_thread_fence(__ATOMIC_RELEASE);
   store_word(words, 1, ledger::block_word(block.size_bytes, block.thread));
   store_word(words, 2, ledger::block_word(block.sequence, block.stack & 0xffff));
@@ -150,7 +150,7 @@ void order_all_hooks() {
 }
 
 void forget_inherited_block(std::uint64_t address) {
-  // The parent goes on with the records, so they say nothing about this address any more: the index alone decides.
+  // The parent goes on with the rows, so they say nothing about this address any more: the index alone decides.
   AddressMap::Cell* cell = cells.find(address);
   if (cell != nullptr && cell->load(std::memory_order_relaxed) != 0) cell->store(0, std::memory_order_relaxed);
 }

@@ -52,20 +52,21 @@ AddedBlock add_live_block(const NewBlock& block, FreeRows* free_rows);
 TakenBlock take_live_block(std::uint64_t address);
 void put_back_live_block(const TakenBlock& block);
 
-// The same for AddedBlock::replaced: it was freed in a way that passed by the hooks.
+// The same for AddedBlock::replaced: that block was freed in a way that the hooks did not see.
 TakenBlock take_replaced_block(std::uint32_t row);
 
 // For the writer, which sets kFlagFiled of blocks that other threads free meanwhile. After it has set flags it calls
-// order_all_hooks() (a system call): of each of these blocks that is live after that, free finds the flag. Of each that
-// is freed, who gets true from take_filed_flag() has its file to remove.
+// order_all_hooks() (a system call): if such a block is live after that, free will find the flag. If it is freed,
+// whoever gets true from take_filed_flag() has to remove its file.
 void order_all_hooks();
 bool take_filed_flag(std::uint32_t row);
 
-// In a hook, between a store that the helper thread looks for and a load of what that stores before it looks; the
-// helper's side is order_all_hooks().
+// Called in a hook, between its store (a block is live) and its load (does the helper sleep?). The helper does it the
+// other way round: it stores that it sleeps, calls order_all_hooks(), and looks for live blocks. One of the two sees
+// the other's store.
 void hook_barrier();
 
-// Of a forked child that has no ledger of its own yet: forgets the address and leaves the parent's row alone.
+// For a forked child that has no ledger of its own yet: forgets the address and leaves the parent's row alone.
 void forget_inherited_block(std::uint64_t address);
 
 // The row of a live address, 0 if there is none.
@@ -74,7 +75,7 @@ std::uint32_t find_live_block(std::uint64_t address);
 // Sets flags of a live block, unless it was freed meanwhile. Returns whether it is still live.
 bool set_block_flags(std::uint32_t row, std::uint64_t word0_seen, unsigned set, unsigned clear);
 
-// The live block that `address` lies inside (not at its start), by a walk over all rows: for bad frees.
+// The live block that `address` lies inside (not at its start), by a search of all rows: for bad frees.
 std::uint32_t find_block_around(std::uint64_t address);
 
 // The row that a freed block had, as long as no other block has it: for double frees. 0 if it is not to be found.

@@ -10,15 +10,15 @@
 namespace leakdir {
 
 // Fills in byte_order, state, pid, start_time, boot_id and image_id of the calling process, and all of the magic but
-// its first byte: other processes that start in the directory see its owner from now on, and readers still no ledger.
+// its first byte. From now on, other processes that start in the directory see who owns it; readers see no ledger yet.
 void announce_owner(ledger::Header& header);
 
 // True when the process that wrote `header` still runs that program. False for a process that exited, that is a zombie,
 // or that has replaced itself by exec.
 bool owner_is_alive(const ledger::Header& header);
 
-// The same of a process that is known by a text "PID START_TIME\n" alone, as trace/leakdir_trace.c leaves it; and its
-// pid.
+// The same for a process that is known only by a text "PID START_TIME\n", as trace/leakdir_trace.c leaves it. `pid`
+// comes out as its pid.
 bool writer_is_alive(const char* text, int* pid);
 
 // Whether the first thread of this process left by pthread_exit: the kernel counts it until the last one ends.

@@ -12,7 +12,7 @@ namespace {
 
 // Three quantities in two words: address (48) | caller, bits 0 to 15; stack (32) | caller, bits 16 to 47.
 // Threads whose heaps share a part may write the same entry at once: each word is one of theirs then, and the two may
-// be of different frees, whose address bits tell mostly. Nothing is ordered here, and nothing waits.
+// be of different frees: mostly their address bits tell. Nothing is ordered here, and nothing waits.
 struct Entry {
   std::atomic<std::uint64_t> address_caller;
   std::atomic<std::uint64_t> stack_caller;
@@ -21,15 +21,15 @@ std::uint64_t load(const std::atomic<std::uint64_t>& word) { return word.load(st
 void store(std::atomic<std::uint64_t>& word, std::uint64_t value) { word.store(value, std::memory_order_relaxed); }
 
 // A part of the table for the addresses of each 64 MiB: glibc's arenas lie in regions of that size, so threads with
-// arenas of their own write to different parts. Of a heap's part each free writes somewhere: it is to stay in the
-// cache.
+// arenas of their own write to different parts. Each free writes somewhere in its heap's part, so a part is small
+// enough to stay in the cache.
 constexpr unsigned kRegionBits = 26;
 constexpr std::uint64_t kParts = 16;
 constexpr std::uint64_t kPartEntries = 2048;
 constexpr std::uint64_t kEntries = kParts * kPartEntries;
 Entry* entries = nullptr;
 
-// Neighbours of the heap are neighbours here.
+// Blocks that are neighbours in the heap have entries that are neighbours.
 Entry& entry_of(std::uint64_t address) {
   const std::uint64_t part = mix(address >> kRegionBits) % kParts;
   return entries[part * kPartEntries + (address >> 5) % kPartEntries];

@@ -2,7 +2,7 @@
 //
 // What is known of an address that is not live. The last free of each of the most recently freed addresses tells a
 // double free: a table of fixed size in private memory, direct-mapped by address; an older entry gives way to a newer
-// one. Wait-free; a reader that meets a writer may get a mixed entry of two frees, in the report of a faulty program
+// one. Wait-free; a reader that meets a writer may get a mixed entry of two frees, in the record of a bad free
 // only.
 
 #pragma once

@@ -7,21 +7,21 @@
 // after it was killed. This header is all that the two sides share. It includes nothing of ours, allocates
 // nothing and has no state.
 //
-// Layout, version 1. All numbers are little-endian, all records have a fixed size.
+// Layout, version 1. All numbers are little-endian, all rows of one kind have the same size.
 //
 //   offset 0      Header, kHeaderBytes in all; the extent directory lies in it at kDirectoryOffset
-//   from there    extents: runs of records of one kind, in the order in which the ledger grew
+//   from there    extents: runs of rows of one kind, in the order in which the ledger grew
 //
-// Each kind is one long array, cut into extents. An extent says which part of the array it holds (`first`,
-// `count`) and where (`file_offset`). Record 0 of each array is never used: 0 means "none" in every reference.
+// Each kind is one long array of rows, cut into extents. An extent says which part of the array it holds (`first`,
+// `count`) and where (`file_offset`). Row 0 of each array is never used: 0 means "none" in every reference.
 //
 // What a reader may rely on, at any instant, even when the writer was killed between two stores:
 //  - an extent is complete before `extent_count` includes it;
 //  - a stack node, a module, a thread and a text are complete before anything refers to them, and nodes, modules
 //    and texts never change after that (a module's `unload_sequence` apart);
 //  - a block is live exactly when its state is kLive. The state is stored last when the block becomes live and
-//    first when it is freed, so a live block is always complete. The one call that was under way when the
-//    process was killed may be in or out;
+//    first when it is freed, so a live block is always complete. Of the one call that was under way when the
+//    process was killed, the block may be there or not;
 //  - a block never moves. A reader of a running process that wants a steady picture of one block reads word 0,
 //    the others, and word 0 and 2 again.
 //
@@ -57,7 +57,7 @@ enum class Kind : std::uint32_t {
 };
 inline constexpr std::uint32_t kKinds = 7;
 
-// Records first .. first + count - 1 of one kind, at file_offset; kInMemory: they were in the memory of the process and
+// Rows first .. first + count - 1 of one kind, at file_offset; kInMemory: they were in the memory of the process and
 // nowhere else, because the file could not grow.
 inline constexpr std::uint64_t kInMemory = 0;
 struct Extent {
@@ -189,7 +189,7 @@ inline constexpr unsigned kFlags = 10;
 inline constexpr std::uint64_t kMask48 = (std::uint64_t{1} << 48) - 1;
 
 // One block: four 64-bit words, each a 48-bit quantity in the low bits with 16 bits of something else above it.
-// Every kBlocksPerPage-th record (index % kBlocksPerPage == 0) is not a block: its word 0 is 0 always, and its word 2
+// Every kBlocksPerPage-th row (index % kBlocksPerPage == 0) is not a block: its word 0 is 0 always, and its word 2
 // is kPageSign from before the first of the following kBlocksPerPage - 1 blocks is made. Where the file has fewer signs
 // than Header::block_pages says, pages were lost: the machine may have lost power.
 struct Block {
@@ -246,7 +246,7 @@ struct Thread {
   std::uint32_t tid;
   std::uint32_t reserved;
   char name[16];              // zero-terminated, as of the thread's first calls
-  std::uint64_t allocations;  // calls that this record's threads made (a record is reused when its thread ended)
+  std::uint64_t allocations;  // calls that this row's threads made (a row is used again when its thread has ended)
   std::uint64_t frees;
   std::uint64_t reserved2[3];
 };
@@ -295,7 +295,7 @@ struct BadFree {
 };
 static_assert(sizeof(BadFree) == 64);
 
-// Bytes of one record of each kind, by Kind.
+// Bytes of one row of each kind, by Kind.
 inline constexpr std::uint32_t kRowBytes[kKinds] = {
     0, sizeof(Block), sizeof(Node), sizeof(Thread), sizeof(Module), sizeof(BadFree), 1};
 

@@ -32,7 +32,8 @@ namespace {
 
 // ---- operator new ----
 
-// Of operator new in the modules, as they appeared. Full: later ones look like the user's.
+// operator new in the modules, in the order in which they appeared. When it is full, later ones are taken for the
+// user's own functions.
 constexpr unsigned kMostLearned = 512;
 std::atomic<const char*> learned[kMostLearned];
 std::atomic<unsigned> learned_count{0};

@@ -4,7 +4,7 @@
 // caller, or one of libc's and the dynamic loader's that keep what they allocate. Told by the start of the function in
 // the unwind tables, compared with the addresses of the functions that the program and libc.so have (functions.inc).
 //
-// Must not be asked before unwind_tables_ready(): the first look may allocate, so callers hold the guard.
+// Must not be asked before unwind_tables_ready(): the first search may allocate, so callers hold the guard.
 
 #pragma once
 
@@ -28,7 +28,7 @@ enum class FunctionKind : std::uint32_t {
   kUnloads = 7,
 };
 
-// Of the function that the call before `return_address` is in. kUnknown where it has no unwind table.
+// The kind of the function that made the call which returns to `return_address`. kUnknown where it has no unwind table.
 FunctionKind function_kind(std::uintptr_t return_address, const ReentryGuard&);
 
 // True when the unwinder finds the tables of the program itself. In a plain -static program they are registered by a

@@ -100,7 +100,7 @@ void read_build_id(const dl_phdr_info& info, ledger::Module& into) {
   }
 }
 
-// Of a known module where this one is. Another may have taken its place, of the same layout, while nobody looked. The
+// Of a known module where this one is. Another of the same layout may lie there by now, loaded while nobody looked. The
 // name counts where it is a whole path: another would depend on the working directory.
 bool is_still(const ledger::Module& known, const dl_phdr_info& info, bool is_program) {
   const char* name = info.dlpi_name;
@@ -113,7 +113,7 @@ bool is_still(const ledger::Module& known, const dl_phdr_info& info, bool is_pro
   return has_same_build_id(known, seen);
 }
 
-// A library that was unloaded and is back in its place: all that was known of it is true again.
+// A library that was unloaded is back at the same addresses: all that was known of it is true again.
 std::uint32_t find_again(const ledger::Module& seen) {
   for (std::uint32_t i = 1; i < modules_used(); ++i) {
     ledger::Module& module = *ledger_file.module(i);
@@ -179,7 +179,7 @@ int see_module(dl_phdr_info* info, std::size_t bytes, void* context) {
   return 0;
 }
 
-// Where the loader is not asked: those that it has not shown, and that cannot be known to be gone.
+// Where the loader is not asked, its list may be incomplete: a module that may still be there is taken to be there.
 void mark_without_loader(Refresh& refresh) {
   for (std::uint32_t i = 1; i < modules_used(); ++i) {
     const ledger::Module& module = *ledger_file.module(i);

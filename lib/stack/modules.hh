@@ -26,7 +26,7 @@ bool refresh_modules(const ReentryGuard&);
 // True when the loader unloaded something since the last refresh.
 bool modules_were_unloaded(const ReentryGuard&);
 
-// Of an index: what was known of its addresses is not true any more; it is the dynamic loader itself.
+// By index: whether what was known of the module's addresses is not true any more; whether it is the dynamic loader.
 LEAKDIR_OURS extern bool some_are_unloaded;
 bool is_unloaded_slow(std::uint32_t module);
 inline bool is_unloaded(std::uint32_t module) {

@@ -33,12 +33,12 @@ struct ThreadScratch {
   std::uint32_t nodes[kFrames];
   std::uintptr_t node_pcs[kFrames];
   // The frames of the walk under way. (Not before `walk`: the parts of both that are in use would lie a multiple of 4
-  // KiB apart, which the processor takes for one place, and waits. 30 ns in a walk.)
+  // KiB apart, which the processor takes for the same address, and waits. 30 ns in a walk.)
   std::uintptr_t frames[kFrames];
   unsigned nodes_known;    // 0: none
   unsigned nodes_dropped;  // outermost frames that were beyond `depth`
   std::uint32_t nodes_epoch;
-  // Nodes that the thread has met, by parent and return address: those that are met again cost one look.
+  // Nodes that the thread has met, by parent and return address: to meet one again costs one comparison.
   struct KnownNode {
     std::uintptr_t pc;  // 0: none
     std::uint32_t parent;
@@ -46,7 +46,7 @@ struct ThreadScratch {
   };
   static constexpr unsigned kKnownNodeBits = 10;
   KnownNode known_nodes[1 << kKnownNodeBits];
-  static unsigned place_of_node(std::uint32_t parent, std::uintptr_t pc) {
+  static unsigned slot_of_node(std::uint32_t parent, std::uintptr_t pc) {
     const std::uint64_t key = (std::uint64_t{pc} ^ std::uint64_t{parent} << 32) * 0x9e3779b97f4a7c15u;
     return static_cast<unsigned>(key >> (64 - kKnownNodeBits));
   }

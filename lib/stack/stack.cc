@@ -111,7 +111,7 @@ LEAKDIR_SLOW unsigned new_frames(const Walk& walk, const ReentryGuard& guard) {
 
 // The node of (parent, pc), from the thread's own cache where it can.
 std::uint32_t node_beside(ThreadScratch& scratch, std::uint32_t parent, std::uintptr_t pc, const ReentryGuard& guard) {
-  ThreadScratch::KnownNode& known = scratch.known_nodes[ThreadScratch::place_of_node(parent, pc)];
+  ThreadScratch::KnownNode& known = scratch.known_nodes[ThreadScratch::slot_of_node(parent, pc)];
   if (LEAKDIR_LIKELY(known.pc == pc && known.parent == parent)) return known.node;
   const std::uint32_t node = stack_node(parent, pc, guard);
   if (LEAKDIR_UNLIKELY(node == 0)) return 0;  // no room now; there may be the next time
@@ -139,7 +139,7 @@ inline std::uint32_t node_of(ThreadScratch& scratch, const Walk& walk, unsigned 
     for (ThreadScratch::KnownNode& node : scratch.known_nodes) node.pc = 0;
   } else {
     const unsigned most = scratch.nodes_known < count ? scratch.nodes_known : count;
-    // The walk knows of some without a look.
+    // Of some the walk knows it without comparing.
     if (scratch.nodes_dropped == dropped && walk.reused > dropped) known = walk.reused - dropped;
     if (known > most) known = most;
     while (known < most && scratch.node_pcs[known] == end[-1 - static_cast<int>(known)]) ++known;

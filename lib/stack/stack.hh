@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The stack of this call, as a node of the ledger. The only place that unwinds.
+// The stack of this call, as a node of the ledger. The only part that unwinds.
 //
 // Safe before start-up and at exit of a plain -static program, where the unwinder aborts: then the caller is all there
 // is. Never called inside free() on the ordinary path: libgcc frees while it holds the lock that the unwinder takes.

@@ -36,7 +36,8 @@ std::uint32_t add(std::uint64_t hash, const ledger::Node& content) {
   const std::uint32_t node = ledger_file.take(ledger::Kind::kNodes, 1);
   if (node == 0) return 0;
   *ledger_file.node(node) = content;
-  nodes.insert(hash, hash >> 32 << 32 | node);  // not in the table: found again never, and still right
+  nodes.insert(
+      hash, hash >> 32 << 32 | node);  // where it has no room the node is never found again, and is right all the same
   return node;
 }
 

@@ -25,8 +25,8 @@ std::uint32_t text_of_file(const char* file);
 // The node of a place in the source, from the macro hook; `parent` is the innermost frame (ledger::kPlaceModule).
 std::uint32_t place_node(std::uint32_t parent, std::uint32_t file, std::uint32_t line);
 
-// Looks whether a module was unloaded, and if so forgets what was known of addresses. To be asked when the loader
-// allocates: it is about to load something, perhaps in the same place.
+// Asks whether a module was unloaded, and if so forgets what was known of addresses. To be asked when the loader
+// allocates: it is about to load something, perhaps at the same addresses.
 bool stacks_are_outdated(const ReentryGuard&);
 
 // Changes with that: nodes that were kept from before are not to be used.

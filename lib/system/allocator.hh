@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // The allocator that we forward to. Each function behaves as the standard function of its name, errno included, and
-// none of them calls our hooks. Which allocator that is, the build decides: in the objects it is glibc's, by the names
+// none of them calls our hooks. The build decides which allocator that is: in the objects it is glibc's, by the names
 // that only glibc has; in libleakdir.so it is whichever comes next in the search order of the dynamic loader.
 
 #pragma once
@@ -12,7 +12,7 @@
 #include "allocator_glibc.hh"
 #endif
 
-// glibc's own knowledge of threads (2.32). It does not count those that it did not make, as the helper is one.
+// glibc's own knowledge of threads (2.32). It does not count threads that it did not make, such as the helper.
 extern "C" __attribute__((weak)) char __libc_single_threaded;
 
 namespace leakdir::allocator {

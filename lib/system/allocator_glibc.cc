@@ -25,18 +25,18 @@ __attribute__((weak)) std::size_t __malloc_usable_size(void*);
 namespace leakdir::allocator {
 namespace {
 
-// One function that has to be looked up. Constant-initialised; looking it up twice at once does no harm.
+// One function that has to be searched up. Constant-initialised; looking it up twice at once does no harm.
 template <typename Function>
 struct Lookup {
   std::atomic<Function> found{nullptr};
-  std::atomic<bool> looked{false};
+  std::atomic<bool> searched{false};
 
   Function get(Function linked, const char* name) {
-    if (LEAKDIR_LIKELY(looked.load(std::memory_order_acquire))) return found.load(std::memory_order_relaxed);
-    return look(linked, name);
+    if (LEAKDIR_LIKELY(searched.load(std::memory_order_acquire))) return found.load(std::memory_order_relaxed);
+    return find(linked, name);
   }
 
-  LEAKDIR_SLOW Function look(Function linked, const char* name) {
+  LEAKDIR_SLOW Function find(Function linked, const char* name) {
     Function function = linked;
     if (function == nullptr && dlsym != nullptr) {
       const int saved = errno;
@@ -45,7 +45,7 @@ struct Lookup {
       errno = saved;
     }
     found.store(function, std::memory_order_relaxed);
-    looked.store(true, std::memory_order_release);
+    searched.store(true, std::memory_order_release);
     return function;
   }
 };

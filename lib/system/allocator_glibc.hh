@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// See allocator.hh: glibc's own entry points, for the objects. The only place that names them.
+// The allocator below, in the objects: glibc's own entry points. Nothing else names them. allocator.hh says what each
+// function does.
 
 #pragma once
 

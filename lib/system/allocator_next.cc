@@ -23,7 +23,7 @@ bool next_is_glibc = true;
 
 namespace {
 
-// ---- While dlsym looks ----
+// ---- While dlsym searches ----
 
 constexpr std::size_t kAreaBytes = 16 << 10;
 constexpr std::size_t kHeader = 16;  // the size of the block lies there
@@ -92,7 +92,7 @@ std::size_t usable_size_any(void* block) {
   return is_in_area(block) ? size_in_area(block) : real.malloc_usable_size(block);
 }
 
-// ---- The look ----
+// ---- The search ----
 
 template <typename Function>
 void find(Function& into, const char* name) {
@@ -118,7 +118,7 @@ int see_module(dl_phdr_info* info, std::size_t, void*) {
   return 1;
 }
 
-LEAKDIR_SLOW void look() {
+LEAKDIR_SLOW void find_all() {
   const int saved = errno;
   next = kInArea;
   find(real.malloc, "malloc");
@@ -143,24 +143,24 @@ LEAKDIR_SLOW void look() {
   errno = saved;
 }
 
-bool has_looked() { return real.malloc_usable_size != nullptr; }
+bool has_found() { return real.malloc_usable_size != nullptr; }
 
 // ---- The first call ----
 
-void* first_malloc(std::size_t size) { return look(), next.malloc(size); }
-void first_free(void* block) { return look(), next.free(block); }
-void* first_calloc(std::size_t count, std::size_t size) { return look(), next.calloc(count, size); }
-void* first_realloc(void* block, std::size_t size) { return look(), next.realloc(block, size); }
-void* first_memalign(std::size_t alignment, std::size_t size) { return look(), next.memalign(alignment, size); }
-void* first_valloc(std::size_t size) { return look(), next.valloc(size); }
-void* first_pvalloc(std::size_t size) { return look(), next.pvalloc(size); }
+void* first_malloc(std::size_t size) { return find_all(), next.malloc(size); }
+void first_free(void* block) { return find_all(), next.free(block); }
+void* first_calloc(std::size_t count, std::size_t size) { return find_all(), next.calloc(count, size); }
+void* first_realloc(void* block, std::size_t size) { return find_all(), next.realloc(block, size); }
+void* first_memalign(std::size_t alignment, std::size_t size) { return find_all(), next.memalign(alignment, size); }
+void* first_valloc(std::size_t size) { return find_all(), next.valloc(size); }
+void* first_pvalloc(std::size_t size) { return find_all(), next.pvalloc(size); }
 void* first_aligned_alloc(std::size_t alignment, std::size_t size) {
-  return look(), next.aligned_alloc(alignment, size);
+  return find_all(), next.aligned_alloc(alignment, size);
 }
 int first_posix_memalign(void** into, std::size_t alignment, std::size_t size) {
-  return look(), next.posix_memalign(into, alignment, size);
+  return find_all(), next.posix_memalign(into, alignment, size);
 }
-std::size_t first_usable_size(void* block) { return look(), next.malloc_usable_size(block); }
+std::size_t first_usable_size(void* block) { return find_all(), next.malloc_usable_size(block); }
 
 }  // namespace
 
@@ -170,7 +170,7 @@ Next next = {first_malloc, first_free,    first_calloc,        first_realloc,   
 bool is_the_allocators(const void* code) { return reinterpret_cast<std::uintptr_t>(code) - file_start < file_bytes; }
 
 void find_next() {
-  if (!has_looked()) look();
+  if (!has_found()) find_all();
 }
 
 }  // namespace leakdir::allocator

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// See allocator.hh: the allocator that libleakdir.so lies upon, by dlsym(RTLD_NEXT): glibc's, jemalloc, tcmalloc,
-// mimalloc. Until it is known `next` has functions that look it up first: so the hot path asks no question.
+// The allocator below, in libleakdir.so: what it lies upon, by dlsym(RTLD_NEXT): glibc's, jemalloc, tcmalloc, mimalloc.
+// allocator.hh says what each function does. Until it is known `next` has functions that look it up first: so the hot
+// path asks no question.
 
 #pragma once
 
@@ -33,7 +34,7 @@ inline constexpr std::size_t kAlignment = sizeof(void*);
 inline bool is_glibc() { return next_is_glibc; }
 inline unsigned distance_bits() { return is_glibc() ? (sizeof(void*) == 8 ? 5 : 4) : 3; }
 
-// Whether that is code of the allocator's own, and none of a library that is built upon it.
+// Whether that is the allocator's own code, and not that of a library that is built upon it.
 bool is_the_allocators(const void* code);
 
 // Looks up everything now, if that was not done.

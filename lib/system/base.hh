@@ -21,8 +21,8 @@
 
 namespace leakdir {
 
-// Of a function or a return address, without the bit that tells 32-bit ARM to run it as Thumb code: it is no part of
-// the address, and no unwinder shows it.
+// The address of a function, or a return address, without the bit that tells 32-bit ARM to run it as Thumb code: it is
+// no part of the address, and no unwinder shows it.
 inline std::uintptr_t code_address(const void* code) {
 #if defined(__arm__)
   return reinterpret_cast<std::uintptr_t>(code) & ~std::uintptr_t{1};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// What a loaded program or library tells the dynamic loader, read in memory: the names that it exports, and the places
+// What a loaded program or library tells the dynamic loader, read in memory: the names that it exports, and the words
 // where the loader has put the addresses of what it needs. For use while dl_iterate_phdr holds the list of modules
 // still. Nothing is allocated, and dlsym is not asked: it waits for a lock that is held while constructors run.
 

@@ -26,8 +26,8 @@ struct Place {
 };
 
 struct ThreadState {
-  // Depth of hooks and guarded calls that this thread is in, and above it what is to be known of its next allocations:
-  // a word that is usually 0, so that hooks ask one question.
+  // How many hooks and guarded calls this thread is in, and in the highest bits what it has said of its next
+  // allocations: one word that is usually 0, so that hooks ask one question.
   std::uint32_t busy;
   static constexpr std::uint32_t kHasPlace = std::uint32_t{1} << 31;
   static constexpr std::uint32_t kIgnores = std::uint32_t{1} << 30;
@@ -67,7 +67,7 @@ class GuardedScope {
   bool before_;
 };
 
-// Holds the thread's place in a hook, so that what unwinds or touches per-thread data is not entered twice. Anything
+// Marks the thread as within a hook, so that what unwinds or touches per-thread data is not entered twice. Anything
 // that does so takes `const ReentryGuard&`, though it never reads it.
 class ReentryGuard {
  public:

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// What a compiler may call without being asked, to copy or clear a large struct: ours, so that the helper thread, which
-// has no thread-local data, never comes into the dynamic loader to look for libc's. Small and plain, for hardly
-// anything calls them. libc's own malloc.o in leakdir-static.o has libc's.
+// The functions that a compiler may call without being asked, to copy or clear a large struct. They are our own,
+// because the helper thread, which has no thread-local data, must not get into the dynamic loader that looks for
+// libc's. They are small and plain, as hardly anything calls them. In leakdir-static.o, libc's malloc.o calls libc's.
 
 #include <cstddef>
 

@@ -23,7 +23,7 @@ bool is_only_appended_to() {
 }
 
 // Descriptor 2 may be something else by now: the program may have closed it, and opened a file of its own under its
-// number. Where it was a log, another log is the next one of the same.
+// number. Where it was a log, another log is taken for the next one.
 bool is_stderr_still() {
   sys::FileStatus status;
   if (!stderr_is_open || sys::stat_descriptor(2, &status) != 0) return false;
@@ -77,7 +77,7 @@ class Line {
 // True the first time.
 bool once(std::atomic<bool>& said) { return !said.exchange(true, std::memory_order_relaxed); }
 
-// One line for what goes wrong with the file system: a full disk is met in several places. The helper thread has no
+// One line for what goes wrong with the file system: a full disk is met in several parts. The helper thread has no
 // stderr, so it leaves the line to the others.
 std::atomic<bool> said_fault{false};
 bool may_say_fault() { return is_stderr_still() && once(said_fault); }

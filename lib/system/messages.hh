@@ -2,8 +2,8 @@
 //
 // Everything that the object can say. Each message has its own function; this list is the full list.
 //
-// One write to stderr each, prefixed "leakdir: ", no stdio, no allocation, errno untouched. Of the faults that come
-// from the file system while the program runs, only the first is said; bad frees ten times.
+// One write to stderr each, prefixed "leakdir: ", no stdio, no allocation, errno untouched. While the program
+// runs, only the first fault of the file system is said, and the first ten bad frees.
 
 #pragma once
 

@@ -16,7 +16,7 @@
 
 namespace leakdir {
 
-// In this order: in the phases from kPaused on an allocation is nothing to us.
+// The order matters: from kPaused on, an allocation is nothing to us.
 enum class Phase : std::uint32_t {
   kForked = 0,     // a child that has not allocated yet: the ledger is still the parent's
   kEarly = 1,      // before start-up: blocks are noted in a small table

@@ -22,7 +22,7 @@ bool caller_may_write_to(int directory, const char* path);
 // Root, or the user that the program runs as.
 bool is_ours_or_roots(std::uint32_t user);
 
-// Whether nobody but root and us can put another directory in the place of `folder` or of one above it.
+// Whether nobody but root and us can replace `folder`, or a directory above it, by another.
 bool is_firmly_there(int folder);
 
 // Whether the calling thread and the program's first one have the same users, groups and capabilities, and are confined

@@ -25,7 +25,7 @@ constexpr unsigned kMostInterruptions = 1000;
 long address(const volatile void* p) { return reinterpret_cast<long>(p); }
 
 // A number of 64 bits is one argument, or two where a word has 32 bits. Some processors then want the first of the two
-// in an even place: LEAKDIR_EVEN fills an odd one before it.
+// at an even position: LEAKDIR_EVEN fills an odd one before it.
 #if __SIZEOF_LONG__ == 8
 #define LEAKDIR_WIDE(number) static_cast<long>(number)
 #define LEAKDIR_EVEN
@@ -160,10 +160,6 @@ int make_dir_at(int directory, const char* path, unsigned mode) {
 
 int rename_at(int from_directory, const char* from, int to_directory, const char* to) {
   return static_cast<int>(call(SYS_renameat2, from_directory, address(from), to_directory, address(to), 0));
-}
-
-int link_at(int directory, const char* from, const char* to) {
-  return static_cast<int>(call(SYS_linkat, directory, address(from), directory, address(to), 0));
 }
 
 int change_mode(int descriptor, unsigned mode) { return static_cast<int>(call(SYS_fchmod, descriptor, mode)); }

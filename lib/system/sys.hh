@@ -27,7 +27,7 @@ inline constexpr bool kBareCalls = false;
 // The arguments are those of the kernel, word by word: see sys.cc for numbers that are wider than a word.
 long call(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0);
 
-// What stat tells and we ask, in the same widths everywhere.
+// The part of what stat tells that we need, in the same widths everywhere.
 struct FileStatus {
   std::uint64_t device, inode;
   std::uint32_t mode, links, user;
@@ -45,8 +45,8 @@ void close(int descriptor);
 // output, nobody waits for it to be interrupted. For a new file: -EFBIG, and nothing written, where RLIMIT_FSIZE is
 // lower, because the kernel would send SIGXFSZ.
 int write_all(int descriptor, const char* bytes, std::size_t count);
-// A message, to a descriptor that may be a pipe nobody reads or a file at its limit: whatever signal comes of it does
-// not reach the program, nor is it stopped for writing to a terminal from the background.
+// Writes a message to a descriptor that may be a pipe that nobody reads, or a file at its limit. The signal that comes
+// of it does not reach the program, nor is the program stopped for writing to a terminal from the background.
 long write_message(int descriptor, const iovec* pieces, int count);
 long read_at(int descriptor, void* into, std::size_t count, std::int64_t offset);
 // A whole small file (of /proc, say) into `into`, zero-terminated; returns its length or a negative errno.
@@ -54,7 +54,6 @@ long read_file(const char* path, char* into, std::size_t count);
 int unlink_at(int directory, const char* name, int flags = 0);
 int make_dir_at(int directory, const char* path, unsigned mode);
 int rename_at(int from_directory, const char* from, int to_directory, const char* to);
-int link_at(int directory, const char* from, const char* to);
 int stat_at(int directory, const char* path, FileStatus* into, int flags);  // sys_status.cc
 int stat_descriptor(int descriptor, FileStatus* into);
 int change_mode(int descriptor, unsigned mode);

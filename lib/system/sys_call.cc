@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The bare system call, by processor: all that is behind sys.hh. Tests put another one in its place (tests/fault/).
+// The bare system call, by processor: all that is behind sys.hh. Tests replace it (tests/fault/).
 
 #include <errno.h>
 #include <unistd.h>

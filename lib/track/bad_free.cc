@@ -55,8 +55,9 @@ bool is_plausible_size(std::uintptr_t field) {
   return bytes >= 2 * kGlibcAlignment && bytes % kGlibcAlignment == 0 && bytes < (std::uint64_t{1} << 46);
 }
 
-// Could this be a block of the allocator that we have never seen? What glibc itself would look at; of other allocators
-// it cannot be told. Asked only when all blocks are known; so no, where the kernel does not let us look.
+// Could this be a block of the allocator that we have never seen? Tells by what glibc itself would check; for other
+// allocators nobody can tell, and the answer is yes. Where the kernel does not let us read there it is no: this is
+// asked only when all blocks are known.
 bool may_be_a_block(std::uint64_t address) {
   if (!allocator::is_glibc()) return true;
   std::uintptr_t header[2];
@@ -93,14 +94,14 @@ Verdict judge(std::uint64_t address, bool is_realloc, const ReentryGuard& guard)
   is_remembered = is_remembered && !is_bypassed && phase() != Phase::kPaused;
   if (!is_remembered && !misaligned && !all_blocks_are_known()) return verdict;
   // A free too long ago to be remembered may still show in the ledger.
-  const std::uint32_t record = is_remembered || all_blocks_are_known() ? find_freed_block(address) : 0;
-  if (is_remembered || record != 0) {
+  const std::uint32_t row = is_remembered || all_blocks_are_known() ? find_freed_block(address) : 0;
+  if (is_remembered || row != 0) {
     kind(BadFreeKind::kDoubleFree, BadFreeKind::kReallocFreed);
     verdict.block = address;
     verdict.allocation_stack = freed.stack;
     verdict.freed_by = freed.freed_by;
-    if (record != 0) {
-      const ledger::Block& block = *ledger_file.block(record);
+    if (row != 0) {
+      const ledger::Block& block = *ledger_file.block(row);
       verdict.block_bytes = ledger::low48(block.word[1]);
       if (!is_remembered) verdict.allocation_stack = ledger::block_stack(block.word[2], block.word[3]);
     }
@@ -133,8 +134,8 @@ void write_bad_free(const BadFree& bad, ThreadState& thread) {
   if (error != 0) messages::cannot_write_record(record_dir_shown(), error);
 }
 
-void record(const Verdict& verdict, std::uint64_t address, Caller caller, ThreadState& thread,
-            const ReentryGuard& guard) {
+void record_bad_free(const Verdict& verdict, std::uint64_t address, Caller caller, ThreadState& thread,
+                     const ReentryGuard& guard) {
   BadFree bad = {};
   bad.address = address;
   bad.time = now_ticks();
@@ -162,7 +163,7 @@ LEAKDIR_SLOW bool is_bad_free(std::uint64_t address, bool is_realloc, Caller cal
                               const ReentryGuard& guard) {
   const Verdict verdict = judge(address, is_realloc, guard);
   if (verdict.kind == 0) return false;
-  record(verdict, address, caller, thread, guard);
+  record_bad_free(verdict, address, caller, thread, guard);
   if (abort_on_bad) ::abort();
   return true;
 }

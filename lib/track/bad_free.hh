@@ -15,7 +15,7 @@
 
 namespace leakdir {
 
-// Judges the pointer, and if it is bad records it (ledger, .badfree file, one line on stderr; abort() if so wished).
+// Judges the pointer, and if it is bad, records that (ledger, .badfree file, one line on stderr; abort() if so wished).
 // True: bad, do not hand it to glibc. `is_realloc` chooses the words.
 bool is_bad_free(std::uint64_t address, bool is_realloc, Caller caller, ThreadState& thread, const ReentryGuard& guard);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Whether blocks may come from the allocator without our seeing it, where all should be seen: a library that was loaded
-// with RTLD_DEEPBIND calls the malloc that it finds beside itself. What such a library got, another may free through
-// us.
+// with RTLD_DEEPBIND calls the malloc that it finds beside itself. A block that such a library
+// got may be freed by another one, through us.
 
 #pragma once
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Which live blocks libc and the C++ runtime keep for themselves. At exit they are asked: both have a function that
-// frees all of it (for Valgrind); it is called last of all, and what it would free is marked, not freed.
+// Which live blocks are libc's own, or the C++ runtime's. While the program runs that is told by the functions in which
+// they are allocated (stack/functions.inc). At exit libc and the runtime are asked: both have a function, made for
+// Valgrind, that frees all that they keep. It is called last of all, and what it would free is marked, not freed.
 
 #pragma once
 

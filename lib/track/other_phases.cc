@@ -14,8 +14,9 @@ namespace {
 
 std::uint64_t address_of(const void* p) { return reinterpret_cast<std::uintptr_t>(p); }
 
-// In a forked child that has threads by now: another one makes the ledger. A block of this moment is not to be missed,
-// and one that is freed now not to be taken over. Not in a handler that interrupted that very thread.
+// In a forked child that has several threads by now, another one makes the ledger. This one waits for it, so that a
+// block that is allocated now is not missed, and one that is freed now is not taken over. A handler that interrupted
+// the thread which makes the ledger does not wait.
 void wait_for_ledger() {
   constexpr unsigned kTries = 2000;
   for (unsigned i = 0; i < kTries && phase() == Phase::kSwitching && !thread_state.is_nested(); ++i) {

@@ -12,20 +12,20 @@
 namespace leakdir {
 namespace {
 
-constexpr std::uint32_t kMostThreads = 16384;  // records; beyond that, records of ended threads are used again
+constexpr std::uint32_t kMostThreads = 16384;  // rows; beyond that, rows of ended threads are used again
 constexpr std::uint64_t kBatch = 64;
 
 std::atomic<std::uint32_t> sequence_epoch{1};
 
-// Scratch memory by owner. A place is free when its owner is 0 or has ended.
-constexpr unsigned kScratchPlaces = 8192;
-std::atomic<std::uint32_t> scratch_owner[kScratchPlaces];
-ThreadScratch* scratch_memory[kScratchPlaces];
-std::atomic<std::uint32_t> scratch_places{0};  // that have been handed out once
+// Scratch memory by owner. A slot is free when its owner is 0 or has ended.
+constexpr unsigned kScratchSlots = 8192;
+std::atomic<std::uint32_t> scratch_owner[kScratchSlots];
+ThreadScratch* scratch_memory[kScratchSlots];
+std::atomic<std::uint32_t> scratch_slots{0};  // that have been handed out once
 
-// Where to look for what ended threads had: anywhere. In any order of their own, the tries would meet the same threads
-// that live long again and again, and each thread that comes and goes would leave something behind. With this many
-// tries there are at most some three times as many places as threads at a time, whatever the number that came and went.
+// What ended threads had is searched for at random. In a fixed order, the tries would meet the same long-lived threads
+// again and again, and each thread that comes and goes would leave something behind. With this many tries there are at
+// most some three times as many slots as threads at a time, however many came and went.
 constexpr unsigned kTries = 16;
 
 std::uint32_t anywhere_below(std::uint32_t end) {
@@ -33,28 +33,28 @@ std::uint32_t anywhere_below(std::uint32_t end) {
   return static_cast<std::uint32_t>(mix(asked.fetch_add(1, std::memory_order_relaxed) + 1) % end);
 }
 
-bool take_place(std::uint32_t place, std::uint32_t tid, int pid) {
-  std::uint32_t owner = scratch_owner[place].load(std::memory_order_relaxed);
+bool take_slot(std::uint32_t slot, std::uint32_t tid, int pid) {
+  std::uint32_t owner = scratch_owner[slot].load(std::memory_order_relaxed);
   if (owner == 0 || (owner != tid && sys::thread_is_alive(pid, static_cast<int>(owner)))) return false;
-  return scratch_owner[place].compare_exchange_strong(owner, tid, std::memory_order_acquire);
+  return scratch_owner[slot].compare_exchange_strong(owner, tid, std::memory_order_acquire);
 }
 
 ThreadScratch* take_scratch(std::uint32_t tid, int pid) {
   // Threads that come at once may have counted on beyond the last.
-  const std::uint32_t counted = scratch_places.load(std::memory_order_relaxed);
-  const std::uint32_t places = counted < kScratchPlaces ? counted : kScratchPlaces;
-  for (unsigned i = 0; i < kTries && places != 0; ++i) {
-    const std::uint32_t place = anywhere_below(places);
-    if (take_place(place, tid, pid)) return scratch_memory[place];
+  const std::uint32_t counted = scratch_slots.load(std::memory_order_relaxed);
+  const std::uint32_t slots = counted < kScratchSlots ? counted : kScratchSlots;
+  for (unsigned i = 0; i < kTries && slots != 0; ++i) {
+    const std::uint32_t slot = anywhere_below(slots);
+    if (take_slot(slot, tid, pid)) return scratch_memory[slot];
   }
-  const std::uint32_t place =
-      places < kScratchPlaces ? scratch_places.fetch_add(1, std::memory_order_relaxed) : kScratchPlaces;
-  if (place >= kScratchPlaces) return nullptr;
-  if (scratch_memory[place] == nullptr) {
-    scratch_memory[place] = static_cast<ThreadScratch*>(sys::map_private(sizeof(ThreadScratch)));
+  const std::uint32_t slot =
+      slots < kScratchSlots ? scratch_slots.fetch_add(1, std::memory_order_relaxed) : kScratchSlots;
+  if (slot >= kScratchSlots) return nullptr;
+  if (scratch_memory[slot] == nullptr) {
+    scratch_memory[slot] = static_cast<ThreadScratch*>(sys::map_private(sizeof(ThreadScratch)));
   }
-  scratch_owner[place].store(tid, std::memory_order_release);
-  return scratch_memory[place];
+  scratch_owner[slot].store(tid, std::memory_order_release);
+  return scratch_memory[slot];
 }
 
 // A thread may have ended, by a longjmp or a cancellation, in the middle of a hook.
@@ -72,7 +72,7 @@ void forget_parent(ThreadScratch& scratch) {
   scratch.generation = process_generation;
 }
 
-std::uint32_t take_thread_record(std::uint32_t tid, int pid) {
+std::uint32_t take_thread_row(std::uint32_t tid, int pid) {
   if (ledger_file.used(ledger::Kind::kThreads) < kMostThreads) return ledger_file.take(ledger::Kind::kThreads, 1);
   for (unsigned i = 0; i < kTries; ++i) {
     const std::uint32_t index = 1 + anywhere_below(ledger_file.used(ledger::Kind::kThreads) - 1);
@@ -82,7 +82,7 @@ std::uint32_t take_thread_record(std::uint32_t tid, int pid) {
   return 0;
 }
 
-// Once in a batch is also often enough to look whether the tool wants something of a program without a helper.
+// Without a helper, this is where the program sees that the tool wants something: once in a batch is often enough.
 LEAKDIR_SLOW void take_batch(ThreadState& thread, std::uint32_t epoch) {
   thread.next_sequence = __atomic_fetch_add(&ledger_file.header()->sequence, kBatch, __ATOMIC_RELAXED);
   thread.end_sequence = thread.next_sequence + kBatch;
@@ -101,7 +101,7 @@ LEAKDIR_SLOW void enter_thread(ThreadState& thread, const ReentryGuard&) {
     return;
   }
   const auto tid = static_cast<std::uint32_t>(sys::tid());
-  const std::uint32_t index = take_thread_record(tid, pid);
+  const std::uint32_t index = take_thread_row(tid, pid);
   thread.next_sequence = thread.end_sequence = 0;
   thread.scratch = take_scratch(tid, pid);
   if (thread.scratch != nullptr) {
@@ -109,11 +109,11 @@ LEAKDIR_SLOW void enter_thread(ThreadState& thread, const ReentryGuard&) {
     if (thread.scratch->generation != process_generation) forget_parent(*thread.scratch);
   }
   if (index != 0) {
-    ledger::Thread& record = *ledger_file.thread(index);
-    record.tid = tid;
-    sys::thread_name(record.name);
+    ledger::Thread& row = *ledger_file.thread(index);
+    row.tid = tid;
+    sys::thread_name(row.name);
   }
-  signal_fence();  // a handler that allocates refers to a record that is there
+  signal_fence();  // a handler that allocates refers to a row that is there
   thread.index = static_cast<std::uint16_t>(index);
   thread.generation = process_generation;
 }
@@ -137,7 +137,7 @@ void forget_threads() {
   for (std::atomic<std::uint32_t>& owner : scratch_owner) {
     if (owner.load(std::memory_order_relaxed) != 0) owner.store(0, std::memory_order_relaxed);
   }
-  scratch_places.store(0, std::memory_order_relaxed);
+  scratch_slots.store(0, std::memory_order_relaxed);
 }
 
 }  // namespace leakdir

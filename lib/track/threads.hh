@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// What each thread has: its record in the ledger, its batch of sequence numbers, its scratch memory. Taken at a
+// What each thread has: its row in the ledger, its batch of sequence numbers, its scratch memory. Taken at a
 // thread's first call; what an ended thread had is taken over by later ones, so that threads that come and go cost
 // nothing.
 

@@ -30,7 +30,7 @@ LEAKDIR_SLOW void pass_small(const void* block) {
   block_is_unknown(address_of(block));
 }
 
-// The index had another block in this place: it must have gone in a way that passed by the hooks.
+// The index had another block at this address: it was freed in a way that the hooks did not see.
 LEAKDIR_SLOW void forget_replaced(std::uint32_t row, FreeRows* free_rows) {
   const TakenBlock taken = take_replaced_block(row);
   if (taken.row != 0) block_is_gone(taken, free_rows);
@@ -77,7 +77,7 @@ LEAKDIR_SLOW void record_with_remarks(const void* block, std::size_t size, Call 
 
 bool is_usual(Phase now) { return now == Phase::kRecording; }
 
-// Not while paused: the address may be handed out again unseen, and recording go on before it is freed.
+// Not while paused: the address may be handed out again unseen, and recording may resume before that block is freed.
 void remember(const TakenBlock& gone, Caller caller) {
   if (LEAKDIR_UNLIKELY(!is_usual(phase()))) return;
   remember_free(ledger::block_address(gone.was.word[0]),

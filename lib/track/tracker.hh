@@ -26,7 +26,7 @@ struct SetAside {
 };
 
 void block_allocated(void* block, std::size_t size, ledger::Call call, Caller caller);
-// The allocator had none to give: what the thread had said of it is not said of the next.
+// The allocator had no block to give: what the thread has said of this one must not be taken for the next.
 void allocation_failed(std::size_t size, ledger::Call call, Caller caller);
 // False: a bad free, do not hand it on.
 bool block_freed(void* block, Caller caller);

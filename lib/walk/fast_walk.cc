@@ -64,7 +64,7 @@ void RuleCache::add(std::uint64_t pc, Rule rule) noexcept {
 
 void RuleCache::clear() noexcept {
   for (auto& word : words_) {
-    // Without the look first, every page of a hardly used cache would become memory.
+    // Were it not read first, every page of a hardly used cache would become memory.
     if (word.load(std::memory_order_relaxed) != 0) word.store(0, std::memory_order_relaxed);
   }
 }

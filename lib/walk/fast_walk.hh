@@ -50,7 +50,7 @@ struct StackReach {
   std::uintptr_t foreign;
 };
 
-// What a walk read beside the return address and rbp: the place that holds the beginning of the frame at `sp`,
+// What a walk read beside the return address and rbp: the word that holds the beginning of the frame at `sp`,
 // in functions that align their stack by more than the ABI does.
 struct CfaSlot {
   std::uintptr_t sp;

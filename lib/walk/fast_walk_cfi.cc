@@ -3,7 +3,7 @@
 // Reads call frame information: finds the entry for an address and runs its instructions up to there.
 //
 // The format: DWARF 4, section 6.4, with the changes of the Linux Standard Base for .eh_frame. Where the two
-// leave room, this does what libgcc's unwinder does; the comments "as libgcc" mark the places.
+// leave room, this does what libgcc's unwinder does; the comments "as libgcc" say where.
 
 #include "fast_walk_cfi.hh"
 

@@ -82,8 +82,9 @@ bool can_ask() noexcept {
 bool is_own_stack(StackReach& reach, std::uintptr_t sp, std::uintptr_t thread) noexcept {
   if (reach.thread == thread && sp >= reach.lo && sp < reach.hi) return true;
   if (!can_ask()) return false;
-  // What was proven for a thread that has ended says nothing of this one's stack. In this order, here and below: a
-  // handler that leaves by longjmp in between must leave nothing behind that was not proven.
+  // What was proven for a thread that has ended says nothing of this one's stack. The order of
+  // these stores matters, here and below: a handler that leaves by longjmp in between must leave nothing behind that
+  // was not proven.
   if (reach.thread != thread) {
     reach.hi = 0;
     std::atomic_signal_fence(std::memory_order_seq_cst);

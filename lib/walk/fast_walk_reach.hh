@@ -2,7 +2,7 @@
 //
 // Which part of the stack a walk may read.
 //
-// A thread's own stack reaches up to a place that is known without asking anybody: the initial thread's to what the
+// A thread's own stack reaches up to an address that is known without asking anybody: the initial thread's to what the
 // kernel put above it, another's to its thread control block. Its pages are proven readable one by one, once, as the
 // walks need them, and stay so as long as the thread lives. Any other stack (a coroutine's, an alternate signal stack)
 // may be unmapped at any time by code that is not us, so its pages are proven again in each walk.

@@ -43,7 +43,8 @@ Rule rule_of(const CfiRow& row) {
     return kRuleCannot;
 
   if (row.cfa_how == CfaHow::kThroughFramePointer) {
-    // What gcc makes of a function that realigns its stack and needs its arguments' place: rbp points at the saved rbp.
+    // What gcc makes of a function that realigns its stack and needs the address of its arguments: rbp points at the
+    // saved rbp.
     const std::uint32_t words = words_in(-row.through_offset, Rule::kMaxOffsetWords);
     const bool usual = row.frame_pointer.how == SavedHow::kAtFramePointer && row.frame_pointer.offset == 0;
     return usual && words <= Rule::kMaxOffsetWords ? Rule(RuleKind::kThroughBp, words, 0) : kRuleCannot;
@@ -188,8 +189,8 @@ inline Step follow(FastWalkState& state, unsigned* slots, Readable& readable, Re
 
 // ---- The previous walk ------------------------------------------------------------------------------------------
 
-// Copies a frame; a bp_slot that points at the frame itself is to do so in its new place.
-inline void place(WalkFrame& to, const WalkFrame& from) {
+// Copies a frame; a bp_slot that points at the frame itself is to point at the copy.
+inline void copy_frame(WalkFrame& to, const WalkFrame& from) {
   const bool unchanged = from.bp_slot == reinterpret_cast<std::uintptr_t>(&from.bp);
   const WalkFrame copy = from;
   to = copy;
@@ -209,7 +210,7 @@ inline bool is_same_frame(WalkFrame& previous, const Registers& frame) {
   return true;
 }
 
-// Whether the places that hold a frame's beginning are as they were, for the frames from first_sp to before last_sp.
+// Whether the words that hold a frame's beginning are as they were, for the frames from first_sp to before last_sp.
 [[gnu::noinline, gnu::cold]] bool cfa_slots_unchanged(const FastWalkState& state, std::uintptr_t first_sp,
                                                       std::uintptr_t last_sp) {
   for (unsigned i = 0; i < state.cfa_slot_count; ++i) {
@@ -283,11 +284,11 @@ inline void remember(FastWalkState& state, unsigned fresh, unsigned at, unsigned
     }
   }
   if (tail != 0 && fresh <= at) {
-    for (unsigned i = 0; i < fresh; ++i) place(old_frames[begin + i], new_frames[i]);
+    for (unsigned i = 0; i < fresh; ++i) copy_frame(old_frames[begin + i], new_frames[i]);
   } else {
-    // Too few unused places before the old frames: the rest moves behind the new ones, which leaves room for the next
+    // Too few unused slots before the old frames: the rest moves behind the new ones, which leaves room for the next
     // time.
-    for (unsigned i = 0; i < tail; ++i) place(new_frames[fresh + i], old_frames[at + i]);
+    for (unsigned i = 0; i < tail; ++i) copy_frame(new_frames[fresh + i], old_frames[at + i]);
     state.current ^= 1;
     begin = kFastWalkRoom;
     end = begin + fresh + tail;
@@ -349,7 +350,7 @@ int fast_walk(FastWalkState& state, const WalkStart& start, std::uintptr_t* out,
     WalkFrame* last = new_frames + count;
     if (run != 0) {
       // The frames up to the first change hold; the walk goes on from the last of them.
-      for (unsigned i = 0; i < run; ++i) place(last[i], old[i]);
+      for (unsigned i = 0; i < run; ++i) copy_frame(last[i], old[i]);
       count += run;
       old += run;
       if (old == old_end) {

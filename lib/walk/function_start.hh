@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Where a function begins, by the unwind tables: function_start_dwarf.cc, and function_start_arm.cc where they are of
-// another kind. The first look may allocate and takes the locks of the unwinder, so callers hold the guard.
+// another kind. The first search may allocate and takes the locks of the unwinder, so callers hold the guard.
 
 #pragma once
 

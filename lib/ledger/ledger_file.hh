@@ -57,9 +57,6 @@ class LedgerFile {
   // Copies a zero-terminated text; returns its offset, 0 when there is no room.
   std::uint32_t add_text(const char* text);
 
-  // The file, opened anew; negative errno if it is not to be reached any more. The caller closes it.
-  int open_again() const;
-
   // Gives space back to the file system: what was never used, and the pages of blocks for which `page_is_empty(page)`
   // (of kBlocksPerPage rows). Nobody may write to such a page any more.
   void trim(bool (*page_is_empty)(std::uint32_t page));
@@ -79,6 +76,8 @@ class LedgerFile {
   Array& array(ledger::Kind kind) { return arrays_[static_cast<std::uint32_t>(kind)]; }
   Array& array_of(const ledger::Extent& extent) { return arrays_[extent.kind]; }
 
+  // The file, opened anew; negative errno if it is not to be reached any more. The caller closes it.
+  int open_again() const;
   bool reserve();
   bool grow(ledger::Kind kind, std::uint32_t until);
   void trim_tail(int file, ledger::Extent& extent);

@@ -239,10 +239,8 @@ int tid() { return static_cast<int>(call(SYS_gettid)); }
 // Where there are both, the call without 32 gives 16 bits.
 #if defined(SYS_geteuid32)
 unsigned effective_user() { return static_cast<unsigned>(call(SYS_geteuid32)); }
-unsigned effective_group() { return static_cast<unsigned>(call(SYS_getegid32)); }
 #else
 unsigned effective_user() { return static_cast<unsigned>(call(SYS_geteuid)); }
-unsigned effective_group() { return static_cast<unsigned>(call(SYS_getegid)); }
 #endif
 
 void thread_name(char name[16]) {

@@ -80,7 +80,6 @@ int advise(void* at, std::size_t bytes, int advice);
 int pid();
 int tid();
 unsigned effective_user();
-unsigned effective_group();
 void thread_name(char name[16]);
 int signal_process(int pid, int signal);
 bool thread_is_alive(int pid, int tid);

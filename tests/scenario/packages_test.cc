@@ -10,6 +10,7 @@
 
 #include "installation.hh"
 #include "paths.hh"
+#include "report_json.hh"
 #include "target.hh"
 
 namespace leakdir_test {
@@ -180,7 +181,7 @@ TEST_F(Packages, MkobjMakesAnObjectFromWhatWasInstalled) {
   expect_static("app", true);
   expect_records_of("app", 1);
   // Its mark tells leakdir's own code from the program's, wherever it was compiled.
-  EXPECT_THAT(run_tool({"doctor", "app"}, scratch_.path()).out, HasSubstr("of 1 source file\n"));
+  EXPECT_THAT(run_tool({"doctor", "app"}, scratch_.path()).out, testing::HasSubstr("of 1 source file\n"));
 }
 #endif
 

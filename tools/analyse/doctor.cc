@@ -123,7 +123,7 @@ class Examination {
     });
   }
 
-  std::vector<std::string>::const_iterator library_in(const std::vector<std::string>& needed) const {
+  static std::vector<std::string>::const_iterator library_in(const std::vector<std::string>& needed) {
     return std::find_if(needed.begin(), needed.end(),
                         [](const std::string& name) { return is_library(name, kLibrary); });
   }

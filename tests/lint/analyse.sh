@@ -14,7 +14,7 @@ status=0
 cppcheck --enable=warning,performance,portability --std=c++17 --language=c++ -Ilib -Ilib/shared -Ilib/include -Itools \
   --quiet -j "$(nproc)" --error-exitcode=1 --inline-suppr --suppress=missingIncludeSystem --suppress=uninitMemberVar \
   --suppress=accessMoved --suppress=returnStdMoveLocal --suppress=useInitializationList --suppress=noCopyConstructor \
-  --suppress=noOperatorEq --suppress=preprocessorErrorDirective '-DElfW(x)=Elf64_##x' -i tools/examples \
+  --suppress=noOperatorEq --suppress=preprocessorErrorDirective '-DElfW(x)=Elf64_##x' -i tools/examples -i tools/pictures \
   --template='{file}:{line}: {severity}: {message} [{id}]' lib tools || status=1
 
 tidy() {  # CHECKS FILE...

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSL-1.0
 #
 # join.py LIB OUTPUT DEPFILE SOURCE...: makes one C file of the sources and of all that they include by "name", as a
-# compiler would see it: a header with `#pragma once` stands where it is included first. What is included by <name> stays.
+# compiler would see it: a header with `#pragma once` stands where it is included first. An #include of <name> stays.
 #
 # #line leads compilers and debuggers back: leakdir/trace/options.h is trace/options.h of LIB, which is lib/ here and
 # share/leakdir/src/ where leakdir is installed. (gdb: set substitute-path leakdir PREFIX/share/leakdir/src)
@@ -30,12 +30,14 @@ def paste(path):
 
 lines = ['/* SPDX-License-Identifier: BSL-1.0',
          ' *',
-         ' * leakdir_trace.c, made by lib/trace/join.py from the files that the #line directives name: leakdir/trace/options.h is',
-         ' * lib/trace/options.h of leakdir, PREFIX/share/leakdir/src/trace/options.h where it is installed. Changes belong there.',
+         ' * leakdir_trace.c, made by lib/trace/join.py from the files that the #line directives name: of leakdir\'s sources',
+         ' * leakdir/trace/options.h is lib/trace/options.h, and where it is installed share/leakdir/src/trace/options.h.',
+         ' * Changes belong there.',
          ' */']
 for source in sources:
     lines += paste(os.path.relpath(source, lib))
 with open(output, 'w') as file:
     file.write('\n'.join(lines) + '\n')
 with open(depfile, 'w') as file:
-    file.write(f'{output}: ' + ' '.join(f'{lib}/{path}'.replace(' ', '\\ ') for path in [*parts, 'trace/join.py']) + '\n')
+    made_of = [f'{lib}/{path}'.replace(' ', '\\ ') for path in [*parts, 'trace/join.py']]
+    file.write(f'{output}: {" ".join(made_of)}\n')

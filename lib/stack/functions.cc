@@ -271,8 +271,10 @@ void learn_functions(const dl_phdr_info& module) {
 #undef NEAR_FUNCTION
 #undef EXPORTED
 #undef JUMPS
+  // A static program has them in itself; a libc.so that it loads has a malloc of its own, too.
+  if (loader_base() == 0) return;
   // The first one: another namespace (dlmopen) has a libc of its own.
-  const bool is_loader = loader_base() != 0 && module.dlpi_addr == loader_base();
+  const bool is_loader = module.dlpi_addr == loader_base();
   const bool is_libc =
       !libc_is_known.load(std::memory_order_relaxed) && exported(section, "gnu_get_libc_version") != nullptr;
   learn_neighbours(section, is_loader || is_libc);

@@ -80,6 +80,7 @@ void start(char** environment) {
   if (program_has_table_header()) {
     prime_unwinder(guard);
   } else {
+    prepare_static_capture();
     hold_unwinder_at_fork();
   }
   ready_to_record(options.recording);

@@ -15,6 +15,7 @@
 #include "system/base.hh"
 #include "system/messages.hh"
 #include "unwinder_in_use.hh"
+#include "walk/function_start.hh"
 
 namespace leakdir {
 namespace {
@@ -29,6 +30,13 @@ unsigned frames_kept = 32;
 enum class Tables : unsigned { kNotYet, kReady, kAskEachTime };
 std::atomic<Tables> tables{Tables::kNotYet};
 
+// A plain -static program with an index of its own: the fast walk does from start to end, and Boost while the program
+// has its tables registered with libgcc; before and after it would abort.
+bool has_own_index = false;
+std::atomic<bool> is_registered{false};
+
+bool boost_may_walk() { return !has_own_index || is_registered.load(std::memory_order_relaxed); }
+
 // operator new(nothrow), operator new[] and operator new may lie between malloc and the user.
 constexpr unsigned kMostNewFrames = 4;
 
@@ -42,6 +50,7 @@ bool may_unwind(const ReentryGuard& guard) {
 
 // Frames by Boost, innermost first, our own among them. Returns how many.
 __attribute__((noinline)) unsigned boost_frames(std::uintptr_t* into, unsigned most) {
+  const GuardedScope guarded;  // what libgcc allocates in its first look is nobody's
   const UnwinderInUse in_use;
   // safe_dump_to takes bytes and ends the frames with a 0 of its own.
   const std::size_t words = boost::stacktrace::safe_dump_to(into, most * sizeof *into);
@@ -94,9 +103,14 @@ inline void walk_stack(Walk& walk, ThreadScratch& scratch, Caller caller, unsign
       walk.frames = scratch.frames;
       walk.count = static_cast<unsigned>(count);
       walk.is_fast = true;
-      if (LEAKDIR_UNLIKELY(unwind_way == Unwind::kCompare)) compare_with_boost(walk, most, caller.pc());
+      if (LEAKDIR_UNLIKELY(unwind_way == Unwind::kCompare) && boost_may_walk())
+        compare_with_boost(walk, most, caller.pc());
       return;
     }
+  }
+  if (LEAKDIR_UNLIKELY(!boost_may_walk())) {
+    walk.count = 0;
+    return;
   }
   const unsigned room = most + kMostOwnFrames < ThreadScratch::kFrames ? most + kMostOwnFrames : ThreadScratch::kFrames;
   walk_with_boost(walk, scratch.frames, room, caller.pc());
@@ -214,7 +228,7 @@ Captured capture_stack(ThreadState& thread, Caller caller, Call call, const Reen
   }
   Walk stack;
   walk_stack(stack, *thread.scratch, caller, depth);
-  if (LEAKDIR_UNLIKELY(stack.count == 0)) return captured(stack_node(0, caller.pc(), guard), call, false, guard);
+  if (LEAKDIR_UNLIKELY(stack.count == 0)) return captured(stack_node(0, caller.pc(), guard), call, true, guard);
   // Most stacks are kept whole. Else `depth` counts from the caller of operator new on.
   unsigned first = 0, last = stack.count;
   if (LEAKDIR_UNLIKELY(stack.count > depth)) {
@@ -228,7 +242,6 @@ Captured capture_stack(ThreadState& thread, Caller caller, Call call, const Reen
 
 void prime_unwinder(const ReentryGuard& guard) {
   if (!unwind_tables_ready(guard)) return;
-  const GuardedScope guarded;
   std::uintptr_t frames[8];
   boost_frames(frames, sizeof frames / sizeof *frames);
   tables.store(Tables::kReady, std::memory_order_relaxed);
@@ -239,8 +252,16 @@ void configure_capture(Unwind unwind, unsigned depth) {
   frames_kept = depth;
 }
 
+void prepare_static_capture() {
+  has_own_index = make_function_index();
+  if (has_own_index) tables.store(Tables::kReady, std::memory_order_relaxed);
+}
+
+void tables_are_registered() { is_registered.store(true, std::memory_order_relaxed); }
+
 void capture_is_ending() {
-  if (program_has_table_header()) return;
+  is_registered.store(false, std::memory_order_relaxed);
+  if (program_has_table_header() || has_own_index) return;
   fast_walk_tables_gone();
   tables.store(Tables::kAskEachTime, std::memory_order_relaxed);
 }

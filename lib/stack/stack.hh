@@ -35,10 +35,14 @@ Captured capture_caller(std::uintptr_t caller, ledger::Call call);
 // capture_stack.
 void prime_unwinder(const ReentryGuard&);
 
+// At start of a plain -static program, whose tables the linker has not sorted; and when it has registered them.
+void prepare_static_capture();
+void tables_are_registered();
+
 // How to capture, from the options.
 void configure_capture(Unwind unwind, unsigned depth);
 
-// Exit has begun: the tables of a plain -static program may go at any time.
+// Exit has begun: a plain -static program may take its tables back from libgcc at any time.
 void capture_is_ending();
 
 }  // namespace leakdir

@@ -14,12 +14,11 @@
 // What it asks of the caller:
 //  - no use of one FastWalkState by two walks at a time: a hook that a signal interrupts must not walk again with it.
 //    A walk that a handler leaves by longjmp does no harm;
-//  - no call before the unwind tables are registered (the object's constructor has run) and primed by one capture with
-//    Boost: in a plain static program the first search of the tables calls malloc;
-//  - fast_walk_tables_gone() before they are deregistered (exit), fast_walk_forget() when code was unmapped.
+//  - in a plain static program without an index of the tables (fde_index.hh): no call before they are registered (the
+//    object's constructor has run), and fast_walk_tables_gone() before they are deregistered (exit);
+//  - fast_walk_forget() when code was unmapped.
 //
-// A search of the tables, for an address not met before, takes the locks that Boost takes for every frame: in a plain
-// static program libgcc's, elsewhere none from glibc 2.35 on.
+// A search of the tables, for an address not met before, takes no lock where find_fde.hh says so.
 
 #pragma once
 

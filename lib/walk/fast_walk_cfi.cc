@@ -390,11 +390,10 @@ int covers(dl_phdr_info* info, std::size_t, void* address) {
 }  // namespace
 
 CfiAnswer read_cfi_row(std::uintptr_t return_address, const CfiColumns& columns, CfiRow* row) noexcept {
-  dwarf_eh_bases bases{};
+  FoundFde found;
   // A call may be a function's last instruction: the address before the return address lies in the caller for certain.
-  const auto* entry =
-      static_cast<const std::uint8_t*>(_Unwind_Find_FDE(reinterpret_cast<void*>(return_address - 1), &bases));
-  if (entry == nullptr) return CfiAnswer::kNoTable;
+  if (!find_fde(return_address - 1, &found)) return CfiAnswer::kNoTable;
+  const std::uint8_t* const entry = found.entry;
 
   Cie cie;
   const std::uint8_t* cie_pointer = entry + 4;
@@ -407,7 +406,7 @@ CfiAnswer read_cfi_row(std::uintptr_t return_address, const CfiColumns& columns,
   if (cie.has_augmentation_size) (void)c.skip(c.uleb());
   if (!c.ok) return CfiAnswer::kUnsupported;
 
-  Machine machine(cie, columns, reinterpret_cast<std::uintptr_t>(bases.function), return_address);
+  Machine machine(cie, columns, found.function, return_address);
   if (!machine.run(cie.instructions) || !machine.run(c)) return CfiAnswer::kUnsupported;
   *row = machine.row();
   return CfiAnswer::kRow;

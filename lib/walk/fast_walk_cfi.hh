@@ -2,10 +2,10 @@
 //
 // What the unwind tables say of one return address, for the three registers that the fast walk follows.
 //
-// The tables are the ones that _Unwind_Backtrace, and so Boost, uses, found by the same search, and read to the same
-// effect, its simplifications included: identical frames depend on it. Called by fast_walk_<processor>.cc for addresses
-// that the cache does not hold. Reading a row allocates nothing and takes no lock; the search may take libgcc's, and
-// the one of the dynamic loader where glibc is older than 2.35.
+// The tables are the ones that _Unwind_Backtrace, and so Boost, uses (find_fde.hh), read to the same effect, its
+// simplifications included: identical frames depend on it. Called by fast_walk_<processor>.cc for addresses that the
+// cache does not hold. Reading a row allocates nothing and takes no lock, nor does the search in the program's modules;
+// where glibc is older than 2.35, or a program has no PT_GNU_EH_FRAME and no index, it may.
 
 #pragma once
 

@@ -1,15 +1,24 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// libgcc's look-up of the unwind table entry of a function (unwind-dw2-fde.h): declared in no installed header, part of
-// its stable interface since GCC 3.0. In a plain static program it takes a lock, and its first call allocates.
+// Finds the unwind table entry (FDE) of a function: the one door to the search. What is in the program's modules is
+// found in memory that the program cannot write, without a lock and without an allocation:
+//  - where the linker has made a sorted table (PT_GNU_EH_FRAME: dynamic, static-pie), in that table;
+//  - in a plain -static program, which has none, in a table of our own, made once at start (fde_index.hh).
+// For the rest, as code that is made at run time and registers its tables with libgcc, libgcc is asked, under its
+// mutex.
 
 #pragma once
 
-extern "C" {
-struct dwarf_eh_bases {
-  void* text;
-  void* data;
-  void* function;
+#include <cstdint>
+
+namespace leakdir {
+
+struct FoundFde {
+  const std::uint8_t* entry;
+  std::uintptr_t function;  // where it begins
 };
-const void* _Unwind_Find_FDE(void* pc, dwarf_eh_bases* bases);
-}
+
+// Of the function that `pc` lies in. False where it has no entry.
+bool find_fde(std::uintptr_t pc, FoundFde* into) noexcept;
+
+}  // namespace leakdir

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Where a function begins, by the unwind tables: function_start_dwarf.cc, and function_start_arm.cc where they are of
-// another kind. The first search may allocate and takes the locks of the unwinder, so callers hold the guard.
+// another kind. In memory that the loader does not know, libgcc is asked: it may allocate, so callers hold the guard.
 
 #pragma once
 
@@ -22,7 +22,11 @@ bool find_function_start(std::uintptr_t pc, FunctionStart& start);
 // of a function: 1 is the next one. 0: not within `most`, or the tables keep no order of their own.
 int table_distance(std::uintptr_t earlier, std::uintptr_t later, int most);
 
-// Whether the unwinder finds the tables of the program: `own` is a function of ours.
+// At start, in a program whose tables nobody has sorted (plain -static): makes what the look-ups need. True: they may
+// be asked from now on, to the very end. False: has_unwind_tables() tells.
+bool make_function_index();
+
+// Whether the tables of the program are found: `own` is a function of ours.
 bool has_unwind_tables(std::uintptr_t own);
 
 }  // namespace leakdir

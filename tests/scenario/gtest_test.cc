@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <regex>
 
 #include "paths.hh"
@@ -15,6 +17,7 @@ namespace leakdir_test {
 namespace {
 
 using testing::ElementsAre;
+using testing::ElementsAreArray;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -35,6 +38,10 @@ class GoogleTestListener : public testing::Test {
     link("pie", {"-pie", kObject});
     link("static", {"-static-pie", kStaticObject});
     link("none", {"-pie"});
+    write_file(
+        *built_ / "known.cc",
+        "extern \"C\" const char *__lsan_default_suppressions() { return \"leak:^*InAPart_Test*$\\nnonsense\\n\"; }\n");
+    link("known", {*built_ / "known.cc", "-pie", kObject});
   }
   static void TearDownTestSuite() { delete built_; }
 
@@ -57,6 +64,19 @@ class GoogleTestListener : public testing::Test {
     return names;
   }
 
+  static std::vector<std::string> all_that_fail() {
+    return {"Leaky.TwoBlocksOfOneStack",
+            "Leaky.InAThread",
+            "Leaky.InAThreadThatWasThereBefore",
+            "Leaky.InAPart",
+            "Leaky.OnlyTheFirstTime",
+            "Leaky.ReplacesABlock",
+            "Leaky.LeavesOneMoreEachTime",
+            "Leaky.BelowALibrary",
+            "Leaky.FromManyPlaces",
+            "Other.FailsAndIsNotLookedAt"};
+  }
+
   static Scratch* built_;
   Scratch scratch_;
 };
@@ -65,10 +85,8 @@ Scratch* GoogleTestListener::built_ = nullptr;
 TEST_F(GoogleTestListener, FailsTheTestsThatLeakAndNoOther) {
   const Outcome outcome = run_tests("pie");
   EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();
-  EXPECT_THAT(failed(outcome),
-              ElementsAre("Leaky.TwoBlocksOfOneStack", "Leaky.InAThread", "Leaky.InAThreadThatWasThereBefore",
-                          "Leaky.InAPart", "Leaky.OnlyTheFirstTime", "Other.FailsAndIsNotLookedAt"));
-  EXPECT_THAT(outcome.out, HasSubstr("leaked: 4202 bytes in 2 blocks\n  4202 bytes in 2 blocks, the first: [+0x"));
+  EXPECT_THAT(failed(outcome), ElementsAreArray(all_that_fail()));
+  EXPECT_THAT(outcome.out, HasSubstr("leaked: 4202 bytes in 2 blocks\n  4202 bytes in 2 blocks, the last: [+0x"));
   EXPECT_THAT(outcome.out, testing::ContainsRegex("leak_two\\(\\) at .*/gtest_leaks\\.cc:[0-9]+"));
   EXPECT_THAT(outcome.out, HasSubstr("the worker leaked: 2105 bytes in 1 block\n"));
   EXPECT_THAT(outcome.out, HasSubstr("malloc(2107), (void)0\nleaked: 2107 bytes in 1 block\n"));
@@ -83,7 +101,10 @@ TEST_F(GoogleTestListener, ForgivesTheFirstRunWhenWarmingUp) {
   EXPECT_THAT(failed(outcome),
               ElementsAre("Other.FailsAndIsNotLookedAt",  // of the first run
                           "Leaky.TwoBlocksOfOneStack", "Leaky.InAThread", "Leaky.InAThreadThatWasThereBefore",
-                          "Leaky.InAPart", "Other.FailsAndIsNotLookedAt"));
+                          "Leaky.InAPart", "Leaky.LeavesOneMoreEachTime", "Leaky.BelowALibrary", "Leaky.FromManyPlaces",
+                          "Other.FailsAndIsNotLookedAt"));
+  // It made two and freed one of the run before.
+  EXPECT_THAT(outcome.out, HasSubstr("leaked: 2117 bytes in 1 block\n"));
   EXPECT_THAT(outcome.out, testing::ContainsRegex("\n    addr2line: addr2line -Cfipe .*/static 0x"));
 }
 
@@ -91,10 +112,71 @@ TEST_F(GoogleTestListener, ForgivesTheFirstRunWhenWarmingUp) {
 TEST_F(GoogleTestListener, SeesUnderTheLibrary) {
   const Outcome outcome = run_tests("none", {"", {}, {{"PATH", "/nonexistent"}, {"LD_PRELOAD", kLibrary}}, 120});
   EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();
-  EXPECT_THAT(failed(outcome),
-              ElementsAre("Leaky.TwoBlocksOfOneStack", "Leaky.InAThread", "Leaky.InAThreadThatWasThereBefore",
-                          "Leaky.InAPart", "Leaky.OnlyTheFirstTime", "Other.FailsAndIsNotLookedAt"));
+  EXPECT_THAT(failed(outcome), ElementsAreArray(all_that_fail()));
   EXPECT_THAT(outcome.err, Not(HasSubstr("NOT looked at")));
+}
+
+// Not module by module: qsort, of libc, stands between what it calls and the test.
+TEST_F(GoogleTestListener, ShowsTheFramesInTheOrderOfTheStack) {
+  for (const char* kind : {"pie", "static"}) {
+    const Outcome outcome = run_tests(kind, {"", {"--gtest_filter=Leaky.BelowALibrary"}, {}, 120});
+    EXPECT_THAT(failed(outcome), ElementsAre("Leaky.BelowALibrary"));
+    const size_t callback = outcome.out.find("\n    (anonymous namespace)::leaks_and_compares(");
+    const size_t library = outcome.out.find("qsort", callback) != std::string::npos
+                               ? outcome.out.find("qsort", callback)
+                               : outcome.out.find("libc.so.6+0x", callback);  // libc without names
+    const size_t test = outcome.out.find("Leaky_BelowALibrary_Test::TestBody() at ", callback);
+    ASSERT_NE(test, std::string::npos) << outcome.out;
+    EXPECT_LT(callback, library) << outcome.out;
+    EXPECT_LT(library, test) << outcome.out;
+    // And GoogleTest's own frames, and what called those, are none of the test's.
+    EXPECT_THAT(outcome.out, Not(HasSubstr("testing::Test::Run")));
+    EXPECT_THAT(outcome.out, Not(HasSubstr("_start")));
+  }
+}
+
+// However many leaks: reading the program's debugging information takes long.
+TEST_F(GoogleTestListener, AsksForNamesOnceForEachModule) {
+  const Outcome where = run({{"sh", "-c", "command -v addr2line"}, "", {}, "", 60});
+  const std::string real = where.out.substr(0, where.out.find('\n'));
+  write_file(scratch_ / "addr2line",
+             "#!/bin/sh\necho asked >>'" + scratch_.path() + "/log'\nexec " + real + " \"$@\"\n");
+  ASSERT_TRUE(run({{"chmod", "+x", scratch_ / "addr2line"}, "", {}, "", 60}).exited_with(0));
+  const std::string path = scratch_.path() + ":" + std::getenv("PATH");
+  const Outcome outcome = run_tests("pie", {"", {"--gtest_filter=Leaky.FromManyPlaces"}, {{"PATH", path}}, 120});
+  EXPECT_THAT(failed(outcome), ElementsAre("Leaky.FromManyPlaces"));
+  EXPECT_THAT(outcome.out, HasSubstr("leaked: 44541 bytes in 21 blocks\n"));
+  EXPECT_THAT(outcome.out, HasSubstr("and from 11 more places\n"));
+  EXPECT_THAT(outcome.out, testing::ContainsRegex("leak_at\\(int\\) at .*gtest_leaks\\.cc:[0-9]+"));
+  EXPECT_EQ(read_file(scratch_ / "log"), "asked\n");
+}
+
+// In the program, in a file, by LeakSanitizer's own option.
+TEST_F(GoogleTestListener, PassesOverKnownLeaks) {
+  write_file(scratch_ / "known.supp", "# a comment\n\n  leak:leak_two\nleak:no_such_function\n");
+  write_file(scratch_ / "other.supp", "leak:libc.so\n");
+  const auto without = [](const std::vector<std::string>& names) {
+    std::vector<std::string> rest = all_that_fail();
+    for (const std::string& name : names) rest.erase(std::remove(rest.begin(), rest.end(), name), rest.end());
+    return rest;
+  };
+  const Outcome program = run_tests("known");
+  EXPECT_THAT(failed(program), ElementsAreArray(without({"Leaky.InAPart"})));
+  EXPECT_THAT(program.err, HasSubstr("leakdir: __lsan_default_suppressions():2: no suppression, leak:PATTERN is: "
+                                     "nonsense\n"));
+  const Outcome file = run_tests("pie", {"", {"--leakdir_suppressions=" + scratch_ / "known.supp"}, {}, 120});
+  EXPECT_THAT(failed(file), ElementsAreArray(without({"Leaky.TwoBlocksOfOneStack"})));
+  const Outcome both =
+      run_tests("known", {"",
+                          {"--leakdir_suppressions=" + scratch_ / "known.supp", "--gtest_filter=-*Thread*"},
+                          {{"LSAN_OPTIONS", "a=b:suppressions=" + scratch_ / "other.supp" + ",c=d"}},
+                          120});
+  // All stacks but those of threads lead through libc's start; and so do those.
+  EXPECT_THAT(failed(both), ElementsAre("Other.FailsAndIsNotLookedAt"));
+  const Outcome none =
+      run_tests("pie", {"", {"--leakdir_suppressions=/nonexistent", "--gtest_filter=Leaky.InAPart"}, {}, 60});
+  EXPECT_THAT(failed(none), ElementsAre("Leaky.InAPart"));
+  EXPECT_THAT(none.err, HasSubstr("leakdir: cannot read the suppressions in /nonexistent\n"));
 }
 
 // The programs that give the names are not recorded themselves.

@@ -102,6 +102,30 @@ TEST(Leaky, OnlyTheFirstTime) {
   static void *const table = malloc(2109);
   kept[7] = table;
 }
+TEST(Leaky, ReplacesABlock) {
+  free(kept[10]);
+  kept[10] = malloc(2115);
+}
+TEST(Leaky, LeavesOneMoreEachTime) {
+  free(kept[11]);
+  for (volatile int i = 11; i < 13; i = i + 1) kept[i] = malloc(2117);
+}
+int leaks_and_compares(const void *a, const void *b) {
+  if (kept[13] == nullptr) kept[13] = malloc(2119);
+  return *static_cast<const int *>(a) - *static_cast<const int *>(b);
+}
+TEST(Leaky, BelowALibrary) {
+  int numbers[] = {3, 2};
+  kept[13] = nullptr;
+  qsort(numbers, 2, sizeof numbers[0], leaks_and_compares);
+}
+NOINLINE int leak_at(int depth) {
+  kept[20 + depth] = malloc(2121);
+  const int below = depth == 0 ? 0 : leak_at(depth - 1);
+  hidden(nullptr);
+  return below + 1;
+}
+TEST(Leaky, FromManyPlaces) { leak_at(20); }
 TEST(Other, FailsAndIsNotLookedAt) {
   kept[8] = malloc(2111);
   FAIL() << "on purpose";

@@ -77,7 +77,8 @@ class Caller {
   std::uintptr_t frame() const { return reinterpret_cast<std::uintptr_t>(frame_); }
 
  private:
-  static constexpr std::uintptr_t kNoFrame = 1;  // no address of a frame
+  // No address, and no number that a program would have in rbp: a small one is met as a counter.
+  static constexpr auto kNoFrame = static_cast<std::uintptr_t>(0x9e3779b97f4a7c15u);
   Caller(const void* frame, std::uintptr_t word) : frame_(frame), word_(word) {}
   const void* frame_;
   std::uintptr_t word_;

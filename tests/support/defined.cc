@@ -21,13 +21,6 @@ Names not_empty(Names names, const std::string& what) {
   return names;
 }
 
-std::string word_number(const std::string& words, unsigned number) {
-  std::istringstream list(words);
-  std::string word;
-  for (unsigned i = 0; i <= number; ++i) std::getline(list, word, '|');
-  return word;
-}
-
 std::string help_of(const std::string& command) {
   const Outcome outcome = run_tool({command, "--help"});
   if (!outcome.exited_with(0)) throw std::runtime_error(outcome.describe());
@@ -48,8 +41,7 @@ std::map<std::string, std::string> defined_options() {
   std::map<std::string, std::string> options;
 #define OPTION_NUMBER(name, type, default_value, lowest, highest, meaning) \
   options[#name] = std::to_string(static_cast<std::uint64_t>(default_value));
-#define OPTION_CHOICE(name, type, default_value, words, meaning) \
-  options[#name] = word_number(words, static_cast<unsigned>(default_value));
+#define OPTION_CHOICE(name, type, default_value, words, meaning) options[#name] = default_value;
 #define OPTION_TEXT(name, bytes, default_value, meaning) options[#name] = default_value;
 #include "shared/options.inc"
 #undef OPTION_NUMBER

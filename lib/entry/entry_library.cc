@@ -7,9 +7,7 @@
 // Exit: what a constructor registers with __cxa_atexit comes before what libc registers for the destructors of all
 // libraries, and so runs after them.
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <link.h>
 #include <sys/auxv.h>
 
 #include <atomic>
@@ -19,7 +17,7 @@
 #include "option_sources.hh"
 #include "start.hh"
 #include "system/allocator.hh"
-#include "system/dynamic_section.hh"
+#include "system/find_export.hh"
 #include "system/messages.hh"
 #include "system/process.hh"
 #include "track/other_phases.hh"
@@ -27,7 +25,6 @@
 
 extern "C" {
 int __cxa_atexit(void (*)(void*), void*, void*);
-void* malloc(std::size_t);
 // The dynamic loader's: where the kernel has put argc. libc has not stored the environment yet.
 extern void* __libc_stack_end;
 }
@@ -71,28 +68,14 @@ void leave_children_alone(char** environment) {
   }
 }
 
-const void* file_of(const void* address) {
-  Dl_info info = {};
-  return ::dladdr(address, &info) != 0 ? info.dli_fbase : nullptr;
-}
-
-// A program that is not position-independent and takes the address of malloc has a stub of that name, which stands for
-// the function everywhere and leads to whichever malloc comes first.
-const void* malloc_in_use() {
-  void* const used = ::dlsym(RTLD_DEFAULT, "malloc");
-  Dl_info info = {};
-  void* found = nullptr;
-  const bool is_known = ::dladdr1(used, &info, &found, RTLD_DL_SYMENT) != 0 && found != nullptr;
-  const bool is_stub = is_known && static_cast<const ElfW(Sym)*>(found)->st_shndx == SHN_UNDEF;
-  return is_stub ? exported_anywhere("malloc") : used;
-}
-
-// The program, or the library that was loaded with dlopen, calls another malloc than ours: nothing would be seen.
+// The program, or the library that was loaded with dlopen, calls another malloc than ours: nothing would be seen. (What
+// calls ours is before us, and no allocator.) A program that is not position-independent and takes the address of
+// malloc has a stub of that name, which is no definition.
 bool is_passed_by() {
-  const void* const used = malloc_in_use();
-  const void* const file = file_of(used);
-  if (file == file_of(reinterpret_cast<const void*>(&has_begun))) return false;
-  return file == file_of(reinterpret_cast<const void*>(::getauxval(AT_PHDR))) || allocator::is_the_allocators(used);
+  const Export used = find_export("malloc");
+  if (is_in_this_module(used)) return false;
+  return used.module.has(reinterpret_cast<const void*>(::getauxval(AT_PHDR))) ||
+         allocator::is_the_allocators(used.address);
 }
 
 void begin(char** environment) {

@@ -11,12 +11,11 @@
 
 #include "hooks_new.hh"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
 
 #include "hooks.hh"
-#include "system/dynamic_section.hh"
+#include "system/find_export.hh"
 
 using leakdir::Caller;
 using leakdir::ledger::Call;
@@ -54,7 +53,7 @@ struct Operator {
 #undef OPERATOR
 
 void find(Operator& into, const char* name) {
-  const void* const function = dlsym(RTLD_NEXT, name);
+  const void* const function = leakdir::find_next_export(name).address;
   into.call = reinterpret_cast<Word (*)(Word, Word, Word)>(const_cast<void*>(function));
   into.next = function == nullptr || allocator::is_the_allocators(function) ? Next::kNone : Next::kThere;
 }

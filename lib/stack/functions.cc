@@ -7,6 +7,7 @@
 #include "shared/text.hh"
 #include "system/base.hh"
 #include "system/dynamic_section.hh"
+#include "system/find_export.hh"
 #include "system/loader.hh"
 #include "system/probe_table.hh"
 #include "unwinder_in_use.hh"
@@ -110,16 +111,9 @@ bool is_in(const Range& range, std::uintptr_t address) {
 }
 
 void set_range(Range& range, const dl_phdr_info& module) {
-  std::uintptr_t start = UINTPTR_MAX, end = 0;
-  for (unsigned i = 0; i < module.dlpi_phnum; ++i) {
-    const ElfW(Phdr)& header = module.dlpi_phdr[i];
-    if (header.p_type != PT_LOAD) continue;
-    const std::uintptr_t from = module.dlpi_addr + header.p_vaddr;
-    if (from < start) start = from;
-    if (from + header.p_memsz > end) end = from + header.p_memsz;
-  }
-  range.start.store(start, std::memory_order_relaxed);
-  range.end.store(end, std::memory_order_relaxed);
+  const ModuleRange memory = range_of(module);
+  range.start.store(memory.start, std::memory_order_relaxed);
+  range.end.store(memory.end, std::memory_order_relaxed);
 }
 
 // Where the function jumps to that begins at `start`, instead of returning: the beginning of another function. 0: no

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "allocator_glibc.hh"
 
-#include <dlfcn.h>
 #include <errno.h>
 
 #include <atomic>
 #include <cstdint>
 
 #include "base.hh"
-#include "guard.hh"
+#include "find_export.hh"
 
 // In leakdir-static.o these are libc's malloc.o's own functions, renamed when the object is made (lib/meson.build);
 // elsewhere they do not exist.
@@ -19,13 +18,12 @@ __attribute__((weak)) std::size_t leakdir_glibc_malloc_usable_size(void*);
 // libc.a has this one beside malloc_usable_size: for -static with -z muldefs.
 __attribute__((weak)) std::size_t __malloc_usable_size(void*);
 }
-// A static program need not have it.
-#pragma weak dlsym
 
 namespace leakdir::allocator {
 namespace {
 
-// One function that has to be searched up. Constant-initialised; looking it up twice at once does no harm.
+// One function that has to be searched for: in the C library itself, as a library before it may have its own, whose blocks
+// __libc_free would not know. Constant-initialised; searching for it twice at once does no harm.
 template <typename Function>
 struct Lookup {
   std::atomic<Function> found{nullptr};
@@ -38,10 +36,11 @@ struct Lookup {
 
   LEAKDIR_SLOW Function find(Function linked, const char* name) {
     Function function = linked;
-    if (function == nullptr && dlsym != nullptr) {
+    if (function == nullptr) {
       const int saved = errno;
-      const GuardedScope guarded;  // dlsym may allocate
-      function = reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
+      const Export found = find_export_beside(reinterpret_cast<const void*>(&__libc_malloc), name);
+      // What a static program exports is the hook itself.
+      if (!is_in_this_module(found)) function = reinterpret_cast<Function>(const_cast<void*>(found.address));
       errno = saved;
     }
     found.store(function, std::memory_order_relaxed);

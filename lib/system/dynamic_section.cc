@@ -3,7 +3,6 @@
 
 #include <elf.h>
 
-#include "loader.hh"
 #include "shared/text.hh"
 
 namespace leakdir {
@@ -15,16 +14,56 @@ std::uint32_t gnu_hash_of(const char* name) {
   return hash;
 }
 
-struct Wanted {
-  const char* name;
-  const void* found;
-};
+std::uint32_t old_hash_of(const char* name) {
+  std::uint32_t hash = 0;
+  for (; *name != '\0'; ++name) {
+    hash = (hash << 4) + static_cast<unsigned char>(*name);
+    hash = (hash ^ (hash >> 24 & 0xf0)) & 0xfffffff;
+  }
+  return hash;
+}
 
-int look_in_module(dl_phdr_info* info, std::size_t, void* context) {
-  Wanted& wanted = *static_cast<Wanted*>(context);
-  DynamicSection section;
-  if (read_dynamic_section(*info, &section)) wanted.found = exported(section, wanted.name);
-  return wanted.found != nullptr ? 1 : 0;
+// Calls `is_enough(number)` for each symbol that may have this name, until it says so.
+template <typename IsEnough>
+void for_each_of_its_hash(const DynamicSection& section, const char* name, IsEnough is_enough) {
+  if (section.gnu_hash != nullptr) {
+    // Four counts, a Bloom filter of words, buckets with the first symbol of each, and the hashes of the symbols, of
+    // which bit 0 marks the last in its bucket.
+    const std::uint32_t* table = section.gnu_hash;
+    const std::uint32_t bucket_count = table[0], first_symbol = table[1], filter_words = table[2], shift = table[3];
+    if (bucket_count == 0 || filter_words == 0) return;
+    const auto* filter = reinterpret_cast<const ElfW(Addr)*>(table + 4);
+    const auto* buckets = reinterpret_cast<const std::uint32_t*>(filter + filter_words);
+    const std::uint32_t* hashes = buckets + bucket_count;
+    const std::uint32_t hash = gnu_hash_of(name);
+    constexpr unsigned kWordBits = 8 * sizeof(ElfW(Addr));
+    const ElfW(Addr) word = filter[hash / kWordBits % filter_words];
+    if ((word >> hash % kWordBits & word >> (hash >> shift) % kWordBits & 1) == 0) return;
+    std::uint32_t i = buckets[hash % bucket_count];
+    if (i < first_symbol) return;
+    for (;; ++i) {
+      const std::uint32_t its = hashes[i - first_symbol];
+      if ((its | 1) == (hash | 1) && is_enough(i)) return;
+      if ((its & 1) != 0) return;
+    }
+  }
+  if (section.old_hash != nullptr) {
+    // Two counts, buckets with the first symbol of each, and for each symbol the next one in its bucket.
+    const std::uint32_t bucket_count = section.old_hash[0], symbol_count = section.old_hash[1];
+    if (bucket_count == 0) return;
+    const std::uint32_t* buckets = section.old_hash + 2;
+    const std::uint32_t* next = buckets + bucket_count;
+    std::uint32_t i = buckets[old_hash_of(name) % bucket_count];
+    for (std::uint32_t seen = 0; i != 0 && i < symbol_count && seen < symbol_count; ++seen, i = next[i]) {
+      if (is_enough(i)) return;
+    }
+  }
+}
+
+bool is_definition(const ElfW(Sym) & symbol) {
+  const unsigned binding = symbol.st_info >> 4, type = symbol.st_info & 15;
+  return symbol.st_shndx != SHN_UNDEF && (symbol.st_value != 0 || symbol.st_shndx == SHN_ABS) && binding != STB_LOCAL &&
+         type != STT_TLS && type != STT_SECTION && type != STT_FILE;
 }
 
 }  // namespace
@@ -56,6 +95,14 @@ bool read_dynamic_section(const dl_phdr_info& info, DynamicSection* into) {
         break;
       case DT_GNU_HASH:
         into->gnu_hash = reinterpret_cast<const std::uint32_t*>(pointer(entry->d_un.d_ptr));
+        break;
+#if !defined(__alpha__) && !defined(__s390x__)  // there its words have 64 bits
+      case DT_HASH:
+        into->old_hash = reinterpret_cast<const std::uint32_t*>(pointer(entry->d_un.d_ptr));
+        break;
+#endif
+      case DT_VERSYM:
+        into->versions = reinterpret_cast<const std::uint16_t*>(pointer(entry->d_un.d_ptr));
         break;
       case DT_INIT_ARRAY:  // not made absolute
         into->initialisers = reinterpret_cast<const std::uintptr_t*>(info.dlpi_addr + entry->d_un.d_ptr);
@@ -91,36 +138,26 @@ bool read_dynamic_section(const dl_phdr_info& info, DynamicSection* into) {
   return into->symbols != nullptr && into->names != nullptr;
 }
 
-const void* exported(const DynamicSection& section, const char* name) {
-  // Four counts, a Bloom filter of words, buckets with the first symbol of each, and the hashes of the symbols, of
-  // which bit 0 marks the last in its bucket.
-  const std::uint32_t* table = section.gnu_hash;
-  if (table == nullptr) return nullptr;
-  const std::uint32_t bucket_count = table[0], first_symbol = table[1], filter_words = table[2], shift = table[3];
-  if (bucket_count == 0 || filter_words == 0) return nullptr;
-  const auto* filter = reinterpret_cast<const ElfW(Addr)*>(table + 4);
-  const auto* buckets = reinterpret_cast<const std::uint32_t*>(filter + filter_words);
-  const std::uint32_t* hashes = buckets + bucket_count;
-  const std::uint32_t hash = gnu_hash_of(name);
-  constexpr unsigned kWordBits = 8 * sizeof(ElfW(Addr));
-  const ElfW(Addr) word = filter[hash / kWordBits % filter_words];
-  if ((word >> hash % kWordBits & word >> (hash >> shift) % kWordBits & 1) == 0) return nullptr;
-  std::uint32_t i = buckets[hash % bucket_count];
-  if (i < first_symbol) return nullptr;
-  for (;; ++i) {
-    const std::uint32_t its = hashes[i - first_symbol];
+const ElfW(Sym) * exported_symbol(const DynamicSection& section, const char* name, SymbolVersion version) {
+  constexpr unsigned kHidden = 0x8000,
+                     kFirstWithName = 2;  // 0 and 1: in a module with versions, without one of its own
+  const ElfW(Sym)* hidden = nullptr;
+  const ElfW(Sym)* found = nullptr;
+  for_each_of_its_hash(section, name, [&](std::uint32_t i) {
     const ElfW(Sym)& symbol = section.symbols[i];
-    if ((its | 1) == (hash | 1) && symbol.st_shndx != 0 && is_same_text(section.names + symbol.st_name, name)) {
-      return reinterpret_cast<const void*>(section.bias + symbol.st_value);
-    }
-    if ((its & 1) != 0) return nullptr;
-  }
+    if (!is_definition(symbol) || !is_same_text(section.names + symbol.st_name, name)) return false;
+    const unsigned its = section.versions != nullptr ? section.versions[i] : 0;
+    const bool is_hidden = (its & kHidden) != 0 && (its & ~kHidden) >= kFirstWithName;
+    if (is_hidden && hidden == nullptr) hidden = &symbol;
+    if (!is_hidden) found = &symbol;
+    return !is_hidden;
+  });
+  return found == nullptr && version == SymbolVersion::kAny ? hidden : found;
 }
 
-const void* exported_anywhere(const char* name) {
-  Wanted wanted = {name, nullptr};
-  for_each_module(look_in_module, &wanted);
-  return wanted.found;
+const void* exported(const DynamicSection& section, const char* name) {
+  const ElfW(Sym)* const symbol = exported_symbol(section, name, SymbolVersion::kAny);
+  return symbol != nullptr ? reinterpret_cast<const void*>(section.bias + symbol->st_value) : nullptr;
 }
 
 }  // namespace leakdir

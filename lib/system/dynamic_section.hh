@@ -17,7 +17,9 @@ struct DynamicSection {
   std::uintptr_t bias;
   const ElfW(Sym) * symbols;
   const char* names;
-  const std::uint32_t* gnu_hash;
+  const std::uint32_t* gnu_hash;  // one of the two hash tables is enough
+  const std::uint32_t* old_hash;
+  const std::uint16_t* versions;       // one for each symbol; null: the module has none
   const std::uintptr_t* initialisers;  // those of DT_INIT_ARRAY
   std::size_t initialiser_count;
   // Offset and symbol stand at the beginning of a relocation, with an addend after them or without.
@@ -31,11 +33,15 @@ struct DynamicSection {
 // False: a static program, or none that could be read.
 bool read_dynamic_section(const dl_phdr_info& info, DynamicSection* into);
 
-// The address of what a module exports by this name; null if it does not (or has no hash table of GNU's kind).
-const void* exported(const DynamicSection& section, const char* name);
+// Which of several versions of a name: the one that a program is linked with today, or, where there is none, one that
+// is kept for old programs.
+enum class SymbolVersion { kDefault, kAny };
 
-// The same in whichever module has it first.
-const void* exported_anywhere(const char* name);
+// What a module defines by this name for others; null if it does not.
+const ElfW(Sym) * exported_symbol(const DynamicSection& section, const char* name, SymbolVersion version);
+
+// Its address, of whichever version.
+const void* exported(const DynamicSection& section, const char* name);
 
 // Calls `visit(name, address)` for each function or variable of others that the module uses.
 template <typename Visit>

@@ -4,7 +4,7 @@
 #include "ledger/live_table.hh"
 #include "ledger/row.hh"
 #include "system/base.hh"
-#include "system/dynamic_section.hh"
+#include "system/find_export.hh"
 #include "system/guard.hh"
 
 extern "C" {

@@ -115,6 +115,104 @@ TEST(Preload, RecordsWhatTheConstructorsOfOtherLibrariesAllocateWithItsStack) {
   EXPECT_FALSE(stack_through(report(scratch / "mem"), expected[0].function, expected[0].line).is_null());
 }
 
+// ---- Beside other wrappers ----
+
+// A wrapper of malloc's family that looks up the next one when it is first called, before us or behind us.
+struct Beside {
+  std::string wrapper;
+  bool comes_first;
+};
+
+class BesideAWrapper : public testing::TestWithParam<Beside> {
+ protected:
+  Outcome run_beside(const std::string& program, const std::string& options, bool with_leakdir = true) {
+    const std::string wrapper = std::string(kTargets) + "/lazy_" + GetParam().wrapper + ".so";
+    const std::string both = GetParam().comes_first ? wrapper + " " + kLibrary : kLibrary + (" " + wrapper);
+    return run({{target(program, "none")},
+                scratch_.path(),
+                {{"LD_PRELOAD", with_leakdir ? both : wrapper}, {"LEAKDIR_OPTIONS", options}},
+                "",
+                60});
+  }
+  static std::vector<std::string> wrapped(const Outcome& outcome) {
+    std::vector<std::string> names;
+    for (const std::string& line : lines_of(outcome.out))
+      if (line.rfind("wrapped ", 0) == 0) names.push_back(line.substr(8));
+    return names;
+  }
+  // Each block is there, once, with the stack that leads to its line, and no other is.
+  void expect_each_block(const Outcome& outcome) {
+    const std::vector<Expected> expected = expected_by(outcome.out);
+    std::vector<std::uint64_t> sizes;
+    const nlohmann::json json = report(scratch_ / "mem");
+    for (const Expected& block : expected) {
+      sizes.push_back(block.size);
+      const nlohmann::json stack = stack_through(json, block.function, block.line);
+      ASSERT_FALSE(stack.is_null()) << block.function;
+      EXPECT_EQ(stack.at("bytes"), block.size) << block.function;
+    }
+    EXPECT_THAT(sizes_of(records_in(scratch_ / "mem")), testing::UnorderedElementsAreArray(sizes));
+    EXPECT_TRUE(names_in(scratch_ / "mem", ".badfree").empty());
+  }
+  Scratch scratch_;
+};
+
+TEST_P(BesideAWrapper, ACProgramIsRecordedExactly) {
+  const Outcome alone = run_beside("each_way", "", false);
+  ASSERT_TRUE(alone.exited_with(0)) << alone.describe();
+  const Outcome outcome = run_beside("each_way", "");
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(outcome.out, alone.out);
+  EXPECT_THAT(wrapped(outcome), Not(testing::IsEmpty()));
+  expect_each_block(outcome);
+}
+
+TEST_P(BesideAWrapper, ACxxProgramIsRecordedExactly) {
+  const Outcome alone = run_beside("each_new", "", false);
+  ASSERT_TRUE(alone.exited_with(0)) << alone.describe();
+  const Outcome outcome = run_beside("each_new", "");
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(expected_by(outcome.out).size(), 10u);
+  expect_each_block(outcome);
+}
+
+TEST_P(BesideAWrapper, AProgramThatFreesAllLeavesNoRecord) {
+  const Outcome outcome = run_beside("clean_cxx", "");
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(outcome.err, "");
+  expect_clean(scratch_ / "mem");
+}
+
+TEST_P(BesideAWrapper, NothingIsRecordedWhileLeakdirIsOff) {
+  const Outcome outcome = run_beside("each_way", "enabled=0");
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(outcome.err, "");
+  EXPECT_FALSE(exists(scratch_ / "mem"));
+}
+
+std::vector<Beside> each_wrapper_in_both_orders() {
+  std::vector<Beside> all;
+  for (const char* wrapper : {"free", "malloc", "calloc", "realloc", "aligned", "all", "optional", "old_hash"})
+    for (const bool comes_first : {false, true}) all.push_back({wrapper, comes_first});
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Lazy, BesideAWrapper, testing::ValuesIn(each_wrapper_in_both_orders()),
+                         [](const testing::TestParamInfo<Beside>& info) {
+                           return info.param.wrapper + (info.param.comes_first ? "_first" : "_behind");
+                         });
+
+class AsksForAnError : public testing::TestWithParam<std::string> {};
+
+TEST_P(AsksForAnError, OfALookUpThatFailedAndItIsStillThere) {
+  const Scratch scratch;
+  const Outcome outcome = run_in(scratch, target("asks_dlerror", GetParam()));
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  expect_exactly(expected_by(outcome.out), records_in(scratch / "mem"));
+}
+
+INSTANTIATE_TEST_SUITE_P(With, AsksForAnError, testing::Values("pie", "preload"));
+
 // ---- Other programs ----
 
 TEST(Preload, SaysThatAProgramHasAMallocOfItsOwn) {

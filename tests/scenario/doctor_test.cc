@@ -298,6 +298,24 @@ TEST_F(Doctor, FindsTheDebugFileOfAStrippedProgram) {
   EXPECT_EQ(examine("app").at("expect"), "the stack of each block, as module+offset");
 }
 
+TEST_F(Doctor, FindsTheDebugFileUnderAnyNameAndRefusesThatOfAnotherBuild) {
+  shell("mkdir kept; strip -o app " + target("leaks", "pie") + "; objcopy --only-keep-debug " + target("leaks", "pie") +
+        " kept/x.debug");
+  for (const std::string& given : {scratch_ / "kept", scratch_ / "kept/x.debug"}) {
+    const nlohmann::json diagnosis = examine("app", 0, {"--debug-path", given});
+    EXPECT_EQ(diagnosis.at("expect"), "the stack of each block, with functions, files and lines");
+    expect(diagnosis, "lines", "good", "of 1 source file in " + scratch_ / "kept/x.debug");
+  }
+  const std::string another = target("leaks", "nopie");
+  const nlohmann::json refused = examine("app", 0, {"--debug-path", another});
+  const auto id_of = [&](const std::string& program) {
+    return finding(examine(program), "build-id").at("text").get<std::string>();
+  };
+  expect(refused, "lines", "missing", "stripped");
+  EXPECT_EQ(finding(refused, "debug files").at("text"), "--debug-path: " + another + " has build-id " + id_of(another) +
+                                                            ", and app has " + id_of("app") + ": it was refused");
+}
+
 TEST_F(Doctor, WithoutDebugInformationFunctionsAreAllThatIsKnown) {
   const nlohmann::json diagnosis = examine(compiled(std::string("-g0 ") + kObject));
   EXPECT_EQ(diagnosis.at("expect"), "the stack of each block, with functions");

@@ -6,9 +6,12 @@
 #include "symbols/symbols.hh"
 
 #include <elfutils/libdwfl.h>
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -220,7 +223,128 @@ TEST_F(FarFromTheDevice, TheDebugFileAloneIsEnough) {
   SymbolOptions options;
   options.debug_paths = {"/nowhere", home / "debug"};
   expect_found(expected, lookup(options));
+  EXPECT_THAT(warnings, testing::ElementsAre("--debug-path /nowhere: No such file or directory"));
+}
+
+// Whether the stripped program is here or not, the debug file is found by its build-id, wherever it lies in PATH.
+class DebugFile : public FarFromTheDevice {
+ protected:
+  void expect_found_in(const std::string& path) {
+    SymbolOptions options;
+    options.debug_paths = {path};
+    module.path = "/opt/app";
+    expect_found(expected, lookup(options));
+    EXPECT_THAT(warnings, IsEmpty()) << "the file is all that is here";
+    options.sysroot = home / "root";
+    expect_found(expected, lookup(options));
+    EXPECT_THAT(warnings, IsEmpty()) << "the stripped program is here too";
+  }
+  void move_to(const std::string& name) {
+    std::filesystem::create_directories(std::filesystem::path(home / name).parent_path());
+    std::filesystem::rename(home / ("debug/" + debug_file), home / name);
+  }
+};
+
+TEST_F(DebugFile, IsFoundByItsBuildIdUnderAnyName) {
+  move_to("kept/x.debug");
+  expect_found_in(home / "kept");
+  std::filesystem::rename(home / "kept/x.debug", home / "kept/app-1.2.sym");
+  expect_found_in(home / "kept");
+}
+
+TEST_F(DebugFile, IsFoundInEachLayout) {
+  expect_found_in(home / "debug");
+  expect_found_in(home / "debug/.build-id");
+  move_to("copy/usr/lib/debug/" + debug_file);
+  expect_found_in(home / "copy");
+  expect_found_in(home / "copy/usr/lib/debug");
+}
+
+TEST_F(DebugFile, MayBeGivenItself) {
+  move_to("kept/x.debug");
+  expect_found_in(home / "kept/x.debug");
+  expect_found_in(programs[0]);  // the program that was not stripped
+  std::filesystem::create_symlink(home / "kept/x.debug", home / "link");
+  expect_found_in(home / "link");
+}
+
+TEST_F(DebugFile, IsTakenWhereTheStrippedProgramLiesBesideIt) {
+  move_to("kept/x.debug");
+  std::filesystem::copy(home / "root/opt/app", home / "kept/app");
+  expect_found_in(home / "kept");
+}
+
+TEST_F(DebugFile, OfAnotherBuildIsRefusedInOneLineThatNamesBoth) {
+  SymbolOptions options;
+  options.sysroot = home / "root";
+  options.debug_paths = {another_build};
+  EXPECT_THAT(lookup(options), IsEmpty());
+  EXPECT_THAT(warnings, testing::ElementsAre("--debug-path: " + another_build + " has build-id " +
+                                             hex_id(build_id_of(another_build)) + ", and /opt/app has " +
+                                             hex_id(module.build_id) + ": it was refused"));
+  // A directory may have files of other programs.
+  std::filesystem::create_directories(home / "kept");
+  std::filesystem::copy(another_build, home / "kept/app.debug");
+  options.debug_paths = {home / "kept"};
+  EXPECT_THAT(lookup(options), IsEmpty());
   EXPECT_THAT(warnings, IsEmpty());
+}
+
+TEST_F(DebugFile, OfALibraryIsNoMatterForTheProgram) {
+  Module library;
+  library.path = "/opt/" + std::filesystem::path(another_build).filename().string();
+  library.build_id = build_id_of(another_build);
+  SymbolOptions options;
+  options.debug_paths = {another_build, home / ("debug/" + debug_file)};
+  auto symbols = make_dwfl_symbols(options, 0);
+  expect_found(expected, symbols->lookup(module, expected.offset - 1));
+  symbols->lookup(library, expected.offset - 1);
+  EXPECT_THAT(symbols->warnings(), IsEmpty());
+}
+
+TEST_F(DebugFile, UnderTheNameOfAnotherBuildIsRefused) {
+  const std::string file = home / ("debug/" + debug_file);
+  std::filesystem::copy(another_build, file, std::filesystem::copy_options::overwrite_existing);
+  SymbolOptions options;
+  options.sysroot = home / "root";
+  options.debug_paths = {home / "debug"};
+  EXPECT_THAT(lookup(options), IsEmpty());
+  EXPECT_THAT(warnings, testing::ElementsAre(file + " has build-id " + hex_id(build_id_of(another_build)) +
+                                             ", and not the one of its name: it was refused"));
+}
+
+TEST_F(DebugFile, ThatIsNoneIsSaid) {
+  write_file(home / "text", "hello");
+  ASSERT_EQ(mkfifo((home / "pipe").c_str(), 0600), 0);
+  SymbolOptions options;
+  options.sysroot = home / "root";
+  options.debug_paths = {home / "text", home / "pipe", "/dev/null", home / "not-here"};
+  EXPECT_THAT(lookup(options), IsEmpty());
+  EXPECT_THAT(warnings, testing::ElementsAre("--debug-path: " + home / "text" + " is not an ELF file",
+                                             "--debug-path " + home / "pipe" + " is neither a file nor a directory",
+                                             "--debug-path /dev/null is neither a file nor a directory",
+                                             "--debug-path " + home / "not-here" + ": No such file or directory"));
+}
+
+// Pipes would wait for their other end, the terminal for somebody to type, and reading all of a file takes long.
+TEST_F(DebugFile, IsFoundAmongTenThousandFilesOfOtherKinds) {
+  move_to("kept/zzz.debug");
+  for (int i = 0; i < 10'000; ++i) write_file(home / ("kept/" + std::to_string(i)), "something else");
+  ASSERT_EQ(mkfifo((home / "kept/pipe").c_str(), 0600), 0);
+  int links = 0;
+  for (const char* target : {"pipe", "/dev/zero", "/dev/ptmx", "/dev/tty", "nowhere", "/"})
+    std::filesystem::create_symlink(target, home / ("kept/link" + std::to_string(++links)));
+  std::filesystem::create_symlink("loop", home / "kept/loop");
+  std::filesystem::create_directories(home / "kept/directory.debug");
+  const int huge = open((home / "kept/huge").c_str(), O_CREAT | O_WRONLY, 0600);
+  ASSERT_EQ(ftruncate(huge, off_t{1} << 40), 0);  // a hole
+  ASSERT_EQ(pwrite(huge,
+                   "\x7f"
+                   "ELF",
+                   4, 0),
+            4);
+  close(huge);
+  expect_found_in(home / "kept");
 }
 
 TEST_F(FarFromTheDevice, TheSysrootsOwnDebugFilesAreFound) {

@@ -14,10 +14,10 @@
 #include <iterator>
 #include <set>
 #include <string_view>
-#include <utility>
 
 #include "base/error.hh"
 #include "base/words.hh"
+#include "symbols/debug_files.hh"
 #include "symbols/elf_file.hh"
 #include "symbols/marks.hh"
 
@@ -45,7 +45,7 @@ enum class Kind { kStatic, kStaticPie, kDynamic, kLibrary };
 
 class Examination {
  public:
-  Examination(const std::string& path, SymbolOptions options) : path_(path), options_(std::move(options)), file_(path) {
+  Examination(const std::string& path, const SymbolOptions& options) : path_(path), file_(path), debug_files_(options) {
     const unsigned type = file_.header().e_type;
     if (type != ET_EXEC && type != ET_DYN)
       throw Error(fmt::format("{} is {}, and no program", path,
@@ -83,6 +83,8 @@ class Examination {
     diagnosis.findings.push_back(build_id());
     diagnosis.findings.push_back(symbols());
     diagnosis.findings.push_back(lines());
+    for (const auto& problem : debug_files_.problems())
+      diagnosis.findings.push_back({"debug files", Health::kWeak, problem, ""});
     return diagnosis;
   }
 
@@ -315,19 +317,11 @@ class Examination {
 
   void open_with_debug_file() {
     unsetenv("DEBUGINFOD_URLS");  // as everywhere: no network that the user did not ask for
-    debug_path_ = ":.debug";
-    for (const auto& path : options_.debug_paths) debug_path_ += ":" + path;
-    debug_path_ += ":" + options_.sysroot + "/usr/lib/debug";
-    debug_path_pointer_ = debug_path_.data();
-    callbacks_.find_elf = dwfl_build_id_find_elf;
-    callbacks_.find_debuginfo = dwfl_standard_find_debuginfo;
-    callbacks_.debuginfo_path = &debug_path_pointer_;
-    session_ = dwfl_begin(&callbacks_);
+    session_ = dwfl_begin(&debug_files_.callbacks());
     if (session_ == nullptr) return;
-    dwfl_report_begin(session_);
-    Dwfl_Module* module = dwfl_report_elf(session_, path_.c_str(), path_.c_str(), -1, 0, true);
-    dwfl_report_end(session_, nullptr, nullptr);
+    Dwfl_Module* module = debug_files_.report(session_, path_);
     if (module == nullptr) return;
+    debug_files_.note_wanted(path_, file_.build_id(), true);
     Dwarf_Addr bias = 0;
     std::vector<Unit> units;
     for (Dwarf_Die* unit = nullptr; (unit = dwfl_module_nextcu(module, unit, &bias)) != nullptr;)
@@ -410,7 +404,6 @@ class Examination {
   }
 
   std::string path_;
-  SymbolOptions options_;
   ElfProgram file_;
   Kind kind_ = Kind::kDynamic;
   std::vector<FoundMark> marks_;
@@ -419,9 +412,7 @@ class Examination {
       own_functions_;  // where they begin; own: those that have debug information, and are not leakdir's
   std::set<Dwarf_Off> leakdirs_homes_;
 
-  std::string debug_path_;
-  char* debug_path_pointer_ = nullptr;
-  Dwfl_Callbacks callbacks_{};
+  DebugFiles debug_files_;
   Dwfl* session_ = nullptr;
   std::string debug_file_;  // where it is apart from the program
   std::size_t units_with_lines_ = 0;

@@ -80,8 +80,9 @@ void add_directory(CLI::App& app, std::string& directory) {
 
 void add_debug_paths(CLI::App& app, SymbolOptions& options, const std::string& group) {
   CLI::Option* option =
-      app.add_option("--debug-path", options.debug_paths, "Where debug files and .build-id/ are (may be given again)");
-  put_into(option->type_name("DIR")->allow_extra_args(false), group);
+      app.add_option("--debug-path", options.debug_paths,
+                     "A debug file, or a directory that has some, by any name or in .build-id/ (may be given again)");
+  put_into(option->type_name("PATH")->allow_extra_args(false), group);
 }
 
 void add_symbol_options(CLI::App& app, SymbolOptions& options) {

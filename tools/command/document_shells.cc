@@ -54,8 +54,8 @@ std::string zsh_argument(const OptionInfo& option) {
     value = fmt::format(":{}:({})", option.value, fmt::join(option.choices, " "));
   else if (option.value == "DIR")
     value = ":DIR:_files -/";
-  else if (option.value == "FILE")
-    value = ":FILE:_files";
+  else if (option.value == "FILE" || option.value == "PATH")
+    value = fmt::format(":{}:_files", option.value);
   else if (!option.value.empty())
     value = fmt::format(":{}: ", for_zsh(option.value));
   const std::string rest = fmt::format("[{}]{}'", for_zsh(option.help), value);

@@ -29,7 +29,7 @@ class Symbols {
 struct SymbolOptions {
   std::string program;                   // in place of the path that the program had
   std::string sysroot;                   // put before the paths that modules had
-  std::vector<std::string> debug_paths;  // where debug files are, and .build-id/
+  std::vector<std::string> debug_paths;  // debug files, and directories that have them
   bool asks_debuginfod = false;          // fetch what is not here from the servers of DEBUGINFOD_URLS
 };
 

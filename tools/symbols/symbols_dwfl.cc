@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/words.hh"
+#include "debug_files.hh"
 #include "debuginfod.hh"
 #include "dwarf_lines.hh"
 #include "symbols.hh"
@@ -26,12 +27,9 @@ namespace {
 // One ELF file, open in libdwfl.
 class ElfFile {
  public:
-  ElfFile(const std::string& path, const Dwfl_Callbacks& callbacks) : session_(dwfl_begin(&callbacks)) {
+  ElfFile(const std::string& path, DebugFiles& debug_files) : session_(dwfl_begin(&debug_files.callbacks())) {
     if (session_ == nullptr) return;
-    dwfl_report_begin(session_);
-    // Base 0 with the file's own addresses on top: what comes out is what the linker put in.
-    module_ = dwfl_report_elf(session_, path.c_str(), path.c_str(), -1, 0, true);
-    dwfl_report_end(session_, nullptr, nullptr);
+    module_ = debug_files.report(session_, path);
     if (module_ == nullptr) return;
     GElf_Addr bias = 0;
     if (dwfl_module_getelf(module_, &bias) == nullptr) module_ = nullptr;
@@ -57,20 +55,13 @@ class ElfFile {
 
 class DwflSymbols : public Symbols {
  public:
-  DwflSymbols(SymbolOptions options, std::int64_t started_ns) : options_(std::move(options)), started_ns_(started_ns) {
+  DwflSymbols(SymbolOptions options, std::int64_t started_ns)
+      : options_(std::move(options)), started_ns_(started_ns), debug_files_(options_) {
     // Looking up names must not wait for a server on the network, which libdwfl asks when this is set.
     if (options_.asks_debuginfod)
       debuginfod_ = std::make_unique<Debuginfod>();
     else
       unsetenv("DEBUGINFOD_URLS");
-    if (!options_.sysroot.empty()) options_.debug_paths.push_back(options_.sysroot + "/usr/lib/debug");
-    if (options_.sysroot.empty()) options_.debug_paths.emplace_back("/usr/lib/debug");
-    debug_path_ = ":.debug";  // beside the file first, as libdwfl does by default
-    for (const auto& path : options_.debug_paths) debug_path_ += ":" + path;
-    debug_path_pointer_ = debug_path_.data();
-    callbacks_.find_elf = dwfl_build_id_find_elf;
-    callbacks_.find_debuginfo = dwfl_standard_find_debuginfo;
-    callbacks_.debuginfo_path = &debug_path_pointer_;
   }
 
   std::vector<SourceLine> lookup(const Module& module, std::uint64_t offset) override {
@@ -78,7 +69,11 @@ class DwflSymbols : public Symbols {
     return opened.lines ? opened.lines->lookup(offset) : std::vector<SourceLine>();
   }
 
-  std::vector<std::string> warnings() const override { return warnings_; }
+  std::vector<std::string> warnings() const override {
+    std::vector<std::string> warnings = debug_files_.problems();
+    warnings.insert(warnings.end(), warnings_.begin(), warnings_.end());
+    return warnings;
+  }
 
  private:
   struct Opened {
@@ -90,8 +85,11 @@ class DwflSymbols : public Symbols {
     auto [known, is_new] = opened_.try_emplace({module.path, module.build_id});
     Opened& opened = known->second;
     if (!is_new) return opened;
+    debug_files_.note_wanted(module.path, module.build_id, module.is_program);
     std::string refusal;
     for (const auto& path : candidates(module))
+      if (take(path, module, opened, refusal)) return opened;
+    for (const auto& path : debug_files_.files_of(module.build_id))
       if (take(path, module, opened, refusal)) return opened;
     if (debuginfod_ && !module.build_id.empty()) {
       const std::string path = debuginfod_->fetch(module.build_id);
@@ -107,7 +105,7 @@ class DwflSymbols : public Symbols {
     struct stat status;
     // Pipes and the like would hang us.
     if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
-    auto file = std::make_unique<ElfFile>(path, callbacks_);
+    auto file = std::make_unique<ElfFile>(path, debug_files_);
     if (file->module() == nullptr) {
       refusal = fmt::format("{} is not an ELF file", path);
       return false;
@@ -137,20 +135,13 @@ class DwflSymbols : public Symbols {
     if (module.is_program && !options_.program.empty()) paths.push_back(options_.program);
     if (!options_.sysroot.empty() && is_path(module.path)) paths.push_back(options_.sysroot + "/" + module.path);
     if (is_path(module.path)) paths.push_back(module.path);
-    if (module.build_id.size() < 2) return paths;
-    const std::string id = hex_of_bytes(module.build_id);
-    for (const auto& directory : options_.debug_paths)
-      for (const char* suffix : {"", ".debug"})
-        paths.push_back(fmt::format("{}/.build-id/{}/{}{}", directory, id.substr(0, 2), id.substr(2), suffix));
     return paths;
   }
 
   SymbolOptions options_;
   std::unique_ptr<Debuginfod> debuginfod_;
   std::int64_t started_ns_;
-  std::string debug_path_;
-  char* debug_path_pointer_ = nullptr;
-  Dwfl_Callbacks callbacks_{};
+  DebugFiles debug_files_;
   std::map<std::pair<std::string, std::string>, Opened> opened_;
   std::vector<std::string> warnings_;
 };

@@ -2,8 +2,8 @@
 # Puts libc's own malloc.o into the object: join_static.sh LD OBJCOPY AR OUTPUT OBJECT STATIC_ONLY_A LIBC_A
 #
 # libc.a(malloc.o) defines malloc and its family beside the __libc_malloc that we forward to, so a program that has our
-# malloc and needs libc's __libc_malloc has two mallocs, and does not link. Here its public names are taken away, and what
-# glibc has no second name for gets one (leakdir_glibc_*, see allocator_glibc.cc). Every public name must go: one left out
+# malloc and needs libc's __libc_malloc has two mallocs, and does not link. Here its public names are taken away, and those
+# that we forward to get a name of ours (leakdir_glibc_*, see allocator_glibc.cc). Every public name must go: one left out
 # brings libc's malloc.o in again.
 set -eu
 ld=$1 objcopy=$2 ar=$3 output=$4 object=$(realpath "$5") only=$(realpath "$6") libc=$(realpath "$7")
@@ -12,6 +12,13 @@ rm -rf "$work"
 mkdir "$work"
 (cd "$work" && "$ar" x "$libc" malloc.o)
 "$objcopy" \
+  --redefine-sym __libc_malloc=leakdir_glibc_malloc \
+  --redefine-sym __libc_free=leakdir_glibc_free \
+  --redefine-sym __libc_calloc=leakdir_glibc_calloc \
+  --redefine-sym __libc_realloc=leakdir_glibc_realloc \
+  --redefine-sym __libc_memalign=leakdir_glibc_memalign \
+  --redefine-sym __libc_valloc=leakdir_glibc_valloc \
+  --redefine-sym __libc_pvalloc=leakdir_glibc_pvalloc \
   --redefine-sym aligned_alloc=leakdir_glibc_aligned_alloc \
   --redefine-sym posix_memalign=leakdir_glibc_posix_memalign \
   --redefine-sym malloc_usable_size=leakdir_glibc_malloc_usable_size \
@@ -19,9 +26,5 @@ mkdir "$work"
   --localize-symbol memalign --localize-symbol valloc --localize-symbol pvalloc \
   "$work/malloc.o" "$work/libc_malloc.o"
 "$ld" -r "$object" --whole-archive "$only" --no-whole-archive "$work/libc_malloc.o" -o "$work/joined.o"
-"$objcopy" \
-  --localize-symbol leakdir_glibc_aligned_alloc \
-  --localize-symbol leakdir_glibc_posix_memalign \
-  --localize-symbol leakdir_glibc_malloc_usable_size \
-  "$work/joined.o" "$output"
+"$objcopy" --wildcard --localize-symbol='leakdir_glibc_*' "$work/joined.o" "$output"
 rm -rf "$work"

@@ -2,28 +2,93 @@
 #include "allocator_glibc.hh"
 
 #include <errno.h>
+#include <link.h>
 
 #include <atomic>
 #include <cstdint>
 
 #include "base.hh"
+#include "dynamic_section.hh"
 #include "find_export.hh"
+#include "loader.hh"
 
 // In leakdir-static.o these are libc's malloc.o's own functions, renamed when the object is made (lib/meson.build);
 // elsewhere they do not exist.
 extern "C" {
+__attribute__((weak)) void* leakdir_glibc_malloc(std::size_t);
+__attribute__((weak)) void leakdir_glibc_free(void*);
+__attribute__((weak)) void* leakdir_glibc_calloc(std::size_t, std::size_t);
+__attribute__((weak)) void* leakdir_glibc_realloc(void*, std::size_t);
+__attribute__((weak)) void* leakdir_glibc_memalign(std::size_t, std::size_t);
+__attribute__((weak)) void* leakdir_glibc_valloc(std::size_t);
+__attribute__((weak)) void* leakdir_glibc_pvalloc(std::size_t);
 __attribute__((weak)) void* leakdir_glibc_aligned_alloc(std::size_t, std::size_t);
 __attribute__((weak)) int leakdir_glibc_posix_memalign(void**, std::size_t, std::size_t);
 __attribute__((weak)) std::size_t leakdir_glibc_malloc_usable_size(void*);
 // libc.a has this one beside malloc_usable_size: for -static with -z muldefs.
 __attribute__((weak)) std::size_t __malloc_usable_size(void*);
+// Ours (hooks_libc_object.cc), or with -static -z muldefs libc's own.
+void* __libc_malloc(std::size_t);
+void __libc_free(void*);
+void* __libc_calloc(std::size_t, std::size_t);
+void* __libc_realloc(void*, std::size_t);
+void* __libc_memalign(std::size_t, std::size_t);
+void* __libc_valloc(std::size_t);
+void* __libc_pvalloc(std::size_t);
+// Only malloc.o has it: brings it out of libc.a with -static -z muldefs.
+int mallopt(int, int);
 }
 
 namespace leakdir::allocator {
 namespace {
 
-// One function that has to be searched for: in the C library itself, as a library before it may have its own, whose blocks
-// __libc_free would not know. Constant-initialised; searching for it twice at once does no harm.
+__attribute__((used)) int (*const bring_in_malloc)(int, int) = mallopt;
+
+// ---- glibc's entry points, found with the first call ----
+
+template <typename Function>
+Function in_libc(const DynamicSection& section, const char* name) {
+  return reinterpret_cast<Function>(const_cast<void*>(exported(section, name)));
+}
+
+// By their second names in libc.so, whatever has them in front of it. Nothing is asked of dlsym: another thread may
+// hold its lock.
+int see_module(dl_phdr_info* info, std::size_t, void*) {
+  DynamicSection section;
+  if (!read_dynamic_section(*info, &section) || exported(section, "gnu_get_libc_version") == nullptr) return 0;
+  glibc = {in_libc<decltype(glibc.malloc)>(section, "__libc_malloc"),
+           in_libc<decltype(glibc.free)>(section, "__libc_free"),
+           in_libc<decltype(glibc.calloc)>(section, "__libc_calloc"),
+           in_libc<decltype(glibc.realloc)>(section, "__libc_realloc"),
+           in_libc<decltype(glibc.memalign)>(section, "__libc_memalign"),
+           in_libc<decltype(glibc.valloc)>(section, "__libc_valloc"),
+           in_libc<decltype(glibc.pvalloc)>(section, "__libc_pvalloc")};
+  return 1;
+}
+
+LEAKDIR_SLOW void find_glibc() {
+  if (leakdir_glibc_malloc != nullptr) {
+    glibc = {leakdir_glibc_malloc,   leakdir_glibc_free,   leakdir_glibc_calloc, leakdir_glibc_realloc,
+             leakdir_glibc_memalign, leakdir_glibc_valloc, leakdir_glibc_pvalloc};
+  } else if (loader_base() == 0) {  // -static -z muldefs
+    glibc = {__libc_malloc, __libc_free, __libc_calloc, __libc_realloc, __libc_memalign, __libc_valloc, __libc_pvalloc};
+  } else {
+    for_each_module(see_module, nullptr);
+  }
+}
+
+void* first_malloc(std::size_t size) { return find_glibc(), glibc.malloc(size); }
+void first_free(void* block) { find_glibc(), glibc.free(block); }
+void* first_calloc(std::size_t count, std::size_t size) { return find_glibc(), glibc.calloc(count, size); }
+void* first_realloc(void* block, std::size_t size) { return find_glibc(), glibc.realloc(block, size); }
+void* first_memalign(std::size_t alignment, std::size_t size) { return find_glibc(), glibc.memalign(alignment, size); }
+void* first_valloc(std::size_t size) { return find_glibc(), glibc.valloc(size); }
+void* first_pvalloc(std::size_t size) { return find_glibc(), glibc.pvalloc(size); }
+
+// ---- Those that have no second name ----
+
+// One function that has to be searched for: in the C library itself, as a library before it may have its own, whose
+// blocks glibc would not know. Constant-initialised; searching for it twice at once does no harm.
 template <typename Function>
 struct Lookup {
   std::atomic<Function> found{nullptr};
@@ -38,7 +103,8 @@ struct Lookup {
     Function function = linked;
     if (function == nullptr) {
       const int saved = errno;
-      const Export found = find_export_beside(reinterpret_cast<const void*>(&__libc_malloc), name);
+      if (glibc.malloc == first_malloc) find_glibc();
+      const Export found = find_export_beside(reinterpret_cast<const void*>(glibc.malloc), name);
       // What a static program exports is the hook itself.
       if (!is_in_this_module(found)) function = reinterpret_cast<Function>(const_cast<void*>(found.address));
       errno = saved;
@@ -56,6 +122,8 @@ Lookup<std::size_t (*)(void*)> next_usable_size;
 bool is_power_of_two(std::size_t n) { return n != 0 && (n & (n - 1)) == 0; }
 
 }  // namespace
+
+Glibc glibc = {first_malloc, first_free, first_calloc, first_realloc, first_memalign, first_valloc, first_pvalloc};
 
 void* aligned_alloc(std::size_t alignment, std::size_t size) {
   const auto next = next_aligned_alloc.get(leakdir_glibc_aligned_alloc, "aligned_alloc");

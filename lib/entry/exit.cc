@@ -16,10 +16,16 @@
 #include "option_sources.hh"
 #include "stack/stack.hh"
 #include "system/allocator.hh"
+#include "system/find_export.hh"
 #include "system/messages.hh"
 #include "system/process.hh"
 #include "system/sys.hh"
 #include "track/libc_own.hh"
+
+extern "C" {
+// In leakdir-static.o (static_only.cc).
+__attribute__((weak)) extern const unsigned* const leakdir_glibc_thread_count;
+}
 
 namespace leakdir {
 namespace {
@@ -33,12 +39,22 @@ unsigned thread_count() {
   return threads == 2 && first_thread_has_ended() ? 1 : threads;  // main left by pthread_exit, and is still counted
 }
 
+// libc's own count, of glibc 2.34 and later. /proc counts also threads that are none of the program's, as those of an
+// emulator that it runs in (qemu-user).
+const unsigned* libcs_thread_count() {
+  if (&leakdir_glibc_thread_count != nullptr) return leakdir_glibc_thread_count;
+  return static_cast<const unsigned*>(exported_anywhere("__nptl_nthreads"));
+}
+
 // A thread that was joined is counted until the kernel has quite done with it: a moment's patience.
 bool is_only_thread() {
   if (allocator::is_single_threaded()) return true;  // there never was another
   constexpr unsigned kTries = 50;
+  const unsigned* const libcs_count = libcs_thread_count();
   for (unsigned i = 0; i < kTries; ++i) {
-    if (thread_count() == 1) return true;
+    // (Main that left by pthread_exit is not counted, nor is the last thread, from which libc then calls exit.)
+    const unsigned count = libcs_count != nullptr ? __atomic_load_n(libcs_count, __ATOMIC_RELAXED) : thread_count();
+    if (count <= 1) return true;
     sys::sleep_for(1000000);
   }
   return false;

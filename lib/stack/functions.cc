@@ -18,15 +18,11 @@
 #define NEW(name) DECLARE(name)
 #define FUNCTION(name, kind) DECLARE(name)
 #define NEAR_FUNCTION(name, kind) DECLARE(name)
-#define EXPORTED(name, kind)
-#define JUMPS(name)
 #include "functions.inc"
-#undef NEW
-#undef FUNCTION
-#undef NEAR_FUNCTION
-#undef EXPORTED
-#undef JUMPS
 #undef DECLARE
+
+// All of libc's, in the order of functions.inc; in leakdir-static.o only (static_only.cc).
+extern "C" __attribute__((weak)) const char* const leakdir_glibc_functions[];
 
 namespace leakdir {
 namespace {
@@ -58,34 +54,19 @@ struct LibcFunction {
   bool is_near;
 };
 constexpr LibcFunction kLibcFunctions[] = {
-#define NEW(name)
 #define FUNCTION(name, kind) {#name, &leakdir_at_##name, FunctionKind::kind, false},
 #define NEAR_FUNCTION(name, kind) {#name, &leakdir_at_##name, FunctionKind::kind, true},
 #define EXPORTED(name, kind) {#name, nullptr, FunctionKind::kind, false},
-#define JUMPS(name)
+#define STATIC(name, kind) {#name, nullptr, FunctionKind::kind, false},
 #include "functions.inc"
-#undef NEW
-#undef FUNCTION
-#undef NEAR_FUNCTION
-#undef EXPORTED
-#undef JUMPS
 };
 constexpr unsigned kLibcFunctionCount = sizeof kLibcFunctions / sizeof *kLibcFunctions;
 std::atomic<const char*> in_libc[kLibcFunctionCount];  // what libc.so and the loader export
 std::atomic<bool> libc_is_known{false};
 
 constexpr const char* kJumping[] = {
-#define NEW(name)
-#define FUNCTION(name, kind)
-#define NEAR_FUNCTION(name, kind)
-#define EXPORTED(name, kind)
 #define JUMPS(name) #name,
 #include "functions.inc"
-#undef NEW
-#undef FUNCTION
-#undef NEAR_FUNCTION
-#undef EXPORTED
-#undef JUMPS
 };
 struct Internal {
   std::atomic<std::uintptr_t> start;
@@ -98,7 +79,8 @@ std::atomic<bool> jumps_are_known{false};
 // What libc.so exports goes first: the program may have a function that only has the name of libc's.
 const char* address_of(unsigned i) {
   const char* const exported_one = in_libc[i].load(std::memory_order_relaxed);
-  return exported_one != nullptr ? exported_one : kLibcFunctions[i].linked;
+  if (exported_one != nullptr) return exported_one;
+  return leakdir_glibc_functions != nullptr ? leakdir_glibc_functions[i] : kLibcFunctions[i].linked;
 }
 
 struct Range {
@@ -184,16 +166,7 @@ void consider(const char* function, FunctionKind kind, const FunctionStart& star
 FunctionKind kind_of_function(const FunctionStart& start) {
   KnownFunction taken = {0, FunctionKind::kOrdinary};
 #define NEW(name) consider(&leakdir_at_##name, FunctionKind::kNew, start, taken);
-#define FUNCTION(name, kind)
-#define NEAR_FUNCTION(name, kind)
-#define EXPORTED(name, kind)
-#define JUMPS(name)
 #include "functions.inc"
-#undef NEW
-#undef FUNCTION
-#undef NEAR_FUNCTION
-#undef EXPORTED
-#undef JUMPS
   const unsigned count = learned_count.load(std::memory_order_acquire);
   for (unsigned i = 0; i < count; ++i) {
     consider(learned[i].load(std::memory_order_relaxed), FunctionKind::kNew, start, taken);
@@ -255,16 +228,7 @@ void learn_functions(const dl_phdr_info& module) {
   DynamicSection section;
   if (!read_dynamic_section(module, &section)) return;
 #define NEW(name) learn(exported(section, #name));
-#define FUNCTION(name, kind)
-#define NEAR_FUNCTION(name, kind)
-#define EXPORTED(name, kind)
-#define JUMPS(name)
 #include "functions.inc"
-#undef NEW
-#undef FUNCTION
-#undef NEAR_FUNCTION
-#undef EXPORTED
-#undef JUMPS
   // A static program has them in itself; a libc.so that it loads has a malloc of its own, too.
   if (loader_base() == 0) return;
   // The first one: another namespace (dlmopen) has a libc of its own.

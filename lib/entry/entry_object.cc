@@ -33,8 +33,6 @@ void end_of_static_program() {
   if (is_static_program()) end_of_process();
 }
 
-// Behind crtbeginT.o's, which registers the unwind tables of a plain -static program.
-__attribute__((section(".init_array"), used)) void (*const init)() = tables_are_registered;
 __attribute__((section(".preinit_array"), used)) void (*const preinit)(int, char**, char**) = begin;
 __attribute__((section(".fini_array.00000"), used)) void (*const fini)() = end_of_static_program;
 

@@ -18,6 +18,7 @@ __attribute__((weak)) extern unsigned __nptl_nthreads;
 #define DECLARE(name) __attribute__((weak)) extern char leakdir_at_##name __asm__(#name);
 #define FUNCTION(name, kind) DECLARE(name)
 #define STATIC(name, kind) DECLARE(name)
+#define RUNTIME(name, kind) DECLARE(name)
 #define NEAR_FUNCTION(name, kind) DECLARE(name)
 #include "stack/functions.inc"
 
@@ -28,6 +29,7 @@ __attribute__((visibility("default"))) extern const char* const leakdir_glibc_fu
 const char* const leakdir_glibc_functions[] = {
 #define FUNCTION(name, kind) &leakdir_at_##name,
 #define STATIC(name, kind) &leakdir_at_##name,
+#define RUNTIME(name, kind) &leakdir_at_##name,
 #define NEAR_FUNCTION(name, kind) &leakdir_at_##name,
 #define EXPORTED(name, kind) nullptr,
 #include "stack/functions.inc"

@@ -52,12 +52,14 @@ struct LibcFunction {
   const char* linked;  // where the program's own reference leads to; null: nowhere
   FunctionKind kind;
   bool is_near;
+  bool is_of_runtime;  // whichever module has it
 };
 constexpr LibcFunction kLibcFunctions[] = {
-#define FUNCTION(name, kind) {#name, &leakdir_at_##name, FunctionKind::kind, false},
-#define NEAR_FUNCTION(name, kind) {#name, &leakdir_at_##name, FunctionKind::kind, true},
-#define EXPORTED(name, kind) {#name, nullptr, FunctionKind::kind, false},
-#define STATIC(name, kind) {#name, nullptr, FunctionKind::kind, false},
+#define FUNCTION(name, kind) {#name, &leakdir_at_##name, FunctionKind::kind, false, false},
+#define NEAR_FUNCTION(name, kind) {#name, &leakdir_at_##name, FunctionKind::kind, true, false},
+#define EXPORTED(name, kind) {#name, nullptr, FunctionKind::kind, false, false},
+#define STATIC(name, kind) {#name, nullptr, FunctionKind::kind, false, false},
+#define RUNTIME(name, kind) {#name, nullptr, FunctionKind::kind, false, true},
 #include "functions.inc"
 };
 constexpr unsigned kLibcFunctionCount = sizeof kLibcFunctions / sizeof *kLibcFunctions;
@@ -236,9 +238,10 @@ void learn_functions(const dl_phdr_info& module) {
   const bool is_libc =
       !libc_is_known.load(std::memory_order_relaxed) && exported(section, "gnu_get_libc_version") != nullptr;
   learn_neighbours(section, is_loader || is_libc);
-  if (!is_loader && !is_libc) return;
-  set_range(is_loader ? loader_range : libc_range, module);
+  if (is_loader || is_libc) set_range(is_loader ? loader_range : libc_range, module);
   for (unsigned i = 0; i < kLibcFunctionCount; ++i) {
+    if (!is_loader && !is_libc && !kLibcFunctions[i].is_of_runtime) continue;
+    if (in_libc[i].load(std::memory_order_relaxed) != nullptr) continue;
     const void* const function = exported(section, kLibcFunctions[i].name);
     if (function != nullptr) in_libc[i].store(static_cast<const char*>(function), std::memory_order_relaxed);
   }

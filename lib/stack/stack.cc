@@ -33,9 +33,15 @@ std::atomic<Tables> tables{Tables::kNotYet};
 // A plain -static program with an index of its own: the fast walk does from start to end, and Boost while the program
 // has its tables registered with libgcc; before and after it would abort.
 bool has_own_index = false;
-std::atomic<bool> is_registered{false};
+enum class Registered : unsigned { kNotYet, kIs, kNoMore };
+std::atomic<Registered> registered{Registered::kNotYet};
 
-bool boost_may_walk() { return !has_own_index || is_registered.load(std::memory_order_relaxed); }
+LEAKDIR_SLOW bool boost_may_walk(const ReentryGuard& guard) {
+  if (!has_own_index || registered.load(std::memory_order_relaxed) == Registered::kIs) return true;
+  if (registered.load(std::memory_order_relaxed) == Registered::kNoMore || !unwind_tables_ready(guard)) return false;
+  registered.store(Registered::kIs, std::memory_order_relaxed);
+  return true;
+}
 
 // operator new(nothrow), operator new[] and operator new may lie between malloc and the user.
 constexpr unsigned kMostNewFrames = 4;
@@ -94,7 +100,7 @@ LEAKDIR_SLOW void compare_with_boost(const Walk& fast, unsigned most, std::uintp
 
 // (Into the caller's Walk: one that is handed back by value is copied in pieces of another size than it was stored in,
 // and the processor waits for that.)
-inline void walk_stack(Walk& walk, ThreadScratch& scratch, Caller caller, unsigned depth) {
+inline void walk_stack(Walk& walk, ThreadScratch& scratch, Caller caller, unsigned depth, const ReentryGuard& guard) {
   const unsigned most = depth + kMostNewFrames < kFastWalkMaxFrames ? depth + kMostNewFrames : kFastWalkMaxFrames;
   if (LEAKDIR_LIKELY(unwind_way == Unwind::kFast || unwind_way == Unwind::kCompare) && caller.has_frame()) {
     const WalkStart start = {caller.pc(), caller.sp(), caller.bp()};
@@ -103,12 +109,12 @@ inline void walk_stack(Walk& walk, ThreadScratch& scratch, Caller caller, unsign
       walk.frames = scratch.frames;
       walk.count = static_cast<unsigned>(count);
       walk.is_fast = true;
-      if (LEAKDIR_UNLIKELY(unwind_way == Unwind::kCompare) && boost_may_walk())
+      if (LEAKDIR_UNLIKELY(unwind_way == Unwind::kCompare) && boost_may_walk(guard))
         compare_with_boost(walk, most, caller.pc());
       return;
     }
   }
-  if (LEAKDIR_UNLIKELY(!boost_may_walk())) {
+  if (LEAKDIR_UNLIKELY(!boost_may_walk(guard))) {
     walk.count = 0;
     return;
   }
@@ -227,7 +233,7 @@ Captured capture_stack(ThreadState& thread, Caller caller, Call call, const Reen
     depth = 1;
   }
   Walk stack;
-  walk_stack(stack, *thread.scratch, caller, depth);
+  walk_stack(stack, *thread.scratch, caller, depth, guard);
   if (LEAKDIR_UNLIKELY(stack.count == 0)) return captured(stack_node(0, caller.pc(), guard), call, true, guard);
   // Most stacks are kept whole. Else `depth` counts from the caller of operator new on.
   unsigned first = 0, last = stack.count;
@@ -257,10 +263,8 @@ void prepare_static_capture() {
   if (has_own_index) tables.store(Tables::kReady, std::memory_order_relaxed);
 }
 
-void tables_are_registered() { is_registered.store(true, std::memory_order_relaxed); }
-
 void capture_is_ending() {
-  is_registered.store(false, std::memory_order_relaxed);
+  registered.store(Registered::kNoMore, std::memory_order_relaxed);
   if (program_has_table_header() || has_own_index) return;
   fast_walk_tables_gone();
   tables.store(Tables::kAskEachTime, std::memory_order_relaxed);

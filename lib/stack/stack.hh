@@ -35,9 +35,8 @@ Captured capture_caller(std::uintptr_t caller, ledger::Call call);
 // capture_stack.
 void prime_unwinder(const ReentryGuard&);
 
-// At start of a plain -static program, whose tables the linker has not sorted; and when it has registered them.
+// At start of a plain -static program, whose tables the linker has not sorted.
 void prepare_static_capture();
-void tables_are_registered();
 
 // How to capture, from the options.
 void configure_capture(Unwind unwind, unsigned depth);

@@ -107,4 +107,9 @@ bool find_fde(std::uintptr_t pc, FoundFde* into) noexcept {
   return answer == Answer::kFound;
 }
 
+bool libgcc_finds_fde(std::uintptr_t pc) noexcept {
+  FoundFde found;
+  return ask_libgcc(pc, &found) == Answer::kFound;
+}
+
 }  // namespace leakdir

@@ -21,4 +21,7 @@ struct FoundFde {
 // Of the function that `pc` lies in. False where it has no entry.
 bool find_fde(std::uintptr_t pc, FoundFde* into) noexcept;
 
+// Whether libgcc itself finds one, as its own unwinder must.
+bool libgcc_finds_fde(std::uintptr_t pc) noexcept;
+
 }  // namespace leakdir

@@ -33,9 +33,6 @@ bool make_function_index() {
   return has_fde_index();
 }
 
-bool has_unwind_tables(std::uintptr_t own) {
-  FunctionStart start;
-  return find_function_start(own + 1, start);
-}
+bool has_unwind_tables(std::uintptr_t own) { return libgcc_finds_fde(own + 1); }
 
 }  // namespace leakdir

@@ -23,9 +23,10 @@ case $link in
 esac
 
 # The walk as the object has it.
-for part in walk/fast_walk walk/fast_walk_cfi walk/fast_walk_reach walk/fast_walk_x86_64 system/loader; do
+for part in walk/fast_walk walk/fast_walk_cfi walk/fast_walk_reach walk/fast_walk_x86_64 walk/fde walk/fde_index walk/find_fde \
+  system/loader system/process system/sys system/sys_call; do
   "$compiler" -O2 -std=c++17 -fno-builtin -fno-exceptions -fno-rtti -fPIC -fvisibility=hidden -ftls-model=initial-exec \
-    -fno-stack-protector -I"$lib" -c "$lib/$part.cc" -o "$work/$(basename "$part").o"
+    -fno-stack-protector -I"$lib" -c "$lib/$part.cc" -o "$work/of_walk_$(basename "$part").o"
 done
 # shellcheck disable=SC2086  # code is a list of flags
 "$compiler" -O2 -std=c++17 -D_GNU_SOURCE $code -I"$lib" -c "$here/both_walks.cc" -o "$work/both_walks.o"
@@ -48,7 +49,7 @@ for options in -O0 -O1 '-O2 -fomit-frame-pointer' '-O2 -fno-omit-frame-pointer' 
     "$compiler" -std=c++17 -D_GNU_SOURCE -w $options $code -I"$lib" -c "$source" -o "$object"
     objects="$objects $object"
   done
-  "$compiler" $flags $objects "$work"/both_walks.o "$work"/assembly.o "$work"/fast_walk*.o "$work"/loader.o -pthread -ldl -o "$work/scenarios"
+  "$compiler" $flags $objects "$work"/both_walks.o "$work"/assembly.o "$work"/of_walk_*.o -pthread -ldl -o "$work/scenarios"
   if ! "$work/scenarios"; then
     echo "matrix.sh: $compiler $link $options" >&2
     exit 1

@@ -120,6 +120,27 @@ TEST_P(LeftByQuickExit, ShowsNothingOfTheCxxRuntime) {
 }
 INSTANTIATE_TEST_SUITE_P(Kinds, LeftByQuickExit, testing::ValuesIn(kKinds));
 
+// The unwinder's tables, sorted at its first look, lay in the heap of a plain static program.
+class HeapThatIsDestroyed : public testing::TestWithParam<KindAndEnd> {};
+TEST_P(HeapThatIsDestroyed, HoldsNothingThatLeakdirReads) {
+  const auto& [kind, first] = GetParam();
+  const Scratch scratch;
+  const Outcome outcome = run_in(scratch, target("overruns", kind), {"", {first}, {}, 60});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  expect_exactly(expected_by(outcome.out), records_in(scratch / "mem"));
+}
+INSTANTIATE_TEST_SUITE_P(Kinds, HeapThatIsDestroyed,
+                         testing::Combine(testing::Values("static", "pie"), testing::Values("not", "first")),
+                         test_name);
+
+// Nothing is allocated before: it is the program that makes libgcc look for the first time, which allocates in the
+// midst.
+TEST(FirstUnwind, MayBeTheProgramsOwn) {
+  for (const std::string& kind : kKinds) {
+    EXPECT_EQ(phantoms_of(target("libc_calls", kind), "return", {"backtrace"}), "") << kind;
+  }
+}
+
 class GivenByLibc : public testing::TestWithParam<KindAndEnd> {};
 
 TEST_P(GivenByLibc, IsListed) {

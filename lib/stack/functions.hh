@@ -4,7 +4,8 @@
 // caller, or one of libc's and the dynamic loader's that keep what they allocate. Told by the start of the function in
 // the unwind tables, compared with the addresses of the functions that the program and libc.so have (functions.inc).
 //
-// Must not be asked before unwind_tables_ready(): the first search may allocate, so callers hold the guard.
+// Must not be asked before there are unwind tables (stack.cc); of code that is in no module libgcc is asked, which may
+// allocate, so callers hold the guard.
 
 #pragma once
 
@@ -31,8 +32,8 @@ enum class FunctionKind : std::uint32_t {
 // The kind of the function that made the call which returns to `return_address`. kUnknown where it has no unwind table.
 FunctionKind function_kind(std::uintptr_t return_address, const ReentryGuard&);
 
-// True when the unwinder finds the tables of the program itself. In a plain -static program they are registered by a
-// start-up function of the compiler's, after the first allocations, and gone again in the last destructors: to unwind
+// True when libgcc's unwinder finds the tables of the program itself. In a plain -static program they are registered by
+// a start-up function of the compiler's, after the first allocations, and gone again in the last destructors: to unwind
 // then aborts the process.
 bool unwind_tables_ready(const ReentryGuard&);
 

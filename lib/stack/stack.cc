@@ -98,13 +98,30 @@ LEAKDIR_SLOW void compare_with_boost(const Walk& fast, unsigned most, std::uintp
   ::abort();
 }
 
+WalkStart walk_start(Caller caller) { return {caller.pc(), caller.sp(), caller.bp()}; }
+
+// Where the fast walk declines, Boost would wait for ever if the unwinder itself allocates under its mutex: that is so
+// a few frames further out, which the fast walk knows.
+LEAKDIR_SLOW bool is_called_by_unwinder(ThreadScratch& scratch, Caller caller) {
+  constexpr unsigned kFrames = 4;
+  unsigned reused;
+  bool is_truncated;
+  if (!caller.has_frame()) return false;
+  const int count = fast_walk(scratch.walk, walk_start(caller), scratch.frames, kFrames, &reused, &is_truncated);
+  fast_walk_forget_previous(scratch.walk);  // its frames have no nodes
+  for (int i = 0; i < count; ++i) {
+    if (is_in_unwinders_search(scratch.frames[i])) return true;
+  }
+  return false;
+}
+
 // (Into the caller's Walk: one that is handed back by value is copied in pieces of another size than it was stored in,
 // and the processor waits for that.)
 inline void walk_stack(Walk& walk, ThreadScratch& scratch, Caller caller, unsigned depth, const ReentryGuard& guard) {
   const unsigned most = depth + kMostNewFrames < kFastWalkMaxFrames ? depth + kMostNewFrames : kFastWalkMaxFrames;
   if (LEAKDIR_LIKELY(unwind_way == Unwind::kFast || unwind_way == Unwind::kCompare) && caller.has_frame()) {
-    const WalkStart start = {caller.pc(), caller.sp(), caller.bp()};
-    const int count = fast_walk(scratch.walk, start, scratch.frames, most, &walk.reused, &walk.is_truncated);
+    const int count =
+        fast_walk(scratch.walk, walk_start(caller), scratch.frames, most, &walk.reused, &walk.is_truncated);
     if (LEAKDIR_LIKELY(count != kCannot)) {
       walk.frames = scratch.frames;
       walk.count = static_cast<unsigned>(count);
@@ -114,10 +131,8 @@ inline void walk_stack(Walk& walk, ThreadScratch& scratch, Caller caller, unsign
       return;
     }
   }
-  if (LEAKDIR_UNLIKELY(!boost_may_walk(guard))) {
-    walk.count = 0;
-    return;
-  }
+  walk.count = 0;
+  if (is_called_by_unwinder(scratch, caller) || !boost_may_walk(guard)) return;
   const unsigned room = most + kMostOwnFrames < ThreadScratch::kFrames ? most + kMostOwnFrames : ThreadScratch::kFrames;
   walk_with_boost(walk, scratch.frames, room, caller.pc());
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Which live blocks are libc's own, or the C++ runtime's. While the program runs that is told by the functions in which
-// they are allocated (stack/functions.inc). At exit libc and the runtime are asked: both have a function, made for
-// Valgrind, that frees all that they keep. It is called last of all, and what it would free is marked, not freed.
+// Which live blocks are libc's own, or the C++ runtime's, beyond what the functions tell that they were allocated in
+// (stack/frame_owner.hh), which serves while the program runs too. At exit libc and the runtime are asked: both have a
+// function, made for Valgrind, that frees all that they keep. It is called last of all, and what it would free is
+// marked, not freed.
 
 #pragma once
 

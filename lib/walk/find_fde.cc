@@ -107,6 +107,12 @@ bool find_fde(std::uintptr_t pc, FoundFde* into) noexcept {
   return answer == Answer::kFound;
 }
 
+bool is_in_libgccs_search(std::uintptr_t return_address) noexcept {
+  FoundFde found;
+  return look_in_modules(return_address - 1, &found) == Answer::kFound &&
+         found.function == reinterpret_cast<std::uintptr_t>(&_Unwind_Find_FDE);
+}
+
 bool libgcc_finds_fde(std::uintptr_t pc) noexcept {
   FoundFde found;
   return ask_libgcc(pc, &found) == Answer::kFound;

@@ -26,7 +26,10 @@ int table_distance(std::uintptr_t earlier, std::uintptr_t later, int most);
 // be asked from now on, to the very end. False: has_unwind_tables() tells.
 bool make_function_index();
 
-// Whether the tables of the program are found: `own` is a function of ours.
+// Whether the call before this return address is in the unwinder's own search, which holds a mutex while it allocates.
+bool is_in_unwinders_search(std::uintptr_t return_address);
+
+// Whether the unwinder (Boost's, libgcc's) finds the tables of the program: `own` is a function of ours.
 bool has_unwind_tables(std::uintptr_t own);
 
 }  // namespace leakdir

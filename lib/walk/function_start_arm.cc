@@ -74,6 +74,8 @@ int table_distance(std::uintptr_t, std::uintptr_t, int) { return 0; }
 
 bool make_function_index() { return false; }
 
+bool is_in_unwinders_search(std::uintptr_t) { return false; }
+
 bool has_unwind_tables(std::uintptr_t) { return true; }
 
 }  // namespace leakdir

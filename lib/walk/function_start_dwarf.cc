@@ -33,6 +33,8 @@ bool make_function_index() {
   return has_fde_index();
 }
 
+bool is_in_unwinders_search(std::uintptr_t return_address) { return is_in_libgccs_search(return_address); }
+
 bool has_unwind_tables(std::uintptr_t own) { return libgcc_finds_fde(own + 1); }
 
 }  // namespace leakdir

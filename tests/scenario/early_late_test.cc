@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Blocks from before main and after it, in each linking, plain -static being the hardest: its unwind tables are
-// registered late and go early.
+// registered late, and go early.
 
 #include <gtest/gtest.h>
 
@@ -25,6 +25,20 @@ TEST_P(EarlyAndLate, BlocksAreRecordedAtTheirLines) {
   EXPECT_TRUE(names_in(scratch / "mem", ".badfree").empty());
   EXPECT_EQ(totals_of(report(scratch / "mem")).blocks, kBlocks);
 }
+
+#ifdef __x86_64__
+// The fast walk has tables from before the first constructor to behind the last destructor.
+TEST_P(EarlyAndLate, BlocksHaveWholeStacks) {
+  const auto& [kind, options] = GetParam();
+  if (options == "unwind=boost") GTEST_SKIP() << "Boost must wait in a static program";
+  const Scratch scratch;
+  ASSERT_TRUE(run_in(scratch, target("early_late", kind), {options, {}, {}, 60}).exited_with(0));
+  for (const Record& record : records_in(scratch / "mem")) {
+    EXPECT_FALSE(record.early || record.truncated) << record.file;
+    EXPECT_GE(record.stack.frames.size(), 2u) << record.file;
+  }
+}
+#endif
 
 INSTANTIATE_TEST_SUITE_P(Linked, EarlyAndLate,
                          testing::Combine(testing::ValuesIn(every_linking()),

@@ -45,6 +45,14 @@ Options parsed_file(const char* text) {
 }
 
 // What a test has gathered goes with it: one that leaks fails.
+// Of the words of a choice, "first|second|…".
+std::string word_number(const std::string& words, unsigned number) {
+  std::istringstream list(words);
+  std::string word;
+  for (unsigned i = 0; i <= number; ++i) std::getline(list, word, '|');
+  return word;
+}
+
 class OptionsTest : public testing::Test {
  protected:
   void TearDown() override {
@@ -57,7 +65,8 @@ TEST_F(OptionsTest, DefaultsAreThoseOfTheTable) {
   const Options o;
 #define OPTION_NUMBER(name, type, default_value, lowest, highest, meaning) \
   EXPECT_EQ(o.name, static_cast<type>(default_value)) << #name;
-#define OPTION_CHOICE(name, type, default_value, words, meaning) EXPECT_EQ(o.name, default_value) << #name;
+#define OPTION_CHOICE(name, type, default_value, words, meaning) \
+  EXPECT_EQ(word_number(words, static_cast<unsigned>(o.name)), default_value) << #name;
 #define OPTION_TEXT(name, bytes, default_value, meaning) EXPECT_STREQ(o.name, default_value) << #name;
 #include "shared/options.inc"
 #undef OPTION_NUMBER

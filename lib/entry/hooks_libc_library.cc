@@ -3,7 +3,6 @@
 // The same as hooks_libc_object.cc, for libleakdir.so. If another library's malloc lies between, it may have called
 // these itself, for a block that is recorded with the call of malloc: then they lead on to libc and tell nothing.
 
-#include <dlfcn.h>
 #include <errno.h>
 
 #include <cstddef>
@@ -11,6 +10,7 @@
 
 #include "system/allocator.hh"
 #include "system/base.hh"
+#include "system/find_export.hh"
 
 namespace allocator = leakdir::allocator;
 
@@ -30,10 +30,10 @@ bool is_below = false;  // nothing lies between
 
 template <typename Function>
 void find(Function& into, const char* name) {
-  into = reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
+  into = reinterpret_cast<Function>(const_cast<void*>(leakdir::find_next_export(name).address));
 }
 
-LEAKDIR_SLOW void look() {
+LEAKDIR_SLOW void find_all() {
   const int saved = errno;
   find(libc.free, "__libc_free");
   find(libc.calloc, "__libc_calloc");
@@ -48,7 +48,7 @@ LEAKDIR_SLOW void look() {
 }
 
 bool is_told() {
-  if (LEAKDIR_UNLIKELY(libc.malloc == nullptr)) look();
+  if (LEAKDIR_UNLIKELY(libc.malloc == nullptr)) find_all();
   return is_below;
 }
 

@@ -45,19 +45,20 @@ struct Mark {
  * it names, by its return address and the frame of the function that it called. `call` is a ledger::Call; `first` is
  * the alignment, or calloc's count. The functions behind them are those of leakdir/leakdir.h and leakdir/trace.h. */
 struct HooksOnBehalf {
-  int (*do_record)(void); /* 0: they are off in this process, or passed by */
+  int (*do_record)(void); /* 0: off in this process, or passed by. NOLINT(modernize-redundant-void-arg): C */
   void *(*allocate)(int call, size_t first, size_t size, uintptr_t caller, uintptr_t frame);
   void *(*resize)(void *block, size_t size, int call, uintptr_t caller, uintptr_t frame);
   void (*release)(void *block, uintptr_t caller);
   void (*place)(const char *file, int line, int call, size_t factor, uintptr_t frame);
   void (*switch_recording)(int on);
-  int (*is_recording)(void);
-  const char *(*dir)(void);
+  int (*is_recording)(void); /* NOLINT(modernize-redundant-void-arg): C */
+  const char *(*dir)(void);  /* NOLINT(modernize-redundant-void-arg): C */
 };
 
 #ifdef __cplusplus
 static_assert(sizeof(Mark) == 20 && offsetof(Mark, begin) == 8 && offsetof(Mark, hooks) == 16);
-}
+
+} /* namespace leakdir */
 #endif
 
 /* The note itself, as assembly at the top of a source or in a function. `kind`: the number; the others: labels, or `.`

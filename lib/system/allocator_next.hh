@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The allocator below, in libleakdir.so: what it lies upon, the next one in the dynamic loader's order: glibc's, jemalloc,
-// tcmalloc, mimalloc. allocator.hh says what each function does. Until it is known `next` has functions that search for
-// it first: so the hot path asks no question.
+// The allocator below, in libleakdir.so: what it lies upon, the next one in the dynamic loader's order: glibc's,
+// jemalloc, tcmalloc, mimalloc. allocator.hh says what each function does. Until it is known `next` has functions that
+// search for it first: so the hot path asks no question.
 
 #pragma once
 

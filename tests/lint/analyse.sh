@@ -29,7 +29,7 @@ tidy() {  # CHECKS FILE...
   ' "$checks" || status=1
 }
 # The library for LD_PRELOAD has parts of its own, which see another allocator.
-of_library=(lib/system/allocator_next.cc lib/entry/entry_library.cc lib/entry/hooks_new.cc)
+of_library=(lib/system/allocator_next.cc lib/entry/entry_library.cc lib/entry/hooks_libc_library.cc lib/entry/hooks_new.cc)
 others=()
 for file in lib/*/*.cc; do [[ " ${of_library[*]} " = *" $file "* ]] || others+=("$file"); done
 checks=

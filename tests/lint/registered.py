@@ -21,7 +21,7 @@ def named_in(word, among):
 
 def used(stem):
     """Whether a test names the program, whole or with a suffix: "leaks", "leaks.c", "reloaded_a.so"."""
-    return any(re.search(rf'["/]{stem}(?:_\w+)?["./]', text) for file, text in texts.items()
+    return any(re.search(rf'["/]{stem}(?:_\w*)?["./]', text) for file, text in texts.items()
                if file.endswith('.cc') and not file.startswith('tests/targets/'))
 
 

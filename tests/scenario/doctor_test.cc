@@ -112,7 +112,7 @@ constexpr char kOfTrace[] =
 // For a program in the scratch directory, as a user has it there: the hook lies beside its sources.
 std::string with_trace_beside(const Scratch& scratch) {
   const std::string lib = std::string(kSourceRoot) + "/lib/";
-  write_file(scratch / "leakdir_trace.c", read_file(lib + "trace/leakdir_trace.c"));
+  write_file(scratch / "leakdir_trace.c", read_file(std::string(kInclude) + "/leakdir/leakdir_trace.c"));
   return "-DLEAKDIR_ALONE -I" + lib + "include -include leakdir/trace.h leakdir_trace.c ";
 }
 

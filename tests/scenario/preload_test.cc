@@ -126,7 +126,7 @@ struct Beside {
 class BesideAWrapper : public testing::TestWithParam<Beside> {
  protected:
   Outcome run_beside(const std::string& program, const std::string& options, bool with_leakdir = true) {
-    const std::string wrapper = std::string(kTargets) + "/lazy_" + GetParam().wrapper + ".so";
+    const std::string wrapper = std::string(kTargets) + "/lazy_wrapper_" + GetParam().wrapper + ".so";
     const std::string both = GetParam().comes_first ? wrapper + " " + kLibrary : kLibrary + (" " + wrapper);
     return run({{target(program, "none")},
                 scratch_.path(),

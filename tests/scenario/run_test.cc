@@ -193,7 +193,7 @@ TEST_F(Run, RecordsOnceWhatHasTheMacroHookInIt) {
   for (const char* way : {"-pie", "-no-pie", "-static"}) {
     SCOPED_TRACE(way);
     const Outcome compiled = run({{"gcc", "-g", way, "-DLEAKDIR_ALONE", "-I" + lib + "include", scratch_ / "x.c",
-                                   lib + "trace/leakdir_trace.c", "-o", scratch_ / "program"},
+                                   std::string(kInclude) + "/leakdir/leakdir_trace.c", "-o", scratch_ / "program"},
                                   "",
                                   {},
                                   "",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Reads record files as strictly as lib/shared/record_format.h specifies them: anything that is missing, misplaced or unknown
-// throws, and so fails the test.
+// Reads record files as strictly as lib/shared/record_format.h specifies them: anything that is missing, misplaced or
+// unknown throws, and so fails the test.
 
 #pragma once
 

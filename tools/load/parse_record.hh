@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The text of one record file (lib/shared/record_format.h is its specification) into plain data. load_records.cc uses it for
-// directories without a ledger, recover.cc to tell a record of leakdir's from a file that only has such a name.
+// The text of one record file (lib/shared/record_format.h is its specification) into plain data. load_records.cc uses
+// it for directories without a ledger, recover.cc to tell a record of leakdir's from a file that only has such a name.
 
 #pragma once
 

@@ -15,6 +15,8 @@ std::uint32_t frame_of(const void*, std::uint32_t index, FrameView* out) {
   out->return_address = ledger::low48(node.pc_module);
   out->path = nullptr;
   out->module = module_index;
+  out->is_entered = (node.line & ledger::kNodeEntered) != 0;
+  out->is_signal_return = (node.line & ledger::kNodeSignalReturn) != 0;
   if (module_index != 0) {
     const ledger::Module& module = *ledger_file.module(module_index);
     out->offset = out->return_address - module.bias;

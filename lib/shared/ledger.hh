@@ -231,7 +231,7 @@ constexpr std::uint32_t block_stack(std::uint64_t word2, std::uint64_t word3) {
 struct Node {
   std::uint64_t pc_module;  // return address (48) | index of the module it lies in, 0: none (16)
   std::uint32_t parent;
-  std::uint32_t line;  // of a place node; of a frame: kNodeLibc, kNodeNew, …
+  std::uint32_t line;  // of a place node; of a frame: kNode… (a reader passes over those that it does not know)
 };
 static_assert(sizeof(Node) == 16);
 inline constexpr unsigned kPlaceModule = 0xffff;
@@ -239,6 +239,10 @@ inline constexpr std::uint32_t kNodeNew = 2;     // the frame of operator new: n
 inline constexpr std::uint32_t kNodeLoader = 4;  // the frame lies in the dynamic loader
 inline constexpr std::uint32_t kNodeLibc = 1;    // what is allocated in this frame is libc's own, as far as can be told
 inline constexpr std::uint32_t kNodeLibcBelow = 8;  // … and so is what is allocated in all frames that it calls
+// Most addresses are those that a call returns to: what is to be named is the call, a byte before. Others are what is
+// to be named themselves:
+inline constexpr std::uint32_t kNodeEntered = 16;       // no call led to this address
+inline constexpr std::uint32_t kNodeSignalReturn = 32;  // nor to its parent's, which is where a signal came
 
 // ---- Threads, modules, bad frees ----------------------------------------------------------------------------------
 

@@ -20,6 +20,8 @@
  *   frames: 2
  *   #0 0x4009f7 /home/you/app+0x4009f7               return address; module + the address that addr2line wants
  *   #1 0x401b2a /home/you/app+0x401b2a               (a frame in no known module: "#1 0x401b2a ?")
+ *   exact: 1 2                                       only if so: frames that no call returns to (where a signal came):
+ *                                                    what is to be named is the address itself, not the call before it
  *   addr2line: addr2line -Cfipe /home/you/app 0x4009f6 0x401b29      call addresses; a line for each module
  *
  * A .badfree file has the same keys, `kind:` in place of `call:`, and the stacks that are known, each under a line
@@ -60,6 +62,7 @@ struct FrameView {
   const char* path; /* of the module; null: none known */
   uint64_t offset;  /* return address as addr2line wants it for `path` */
   unsigned module;
+  bool is_entered, is_signal_return; /* as ledger::kNodeEntered, ledger::kNodeSignalReturn */
 };
 
 /* Where frames come from: a chain of nodes, as in the ledger. `frame` fills in the frame of `node` and returns the node

@@ -60,14 +60,40 @@ static void meet_module(struct ModulesMet* met, const struct FrameView* frame) {
   met->path[met->count++] = frame->path;
 }
 
-static unsigned count_frames(const struct FrameChain* chain, uint32_t stack) {
+/* A stack from its innermost frame on. */
+struct StackWalk {
+  const struct FrameChain* chain;
+  uint32_t next;
+  unsigned count; /* frames met; the last of them is `frame`, and its number is one less */
   struct FrameView frame;
-  unsigned frames = 0;
-  uint32_t node = stack;
-  for (; node != 0 && frames < kMaxFrames; ++frames) {
-    node = chain->frame(chain->context, node, &frame);
+  bool is_exact;
+};
+
+static struct StackWalk walk_from(const struct FrameChain* chain, uint32_t stack) {
+  struct StackWalk walk;
+  walk.chain = chain;
+  walk.next = stack;
+  walk.count = 0;
+  walk.frame.is_signal_return = false;
+  walk.is_exact = false;
+  return walk;
+}
+
+/* False: that was the outermost one. */
+static bool next_frame(struct StackWalk* walk) {
+  const bool was_signal_return = walk->frame.is_signal_return;
+  if (walk->next == 0 || walk->count == kMaxFrames) return false;
+  walk->next = walk->chain->frame(walk->chain->context, walk->next, &walk->frame);
+  walk->is_exact = walk->frame.is_entered || was_signal_return;
+  ++walk->count;
+  return true;
+}
+
+static unsigned count_frames(const struct FrameChain* chain, uint32_t stack) {
+  struct StackWalk walk = walk_from(chain, stack);
+  while (next_frame(&walk)) {
   }
-  return frames;
+  return walk.count;
 }
 
 /* #0 0x4009f7 /home/you/app+0x4009f7 */
@@ -87,44 +113,65 @@ static void put_frame(struct TextBuffer* out, unsigned number, const struct Fram
   put_char(out, '\n');
 }
 
+/* "exact: 1 2", if there are any. */
+static void put_exact(struct TextBuffer* out, const struct FrameChain* chain, uint32_t stack) {
+  struct StackWalk walk = walk_from(chain, stack);
+  bool is_first = true;
+  while (next_frame(&walk)) {
+    if (!walk.is_exact) continue;
+    put_text(out, is_first ? "exact: " : " ");
+    put_dec(out, walk.count - 1);
+    is_first = false;
+  }
+  if (!is_first) put_char(out, '\n');
+}
+
+/* The command that names the stack's frames in one module. */
+static void put_addr2line(struct TextBuffer* out, const struct FrameChain* chain, uint32_t stack, unsigned module,
+                          const char* path) {
+  struct StackWalk walk = walk_from(chain, stack);
+  put_text(out, "addr2line: addr2line -Cfipe ");
+  put_shell_word(out, path);
+  while (next_frame(&walk)) {
+    if (!walk.frame.path || walk.frame.module != module) continue;
+    put_char(out, ' ');
+    put_hex(out, walk.is_exact ? walk.frame.offset : walk.frame.offset - 1);
+  }
+  put_char(out, '\n');
+}
+
+/* Whether the line that begins there has found room; else the text ends before it. */
+static bool has_room(struct TextBuffer* out, size_t line_start) {
+  if (!out->is_full) return true;
+  cut_text_to(out, line_start);
+  return false;
+}
+
 static void put_stack(struct TextBuffer* out, const struct FrameChain* chain, uint32_t stack) {
-  const unsigned frames = count_frames(chain, stack);
-  struct FrameView frame;
+  struct StackWalk walk = walk_from(chain, stack);
   struct ModulesMet met;
-  uint32_t node = stack;
-  unsigned i, m;
+  size_t line_start;
+  unsigned m;
   met.count = 0;
   put_text(out, "frames: ");
-  put_dec(out, frames);
+  put_dec(out, count_frames(chain, stack));
   put_char(out, '\n');
 
-  for (i = 0; i < frames; ++i) {
-    const size_t line_start = text_size(out);
-    node = chain->frame(chain->context, node, &frame);
-    meet_module(&met, &frame);
-    put_frame(out, i, &frame);
-    if (out->is_full) {
-      cut_text_to(out, line_start);
-      return;
-    }
+  while (next_frame(&walk)) {
+    line_start = text_size(out);
+    meet_module(&met, &walk.frame);
+    put_frame(out, walk.count - 1, &walk.frame);
+    if (!has_room(out, line_start)) return;
   }
 
+  line_start = text_size(out);
+  put_exact(out, chain, stack);
+  if (!has_room(out, line_start)) return;
+
   for (m = 0; m < met.count; ++m) {
-    const size_t line_start = text_size(out);
-    put_text(out, "addr2line: addr2line -Cfipe ");
-    put_shell_word(out, met.path[m]);
-    node = stack;
-    for (i = 0; i < frames; ++i) {
-      node = chain->frame(chain->context, node, &frame);
-      if (!frame.path || frame.module != met.module[m]) continue;
-      put_char(out, ' ');
-      put_hex(out, frame.offset - 1);
-    }
-    put_char(out, '\n');
-    if (out->is_full) {
-      cut_text_to(out, line_start);
-      return;
-    }
+    line_start = text_size(out);
+    put_addr2line(out, chain, stack, met.module[m], met.path[m]);
+    if (!has_room(out, line_start)) return;
   }
 }
 

@@ -37,11 +37,15 @@ std::uint32_t frame_line(std::uint32_t parent, std::uintptr_t pc, std::uint32_t 
   constexpr std::uint32_t kBoth = ledger::kNodeLibc | ledger::kNodeLibcBelow;
   const FunctionKind kind = function_kind(pc, guard);
   std::uint32_t line = 0;
-  if (parent != 0 && (ledger_file.node(parent)->line & ledger::kNodeLibcBelow) != 0) line = kBoth;
+  // What a signal's handler allocates is not libc's because libc was interrupted.
+  const bool is_called = parent != 0 && kind != FunctionKind::kSignalReturn;
+  if (is_called && (ledger_file.node(parent)->line & ledger::kNodeLibcBelow) != 0) line = kBoth;
   if (kind == FunctionKind::kKeeper) line = kBoth;
   if (kind == FunctionKind::kKeepsBelow) line |= ledger::kNodeLibcBelow;
   if (kind == FunctionKind::kKeepsItsOwn) line |= ledger::kNodeLibc;
   if (kind == FunctionKind::kNew) line |= ledger::kNodeNew;
+  if (kind == FunctionKind::kSignalReturn) line |= ledger::kNodeEntered | ledger::kNodeSignalReturn;
+  if (kind == FunctionKind::kEntered) line |= ledger::kNodeEntered;
   if (is_of_loader(module)) {
     line |= ledger::kNodeLoader;
     if (!loads_for_program(parent, guard)) line |= ledger::kNodeLibc;

@@ -11,6 +11,7 @@
 #include "system/loader.hh"
 #include "system/probe_table.hh"
 #include "unwinder_in_use.hh"
+#include "walk/call_site.hh"
 #include "walk/function_start.hh"
 
 // A function that the program may have or not, as an address.
@@ -187,25 +188,35 @@ FunctionKind kind_of_function(const FunctionStart& start) {
   return makes_emergency_pool(start.earliest) ? FunctionKind::kKeeper : FunctionKind::kOrdinary;
 }
 
-// pc << 3 | kind; 0: free. Direct-mapped: a return address that is pushed out is looked up again.
+// pc << 4 | kind; 0: free. Direct-mapped: a return address that is pushed out is looked up again.
 constexpr unsigned kCacheSlots = 2048;
 std::atomic<std::uint64_t> cache[kCacheSlots];
 
-LEAKDIR_SLOW FunctionKind look_up(std::uintptr_t return_address) {
+LEAKDIR_SLOW FunctionKind look_up(std::uintptr_t address) {
   const UnwinderInUse in_use;
-  FunctionStart start;
-  return find_function_start(return_address - 1, start) ? kind_of_function(start) : FunctionKind::kUnknown;
+  FunctionStart before, at;
+  // The tables of a signal's return begin a byte early, for all who look there.
+  const bool has_before = find_function_start(address - 1, before);
+  if (has_before && before.is_signal_return) return FunctionKind::kSignalReturn;
+  const bool has_at = find_function_start(address, at);
+  // Within a function it does not matter; the code is read where another one begins.
+  const bool is_within = has_before && has_at && before.earliest == at.earliest;
+  if (is_within || follows_call(address)) return has_before ? kind_of_function(before) : FunctionKind::kUnknown;
+  if (is_signal_return(address)) return FunctionKind::kSignalReturn;
+  const FunctionKind kind = has_at ? kind_of_function(at) : FunctionKind::kOrdinary;
+  return kind == FunctionKind::kOrdinary ? FunctionKind::kEntered : kind;
 }
 
 }  // namespace
 
-FunctionKind function_kind(std::uintptr_t return_address, const ReentryGuard&) {
-  const std::uint64_t key = std::uint64_t{return_address} << 3;
-  std::atomic<std::uint64_t>& slot = cache[mix(return_address) % kCacheSlots];
+FunctionKind function_kind(std::uintptr_t address, const ReentryGuard&) {
+  constexpr std::uint64_t kKindMask = 15;
+  const std::uint64_t key = std::uint64_t{address} << 4;
+  std::atomic<std::uint64_t>& slot = cache[mix(address) % kCacheSlots];
   const std::uint64_t word = slot.load(std::memory_order_relaxed);
-  if (LEAKDIR_LIKELY((word & ~std::uint64_t{7}) == key && word != 0)) return static_cast<FunctionKind>(word & 7);
+  if (LEAKDIR_LIKELY((word & ~kKindMask) == key && word != 0)) return static_cast<FunctionKind>(word & kKindMask);
   const GuardedScope guarded;
-  const FunctionKind kind = look_up(return_address);
+  const FunctionKind kind = look_up(address);
   slot.store(key | static_cast<std::uint64_t>(kind), std::memory_order_relaxed);
   return kind;
 }

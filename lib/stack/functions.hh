@@ -22,15 +22,18 @@ enum class FunctionKind : std::uint32_t {
   kOrdinary = 0,
   kNew = 1,
   kKeeper = 2,
-  kUnknown = 3,
+  kUnknown = 3,  // it has no unwind table
   kKeepsBelow = 4,
   kKeepsItsOwn = 5,
   kLoads = 6,
   kUnloads = 7,
+  kSignalReturn = 8,  // the kernel "returns" there from a signal's handler
+  kEntered = 9,       // no call led to the address: it is where a context begins, or where a signal came
 };
 
-// The kind of the function that made the call which returns to `return_address`. kUnknown where it has no unwind table.
-FunctionKind function_kind(std::uintptr_t return_address, const ReentryGuard&);
+// The kind of the function that the call before `address` is in; where there is no call, of the one that `address` is
+// in.
+FunctionKind function_kind(std::uintptr_t address, const ReentryGuard&);
 
 // True when libgcc's unwinder finds the tables of the program itself. In a plain -static program they are registered by
 // a start-up function of the compiler's, after the first allocations, and gone again in the last destructors: to unwind

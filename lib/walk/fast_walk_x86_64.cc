@@ -11,6 +11,7 @@
 #error "this file is for x86-64 with 64-bit pointers; others take fast_walk_none.cc"
 #endif
 
+#include "call_site.hh"
 #include "fast_walk_cfi.hh"
 #include "fast_walk_reach.hh"
 #include "fast_walk_rule.hh"
@@ -64,17 +65,6 @@ Rule rule_of(const CfiRow& row) {
     return kRuleCannot;
   }
   return Rule(from_sp ? RuleKind::kFromSp : RuleKind::kFromBp, words, bp_words);
-}
-
-// mov $15,%rax; syscall: the return from a signal handler. Without a table, libgcc knows it by its bytes.
-bool is_signal_return(std::uintptr_t pc) {
-  static constexpr unsigned char kCode[] = {0x48, 0xc7, 0xc0, 0x0f, 0x00, 0x00, 0x00, 0x0f, 0x05};
-  if (!can_read(pc) || !can_read(pc + sizeof kCode - 1)) return false;
-  const auto* code = reinterpret_cast<const unsigned char*>(pc);
-  for (unsigned i = 0; i < sizeof kCode; ++i) {
-    if (code[i] != kCode[i]) return false;
-  }
-  return true;
 }
 
 [[gnu::noinline, gnu::cold]] Rule learn(std::uintptr_t pc) {

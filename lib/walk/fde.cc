@@ -8,11 +8,15 @@ namespace {
 constexpr std::uint8_t kAbsolute = 0x00, kUdata4 = 0x03, kUdata8 = 0x04, kSdata4 = 0x0b, kSdata8 = 0x0c;
 constexpr std::uint8_t kFromHere = 0x10;
 
+// Text that says what the entry has beyond its fixed parts, a letter for each ("Linux Standard Base", "Exception
+// Frames").
+const std::uint8_t* augmentation_of(const std::uint8_t* cie) { return cie + 9; }
+
 // How the addresses of a CIE's entries are encoded; 0xff: not to be read here.
 std::uint8_t address_encoding(const std::uint8_t* cie) {
   constexpr std::uint8_t kUnreadable = 0xff;
   const std::uint8_t version = cie[8];
-  const std::uint8_t* at = cie + 9;
+  const std::uint8_t* at = augmentation_of(cie);
   const std::uint8_t* const letters = at;
   if (version != 1 && version != 3) return kUnreadable;
   while (*at != 0) ++at;
@@ -91,6 +95,13 @@ bool read_fde_range(const std::uint8_t* fde, FdeRange* into) noexcept {
   std::uint8_t how = encoding & 0x0f;
   if (how == kSdata4) how = kUdata4;
   return read_value(at + bytes, how, &into->bytes) != 0;
+}
+
+bool is_signal_fde(const std::uint8_t* fde) noexcept {
+  const std::uint8_t* letter = augmentation_of(cie_of(fde));
+  if (*letter != 'z') return false;
+  while (*letter != 0 && *letter != 'S') ++letter;
+  return *letter == 'S';
 }
 
 }  // namespace leakdir

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Reads the head of one unwind table entry: which addresses it is for. Of .eh_frame's pointer encodings those that
-// linkers make for code; others are refused, and are libgcc's to read.
+// Reads the head of one unwind table entry: which addresses it is for, and whether they are a signal's return. Of
+// .eh_frame's pointer encodings those that linkers make for code; others are refused, and are libgcc's to read.
 
 #pragma once
 
@@ -31,5 +31,8 @@ inline const std::uint8_t* cie_of(const std::uint8_t* fde) { return fde + 4 - di
 
 // False: an encoding that is not read here.
 bool read_fde_range(const std::uint8_t* fde, FdeRange* into) noexcept;
+
+// Whether the entry is of the frame that the kernel makes for a signal's handler to return to.
+bool is_signal_fde(const std::uint8_t* fde) noexcept;
 
 }  // namespace leakdir

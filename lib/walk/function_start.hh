@@ -13,6 +13,7 @@ namespace leakdir {
 struct FunctionStart {
   std::uintptr_t earliest, latest;
   bool is_certain;
+  bool is_signal_return;  // the kernel "returns" there from a handler: its caller is what the signal interrupted
 };
 
 // Of the function that `pc` lies in. False where it has no unwind table.

@@ -65,7 +65,7 @@ bool find_function_start(std::uintptr_t pc, FunctionStart& start) {
   }
   if (low == 0) return false;
   const std::uintptr_t entry = function_of(search.entries[low - 1]);
-  start = {pc - entry < kLongest ? entry : pc - kLongest, pc, false};
+  start = {pc - entry < kLongest ? entry : pc - kLongest, pc, false, false};
   return true;
 }
 

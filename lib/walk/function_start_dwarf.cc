@@ -12,7 +12,7 @@ namespace leakdir {
 bool find_function_start(std::uintptr_t pc, FunctionStart& start) {
   FoundFde found;
   if (!find_fde(pc, &found)) return false;
-  start = {found.function, found.function, true};
+  start = {found.function, found.function, true, is_signal_fde(found.entry)};
   return true;
 }
 

@@ -11,6 +11,7 @@
 
 #include "addr2line.hh"
 #include "paths.hh"
+#include "report_json.hh"
 #include "target.hh"
 
 namespace leakdir_test {
@@ -41,7 +42,7 @@ std::string object_by(const std::string& compiler, bool is_static) {
 std::vector<std::string> functions_of(const Stack& stack, const std::string& program) {
   std::vector<std::uint64_t> addresses;
   for (const Frame& frame : stack.frames) {
-    if (frame.module == program) addresses.push_back(frame.offset - 1);
+    if (frame.module == program) addresses.push_back(frame.named());
   }
   const std::vector<Place> places = addr2line(program, addresses);
   std::vector<std::string> names;
@@ -176,6 +177,84 @@ INSTANTIATE_TEST_SUITE_P(Compiled, Stacks, testing::ValuesIn(every_way()), [](co
   const Way& way = info.param;
   return case_name(way.compiler + way.flags + "_" + way.kind + "_" + way.object_compiler);
 });
+
+// ---- Where a signal came ----
+
+// The functions of each stack in a report, by the bytes of its one block.
+std::map<int, std::vector<std::string>> functions_in(const nlohmann::json& report) {
+  std::map<int, std::vector<std::string>> functions;
+  for (const auto& stack : report.at("stacks")) {
+    for (const auto& frame : stack.at("frames")) functions[stack.at("bytes")].push_back(frame.at("function"));
+  }
+  return functions;
+}
+
+class Signals : public testing::TestWithParam<std::string> {};
+
+// A signal may come where no call stands before: at the first instruction of a function, whose neighbour may end with a
+// return or with a call. And nothing calls what the kernel and makecontext "return" to.
+TEST_P(Signals, AreNamedByTheInstructionThatTheyCameTo) {
+  const std::string& kind = GetParam();
+  const Scratch scratch;
+  for (const char* unwind : {"fast", "compare", "boost"}) {
+    SCOPED_TRACE(unwind);
+    const Outcome outcome = run_in(scratch, target("signal_came", kind), {"unwind=" + std::string(unwind), {}, {}, 60});
+    ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    const std::vector<Record> records = records_in(scratch / "mem");
+    expect_exactly(expected_by(outcome.out), records);
+    ASSERT_EQ(records.size(), 4u);
+    std::map<std::uint64_t, std::vector<std::string>> functions;
+    for (const Record& record : records) {
+      EXPECT_FALSE(record.truncated);
+      functions[record.size] = functions_of(record.stack, record.program);
+    }
+    const bool is_static = kind.rfind("static", 0) == 0;
+    const std::string signal_return = is_static ? "__restore_rt" : "?";
+    const std::string first = is_static ? "__libc_start_call_main" : "?";
+    const std::string second = is_static ? "__libc_start_main_impl" : "?";
+    EXPECT_THAT(functions[1101],
+                ElementsAre("on_trap", signal_return, "trap_after_return", "calls", "main", first, second, "_start"));
+    EXPECT_THAT(functions[1103],
+                ElementsAre("on_trap", signal_return, "trap_after_call", "calls", "main", first, second, "_start"));
+    EXPECT_THAT(functions[1107], ElementsAre("begins_a_context", is_static ? "__start_context" : "?"));
+    ASSERT_GT(functions[1105].size(), 5u);
+    EXPECT_EQ(functions[1105][0], "on_raise");
+    EXPECT_EQ(functions[1105][1], signal_return);
+    EXPECT_EQ(functions[1105][functions[1105].size() - 4], "main");
+    for (const Record& record : records) {
+      const std::vector<Frame>& frames = record.stack.frames;
+      const bool is_context = record.size == 1107;
+      for (size_t i = 0; i < frames.size(); ++i)
+        EXPECT_EQ(frames[i].is_exact, i == 1 || (i == 2 && !is_context)) << read_file(record.file) << i;
+    }
+
+    const nlohmann::json json = report(scratch / "mem");
+    for (const auto& stack : json.at("stacks")) {
+      const auto& frames = stack.at("frames");
+      for (size_t i = 0; i < frames.size(); ++i)
+        EXPECT_EQ(frames[i].value("exact", false), i == 1 || (i == 2 && stack.at("bytes") != 1107)) << frames[i];
+    }
+
+    // By the ledger, by a saved file, by the records alone.
+    const auto by_ledger = functions_in(report(scratch / "mem"));
+    EXPECT_EQ(by_ledger.at(1101)[2], "trap_after_return");
+    EXPECT_EQ(by_ledger.at(1103)[2], "trap_after_call");
+    if (is_static) {
+      // But for raise(), which has two names.
+      for (const int bytes : {1101, 1103, 1107})
+        EXPECT_EQ(by_ledger.at(bytes), functions[static_cast<std::uint64_t>(bytes)]);
+    }
+    const std::string saved = scratch / "saved";
+    ASSERT_TRUE(run_tool({"save", saved, scratch / "mem"}).exited_with(0));
+    EXPECT_EQ(functions_in(report(saved)), by_ledger);
+    must({"rm", scratch / "mem/.ledger", saved});
+    EXPECT_EQ(functions_in(report(scratch / "mem")), by_ledger);
+    must({"rm", "-r", scratch / "mem"});
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Linked, Signals, testing::Values("static", "static-pie", "pie", "preload"),
+                         [](const testing::TestParamInfo<std::string>& info) { return case_name(info.param); });
 
 // ---- The objects ----
 

@@ -109,7 +109,7 @@ Frame read_frame(Lines& lines, size_t index) {
   return frame;
 }
 
-// The addresses that the addr2line lines must hold: return address - 1, by module in the order met.
+// The addresses that the addr2line lines must hold: return address - 1, or the exact one, by module in the order met.
 std::vector<std::string> expected_commands(const std::vector<Frame>& frames) {
   std::vector<std::string> modules, result;
   for (const Frame& frame : frames) {
@@ -122,7 +122,7 @@ std::vector<std::string> expected_commands(const std::vector<Frame>& frames) {
     for (const Frame& frame : frames) {
       if (frame.module != module) continue;
       char text[32];
-      std::snprintf(text, sizeof text, " 0x%llx", static_cast<unsigned long long>(frame.offset - 1));
+      std::snprintf(text, sizeof text, " 0x%llx", static_cast<unsigned long long>(frame.named()));
       command += text;
     }
     result.push_back(command);
@@ -130,10 +130,25 @@ std::vector<std::string> expected_commands(const std::vector<Frame>& frames) {
   return result;
 }
 
+// "exact: 1 2": numbers of frames, in their order.
+void read_exact(Lines& lines, std::vector<Frame>& frames) {
+  const std::string numbers = lines.match("exact:((?: \\d+)+)")[1];
+  size_t from = 0;
+  for (size_t at = 0; at < numbers.size();) {
+    const size_t end = std::min(numbers.find(' ', at + 1), numbers.size());
+    const size_t number = std::stoul(numbers.substr(at + 1, end - at - 1));
+    if (number < from || number >= frames.size()) lines.fail("no such frame, or not in order, before");
+    frames[number].is_exact = true;
+    from = number + 1;
+    at = end;
+  }
+}
+
 Stack read_stack(Lines& lines) {
   Stack stack;
   const size_t frames = std::stoul(lines.match("frames: (\\d+)")[1]);
   for (size_t i = 0; i < frames; ++i) stack.frames.push_back(read_frame(lines, i));
+  if (!lines.done() && lines.peek().rfind("exact: ", 0) == 0) read_exact(lines, stack.frames);
   while (!lines.done() && lines.peek().rfind("addr2line: ", 0) == 0) stack.addr2line.push_back(lines.next().substr(11));
   if (stack.addr2line != expected_commands(stack.frames)) lines.fail("addr2line lines do not fit the frames above");
   return stack;

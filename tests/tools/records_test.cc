@@ -41,6 +41,7 @@ constexpr char kRecord[] =
     "#0 0x4009f7 /home/you/app+0x9f7\n"
     "#1 0x401b2a /home/you/c++/lib+x.so+0x2a\n"
     "#2 0x999 ?\n"
+    "exact: 1\n"
     "addr2line: addr2line -Cfipe /home/you/app 0x9f6\n";
 
 TEST(ParseRecord, GivesAllThatTheTextSays) {
@@ -65,7 +66,10 @@ TEST(ParseRecord, GivesAllThatTheTextSays) {
   EXPECT_EQ(record->stack[0].pc, 0x4009f7u);
   EXPECT_EQ(record->stack[0].module, "/home/you/app");
   EXPECT_EQ(record->stack[0].offset, 0x9f7u);
+  EXPECT_FALSE(record->stack[0].is_exact);
   EXPECT_EQ(record->stack[1].pc, 0x401b2au);
+  EXPECT_TRUE(record->stack[1].is_exact);
+  EXPECT_FALSE(record->stack[2].is_exact);
   EXPECT_EQ(record->stack[1].module, "/home/you/c++/lib+x.so");
   EXPECT_EQ(record->stack[1].offset, 0x2au);
   EXPECT_EQ(record->stack[2].pc, 0x999u);

@@ -15,13 +15,14 @@ struct Frame {
   const char* path;
   std::uint64_t offset;
   unsigned module;
+  bool is_entered = false, is_signal_return = false;
 };
 
 // Node n is frame n - 1; its parent is the next one.
 std::uint32_t frame_of(const void* context, std::uint32_t node, FrameView* out) {
   const auto& frames = *static_cast<const std::vector<Frame>*>(context);
   const Frame& frame = frames[node - 1];
-  *out = {frame.pc, frame.path, frame.offset, frame.module};
+  *out = {frame.pc, frame.path, frame.offset, frame.module, frame.is_entered, frame.is_signal_return};
   return node == frames.size() ? 0 : node + 1;
 }
 
@@ -58,6 +59,21 @@ TEST(Record, IsTheTextOfTheContract) {
             "#0 0x4009f7 /home/you/app+0x4009f7\n"
             "#1 0x401b2a /home/you/app+0x401b2a\n"
             "addr2line: addr2line -Cfipe /home/you/app 0x4009f6 0x401b29\n");
+}
+
+// What a signal interrupted, and what the kernel or makecontext returns to.
+TEST(Record, SaysWhichAddressesNoCallReturnsTo) {
+  const std::string text = rendered(example(), {{0x1010, "/a", 0x10, 1},
+                                                {0x2020, "/b", 0x20, 2, true, true},
+                                                {0x1030, "/a", 0x30, 1},
+                                                {0x1040, "/a", 0x40, 1},
+                                                {0x1050, "/a", 0x50, 1, true}});
+  EXPECT_NE(text.find("#4 0x1050 /a+0x50\n"
+                      "exact: 1 2 4\n"
+                      "addr2line: addr2line -Cfipe /a 0xf 0x30 0x3f 0x50\n"
+                      "addr2line: addr2line -Cfipe /b 0x20\n"),
+            std::string::npos)
+      << text;
 }
 
 TEST(Record, HasAnAddr2lineLineForEachModuleInTheOrderOfTheStack) {
@@ -106,7 +122,7 @@ TEST(Record, ThatDoesNotFitEndsAtTheEndOfALine) {
 TEST(Record, FollowsNoMoreFramesThanThereCanBe) {
   // A chain that never ends, as a damaged ledger may have.
   const FrameChain endless = {[](const void*, std::uint32_t node, FrameView* out) {
-                                *out = {0x1000, "/p", 0x1000, 1};
+                                *out = {0x1000, "/p", 0x1000, 1, false, false};
                                 return node;
                               },
                               nullptr};

@@ -23,13 +23,14 @@ std::vector<std::uint32_t> equal_nodes(const Snapshot& snapshot) {
     auto index = static_cast<std::uint32_t>(same_module.size());
     same_module.push_back(module_of.try_emplace({module.path, module.build_id}, index).first->second);
   }
-  std::map<std::tuple<std::uint64_t, std::uint32_t, bool>, std::uint32_t> frame_of;
+  std::map<std::tuple<std::uint64_t, std::uint32_t, bool, bool>, std::uint32_t> frame_of;
   std::vector<std::uint32_t> same_frame;
   for (const auto& frame : snapshot.frames) {
     auto index = static_cast<std::uint32_t>(same_frame.size());
     std::uint32_t module = frame.is_place || frame.module == kNone ? frame.module : same_module[frame.module];
     same_frame.push_back(
-        frame_of.try_emplace({offset_of(snapshot, frame), module, frame.is_place}, index).first->second);
+        frame_of.try_emplace({offset_of(snapshot, frame), module, frame.is_place, frame.is_exact}, index)
+            .first->second);
   }
   std::unordered_map<std::uint64_t, std::uint32_t> node_of;
   node_of.reserve(snapshot.nodes.size());

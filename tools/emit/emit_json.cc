@@ -22,13 +22,15 @@ using Json = nlohmann::ordered_json;
 std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 Json line_json(const Snapshot& snapshot, const Frame& frame, const SourceLine& line) {
-  return {{"address", hex_of(frame.pc)},
-          {"module", frame.module == kNone ? "" : snapshot.modules[frame.module].path},
-          {"offset", hex_of(offset_of(snapshot, frame))},
-          {"function", line.function},
-          {"file", line.file},
-          {"line", line.line},
-          {"inlined", line.inlined}};
+  Json json = {{"address", hex_of(frame.pc)},
+               {"module", frame.module == kNone ? "" : snapshot.modules[frame.module].path},
+               {"offset", hex_of(offset_of(snapshot, frame))},
+               {"function", line.function},
+               {"file", line.file},
+               {"line", line.line},
+               {"inlined", line.inlined}};
+  if (frame.is_exact) json["exact"] = true;
+  return json;
 }
 
 // Frames as they stand in an array, each made once: stacks share most of theirs.

@@ -153,7 +153,7 @@ class Profile {
       found.inlined |= known[i].inlined;
     }
     // The call, not the address that it returns to, which may be in the next function.
-    return id = add_location(frame.module, frame.pc - 1, lines);
+    return id = add_location(frame.module, frame.is_exact ? frame.pc : frame.pc - 1, lines);
   }
 
   // A location that is only a name.

@@ -243,13 +243,16 @@ class Loader {
   // Walks up to a node that is known already, then makes the new ones from there down: so parents come first.
   std::uint32_t node_of(std::uint32_t index) {
     struct Step {
-      std::uint32_t index;
+      std::uint64_t key;
+      bool is_exact;
       ledger::Node node;
     };
     std::vector<Step> path;
     std::uint32_t parent = kNone;
+    bool is_exact = false;  // where a signal came is the same node as where a call returns to, and another frame
     for (std::uint32_t at = index; at != 0;) {
-      auto [known, is_new] = node_of_.try_emplace(at, kInProgress);
+      const std::uint64_t key = std::uint64_t{at} << 1 | (is_exact ? 1 : 0);
+      auto [known, is_new] = node_of_.try_emplace(key, kInProgress);
       if (!is_new) {
         if (known->second == kInProgress)
           damaged("a stack that goes round in a circle was cut");
@@ -257,12 +260,15 @@ class Loader {
           parent = known->second;
         break;
       }
-      Step step{at, {}};
+      Step step{key, is_exact, {}};
       if (!reader_.read_node(at, step.node) || is_never_written(step.node)) {
         damaged("stacks whose frames are missing were cut");
-        node_of_.erase(at);
+        node_of_.erase(key);
         break;
       }
+      const bool is_frame = ledger::high16(step.node.pc_module) != ledger::kPlaceModule;
+      is_exact = is_frame && (step.node.line & ledger::kNodeSignalReturn) != 0;
+      step.is_exact |= is_frame && (step.node.line & ledger::kNodeEntered) != 0;
       path.push_back(step);
       at = step.node.parent;
     }
@@ -280,15 +286,15 @@ class Loader {
       } else if (parent != kNone && depth_[parent] >= kMaxDepth) {
         damaged("a stack deeper than any that leakdir keeps was cut");
       } else {
-        node = stacks_.node(frame_of(step->node, module), parent);
+        node = stacks_.node(frame_of(step->node, module, step->is_exact), parent);
         if (node >= depth_.size()) depth_.push_back(parent == kNone ? 1 : depth_[parent] + 1);
       }
-      node_of_[step->index] = parent = node;
+      node_of_[step->key] = parent = node;
     }
     return parent;
   }
 
-  std::uint32_t frame_of(const ledger::Node& node, unsigned module) {
+  std::uint32_t frame_of(const ledger::Node& node, unsigned module, bool is_exact) {
     const std::uint64_t pc = ledger::low48(node.pc_module);
     if (module == ledger::kPlaceModule) {
       std::string file = pc <= 0xffffffff ? reader_.text(static_cast<std::uint32_t>(pc)) : std::string();
@@ -296,7 +302,7 @@ class Loader {
     }
     auto known = module_of_.find(module);
     if (module != 0 && known == module_of_.end()) damaged("modules are missing");
-    return stacks_.frame(pc, known == module_of_.end() ? kNone : known->second);
+    return stacks_.frame(pc, known == module_of_.end() ? kNone : known->second, is_exact);
   }
 
   void warn_about_gaps() {
@@ -321,7 +327,8 @@ class Loader {
   LedgerReader reader_;
   Snapshot snapshot_;
   StackBuilder stacks_{snapshot_};
-  std::unordered_map<std::uint32_t, std::uint32_t> node_of_, module_of_;
+  std::unordered_map<std::uint64_t, std::uint32_t> node_of_;  // by index and whether it is exact there
+  std::unordered_map<std::uint32_t, std::uint32_t> module_of_;
   std::vector<std::uint32_t> depth_;  // of each of the snapshot's nodes
 };
 

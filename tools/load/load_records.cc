@@ -92,7 +92,7 @@ class Collector {
   std::uint32_t stack_of(const std::vector<ParsedFrame>& frames, const ParsedRecord& record) {
     std::uint32_t node = kNone;
     for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame)
-      node = stacks_.node(stacks_.frame(frame->pc, module_of(*frame, record)), node);
+      node = stacks_.node(stacks_.frame(frame->pc, module_of(*frame, record), frame->is_exact), node);
     return node;
   }
 

@@ -81,6 +81,14 @@ void parse_frame(std::string_view line, std::vector<ParsedFrame>& stack) {
   stack.push_back(std::move(frame));
 }
 
+// "1 2": of the frames above.
+void parse_exact(std::string_view line, std::vector<ParsedFrame>& stack) {
+  for (std::size_t number = 0; take_number(line, number);) {
+    if (number < stack.size()) stack[number].is_exact = true;
+    if (!take(line, " ")) return;
+  }
+}
+
 void parse_key(std::string_view line, ParsedRecord& record) {
   if (take(line, "call: ") || take(line, "kind: ")) {
     record.call = line;
@@ -130,6 +138,8 @@ std::optional<ParsedRecord> parse_record(std::string_view text) {
       stack = &record.allocation_stack;
     } else if (!line.empty() && line.front() == '#') {
       parse_frame(line, *stack);
+    } else if (take(line, "exact: ")) {
+      parse_exact(line, *stack);
     } else {
       parse_key(line, record);
     }

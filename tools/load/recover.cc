@@ -40,6 +40,8 @@ std::uint32_t next_frame(const void* context, std::uint32_t node, FrameView* out
   out->path = has_module ? snapshot.modules[frame.module].path.c_str() : nullptr;
   out->offset = offset_of(snapshot, frame);
   out->module = frame.module;
+  out->is_entered = frame.is_exact;
+  out->is_signal_return = false;
   return at.parent == kNone ? 0 : at.parent + 1;
 }
 

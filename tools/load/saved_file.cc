@@ -75,6 +75,7 @@ void describe(Archive& archive, In<Archive, Frame>& frame) {
   archive.number(1, frame.pc);
   archive.index(2, frame.module);  // of a place: into places
   archive.number(3, frame.is_place);
+  archive.number(4, frame.is_exact);
 }
 
 template <class Archive>

@@ -38,6 +38,7 @@ struct Frame {
   std::uint64_t pc = 0;
   std::uint32_t module = kNone;
   bool is_place = false;
+  bool is_exact = false;  // no call returns to `pc`: it is itself what is to be named
 };
 
 // Stacks form a tree. parent < the node's own index always, so a walk to the root ends; kNone at the outermost frame.
@@ -131,6 +132,11 @@ inline std::vector<std::uint32_t> frames_of(const Snapshot& snapshot, std::uint3
 // The address that addr2line wants for the file that the frame lies in.
 inline std::uint64_t offset_of(const Snapshot& snapshot, const Frame& frame) {
   return frame.is_place || frame.module == kNone ? frame.pc : frame.pc - snapshot.modules[frame.module].bias;
+}
+
+// Of what is to be named there: the call, a byte before the address that it returns to.
+inline std::uint64_t call_offset_of(const Snapshot& snapshot, const Frame& frame) {
+  return offset_of(snapshot, frame) - (frame.is_exact ? 0 : 1);
 }
 
 }  // namespace leakdir::tool

@@ -9,15 +9,15 @@ std::uint32_t StackBuilder::add_frame(const Key& key, Frame frame) {
   return at->second;
 }
 
-std::uint32_t StackBuilder::frame(std::uint64_t pc, std::uint32_t module) {
-  return add_frame({pc, module}, {pc, module, false});
+// The upper half of a key's second word tells the kinds of frames with the same numbers apart.
+std::uint32_t StackBuilder::frame(std::uint64_t pc, std::uint32_t module, bool is_exact) {
+  return add_frame({pc, std::uint64_t{is_exact} << 33 | module}, {pc, module, false, is_exact});
 }
 
 std::uint32_t StackBuilder::place(const std::string& file, std::uint32_t line) {
   auto [at, is_new] = places_.try_emplace(file, static_cast<std::uint32_t>(snapshot_.places.size()));
   if (is_new) snapshot_.places.push_back(file);
-  // The upper half of the second word tells a place from a frame with the same numbers.
-  return add_frame({line, std::uint64_t{1} << 32 | at->second}, {line, at->second, true});
+  return add_frame({line, std::uint64_t{1} << 32 | at->second}, {line, at->second, true, false});
 }
 
 std::uint32_t StackBuilder::node(std::uint32_t frame, std::uint32_t parent) {

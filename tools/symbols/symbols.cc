@@ -19,7 +19,7 @@ FrameLines symbolise(const Snapshot& snapshot, const std::vector<std::uint32_t>&
         continue;
       }
       if (progress) progress(i);
-      lines[index] = symbols.lookup(snapshot.modules[frame.module], offset_of(snapshot, frame) - 1);
+      lines[index] = symbols.lookup(snapshot.modules[frame.module], call_offset_of(snapshot, frame));
     }
   }
   return lines;

@@ -10,6 +10,7 @@
 #include "option_sources.hh"
 #include "system/loader.hh"
 #include "system/sys.hh"
+#include "track/bypass.hh"
 
 extern "C" __attribute__((weak)) const char* __lsan_default_suppressions(void);
 
@@ -80,6 +81,7 @@ void describe_child(const ledger::Header& parent) {
   header.suppressions = parent.suppressions;
   header.directory = ledger_file.add_text(record_dir());
   header.parent_pid = parent.pid;
+  inherit_bypass(parent);
   // Clock and numbers go on, so that what a block inherited says of its birth stays true.
   header.sequence = parent.sequence;
 }

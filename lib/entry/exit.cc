@@ -17,9 +17,11 @@
 #include "stack/stack.hh"
 #include "system/allocator.hh"
 #include "system/find_export.hh"
+#include "system/guard.hh"
 #include "system/messages.hh"
 #include "system/process.hh"
 #include "system/sys.hh"
+#include "track/bypass.hh"
 #include "track/libc_own.hh"
 
 extern "C" {
@@ -69,6 +71,12 @@ void end_ledger(const LiveTotals& totals, bool is_last_thread) {
   if (is_last_thread) give_back_free_rows();
 }
 
+void see_whether_all_was_seen() {
+  const ReentryGuard guard(thread_state);
+  hooks_are_bypassed(guard);
+  if (options.summary) say_if_bypassed();
+}
+
 }  // namespace
 
 void end_of_process() {
@@ -89,6 +97,7 @@ void end_of_process() {
   const LiveTotals totals = count_live(0);
   if (error != 0 && totals.blocks != 0) messages::cannot_write_record(record_dir_shown(), error);
   const std::uint64_t bad_frees = ledger_file.header()->bad_frees;
+  see_whether_all_was_seen();
   if (options.summary && (totals.blocks != 0 || bad_frees != 0)) {
     messages::summary(totals.blocks, totals.bytes, bad_frees, record_dir_shown());
   }

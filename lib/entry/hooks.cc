@@ -40,6 +40,9 @@ LEAKDIR_EXPORT void* malloc(std::size_t size) {
   return told(allocator::malloc(size), size, Call::kMalloc, LEAKDIR_CALLER);
 }
 
+// The same under a name that no other definition can take (entry_object.cc).
+extern "C" __attribute__((alias("malloc"), visibility("hidden"))) void* leakdir_hook_of_malloc(std::size_t) noexcept;
+
 LEAKDIR_EXPORT void free(void* block) { release(block, LEAKDIR_CALLER); }
 
 #if defined(LEAKDIR_LIBRARY) || (defined(__GLIBC_PREREQ) && __GLIBC_PREREQ(2, 43))

@@ -84,6 +84,14 @@ enum class WriteMode : std::uint32_t { kSync = 0, kBehind = 1, kExit = 2 };
 
 enum class Recording : std::uint32_t { kUnknown = 0, kOn = 1, kPaused = 2 };
 
+// Whose malloc is called past the hooks, as far as was found; the first that is found stays.
+enum class PassedBy : std::uint32_t {
+  kNobody = 0,
+  kProgram = 1,    // another malloc than leakdir's was linked into the program
+  kLibraries = 2,  // the program keeps leakdir's malloc to itself: its libraries find another
+  kModule = 3,     // one library alone calls another: Header::passing_module
+};
+
 struct Header {
   char magic[8];
   std::uint32_t version;
@@ -140,6 +148,11 @@ struct Header {
   std::uint32_t option_recording;    // Recording: as it was at start
   std::uint64_t block_pages;         // pages of blocks that have their sign (below), at least; 0: not known
   std::uint64_t children_elsewhere;  // forked children that are not recorded, as they run in another root directory
+
+  // That not all was seen. An older writer left zeros here.
+  std::uint32_t passed_by;       // PassedBy
+  std::uint32_t passing_module;  // index of the module that kModule speaks of; 0: not known
+  std::uint64_t unseen_blocks;   // freed or resized, and no hook had handed them out, where all were to be seen
 };
 static_assert(offsetof(Header, pid) == 32);
 static_assert(offsetof(Header, start_realtime_ns) == 80);
@@ -147,7 +160,8 @@ static_assert(offsetof(Header, control) == 152);
 static_assert(offsetof(Header, sequence) == 176);
 static_assert(offsetof(Header, extent_count) == 248);
 static_assert(offsetof(Header, block_pages) == 256);
-static_assert(sizeof(Header) == 272);
+static_assert(offsetof(Header, passed_by) == 272);
+static_assert(sizeof(Header) == 288);
 
 // ---- Blocks -----------------------------------------------------------------------------------------------------
 

@@ -58,7 +58,7 @@ const void* resolved(const void* resolver) {
 #endif
 }
 
-Export look(const char* name, Where where, const void* place, unsigned most_modules) {
+Export search(const char* name, Where where, const void* place, unsigned most_modules) {
   Search search = {name, where, place, most_modules, 0, false, nullptr, {}};
   for_each_module(see_module, &search);
   // Not before: a resolver is code of others, and the loader's lock was held.
@@ -100,12 +100,16 @@ ModuleRange range_of(const dl_phdr_info& module) {
 
 bool is_in_this_module(const Export& found) { return found.module.has(&first_modules); }
 
-Export find_export(const char* name) { return look(name, Where::kAnywhere, nullptr, UINT32_MAX); }
+Export find_export(const char* name) { return search(name, Where::kAnywhere, nullptr, UINT32_MAX); }
 
-Export find_next_export(const char* name) { return look(name, Where::kBehind, &first_modules, count_first_modules()); }
+Export find_next_export(const char* name) {
+  return search(name, Where::kBehind, &first_modules, count_first_modules());
+}
 
-Export find_export_elsewhere(const char* name) { return look(name, Where::kElsewhere, &first_modules, UINT32_MAX); }
+Export find_export_elsewhere(const char* name) { return search(name, Where::kElsewhere, &first_modules, UINT32_MAX); }
 
-Export find_export_beside(const void* there, const char* name) { return look(name, Where::kBeside, there, UINT32_MAX); }
+Export find_export_beside(const void* there, const char* name) {
+  return search(name, Where::kBeside, there, UINT32_MAX);
+}
 
 }  // namespace leakdir

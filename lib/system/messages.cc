@@ -175,6 +175,28 @@ void hooks_are_passed_by() {
   Line().add("libleakdir.so: this program's malloc is another's, so nothing is recorded: link leakdir.o into it").say();
 }
 
+void program_has_another_malloc() {
+  Line().add("this program's malloc is another's: what it allocates is not seen (see leakdir doctor)").say();
+}
+
+void libraries_have_another_malloc() {
+  Line()
+      .add(
+          "this program does not export leakdir's malloc: what its libraries allocate is not seen (see leakdir doctor)")
+      .say();
+}
+
+void module_has_another_malloc(const char* path) {
+  Line().add(path).add(" calls another malloc: what it allocates is not seen").say();
+}
+
+void blocks_were_not_seen(std::uint64_t blocks) {
+  Line()
+      .plural(blocks, " block was", " blocks were")
+      .add(" freed whose allocation was not seen: some calls go past leakdir")
+      .say();
+}
+
 void option_error(const OptionError& error) {
   Line line;
   line.add(error.source);

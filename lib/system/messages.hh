@@ -30,6 +30,12 @@ void directory_in_use(const char* path, int pid, const char* instead);
 void libc_differs(const char* built_with, const char* running_with);
 void hooks_are_passed_by();  // by a program that is not made for libleakdir.so
 
+// Of a process that was recorded, at its end: not all was seen.
+void program_has_another_malloc();
+void libraries_have_another_malloc();
+void module_has_another_malloc(const char* path);
+void blocks_were_not_seen(std::uint64_t blocks);
+
 // Options.
 void option_error(const OptionError& error);
 void config_unreadable(const char* path, int error);

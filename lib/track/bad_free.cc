@@ -120,6 +120,8 @@ Verdict judge(std::uint64_t address, bool is_realloc, const ReentryGuard& guard)
   }
   if (misaligned || known_module_of(address) != 0 || !may_be_a_block(address)) {
     kind(BadFreeKind::kNeverReturned, BadFreeKind::kReallocNeverReturned);
+  } else if (all_blocks_are_known() && phase() == Phase::kRecording) {
+    note_unseen_block();
   }
   return verdict;
 }

@@ -5,14 +5,19 @@
 #include <atomic>
 #include <iterator>
 
+#include "ledger/ledger_file.hh"
 #include "shared/text.hh"
 #include "stack/modules.hh"
 #include "system/base.hh"
 #include "system/dynamic_section.hh"
+#include "system/find_export.hh"
 #include "system/loader.hh"
+#include "system/messages.hh"
 
 namespace leakdir {
 namespace {
+
+using ledger::PassedBy;
 
 std::atomic<bool> bypass_was_seen{false};
 
@@ -30,8 +35,16 @@ bool is_source(const char* name) {
 
 struct Search {
   std::uint32_t own_module;
-  bool found;
+  std::uint32_t first_module;  // whose malloc comes first: ours, or one that was put in front of it and hands on to it
+  std::uint32_t found;         // the module whose calls lead elsewhere
 };
+
+void say_in_ledger(PassedBy who, std::uint32_t module) {
+  ledger::Header& header = *ledger_file.header();
+  if (header.passed_by != 0) return;
+  header.passing_module = module;
+  __atomic_store_n(&header.passed_by, static_cast<std::uint32_t>(who), __ATOMIC_RELEASE);
+}
 
 int see_imports(dl_phdr_info* info, std::size_t, void* context) {
   Search& search = *static_cast<Search*>(context);
@@ -43,21 +56,53 @@ int see_imports(dl_phdr_info* info, std::size_t, void* context) {
     if (!is_source(name)) return;
     // In the module itself: not bound yet. In the program: a jump of its to the one and only malloc.
     const std::uint32_t leads_to = known_module_of(address);
-    search.found |=
-        leads_to != 0 && leads_to != module && leads_to != search.own_module && leads_to != program_module();
+    if (leads_to != 0 && leads_to != module && leads_to != search.own_module && leads_to != search.first_module &&
+        leads_to != program_module()) {
+      search.found = module;
+    }
   });
-  return search.found ? 1 : 0;
+  return search.found != 0 ? 1 : 0;
 }
 
 }  // namespace
 
+void hooks_are_bypassed_by(PassedBy who) {
+  bypass_was_seen.store(true, std::memory_order_relaxed);
+  say_in_ledger(who, 0);
+}
+
 LEAKDIR_SLOW bool hooks_are_bypassed(const ReentryGuard& guard) {
-  if (bypass_was_seen.load(std::memory_order_relaxed)) return bypass_was_seen;
+  if (bypass_was_seen.load(std::memory_order_relaxed)) return true;
   refresh_modules(guard);
-  Search search = {known_module_of(reinterpret_cast<std::uintptr_t>(&bypass_was_seen)), false};
+  Search search = {known_module_of(reinterpret_cast<std::uintptr_t>(&bypass_was_seen)),
+                   known_module_of(reinterpret_cast<std::uintptr_t>(exported_anywhere("malloc"))), 0};
   for_each_module(see_imports, &search);
-  if (search.found) bypass_was_seen.store(true, std::memory_order_relaxed);
-  return search.found;
+  if (search.found == 0) return false;
+  bypass_was_seen.store(true, std::memory_order_relaxed);
+  say_in_ledger(PassedBy::kModule, search.found);
+  return true;
+}
+
+LEAKDIR_SLOW void note_unseen_block() { __atomic_fetch_add(&ledger_file.header()->unseen_blocks, 1, __ATOMIC_RELAXED); }
+
+void inherit_bypass(const ledger::Header& parent) {
+  ledger::Header& header = *ledger_file.header();
+  header.passed_by = parent.passed_by;
+  header.passing_module = parent.passing_module;
+}
+
+LEAKDIR_SLOW void say_if_bypassed() {
+  const ledger::Header& header = *ledger_file.header();
+  switch (static_cast<PassedBy>(header.passed_by)) {
+    case PassedBy::kProgram:
+      return messages::program_has_another_malloc();
+    case PassedBy::kLibraries:
+      return messages::libraries_have_another_malloc();
+    case PassedBy::kModule:
+      return messages::module_has_another_malloc(ledger_file.text(ledger_file.module(header.passing_module)->path));
+    case PassedBy::kNobody:
+      if (header.unseen_blocks != 0) messages::blocks_were_not_seen(header.unseen_blocks);
+  }
 }
 
 }  // namespace leakdir

@@ -42,6 +42,17 @@ TEST_F(Trust, IsNotInOneThatHadToDropBlocks) {
   EXPECT_EQ(doubt(), "3 blocks could not be recorded, because the ledger could not grow");
 }
 
+TEST_F(Trust, IsNotInOneThatWasPassedBy) {
+  ledger.header.unseen_blocks = 2;
+  EXPECT_EQ(doubt(), "calls go past leakdir: 2 blocks were freed whose allocation it had not seen");
+  for (const auto who : {ledger::PassedBy::kProgram, ledger::PassedBy::kLibraries, ledger::PassedBy::kModule}) {
+    ledger.header.passed_by = static_cast<std::uint32_t>(who);
+    EXPECT_THAT(doubt(), HasSubstr("is not seen"));
+  }
+  ledger.header.passed_by = 77;  // of a later version, or damaged
+  EXPECT_EQ(doubt(), "a library calls another malloc, so what it allocates is not seen");
+}
+
 TEST_F(Trust, IsNotInOneThatNeverRecorded) {
   ledger.header.option_recording = static_cast<std::uint32_t>(ledger::Recording::kPaused);
   ledger.header.recording = 0;

@@ -11,6 +11,7 @@ std::string distrust(const Snapshot& snapshot) {
   if (snapshot.from_records)
     return fmt::format("{} has no ledger, and record files alone are no proof that leakdir looked", snapshot.directory);
   if (snapshot.is_damaged) return snapshot.warnings.empty() ? "the ledger is damaged" : snapshot.warnings.front();
+  if (!snapshot.passed_by.empty()) return snapshot.passed_by;
   if (snapshot.dropped_blocks != 0)
     return fmt::format("{} could not be recorded, because the ledger could not grow",
                        count_of(snapshot.dropped_blocks, "block"));

@@ -52,6 +52,7 @@ class Loader {
     read_header(is_running);
     read_threads();
     read_modules();
+    read_passed_by();
     resolve_references();
     warn_about_gaps();
     return std::move(snapshot_);
@@ -212,6 +213,33 @@ class Loader {
     });
   }
 
+  void read_passed_by() {
+    const auto& header = reader_.header();
+    switch (static_cast<ledger::PassedBy>(header.passed_by)) {
+      case ledger::PassedBy::kNobody:
+        if (header.unseen_blocks != 0)
+          snapshot_.passed_by = fmt::format(
+              "calls go past leakdir: {} freed whose allocation it had not seen",
+              header.unseen_blocks == 1 ? "1 block was" : fmt::format("{} blocks were", header.unseen_blocks));
+        return;
+      case ledger::PassedBy::kProgram:
+        snapshot_.passed_by =
+            "the program's malloc is another's, so what it allocates is not seen (see leakdir doctor)";
+        return;
+      case ledger::PassedBy::kLibraries:
+        snapshot_.passed_by =
+            "the program does not export leakdir's malloc, so what its libraries allocate is not seen (see leakdir "
+            "doctor)";
+        return;
+      default: {
+        const auto module = module_of_.find(header.passing_module);
+        snapshot_.passed_by =
+            fmt::format("{} calls another malloc, so what it allocates is not seen",
+                        module == module_of_.end() ? "a library" : snapshot_.modules[module->second].path);
+      }
+    }
+  }
+
   bool has_thread(std::uint16_t thread) const {
     return thread < snapshot_.threads.size() && snapshot_.threads[thread].tid != 0;
   }
@@ -309,6 +337,7 @@ class Loader {
     auto& warnings = snapshot_.warnings;
     snapshot_.is_damaged |= !reader_.warnings.empty();
     warnings.insert(warnings.end(), reader_.warnings.begin(), reader_.warnings.end());
+    if (!snapshot_.passed_by.empty()) warnings.push_back(snapshot_.passed_by);
     if (snapshot_.dropped_blocks != 0)
       warnings.push_back(fmt::format("blocks that could not be recorded, because the ledger could not grow: {}",
                                      snapshot_.dropped_blocks));

@@ -107,6 +107,7 @@ struct Snapshot {
   std::string suppressions;  // those that the program brings itself, __lsan_default_suppressions()
 
   std::uint64_t allocations = 0, frees = 0;  // calls that the hooks saw
+  std::string passed_by;  // whose calls go past the hooks, as a sentence; empty: nobody's, as far as known
   std::uint64_t dropped_blocks = 0, dropped_stacks = 0, unrecorded = 0, pauses = 0, bad_frees_seen = 0;
 
   std::vector<Block> blocks;

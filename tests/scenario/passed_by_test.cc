@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// "Nothing is live" is said only by who has looked at all of the program: where calls pass the hooks by, the program
+// says so at its end, `report` warns, and `check` ends with 3. And of programs that are linked as they should be it is
+// never said.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "paths.hh"
+#include "report_json.hh"
+#include "target.hh"
+
+namespace leakdir_test {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+constexpr char kNoExport[] =
+    "this program does not export leakdir's malloc: what its libraries allocate is not seen (see leakdir doctor)";
+constexpr char kNotExported[] =
+    "the program does not export leakdir's malloc, so what its libraries allocate is not seen (see leakdir doctor)";
+constexpr char kAnothers[] = "this program's malloc is another's: what it allocates is not seen (see leakdir doctor)";
+constexpr char kIsAnothers[] =
+    "the program's malloc is another's, so what it allocates is not seen (see leakdir doctor)";
+
+class PassedBy : public testing::Test {
+ protected:
+  // Links passes_by.c; each word of `flags` is one argument.
+  std::string linked(const std::vector<std::string>& flags) {
+    Command command = {
+        {"gcc", "-g", "-O1", std::string(kSourceRoot) + "/tests/targets/passes_by.c", "-o", scratch_ / "program"},
+        "",
+        {},
+        "",
+        60};
+    command.argv.insert(command.argv.end(), flags.begin(), flags.end());
+    const Outcome outcome = run(command);
+    EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    return scratch_ / "program";
+  }
+
+  // It ran in the scratch directory and left its ledger.
+  void tool_says(const std::string& why) {
+    const Outcome check = run_tool({"check"}, scratch_.path());
+    EXPECT_TRUE(check.exited_with(3)) << check.describe();
+    EXPECT_EQ(check.out, "no trustworthy data: " + why + "\n");
+    const Outcome report = run_tool({"report"}, scratch_.path());
+    EXPECT_TRUE(report.exited_with(0)) << report.describe();
+    EXPECT_THAT(report.out + report.err, HasSubstr("warning: " + why + "\n"));
+  }
+
+  void tool_does_not_doubt() {
+    const Outcome check = run_tool({"check"}, scratch_.path());
+    EXPECT_TRUE(check.exited_with(0) || check.exited_with(23)) << check.describe();
+    const Outcome report = run_tool({"report"}, scratch_.path());
+    EXPECT_THAT(report.out + report.err, testing::Not(HasSubstr("warning")));
+  }
+
+  Scratch scratch_;
+};
+
+class PassedByLinker : public PassedBy, public testing::WithParamInterface<std::string> {
+ protected:
+  std::string linker() const { return "-fuse-ld=" + GetParam(); }
+};
+
+TEST_P(PassedByLinker, AVersionScriptThatHidesMallocIsSeen) {
+  write_file(scratch_ / "hide.map", "{ global: main; local: *; };\n");
+  const std::string program = linked({kObject, linker(), "-Wl,--version-script=" + (scratch_ / "hide.map")});
+  for (const char* how : {"copies", "keeps"}) {
+    const Outcome outcome = run_in(scratch_, program, {"", {how}, {}, 60});
+    EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    if (GetParam() == "gold") {  // it exports what libraries need, whatever the script says
+      EXPECT_THAT(outcome.err, std::string(how) == "keeps" ? StartsWith("leakdir: 20 live blocks") : StartsWith(""));
+      tool_does_not_doubt();
+      continue;
+    }
+    EXPECT_EQ(outcome.err, std::string("leakdir: ") + kNoExport + "\n");
+    tool_says(kNotExported);
+  }
+}
+
+TEST_P(PassedByLinker, AnotherMallocThatWinsInAStaticLinkIsSeen) {
+  const std::string program = linked({"-static", "-Wl,-z,muldefs", "-lc", kStaticObject, linker()});
+  const Outcome outcome = run_in(scratch_, program, {"", {"keeps"}, {}, 60});
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  if (GetParam() == "mold") {  // it takes the object's, which is right
+    EXPECT_THAT(outcome.err, StartsWith("leakdir: 20 live blocks"));
+    return tool_does_not_doubt();
+  }
+  EXPECT_EQ(outcome.err, std::string("leakdir: ") + kAnothers + "\n");
+  tool_says(kIsAnothers);
+}
+
+TEST_P(PassedByLinker, NothingIsSaidOfAProgramThatIsLinkedAsItShouldBe) {
+  const std::vector<std::vector<std::string>> ways = {{kObject},
+                                                      {kObject, "-no-pie", "-fno-pie"},
+                                                      {kObject, "-Wl,--hash-style=sysv"},
+                                                      {kObject, "-Wl,--gc-sections", "-Wl,-z,now"},
+                                                      {"-static", kStaticObject},
+                                                      {"-static", "-Wl,-z,muldefs", kObject, "-Wl,--build-id"}};
+  for (const auto& way : ways) {
+    SCOPED_TRACE(testing::PrintToString(way));
+    std::vector<std::string> flags = way;
+    flags.push_back(linker());
+    const std::string program = linked(flags);
+    const Outcome clean = run_in(scratch_, program, {"", {"forks"}, {}, 60});
+    EXPECT_TRUE(clean.exited_with(0)) << clean.describe();
+    EXPECT_EQ(clean.err, "");
+    tool_does_not_doubt();
+    const Outcome leaking = run_in(scratch_, program, {"", {"keeps"}, {}, 60});
+    EXPECT_EQ(leaking.err, "leakdir: 20 live blocks, 960 bytes at exit: ./mem\n");
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(With, PassedByLinker, testing::Values("bfd", "gold", "lld", "mold"),
+                         [](const testing::TestParamInfo<std::string>& info) { return info.param; });
+
+TEST_F(PassedBy, ItIsSaidOfAForkedChildToo) {
+  write_file(scratch_ / "hide.map", "{ global: main; local: *; };\n");
+  const std::string program = linked({kObject, "-Wl,--version-script=" + (scratch_ / "hide.map")});
+  const Outcome outcome = run_in(scratch_, program, {"", {"forks"}, {}, 60});
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(outcome.err, std::string("leakdir: ") + kNoExport + "\nleakdir: " + kNoExport + "\n");
+}
+
+TEST_F(PassedBy, NothingIsSaidWithoutASummary) {
+  write_file(scratch_ / "hide.map", "{ global: main; local: *; };\n");
+  const std::string program = linked({kObject, "-Wl,--version-script=" + (scratch_ / "hide.map")});
+  EXPECT_EQ(run_in(scratch_, program, {"summary=0", {}, {}, 60}).err, "");
+  tool_says(kNotExported);
+}
+
+// ---- Libraries that come by dlopen ----
+
+class PassedByPlugin : public PassedBy, public testing::WithParamInterface<std::string> {};
+
+TEST_P(PassedByPlugin, ThatIsBoundToItselfIsNamed) {
+  const std::string plugin = std::string(kTargets) + "/plugin.so";
+  const Outcome outcome = run_in(scratch_, target("loads", GetParam()), {"", {"deepbind", plugin}, {}, 60});
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_THAT(outcome.err, StartsWith("leakdir: " + plugin + " calls another malloc: what it allocates is not seen\n"));
+  tool_says(plugin + " calls another malloc, so what it allocates is not seen");
+}
+
+TEST_P(PassedByPlugin, ThatIsLoadedAsUsualIsNot) {
+  const std::string plugin = std::string(kTargets) + "/plugin.so";
+  const Outcome outcome = run_in(scratch_, target("loads", GetParam()), {"", {"late", plugin}, {}, 60});
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_THAT(outcome.err, testing::Not(HasSubstr("not seen")));
+  tool_does_not_doubt();
+}
+
+// It is gone before anybody looks where its calls led; its block is not.
+TEST_P(PassedByPlugin, ThatIsGoneShowsByTheBlockThatItLeftToBeFreed) {
+  write_file(scratch_ / "given.c", "#include <stdlib.h>\nvoid *give(void) { return malloc(77); }\n");
+  write_file(scratch_ / "takes.c",
+             "#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <stdlib.h>\n"
+             "int main(int argc, char **argv) {\n"
+             "  void *library = dlopen(argv[1], RTLD_NOW | (argc > 2 ? RTLD_DEEPBIND : 0));\n"
+             "  void *block = ((void *(*)(void))dlsym(library, \"give\"))();\n"
+             "  dlclose(library);\n  free(block);\n  return 0;\n}\n");
+  const std::string object = GetParam() == "preload" ? "" : kObject;
+  const std::string library = scratch_ / "given.so", program = scratch_ / "takes";
+  ASSERT_TRUE(run({{"gcc", "-shared", "-fPIC", scratch_ / "given.c", "-o", library}, "", {}, "", 60}).exited_with(0));
+  Command link = {{"gcc", scratch_ / "takes.c", "-o", program}, "", {}, "", 60};
+  if (!object.empty()) link.argv.push_back(object);
+  ASSERT_TRUE(run(link).exited_with(0));
+  RunOptions options = {"", {library, "deepbind"}, {}, 60};
+  if (object.empty()) options.env["LD_PRELOAD"] = kLibrary;
+  const Outcome outcome = run_in(scratch_, program, options);
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(outcome.err, "leakdir: 1 block was freed whose allocation was not seen: some calls go past leakdir\n");
+  tool_says("calls go past leakdir: 1 block was freed whose allocation it had not seen");
+  // Blocks that are not recorded on purpose are no such proof.
+  EXPECT_EQ(run_in(scratch_, program, {"min_size=200", {library, "deepbind"}, options.env, 60}).err, "");
+  EXPECT_EQ(run_in(scratch_, program, {"", {library}, options.env, 60}).err, "");
+  tool_does_not_doubt();
+}
+
+INSTANTIATE_TEST_SUITE_P(With, PassedByPlugin, testing::Values("pie", "preload"));
+
+// Another library that was put in front hands on what it gets.
+TEST_F(PassedBy, AWrapperInFrontOfTheLibraryIsNoBypass) {
+  write_file(scratch_ / "wrap.c",
+             "#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <stddef.h>\n"
+             "void *malloc(size_t n) {\n  static void *(*next)(size_t);\n"
+             "  if (!next) next = (void *(*)(size_t))dlsym(RTLD_NEXT, \"malloc\");\n  return next(n);\n}\n");
+  const std::string wrapper = scratch_ / "wrap.so";
+  ASSERT_TRUE(run({{"gcc", "-shared", "-fPIC", scratch_ / "wrap.c", "-o", wrapper}, "", {}, "", 60}).exited_with(0));
+  const Outcome outcome =
+      run_in(scratch_, target("clean_cxx", "none"), {"", {}, {{"LD_PRELOAD", wrapper + " " + kLibrary}}, 60});
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(outcome.err, "");
+  tool_does_not_doubt();
+}
+
+// ---- Programs of all kinds, of which nothing of the kind is to be said ----
+
+class NotPassedBy : public PassedBy, public testing::WithParamInterface<std::string> {
+ protected:
+  void nothing_is_said(const std::string& name, const std::string& options, const std::vector<std::string>& arguments) {
+    SCOPED_TRACE(name + " " + options);
+    const Scratch scratch;
+    const Outcome outcome = run_in(scratch, target(name, GetParam()), {options, arguments, {}, 60});
+    EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    EXPECT_THAT(outcome.err, testing::Not(HasSubstr("not seen")));
+    EXPECT_FALSE(run_tool({"check"}, scratch.path()).exited_with(3));
+  }
+};
+
+TEST_P(NotPassedBy, Programs) {
+  nothing_is_said("clean_c", "", {});
+  nothing_is_said("clean_cxx", "", {});
+  nothing_is_said("each_way", "", {});
+  nothing_is_said("each_new", "", {});
+  nothing_is_said("each_way", "min_size=3000", {});
+  nothing_is_said("early_late", "", {});
+}
+
+INSTANTIATE_TEST_SUITE_P(With, NotPassedBy,
+                         testing::Values("static", "static-pie", "pie", "nopie", "preload", "preload-jemalloc",
+                                         "preload-tcmalloc", "preload-mimalloc"),
+                         [](const testing::TestParamInfo<std::string>& info) { return case_name(info.param); });
+
+}  // namespace
+}  // namespace leakdir_test

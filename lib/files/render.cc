@@ -17,6 +17,7 @@ std::uint32_t frame_of(const void*, std::uint32_t index, FrameView* out) {
   out->module = module_index;
   out->is_entered = (node.line & ledger::kNodeEntered) != 0;
   out->is_signal_return = (node.line & ledger::kNodeSignalReturn) != 0;
+  out->is_without_table = (node.line & ledger::kNodeWithoutTable) != 0;
   if (module_index != 0) {
     const ledger::Module& module = *ledger_file.module(module_index);
     out->offset = out->return_address - module.bias;

@@ -257,6 +257,8 @@ inline constexpr std::uint32_t kNodeLibcBelow = 8;  // … and so is what is all
 // to be named themselves:
 inline constexpr std::uint32_t kNodeEntered = 16;       // no call led to this address
 inline constexpr std::uint32_t kNodeSignalReturn = 32;  // nor to its parent's, which is where a signal came
+// For want of a table its parent was found by the frame pointer:
+inline constexpr std::uint32_t kNodeWithoutTable = 64;
 
 // ---- Threads, modules, bad frees ----------------------------------------------------------------------------------
 

@@ -22,6 +22,8 @@
  *   #1 0x401b2a /home/you/app+0x401b2a               (a frame in no known module: "#1 0x401b2a ?")
  *   exact: 1 2                                       only if so: frames that no call returns to (where a signal came):
  *                                                    what is to be named is the address itself, not the call before it
+ *   by-frame-pointer: 2 3                            only if so: frames that were found by the frame pointer, as
+ *                                                    there is no unwind table for the code that they called
  *   addr2line: addr2line -Cfipe /home/you/app 0x4009f6 0x401b29      call addresses; a line for each module
  *
  * A .badfree file has the same keys, `kind:` in place of `call:`, and the stacks that are known, each under a line
@@ -62,7 +64,7 @@ struct FrameView {
   const char* path; /* of the module; null: none known */
   uint64_t offset;  /* return address as addr2line wants it for `path` */
   unsigned module;
-  bool is_entered, is_signal_return; /* as ledger::kNodeEntered, ledger::kNodeSignalReturn */
+  bool is_entered, is_signal_return, is_without_table; /* as ledger::kNode… */
 };
 
 /* Where frames come from: a chain of nodes, as in the ledger. `frame` fills in the frame of `node` and returns the node

@@ -66,7 +66,7 @@ struct StackWalk {
   uint32_t next;
   unsigned count; /* frames met; the last of them is `frame`, and its number is one less */
   struct FrameView frame;
-  bool is_exact;
+  bool is_exact, is_by_frame_pointer;
 };
 
 static struct StackWalk walk_from(const struct FrameChain* chain, uint32_t stack) {
@@ -74,17 +74,18 @@ static struct StackWalk walk_from(const struct FrameChain* chain, uint32_t stack
   walk.chain = chain;
   walk.next = stack;
   walk.count = 0;
-  walk.frame.is_signal_return = false;
-  walk.is_exact = false;
+  walk.frame.is_signal_return = walk.frame.is_without_table = false;
+  walk.is_exact = walk.is_by_frame_pointer = false;
   return walk;
 }
 
 /* False: that was the outermost one. */
 static bool next_frame(struct StackWalk* walk) {
-  const bool was_signal_return = walk->frame.is_signal_return;
+  const bool was_signal_return = walk->frame.is_signal_return, was_without_table = walk->frame.is_without_table;
   if (walk->next == 0 || walk->count == kMaxFrames) return false;
   walk->next = walk->chain->frame(walk->chain->context, walk->next, &walk->frame);
   walk->is_exact = walk->frame.is_entered || was_signal_return;
+  walk->is_by_frame_pointer = was_without_table;
   ++walk->count;
   return true;
 }
@@ -113,13 +114,18 @@ static void put_frame(struct TextBuffer* out, unsigned number, const struct Fram
   put_char(out, '\n');
 }
 
-/* "exact: 1 2", if there are any. */
-static void put_exact(struct TextBuffer* out, const struct FrameChain* chain, uint32_t stack) {
+static bool is_exact(const struct StackWalk* walk) { return walk->is_exact; }
+static bool is_by_frame_pointer(const struct StackWalk* walk) { return walk->is_by_frame_pointer; }
+
+/* "exact: 1 2": the numbers of the frames that are so, if there are any. */
+static void put_those(struct TextBuffer* out, const char* key, bool (*is_so)(const struct StackWalk*),
+                      const struct FrameChain* chain, uint32_t stack) {
   struct StackWalk walk = walk_from(chain, stack);
   bool is_first = true;
   while (next_frame(&walk)) {
-    if (!walk.is_exact) continue;
-    put_text(out, is_first ? "exact: " : " ");
+    if (!is_so(&walk)) continue;
+    if (is_first) put_text(out, key);
+    put_text(out, is_first ? ": " : " ");
     put_dec(out, walk.count - 1);
     is_first = false;
   }
@@ -165,7 +171,11 @@ static void put_stack(struct TextBuffer* out, const struct FrameChain* chain, ui
   }
 
   line_start = text_size(out);
-  put_exact(out, chain, stack);
+  put_those(out, "exact", is_exact, chain, stack);
+  if (!has_room(out, line_start)) return;
+
+  line_start = text_size(out);
+  put_those(out, "by-frame-pointer", is_by_frame_pointer, chain, stack);
   if (!has_room(out, line_start)) return;
 
   for (m = 0; m < met.count; ++m) {

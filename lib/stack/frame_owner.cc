@@ -4,6 +4,7 @@
 #include "functions.hh"
 #include "ledger/ledger_file.hh"
 #include "modules.hh"
+#include "walk/fast_walk.hh"
 
 namespace leakdir {
 namespace {
@@ -46,6 +47,7 @@ std::uint32_t frame_line(std::uint32_t parent, std::uintptr_t pc, std::uint32_t 
   if (kind == FunctionKind::kNew) line |= ledger::kNodeNew;
   if (kind == FunctionKind::kSignalReturn) line |= ledger::kNodeEntered | ledger::kNodeSignalReturn;
   if (kind == FunctionKind::kEntered) line |= ledger::kNodeEntered;
+  if (kWalksWithoutTables && kind == FunctionKind::kUnknown && parent != 0) line |= ledger::kNodeWithoutTable;
   if (is_of_loader(module)) {
     line |= ledger::kNodeLoader;
     if (!loads_for_program(parent, guard)) line |= ledger::kNodeLibc;

@@ -199,6 +199,7 @@ LEAKDIR_SLOW FunctionKind look_up(std::uintptr_t address) {
   const bool has_before = find_function_start(address - 1, before);
   if (has_before && before.is_signal_return) return FunctionKind::kSignalReturn;
   const bool has_at = find_function_start(address, at);
+  if (!has_before && is_program_entry(address)) return FunctionKind::kOrdinary;
   // Within a function it does not matter; the code is read where another one begins.
   const bool is_within = has_before && has_at && before.earliest == at.earliest;
   if (is_within || follows_call(address)) return has_before ? kind_of_function(before) : FunctionKind::kUnknown;

@@ -115,6 +115,42 @@ LEAKDIR_SLOW bool is_called_by_unwinder(ThreadScratch& scratch, Caller caller) {
   return false;
 }
 
+// The last frame is of code without a table: what lies beyond it, by its frame pointer. The nodes of the last walk are
+// of no use any more for what is added.
+LEAKDIR_SLOW void go_on_without_table(Walk& walk, ThreadScratch& scratch, unsigned most) {
+  const WalkStart last = scratch.walk.without_table;
+  const unsigned more =
+      walk_by_frame_pointer(scratch.walk, last, walk.frames + walk.count, most - walk.count, &walk.is_truncated);
+  if (more == 0) return;
+  walk.count += more;
+  walk.reused = 0;
+  walk.is_fast = false;
+}
+
+// Whether Boost's walk came to an end only because there is no table for the last frame.
+bool ends_without_table(const Walk& walk, const ReentryGuard& guard) {
+  if (walk.is_truncated || walk.count == 0) return false;
+  const FunctionKind last = function_kind(walk.frames[walk.count - 1], guard);
+  if (last == FunctionKind::kUnknown) return true;
+  // A signal may come anywhere.
+  return last == FunctionKind::kEntered && walk.count > 1 &&
+         function_kind(walk.frames[walk.count - 2], guard) == FunctionKind::kSignalReturn;
+}
+
+// For those whom Boost's walk would end too early: the fast one knows the last frame's registers, if it gets there.
+LEAKDIR_SLOW bool go_on_from_boosts(Walk& walk, ThreadScratch& scratch, Caller caller, unsigned most) {
+  const unsigned expected = walk.count;
+  if (expected >= most || !caller.has_frame()) return false;
+  const int count = fast_walk(scratch.walk, walk_start(caller), scratch.frames, most, &walk.reused, &walk.is_truncated);
+  if (count != static_cast<int>(expected) || walk.is_truncated || scratch.walk.complete ||
+      scratch.walk.without_table.pc == 0)
+    return false;
+  walk.frames = scratch.frames;
+  walk.is_fast = true;
+  go_on_without_table(walk, scratch, most);
+  return true;
+}
+
 // (Into the caller's Walk: one that is handed back by value is copied in pieces of another size than it was stored in,
 // and the processor waits for that.)
 inline void walk_stack(Walk& walk, ThreadScratch& scratch, Caller caller, unsigned depth, const ReentryGuard& guard) {
@@ -128,6 +164,9 @@ inline void walk_stack(Walk& walk, ThreadScratch& scratch, Caller caller, unsign
       walk.is_fast = true;
       if (LEAKDIR_UNLIKELY(unwind_way == Unwind::kCompare) && boost_may_walk(guard))
         compare_with_boost(walk, most, caller.pc());
+      if (LEAKDIR_UNLIKELY(!scratch.walk.complete) && !walk.is_truncated && scratch.walk.without_table.pc != 0) {
+        go_on_without_table(walk, scratch, most);
+      }
       return;
     }
   }
@@ -135,6 +174,12 @@ inline void walk_stack(Walk& walk, ThreadScratch& scratch, Caller caller, unsign
   if (is_called_by_unwinder(scratch, caller) || !boost_may_walk(guard)) return;
   const unsigned room = most + kMostOwnFrames < ThreadScratch::kFrames ? most + kMostOwnFrames : ThreadScratch::kFrames;
   walk_with_boost(walk, scratch.frames, room, caller.pc());
+  if (LEAKDIR_LIKELY(!ends_without_table(walk, guard)) || !kWalksWithoutTables) return;
+  if (unwind_way == Unwind::kBoost) {
+    if (go_on_from_boosts(walk, scratch, caller, most)) return;
+    walk_with_boost(walk, scratch.frames, room, caller.pc());
+  }
+  walk.is_truncated = true;
 }
 
 // How many of the innermost frames are operator new: that is what the user called, then.

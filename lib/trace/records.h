@@ -40,7 +40,7 @@ static uint32_t frame_of(const void *context, uint32_t node, struct FrameView *o
   out->path = module->path[0] != '\0' ? module->path : NULL;
   out->offset = module->address - module->bias;
   out->module = 1;
-  out->is_entered = out->is_signal_return = false;
+  out->is_entered = out->is_signal_return = out->is_without_table = false;
   return 0;
 }
 

@@ -17,4 +17,8 @@ namespace leakdir {
 // Whether the code at `pc` is the return from a signal handler: what the unwinder knows it by where it has no table.
 [[nodiscard]] bool is_signal_return(std::uintptr_t pc) noexcept;
 
+// Whether `pc` lies in the few instructions that the program begins with: nothing called them. In a plain static
+// program they have no table that the unwinder finds.
+[[nodiscard]] bool is_program_entry(std::uintptr_t pc) noexcept;
+
 }  // namespace leakdir

@@ -10,4 +10,6 @@ bool follows_call(std::uintptr_t) noexcept { return true; }
 
 bool is_signal_return(std::uintptr_t) noexcept { return false; }
 
+bool is_program_entry(std::uintptr_t) noexcept { return false; }
+
 }  // namespace leakdir

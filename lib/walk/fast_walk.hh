@@ -58,6 +58,14 @@ struct CfaSlot {
 };
 inline constexpr unsigned kMaxCfaSlots = 4;
 
+// Where the walk starts, the frame that called the hook: the hook's return address, the stack pointer as it will
+// be after the return, and rbp as it will be then.
+struct WalkStart {
+  std::uintptr_t pc;
+  std::uintptr_t sp;
+  std::uintptr_t bp;
+};
+
 // Of one thread at a time, all zero at first, plain data, never copied or moved; when the thread has ended, another one
 // may use it as it is. The previous walk is frames[current][begin .. end), innermost first; end 0: there is none. New
 // frames are put before it, or, when there is no room or nothing of it holds, into the other array.
@@ -71,20 +79,14 @@ struct FastWalkState {
   std::uint32_t begin;
   std::uint32_t end;
   bool complete;  // the last frame is the outermost of the stack, by its table
+  // Where `complete` is false: the last frame of the walk, if there is no table for its code; else its pc is 0.
+  WalkStart without_table;
   StackReach reach;
   std::uintptr_t generation;
 };
 
 // The next walk with this state takes over nothing of the previous one.
 inline void fast_walk_forget_previous(FastWalkState& state) noexcept { state.end = 0; }
-
-// Where the walk starts, the frame that called the hook: the hook's return address, the stack pointer as it will
-// be after the return, and rbp as it will be then.
-struct WalkStart {
-  std::uintptr_t pc;
-  std::uintptr_t sp;
-  std::uintptr_t bp;
-};
 
 // The start for a walk from the function that this is used in. It makes that function keep a frame pointer, which
 // is all that it relies on.
@@ -105,6 +107,27 @@ struct WalkStart {
 // known of out, *reused and *truncated then, and the previous walk is kept.
 [[nodiscard]] int fast_walk(FastWalkState& state, const WalkStart& start, std::uintptr_t* out, unsigned max,
                             unsigned* reused, bool* truncated) noexcept;
+
+// Whether there is a walk for this processor that does without tables.
+#if defined(__x86_64__)
+inline constexpr bool kWalksWithoutTables = true;
+#else
+inline constexpr bool kWalksWithoutTables = false;
+#endif
+
+// For code that was made at run time: goes on from a frame without a table by its frame pointer, and from there by
+// tables again where there are some. Fills out[0 .. result) with the return addresses beyond that frame, at most `max`
+// of them.
+//
+// A frame pointer may be any number, so nothing is believed that does not fit together: each frame lies above the one
+// before, within the stack; each return address stands behind a call, which does not say that it leads elsewhere; the
+// frame pointer cannot be that of a function with a table further out; and unless the whole comes to a frame that is
+// the outermost by its table, there is no frame at all.
+//
+// *truncated: the stack goes on beyond the last frame, and be it `from`. Without tables a frame that no call led to is
+// taken for the outermost one.
+[[nodiscard]] unsigned walk_by_frame_pointer(FastWalkState& state, const WalkStart& from, std::uintptr_t* out,
+                                             unsigned max, bool* truncated) noexcept;
 
 // Code in [start, end) was unmapped or changed: what was learned about it, and every thread's previous walk, no longer
 // holds. Costs some microseconds. Safe against walks in other threads. Of dlclose the walk learns by itself, from the

@@ -412,6 +412,11 @@ CfiAnswer read_cfi_row(std::uintptr_t return_address, const CfiColumns& columns,
   return CfiAnswer::kRow;
 }
 
+bool has_table(std::uintptr_t address) noexcept {
+  FoundFde found;
+  return find_fde(address, &found);
+}
+
 bool is_in_module(std::uintptr_t address) noexcept {
 #ifdef LEAKDIR_HAS_DL_FIND_OBJECT
   // No lock, safe in signal handlers.

@@ -57,6 +57,9 @@ enum class CfiAnswer {
 
 [[nodiscard]] CfiAnswer read_cfi_row(std::uintptr_t return_address, const CfiColumns& columns, CfiRow* row) noexcept;
 
+// Whether there is a table for the function that `address` lies in.
+[[nodiscard]] bool has_table(std::uintptr_t address) noexcept;
+
 // Whether the address lies in the program or in a library that the loader knows: there, what the tables say holds until
 // it is unloaded. Elsewhere (code made at run time) tables come and go at any time.
 [[nodiscard]] bool is_in_module(std::uintptr_t address) noexcept;

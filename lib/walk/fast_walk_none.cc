@@ -10,4 +10,9 @@ int fast_walk(FastWalkState&, const WalkStart&, std::uintptr_t*, unsigned, unsig
   return kCannot;
 }
 
+unsigned walk_by_frame_pointer(FastWalkState&, const WalkStart&, std::uintptr_t*, unsigned, bool* truncated) noexcept {
+  *truncated = false;
+  return 0;
+}
+
 }  // namespace leakdir

@@ -22,6 +22,7 @@ enum class RuleKind : std::uint32_t {
   kThroughBp = 3,  // … at the address that bp - offset holds, and bp was saved at bp
   kEnd = 4,        // the outermost frame
   kCannot = 5,     // for Boost
+  kNoTable = 6,    // nothing is said of this code
 };
 
 // kind: 3 bits; bp_words: 10 bits, the caller's bp is saved at the frame's beginning - 8 * bp_words, 0: nowhere, it is

@@ -28,6 +28,7 @@ std::uintptr_t word_at(std::uintptr_t address) { return *reinterpret_cast<const 
 
 constexpr Rule kRuleEnd{RuleKind::kEnd, 0, 0};
 constexpr Rule kRuleCannot{RuleKind::kCannot, 0, 0};
+constexpr Rule kRuleNoTable{RuleKind::kNoTable, 0, 0};
 
 // The number of words in a byte offset that is to lie in 0 .. max; above max where it does not.
 std::uint32_t words_in(std::int64_t offset, std::uint32_t max) {
@@ -78,7 +79,7 @@ Rule rule_of(const CfiRow& row) {
       break;
     case CfiAnswer::kNoTable:
       // Code without tables ends the stack, here as there.
-      rule = is_signal_return(pc) ? kRuleCannot : kRuleEnd;
+      rule = is_program_entry(pc) ? kRuleEnd : is_signal_return(pc) ? kRuleCannot : kRuleNoTable;
       break;
     case CfiAnswer::kUnsupported:
       break;
@@ -90,7 +91,7 @@ Rule rule_of(const CfiRow& row) {
   // Code that was made at run time may be replaced, or get its tables, without anybody being told: nothing of it is
   // kept. A frame of it that were followed might be reused later on the strength of an old table, so Boost takes that
   // stack.
-  return rule.kind() == RuleKind::kEnd ? rule : kRuleCannot;
+  return rule.kind() == RuleKind::kEnd || rule.kind() == RuleKind::kNoTable ? rule : kRuleCannot;
 }
 
 inline Rule rule_for(std::uintptr_t pc) {
@@ -124,7 +125,7 @@ struct Registers {
   std::uintptr_t bp;
 };
 
-enum class Step { kNext, kEnd, kUnreadable, kCannot };
+enum class Step { kNext, kEnd, kNoTable, kUnreadable, kCannot };
 
 // The caller's frame is said to begin at `cfa`, where nothing is known to be readable.
 [[gnu::noinline, gnu::cold]] Step follow_beyond(Readable& readable, std::uintptr_t sp, std::uintptr_t cfa) {
@@ -156,6 +157,7 @@ inline Step follow(FastWalkState& state, unsigned* slots, Readable& readable, Re
   std::uintptr_t bp_offset = rule.bp_offset();
   if (__builtin_expect(rule.kind() > RuleKind::kFromBp, 0)) {
     if (rule.kind() == RuleKind::kEnd) return Step::kEnd;
+    if (rule.kind() == RuleKind::kNoTable) return Step::kNoTable;
     if (rule.kind() == RuleKind::kCannot) return Step::kCannot;
     cfa = cfa_through_bp(state, slots, readable.end, at.sp, at.bp, rule);
     if (cfa == 0) return Step::kCannot;
@@ -358,12 +360,100 @@ int fast_walk(FastWalkState& state, const WalkStart& start, std::uintptr_t* out,
     step = follow(state, &slots, readable, &frame, &last->bp, &last->bp_slot);
   } while (step == Step::kNext && count != max);
   if (count != max && step == Step::kCannot) return kCannot;
-  *truncated = step != Step::kEnd;
+  *truncated = step != Step::kEnd && step != Step::kNoTable;
   // Only an end that a kept rule says will be one the next time.
   const bool complete = !*truncated && g_rules.find(out[count - 1]).kind() == RuleKind::kEnd;
   if (whole_at == count) *reused = whole;
   remember(state, count, 0, 0, slots, complete);
+  state.without_table = {step == Step::kNoTable ? frame.pc : 0, frame.sp, frame.bp};
   return static_cast<int>(count);
+}
+
+// ---- Without tables ---------------------------------------------------------------------------------------------
+
+namespace {
+
+// Where the call that returns to `pc` leads, if it says so itself; else 0.
+std::uintptr_t called_by(std::uintptr_t pc) {
+  constexpr std::uintptr_t kDistance = 4;
+  std::int32_t distance;
+  __builtin_memcpy(&distance, reinterpret_cast<const void*>(pc - kDistance), sizeof distance);
+  const auto* const code = reinterpret_cast<const std::uint8_t*>(pc);
+  const std::uintptr_t place = pc + static_cast<std::uintptr_t>(std::int64_t{distance});
+  if (code[-5] == 0xe8) return place;
+  const bool is_by_table = code[-6] == 0xff && code[-5] == 0x15;
+  return is_by_table && can_read(place) && can_read(place + kWord - 1) ? word_at(place) : 0;
+}
+
+// Whether code without a table may have been called by the call that returns to `pc`: such a call is there, and it does
+// not say that it leads to another function, one with a table. (Of what was left on a stack, nearly all is of the
+// latter kind.)
+bool may_have_called(std::uintptr_t pc) {
+  if (!RuleCache::holds(pc) || !follows_call(pc) || !can_read(pc - 6)) return false;
+  const std::uintptr_t called = called_by(pc);
+  return called == 0 || !has_table(called);
+}
+
+// Whether rbp may be that of a function with a table, which the code without one has left as it was: between the two
+// lies the address that this function's own call returns to. Its frames would be passed over.
+bool may_be_anothers(std::uintptr_t sp, std::uintptr_t bp) {
+  for (std::uintptr_t slot = sp; slot < bp; slot += kWord) {
+    const std::uintptr_t word = word_at(slot);
+    if (!RuleCache::holds(word) || !is_in_module(word) || !follows_call(word)) continue;
+    const RuleKind kind = rule_for(word).kind();
+    if (kind == RuleKind::kFromBp || kind == RuleKind::kThroughBp) return true;
+  }
+  return false;
+}
+
+// Where the dynamic loader was started, say: the outermost frame of a thread has 0 in rbp. Code that was made at run
+// time may have it there for any reason.
+bool is_outermost(const Registers& frame) { return frame.bp == 0 && is_in_module(frame.pc - 1); }
+
+// From a frame whose code has no table to its caller's, if rbp points to a frame as "push %rbp; mov %rsp,%rbp" makes
+// it.
+bool hop(Readable& readable, Registers* registers) {
+  constexpr std::uintptr_t kLargestFrame = std::uintptr_t{1} << 15;
+  const Registers at = *registers;
+  const std::uintptr_t end = at.bp + 2 * kWord;
+  if (at.sp % kWord != 0 || at.bp < at.sp || at.bp - at.sp > kLargestFrame || at.bp % kWord != 0) return false;
+  if (end > readable.end && (readable.is_own_stack || !extend_readable(&readable.end, end))) return false;
+  if (!may_have_called(word_at(at.bp + kWord)) || may_be_anothers(at.sp, at.bp)) return false;
+  *registers = {end, word_at(at.bp + kWord), word_at(at.bp)};
+  return true;
+}
+
+}  // namespace
+
+unsigned walk_by_frame_pointer(FastWalkState& state, const WalkStart& from, std::uintptr_t* out, unsigned max,
+                               bool* truncated) noexcept {
+  // No frame counts before the tables say that the walk has come to an outermost one, or before it has come so far that
+  // it cannot be by chance.
+  constexpr unsigned kFarEnough = 512;
+  Readable readable = readable_from(state, from.sp);
+  Registers frame{from.sp, from.pc, from.bp};
+  // Where a context begins, nothing called it.
+  *truncated = follows_call(frame.pc) && !is_outermost(frame);
+  if (!*truncated) return 0;
+  if (readable.end == 0) return 0;
+  unsigned count = 0, slots = 0;
+  std::uintptr_t bp_copy, bp_slot;
+  Step step = Step::kNoTable;
+  for (; count < kFarEnough; ++count) {
+    if (step == Step::kNoTable) {
+      if (is_outermost(frame)) break;
+      if (!hop(readable, &frame)) return 0;
+    }
+    if (count < max) out[count] = frame.pc;
+    step = follow(state, &slots, readable, &frame, &bp_copy, &bp_slot);
+    if (step == Step::kEnd) {
+      ++count;
+      break;
+    }
+    if (step != Step::kNext && step != Step::kNoTable) return 0;
+  }
+  *truncated = count > max || count == kFarEnough;
+  return count < max ? count : max;
 }
 
 }  // namespace leakdir

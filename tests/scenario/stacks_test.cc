@@ -256,6 +256,85 @@ TEST_P(Signals, AreNamedByTheInstructionThatTheyCameTo) {
 INSTANTIATE_TEST_SUITE_P(Linked, Signals, testing::Values("static", "static-pie", "pie", "preload"),
                          [](const testing::TestParamInfo<std::string>& info) { return case_name(info.param); });
 
+// ---- Code that was made at run time ----
+
+// By whether it was found by the frame pointer: the numbers of such frames.
+std::vector<size_t> by_frame_pointer(const nlohmann::json& frames) {
+  std::vector<size_t> numbers;
+  for (size_t i = 0; i < frames.size(); ++i) {
+    if (frames[i].value("by_frame_pointer", false)) numbers.push_back(i);
+  }
+  return numbers;
+}
+
+class MadeCode : public testing::TestWithParam<std::string> {};
+
+// It has no unwind tables. Where it keeps frame pointers its callers are found, and said to be found so; where it does
+// not, the stack ends there, and no frame is made up.
+TEST_P(MadeCode, IsPassedByItsFramePointersOrEndsTheStack) {
+  const Scratch scratch;
+  for (const char* unwind : {"fast", "compare", "boost"}) {
+    SCOPED_TRACE(unwind);
+    const Outcome outcome =
+        run_in(scratch, target("made_code", GetParam()), {"unwind=" + std::string(unwind), {}, {}, 60});
+    ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    const std::vector<Record> records = records_in(scratch / "mem");
+    expect_exactly(expected_by(outcome.out), records);
+    ASSERT_EQ(records.size(), 7u);
+    for (const Record& record : records) {
+      SCOPED_TRACE(read_file(record.file));
+      std::vector<std::string> functions = functions_of(record.stack, record.program);
+      std::vector<size_t> found_so;
+      for (size_t i = 0; i < record.stack.frames.size(); ++i) {
+        if (record.stack.frames[i].by_frame_pointer) found_so.push_back(i);
+        if (functions[i].rfind("__libc_start", 0) == 0) functions[i] = "?";
+      }
+      const bool has_frames = record.size == 1201 || record.size == 1203;
+      EXPECT_EQ(record.truncated, !has_frames);
+      if (record.size == 1201) {
+        EXPECT_THAT(functions, ElementsAre("leak_with_frames", "?", "?", "?", "enter", "main", "?", "?", "_start"));
+        EXPECT_THAT(found_so, ElementsAre(2u, 3u, 4u));
+      } else if (record.size == 1203) {
+        EXPECT_THAT(functions, ElementsAre("leak_realloc", "?", "enter", "main", "?", "?", "_start"));
+        EXPECT_THAT(found_so, ElementsAre(2u));
+      } else {
+        EXPECT_THAT(functions, ElementsAre(testing::StartsWith("leak_"), "?"));
+        EXPECT_TRUE(found_so.empty());
+      }
+    }
+
+    // By the ledger, by a saved file, by the records alone.
+    const auto expect_said = [](const std::string& place) {
+      const nlohmann::json json = report(place);
+      ASSERT_EQ(json.at("stacks").size(), 7u);
+      for (const auto& stack : json.at("stacks")) {
+        const std::vector<size_t> numbers = by_frame_pointer(stack.at("frames"));
+        const int bytes = stack.at("bytes");
+        if (bytes == 1201) {
+          EXPECT_THAT(numbers, ElementsAre(2u, 3u, 4u));
+        } else if (bytes == 1203) {
+          EXPECT_THAT(numbers, ElementsAre(2u));
+        } else {
+          EXPECT_TRUE(numbers.empty());
+          EXPECT_EQ(stack.at("truncated"), true);
+        }
+      }
+      EXPECT_THAT(run_tool({"report", place}).out,
+                  testing::ContainsRegex("\n    #4 enter [^\n]*/made_code\\.c:[0-9]+ \\(by frame pointer\\)\n"));
+    };
+    expect_said(scratch / "mem");
+    const std::string saved = scratch / "saved";
+    ASSERT_TRUE(run_tool({"save", saved, scratch / "mem"}).exited_with(0));
+    expect_said(saved);
+    must({"rm", scratch / "mem/.ledger", saved});
+    expect_said(scratch / "mem");
+    must({"rm", "-r", scratch / "mem"});
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Linked, MadeCode, testing::Values("static", "static-pie", "pie", "preload"),
+                         [](const testing::TestParamInfo<std::string>& info) { return case_name(info.param); });
+
 // ---- The objects ----
 
 // The instructions of each hook, by its name: "mov %rsp,%rbp" as objdump writes them.

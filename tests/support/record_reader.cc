@@ -131,14 +131,14 @@ std::vector<std::string> expected_commands(const std::vector<Frame>& frames) {
 }
 
 // "exact: 1 2": numbers of frames, in their order.
-void read_exact(Lines& lines, std::vector<Frame>& frames) {
-  const std::string numbers = lines.match("exact:((?: \\d+)+)")[1];
+void read_numbers(Lines& lines, std::vector<Frame>& frames, bool Frame::*are_so) {
+  const std::string numbers = lines.match("[a-z-]+:((?: \\d+)+)")[1];
   size_t from = 0;
   for (size_t at = 0; at < numbers.size();) {
     const size_t end = std::min(numbers.find(' ', at + 1), numbers.size());
     const size_t number = std::stoul(numbers.substr(at + 1, end - at - 1));
     if (number < from || number >= frames.size()) lines.fail("no such frame, or not in order, before");
-    frames[number].is_exact = true;
+    frames[number].*are_so = true;
     from = number + 1;
     at = end;
   }
@@ -148,7 +148,9 @@ Stack read_stack(Lines& lines) {
   Stack stack;
   const size_t frames = std::stoul(lines.match("frames: (\\d+)")[1]);
   for (size_t i = 0; i < frames; ++i) stack.frames.push_back(read_frame(lines, i));
-  if (!lines.done() && lines.peek().rfind("exact: ", 0) == 0) read_exact(lines, stack.frames);
+  if (!lines.done() && lines.peek().rfind("exact: ", 0) == 0) read_numbers(lines, stack.frames, &Frame::is_exact);
+  if (!lines.done() && lines.peek().rfind("by-frame-pointer: ", 0) == 0)
+    read_numbers(lines, stack.frames, &Frame::by_frame_pointer);
   while (!lines.done() && lines.peek().rfind("addr2line: ", 0) == 0) stack.addr2line.push_back(lines.next().substr(11));
   if (stack.addr2line != expected_commands(stack.frames)) lines.fail("addr2line lines do not fit the frames above");
   return stack;

@@ -13,9 +13,10 @@ namespace leakdir_test {
 
 struct Frame {
   std::uint64_t return_address = 0;
-  std::string module;                                                     // empty: in no known module
-  std::uint64_t offset = 0;                                               // as addr2line wants it for the module
-  bool is_exact = false;                                                  // no call returns there
+  std::string module;        // empty: in no known module
+  std::uint64_t offset = 0;  // as addr2line wants it for the module
+  bool is_exact = false;     // no call returns there
+  bool by_frame_pointer = false;
   std::uint64_t named() const { return is_exact ? offset : offset - 1; }  // what is to be named
 };
 

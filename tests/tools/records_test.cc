@@ -42,6 +42,7 @@ constexpr char kRecord[] =
     "#1 0x401b2a /home/you/c++/lib+x.so+0x2a\n"
     "#2 0x999 ?\n"
     "exact: 1\n"
+    "by-frame-pointer: 1 2 99\n"
     "addr2line: addr2line -Cfipe /home/you/app 0x9f6\n";
 
 TEST(ParseRecord, GivesAllThatTheTextSays) {
@@ -70,6 +71,9 @@ TEST(ParseRecord, GivesAllThatTheTextSays) {
   EXPECT_EQ(record->stack[1].pc, 0x401b2au);
   EXPECT_TRUE(record->stack[1].is_exact);
   EXPECT_FALSE(record->stack[2].is_exact);
+  EXPECT_FALSE(record->stack[0].by_frame_pointer);
+  EXPECT_TRUE(record->stack[1].by_frame_pointer);
+  EXPECT_TRUE(record->stack[2].by_frame_pointer);
   EXPECT_EQ(record->stack[1].module, "/home/you/c++/lib+x.so");
   EXPECT_EQ(record->stack[1].offset, 0x2au);
   EXPECT_EQ(record->stack[2].pc, 0x999u);

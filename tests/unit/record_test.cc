@@ -15,14 +15,20 @@ struct Frame {
   const char* path;
   std::uint64_t offset;
   unsigned module;
-  bool is_entered = false, is_signal_return = false;
+  bool is_entered = false, is_signal_return = false, is_without_table = false;
 };
 
 // Node n is frame n - 1; its parent is the next one.
 std::uint32_t frame_of(const void* context, std::uint32_t node, FrameView* out) {
   const auto& frames = *static_cast<const std::vector<Frame>*>(context);
   const Frame& frame = frames[node - 1];
-  *out = {frame.pc, frame.path, frame.offset, frame.module, frame.is_entered, frame.is_signal_return};
+  *out = {frame.pc,
+          frame.path,
+          frame.offset,
+          frame.module,
+          frame.is_entered,
+          frame.is_signal_return,
+          frame.is_without_table};
   return node == frames.size() ? 0 : node + 1;
 }
 
@@ -76,6 +82,19 @@ TEST(Record, SaysWhichAddressesNoCallReturnsTo) {
       << text;
 }
 
+// What lies beyond code without unwind tables.
+TEST(Record, SaysWhichFramesWereFoundByTheFramePointer) {
+  const std::string text = rendered(example(), {{0x1010, "/a", 0x10, 1},
+                                                {0x2020, nullptr, 0, 0, false, false, true},
+                                                {0x2030, nullptr, 0, 0, false, false, true},
+                                                {0x1040, "/a", 0x40, 1}});
+  EXPECT_NE(text.find("#3 0x1040 /a+0x40\n"
+                      "by-frame-pointer: 2 3\n"
+                      "addr2line: addr2line -Cfipe /a 0xf 0x3f\n"),
+            std::string::npos)
+      << text;
+}
+
 TEST(Record, HasAnAddr2lineLineForEachModuleInTheOrderOfTheStack) {
   const std::string text = rendered(example(), {{0x7f0010, "/lib/a.so", 0x10, 2},
                                                 {0x5570, "/home/you/my app", 0x570, 1},
@@ -122,7 +141,7 @@ TEST(Record, ThatDoesNotFitEndsAtTheEndOfALine) {
 TEST(Record, FollowsNoMoreFramesThanThereCanBe) {
   // A chain that never ends, as a damaged ledger may have.
   const FrameChain endless = {[](const void*, std::uint32_t node, FrameView* out) {
-                                *out = {0x1000, "/p", 0x1000, 1, false, false};
+                                *out = {0x1000, "/p", 0x1000, 1, false, false, false};
                                 return node;
                               },
                               nullptr};

@@ -180,6 +180,7 @@ class Page {
       std::string at = line.file.empty() ? "" : fmt::format("{}:{}", printable(line.file), line.line);
       if (at.empty() && has_module)
         at = fmt::format("{}+{}", printable(snapshot_.modules[frame.module].path), hex_of(offset_of(snapshot_, frame)));
+      if (frame.by_frame_pointer && !line.inlined) at += at.empty() ? "by frame pointer" : ", by frame pointer";
       unsigned flags = line.inlined ? kInlined : 0;
       if ((has_module && is_runtime_[frame.module]) || is_runtime_line(line)) flags |= kRuntime;
       lines.push_back({text(names[i]), text(at), flags});

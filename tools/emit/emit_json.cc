@@ -30,6 +30,7 @@ Json line_json(const Snapshot& snapshot, const Frame& frame, const SourceLine& l
                {"line", line.line},
                {"inlined", line.inlined}};
   if (frame.is_exact) json["exact"] = true;
+  if (frame.by_frame_pointer) json["by_frame_pointer"] = true;
   return json;
 }
 

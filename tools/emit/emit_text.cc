@@ -169,14 +169,18 @@ class TextReport {
       const std::string function = line.function.empty() ? "??" : readable_function(line.function);
       const bool is_runtime_here = is_runtime || is_runtime_line(line);
       const std::string at = line.file.empty() ? position : fmt::format("{}:{}", printable(line.file), line.line);
-      texts.push_back({text_of(function, at, line.inlined ? " (inlined)" : "", is_runtime_here), is_runtime_here});
+      const char* const remark = line.inlined ? " (inlined)" : frame.by_frame_pointer ? kByFramePointer : "";
+      texts.push_back({text_of(function, at, remark, is_runtime_here), is_runtime_here});
     }
     if (texts.empty()) {
-      const std::string fits = fitting(position, kNumberColumns);
+      const std::string_view remark = frame.by_frame_pointer ? kByFramePointer : "";
+      const std::string fits = fitting(position, kNumberColumns + remark.size()) + std::string(remark);
       texts.push_back({is_runtime ? dim(fits) : fits, is_runtime});
     }
     return texts;
   }
+
+  static constexpr char kByFramePointer[] = " (by frame pointer)";
 
   // Where a frame is wider than the terminal, its position stands on a line of its own.
   std::string text_of(const std::string& function, const std::string& position, const char* remark,

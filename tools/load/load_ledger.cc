@@ -268,18 +268,24 @@ class Loader {
   // A page of zeros where nodes were: no frame has such an address.
   static bool is_never_written(const ledger::Node& node) { return node.pc_module == 0 && node.parent == 0; }
 
+  // How the stack's next inner frame leads to this one. The same node may be found in several ways, and is another
+  // frame then.
+  struct FoundBy {
+    bool signal = false, frame_pointer = false;
+  };
+
   // Walks up to a node that is known already, then makes the new ones from there down: so parents come first.
   std::uint32_t node_of(std::uint32_t index) {
     struct Step {
       std::uint64_t key;
-      bool is_exact;
+      FoundBy found_by;
       ledger::Node node;
     };
     std::vector<Step> path;
     std::uint32_t parent = kNone;
-    bool is_exact = false;  // where a signal came is the same node as where a call returns to, and another frame
+    FoundBy found_by = {};
     for (std::uint32_t at = index; at != 0;) {
-      const std::uint64_t key = std::uint64_t{at} << 1 | (is_exact ? 1 : 0);
+      const std::uint64_t key = std::uint64_t{at} << 2 | (found_by.signal ? 1 : 0) | (found_by.frame_pointer ? 2 : 0);
       auto [known, is_new] = node_of_.try_emplace(key, kInProgress);
       if (!is_new) {
         if (known->second == kInProgress)
@@ -288,15 +294,15 @@ class Loader {
           parent = known->second;
         break;
       }
-      Step step{key, is_exact, {}};
+      Step step{key, found_by, {}};
       if (!reader_.read_node(at, step.node) || is_never_written(step.node)) {
         damaged("stacks whose frames are missing were cut");
         node_of_.erase(key);
         break;
       }
       const bool is_frame = ledger::high16(step.node.pc_module) != ledger::kPlaceModule;
-      is_exact = is_frame && (step.node.line & ledger::kNodeSignalReturn) != 0;
-      step.is_exact |= is_frame && (step.node.line & ledger::kNodeEntered) != 0;
+      found_by.signal = is_frame && (step.node.line & ledger::kNodeSignalReturn) != 0;
+      found_by.frame_pointer = is_frame && (step.node.line & ledger::kNodeWithoutTable) != 0;
       path.push_back(step);
       at = step.node.parent;
     }
@@ -314,7 +320,7 @@ class Loader {
       } else if (parent != kNone && depth_[parent] >= kMaxDepth) {
         damaged("a stack deeper than any that leakdir keeps was cut");
       } else {
-        node = stacks_.node(frame_of(step->node, module, step->is_exact), parent);
+        node = stacks_.node(frame_of(step->node, module, step->found_by), parent);
         if (node >= depth_.size()) depth_.push_back(parent == kNone ? 1 : depth_[parent] + 1);
       }
       node_of_[step->key] = parent = node;
@@ -322,7 +328,7 @@ class Loader {
     return parent;
   }
 
-  std::uint32_t frame_of(const ledger::Node& node, unsigned module, bool is_exact) {
+  std::uint32_t frame_of(const ledger::Node& node, unsigned module, FoundBy found_by) {
     const std::uint64_t pc = ledger::low48(node.pc_module);
     if (module == ledger::kPlaceModule) {
       std::string file = pc <= 0xffffffff ? reader_.text(static_cast<std::uint32_t>(pc)) : std::string();
@@ -330,7 +336,8 @@ class Loader {
     }
     auto known = module_of_.find(module);
     if (module != 0 && known == module_of_.end()) damaged("modules are missing");
-    return stacks_.frame(pc, known == module_of_.end() ? kNone : known->second, is_exact);
+    const bool is_exact = found_by.signal || (node.line & ledger::kNodeEntered) != 0;
+    return stacks_.frame(pc, known == module_of_.end() ? kNone : known->second, is_exact, found_by.frame_pointer);
   }
 
   void warn_about_gaps() {
@@ -356,7 +363,7 @@ class Loader {
   LedgerReader reader_;
   Snapshot snapshot_;
   StackBuilder stacks_{snapshot_};
-  std::unordered_map<std::uint64_t, std::uint32_t> node_of_;  // by index and whether it is exact there
+  std::unordered_map<std::uint64_t, std::uint32_t> node_of_;  // by index and how it was found
   std::unordered_map<std::uint32_t, std::uint32_t> module_of_;
   std::vector<std::uint32_t> depth_;  // of each of the snapshot's nodes
 };

@@ -92,7 +92,8 @@ class Collector {
   std::uint32_t stack_of(const std::vector<ParsedFrame>& frames, const ParsedRecord& record) {
     std::uint32_t node = kNone;
     for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame)
-      node = stacks_.node(stacks_.frame(frame->pc, module_of(*frame, record), frame->is_exact), node);
+      node = stacks_.node(stacks_.frame(frame->pc, module_of(*frame, record), frame->is_exact, frame->by_frame_pointer),
+                          node);
     return node;
   }
 

@@ -82,9 +82,9 @@ void parse_frame(std::string_view line, std::vector<ParsedFrame>& stack) {
 }
 
 // "1 2": of the frames above.
-void parse_exact(std::string_view line, std::vector<ParsedFrame>& stack) {
+void parse_numbers(std::string_view line, std::vector<ParsedFrame>& stack, bool ParsedFrame::*are_so) {
   for (std::size_t number = 0; take_number(line, number);) {
-    if (number < stack.size()) stack[number].is_exact = true;
+    if (number < stack.size()) stack[number].*are_so = true;
     if (!take(line, " ")) return;
   }
 }
@@ -139,7 +139,9 @@ std::optional<ParsedRecord> parse_record(std::string_view text) {
     } else if (!line.empty() && line.front() == '#') {
       parse_frame(line, *stack);
     } else if (take(line, "exact: ")) {
-      parse_exact(line, *stack);
+      parse_numbers(line, *stack, &ParsedFrame::is_exact);
+    } else if (take(line, "by-frame-pointer: ")) {
+      parse_numbers(line, *stack, &ParsedFrame::by_frame_pointer);
     } else {
       parse_key(line, record);
     }

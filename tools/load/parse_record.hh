@@ -17,7 +17,7 @@ struct ParsedFrame {
   std::uint64_t pc = 0;
   std::string module;  // empty: in no known module
   std::uint64_t offset = 0;
-  bool is_exact = false;
+  bool is_exact = false, by_frame_pointer = false;
 };
 
 struct ParsedRecord {

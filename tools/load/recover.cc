@@ -42,6 +42,7 @@ std::uint32_t next_frame(const void* context, std::uint32_t node, FrameView* out
   out->module = frame.module;
   out->is_entered = frame.is_exact;
   out->is_signal_return = false;
+  out->is_without_table = at.parent != kNone && snapshot.frames[snapshot.nodes[at.parent].frame].by_frame_pointer;
   return at.parent == kNone ? 0 : at.parent + 1;
 }
 

@@ -76,6 +76,7 @@ void describe(Archive& archive, In<Archive, Frame>& frame) {
   archive.index(2, frame.module);  // of a place: into places
   archive.number(3, frame.is_place);
   archive.number(4, frame.is_exact);
+  archive.number(5, frame.by_frame_pointer);
 }
 
 template <class Archive>

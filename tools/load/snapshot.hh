@@ -38,7 +38,8 @@ struct Frame {
   std::uint64_t pc = 0;
   std::uint32_t module = kNone;
   bool is_place = false;
-  bool is_exact = false;  // no call returns to `pc`: it is itself what is to be named
+  bool is_exact = false;          // no call returns to `pc`: it is itself what is to be named
+  bool by_frame_pointer = false;  // there was no unwind table that led to it
 };
 
 // Stacks form a tree. parent < the node's own index always, so a walk to the root ends; kNone at the outermost frame.

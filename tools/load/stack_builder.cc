@@ -10,14 +10,15 @@ std::uint32_t StackBuilder::add_frame(const Key& key, Frame frame) {
 }
 
 // The upper half of a key's second word tells the kinds of frames with the same numbers apart.
-std::uint32_t StackBuilder::frame(std::uint64_t pc, std::uint32_t module, bool is_exact) {
-  return add_frame({pc, std::uint64_t{is_exact} << 33 | module}, {pc, module, false, is_exact});
+std::uint32_t StackBuilder::frame(std::uint64_t pc, std::uint32_t module, bool is_exact, bool by_frame_pointer) {
+  return add_frame({pc, std::uint64_t{is_exact} << 33 | std::uint64_t{by_frame_pointer} << 34 | module},
+                   {pc, module, false, is_exact, by_frame_pointer});
 }
 
 std::uint32_t StackBuilder::place(const std::string& file, std::uint32_t line) {
   auto [at, is_new] = places_.try_emplace(file, static_cast<std::uint32_t>(snapshot_.places.size()));
   if (is_new) snapshot_.places.push_back(file);
-  return add_frame({line, std::uint64_t{1} << 32 | at->second}, {line, at->second, true, false});
+  return add_frame({line, std::uint64_t{1} << 32 | at->second}, {line, at->second, true, false, false});
 }
 
 std::uint32_t StackBuilder::node(std::uint32_t frame, std::uint32_t parent) {

@@ -17,7 +17,7 @@ class StackBuilder {
  public:
   explicit StackBuilder(Snapshot& snapshot) : snapshot_(snapshot) {}
 
-  std::uint32_t frame(std::uint64_t pc, std::uint32_t module, bool is_exact = false);
+  std::uint32_t frame(std::uint64_t pc, std::uint32_t module, bool is_exact = false, bool by_frame_pointer = false);
   std::uint32_t place(const std::string& file, std::uint32_t line);
   std::uint32_t node(std::uint32_t frame, std::uint32_t parent);
 

@@ -204,7 +204,8 @@ LEAKDIR_SLOW FunctionKind look_up(std::uintptr_t address) {
   const bool is_within = has_before && has_at && before.earliest == at.earliest;
   if (is_within || follows_call(address)) return has_before ? kind_of_function(before) : FunctionKind::kUnknown;
   if (is_signal_return(address)) return FunctionKind::kSignalReturn;
-  const FunctionKind kind = has_at ? kind_of_function(at) : FunctionKind::kOrdinary;
+  if (!has_at) return FunctionKind::kUnknown;
+  const FunctionKind kind = kind_of_function(at);
   return kind == FunctionKind::kOrdinary ? FunctionKind::kEntered : kind;
 }
 

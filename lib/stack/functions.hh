@@ -22,7 +22,7 @@ enum class FunctionKind : std::uint32_t {
   kOrdinary = 0,
   kNew = 1,
   kKeeper = 2,
-  kUnknown = 3,  // it has no unwind table
+  kUnknown = 3,  // there is no unwind table
   kKeepsBelow = 4,
   kKeepsItsOwn = 5,
   kLoads = 6,

@@ -130,11 +130,7 @@ LEAKDIR_SLOW void go_on_without_table(Walk& walk, ThreadScratch& scratch, unsign
 // Whether Boost's walk came to an end only because there is no table for the last frame.
 bool ends_without_table(const Walk& walk, const ReentryGuard& guard) {
   if (walk.is_truncated || walk.count == 0) return false;
-  const FunctionKind last = function_kind(walk.frames[walk.count - 1], guard);
-  if (last == FunctionKind::kUnknown) return true;
-  // A signal may come anywhere.
-  return last == FunctionKind::kEntered && walk.count > 1 &&
-         function_kind(walk.frames[walk.count - 2], guard) == FunctionKind::kSignalReturn;
+  return function_kind(walk.frames[walk.count - 1], guard) == FunctionKind::kUnknown;
 }
 
 // For those whom Boost's walk would end too early: the fast one knows the last frame's registers, if it gets there.

@@ -120,9 +120,9 @@ inline constexpr bool kWalksWithoutTables = false;
 // of them.
 //
 // A frame pointer may be any number, so nothing is believed that does not fit together: each frame lies above the one
-// before, within the stack; each return address stands behind a call, which does not say that it leads elsewhere; the
-// frame pointer cannot be that of a function with a table further out; and unless the whole comes to a frame that is
-// the outermost by its table, there is no frame at all.
+// before, within the stack; each return address stands behind a call that does not say that it leads elsewhere, or in
+// made code as its callee; the frame pointer cannot be that of a function with a table further out; and unless the
+// whole comes to a frame that is the outermost by its table, there is no frame at all.
 //
 // *truncated: the stack goes on beyond the last frame, and be it `from`. Without tables a frame that no call led to is
 // taken for the outermost one.

@@ -385,12 +385,17 @@ std::uintptr_t called_by(std::uintptr_t pc) {
   return is_by_table && can_read(place) && can_read(place + kWord - 1) ? word_at(place) : 0;
 }
 
-// Whether code without a table may have been called by the call that returns to `pc`: such a call is there, and it does
-// not say that it leads to another function, one with a table. (Of what was left on a stack, nearly all is of the
-// latter kind.)
-bool may_have_called(std::uintptr_t pc) {
-  if (!RuleCache::holds(pc) || !follows_call(pc) || !can_read(pc - 6)) return false;
-  const std::uintptr_t called = called_by(pc);
+// Whether what returns to `pc` may be the code without a table at `callee`: a call is there, and it does not say that
+// it leads to another function, one with a table. (Of what was left on a stack, nearly all is of the latter kind.)
+// Java's interpreter pushes the address to return to, and jumps: made code, near to that which was called, may do so.
+bool may_have_called(std::uintptr_t pc, std::uintptr_t callee) {
+  if (!RuleCache::holds(pc)) return false;
+  if (!follows_call(pc)) {
+    constexpr std::uintptr_t kOneArea = std::uintptr_t{1} << 28;
+    const std::uintptr_t distance = pc < callee ? callee - pc : pc - callee;
+    return distance < kOneArea && can_read(pc) && !is_in_module(pc) && !is_in_module(callee) && !has_table(pc);
+  }
+  const std::uintptr_t called = can_read(pc - 6) ? called_by(pc) : 0;
   return called == 0 || !has_table(called);
 }
 
@@ -418,7 +423,7 @@ bool hop(Readable& readable, Registers* registers) {
   const std::uintptr_t end = at.bp + 2 * kWord;
   if (at.sp % kWord != 0 || at.bp < at.sp || at.bp - at.sp > kLargestFrame || at.bp % kWord != 0) return false;
   if (end > readable.end && (readable.is_own_stack || !extend_readable(&readable.end, end))) return false;
-  if (!may_have_called(word_at(at.bp + kWord)) || may_be_anothers(at.sp, at.bp)) return false;
+  if (!may_have_called(word_at(at.bp + kWord), at.pc) || may_be_anothers(at.sp, at.bp)) return false;
   *registers = {end, word_at(at.bp + kWord), word_at(at.bp)};
   return true;
 }

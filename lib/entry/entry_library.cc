@@ -96,7 +96,9 @@ void begin(char** environment) {
 
 __attribute__((constructor)) void construct(int, char**, char** environment) {
   begin(environment);
-  if (phase() != Phase::kOff) __cxa_atexit([](void*) { end_of_process(); }, nullptr, nullptr);
+  if (phase() == Phase::kOff) return;
+  __cxa_atexit([](void*) { end_of_process(); }, nullptr, nullptr);
+  hear_of_quick_exit();
 }
 
 }  // namespace

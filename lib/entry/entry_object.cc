@@ -55,6 +55,7 @@ void begin(int, char**, char** environment) {
   start(environment);
   if (phase() == Phase::kOff) return;
   see_whose_malloc_is_called();
+  hear_of_quick_exit();
   if (is_static_program()) {
     __cxa_atexit([](void*) { capture_is_ending(); }, nullptr, nullptr);  // before the destructors of .fini_array
   } else {

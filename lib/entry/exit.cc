@@ -27,6 +27,8 @@
 extern "C" {
 // In leakdir-static.o (static_only.cc).
 __attribute__((weak)) extern const unsigned* const leakdir_glibc_thread_count;
+// A static program has it where it calls at_quick_exit itself, or by static_only.cc.
+__attribute__((weak)) int __cxa_at_quick_exit(void (*)(void*), void*);
 }
 
 namespace leakdir {
@@ -62,13 +64,25 @@ bool is_only_thread() {
   return false;
 }
 
-void end_ledger(const LiveTotals& totals, bool is_last_thread) {
+void set_state_exited() {
   ledger::Header& header = *ledger_file.header();
-  header.files_over_limit = totals.blocks > header.option_max_files ? totals.without_file : 0;
   tune_clock(header);
   header.exit_realtime_ns = realtime_of_ticks(now_ticks());  // the clock on the wall may have been set since
   __atomic_store_n(&header.state, static_cast<std::uint32_t>(ledger::ProcessState::kExited), __ATOMIC_RELEASE);
+}
+
+void end_ledger(const LiveTotals& totals, bool is_last_thread) {
+  ledger::Header& header = *ledger_file.header();
+  header.files_over_limit = totals.blocks > header.option_max_files ? totals.without_file : 0;
+  set_state_exited();
   if (is_last_thread) give_back_free_rows();
+}
+
+void end_of_quick_exit(void*) {
+  const Phase now = phase();
+  if (now != Phase::kRecording && now != Phase::kPaused) return;
+  if (static_cast<std::uint32_t>(sys::pid()) != process_generation) return;
+  set_state_exited();
 }
 
 void see_whether_all_was_seen() {
@@ -78,6 +92,10 @@ void see_whether_all_was_seen() {
 }
 
 }  // namespace
+
+void hear_of_quick_exit() {
+  if (__cxa_at_quick_exit != nullptr) __cxa_at_quick_exit(end_of_quick_exit, nullptr);
+}
 
 void end_of_process() {
   const Phase now = phase();

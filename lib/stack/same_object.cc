@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "same_object.hh"
 
+#include <algorithm>
 #include <atomic>
+#include <iterator>
 
 #include "system/base.hh"
 #include "walk/function_start.hh"
@@ -65,9 +67,11 @@ bool makes_emergency_pool(std::uintptr_t function) {
     if (makes_pool_of(runtimes[i].freeres, runtimes[i].first, runtimes[i].count, function)) return true;
   }
   if (known != 0 || __gnu_cxx::__freeres == nullptr || __init_array_start == nullptr) return false;
-  // The linker puts these two around one array. cppcheck-suppress comparePointers
-  return makes_pool_of(code_address(reinterpret_cast<const void*>(&__gnu_cxx::__freeres)), __init_array_start,
-                       static_cast<std::size_t>(__init_array_end - __init_array_start), function);
+  return makes_pool_of(
+      code_address(reinterpret_cast<const void*>(&__gnu_cxx::__freeres)), __init_array_start,
+      (reinterpret_cast<std::uintptr_t>(__init_array_end) - reinterpret_cast<std::uintptr_t>(__init_array_start)) /
+          sizeof(std::uintptr_t),
+      function);
 }
 
 void learn_neighbours(const DynamicSection& section, bool is_libc_or_loader) {
@@ -85,11 +89,10 @@ void learn_neighbours(const DynamicSection& section, bool is_libc_or_loader) {
 }
 
 bool is_nameless_keeper(std::uintptr_t function) {
-  for (const Neighbour& neighbour : neighbours) {  // NOLINT(readability-use-anyofallof): no <algorithm> in the object
+  return std::any_of(std::begin(neighbours), std::end(neighbours), [function](const Neighbour& neighbour) {
     const std::uintptr_t start = neighbour.start.load(std::memory_order_relaxed);
-    if (start != 0 && table_distance(start, function, neighbour.distance) > 0) return true;
-  }
-  return false;
+    return start != 0 && table_distance(start, function, neighbour.distance) > 0;
+  });
 }
 
 }  // namespace leakdir

@@ -101,16 +101,17 @@ LEAKDIR_SLOW void compare_with_boost(const Walk& fast, unsigned most, std::uintp
 WalkStart walk_start(Caller caller) { return {caller.pc(), caller.sp(), caller.bp()}; }
 
 // Where the fast walk declines, Boost would wait for ever if the unwinder itself allocates under its mutex: that is so
-// a few frames further out, which the fast walk knows.
-LEAKDIR_SLOW bool is_called_by_unwinder(ThreadScratch& scratch, Caller caller) {
+// a few frames further out, which the fast walk knows, and which are all that is kept then.
+LEAKDIR_SLOW bool walk_to_unwinder(Walk& walk, ThreadScratch& scratch, Caller caller) {
   constexpr unsigned kFrames = 4;
-  unsigned reused;
-  bool is_truncated;
   if (!caller.has_frame()) return false;
-  const int count = fast_walk(scratch.walk, walk_start(caller), scratch.frames, kFrames, &reused, &is_truncated);
+  const int count =
+      fast_walk(scratch.walk, walk_start(caller), scratch.frames, kFrames, &walk.reused, &walk.is_truncated);
   fast_walk_forget_previous(scratch.walk);  // its frames have no nodes
   for (int i = 0; i < count; ++i) {
-    if (is_in_unwinders_search(scratch.frames[i])) return true;
+    if (!is_in_unwinders_search(scratch.frames[i])) continue;
+    walk = {scratch.frames, static_cast<unsigned>(count), 0, false, true};
+    return true;
   }
   return false;
 }
@@ -166,8 +167,9 @@ inline void walk_stack(Walk& walk, ThreadScratch& scratch, Caller caller, unsign
       return;
     }
   }
+  if (walk_to_unwinder(walk, scratch, caller)) return;
   walk.count = 0;
-  if (is_called_by_unwinder(scratch, caller) || !boost_may_walk(guard)) return;
+  if (!boost_may_walk(guard)) return;
   const unsigned room = most + kMostOwnFrames < ThreadScratch::kFrames ? most + kMostOwnFrames : ThreadScratch::kFrames;
   walk_with_boost(walk, scratch.frames, room, caller.pc());
   if (LEAKDIR_LIKELY(!ends_without_table(walk, guard)) || !kWalksWithoutTables) return;

@@ -105,7 +105,9 @@ TEST_F(Check, DoesNotTrustALedgerWithoutACall) {
 TEST_F(Check, DoesNotTrustARunThatWasPausedAllTheTime) {
   for (const char* kind : {"static", "pie"}) {
     leave("leaks", kind, {"recording=0", {"3"}, {}, 60});
-    EXPECT_EQ(check(kNoTrust), "no trustworthy data: recording was paused from the start, and nobody switched it on");
+    EXPECT_EQ(check(kNoTrust),
+              "no trustworthy data: recording was paused from the start, and nobody switched it on: nothing was "
+              "recorded");
     leave("paused", kind, {"", {"api"}, {}, 60});  // it pauses a part that it chose itself
     check(kLeak);
   }
@@ -142,8 +144,20 @@ TEST_F(Check, LeavesOutWhatIsSuppressed) {
             "leak: 4 live blocks, 12007 bytes (11.7 KiB) in 3 stacks, 1 block suppressed; the largest: leak_known");
   write_file(scratch_ / "all.supp", "leak:^leak_\nleak:unused\n");
   EXPECT_THAT(check(kNoLeak, {"--suppressions", "all.supp"}),
-              MatchesRegex("no leak: nothing is live after 5 allocations and 0 frees, 5 blocks suppressed: /.*"));
+              MatchesRegex("no leak: nothing but what is suppressed is live after 5 allocations and 0 frees, 5 blocks "
+                           "suppressed: /.*"));
   EXPECT_THAT(outcome_.err, HasSubstr("leakdir: note: all.supp:2: leak:unused suppressed nothing\n"));
+}
+
+TEST_F(Check, SaysThatOnlyWhatIsOldEnoughWasJudged) {
+  leave("leaks", "pie", {"", {"3"}, {}, 60});
+  EXPECT_THAT(check(kNoLeak, {"--min-age", "100000"}), StartsWith("no leak: nothing of that age is live after "));
+}
+
+TEST_F(Check, DoesNotBlameTheHooksWhereAllIsBelowMinSize) {
+  leave("leaks", "pie", {"min_size=1000000000", {"3"}, {}, 60});
+  EXPECT_THAT(check(kNoTrust), MatchesRegex("no trustworthy data: leakdir recorded nothing: all that it saw was [0-9]+ "
+                                            "allocations below min_size"));
 }
 
 class Baseline : public Check {};

@@ -63,6 +63,18 @@ TEST(Symbols, OfTheLibraryNeedNoCxxLibrary) {
   }
 }
 
+// They take a lock, allocate, and change what the program's dlerror says. (That functions.inc knows their addresses is
+// a weak reference.)
+TEST(Symbols, NeededOutrightAskNothingOfDlsym) {
+  const auto needed = {symbols_of(kObject, "--undefined-only"), symbols_of(kStaticObject, "--undefined-only"),
+                       symbols_of(kLibrary, "--undefined-only", {"-D"})};
+  for (const std::string& names : needed) {
+    EXPECT_THAT(names, testing::HasSubstr("dl_iterate_phdr U\n"));
+    for (const char* name : {"dlsym", "dlvsym", "dlopen", "dlerror", "dladdr", "dladdr1", "dlinfo"})
+      EXPECT_THAT("\n" + names, testing::Not(testing::HasSubstr("\n" + std::string(name) + " U\n")));
+  }
+}
+
 TEST(Symbols, OfTheObjectAreTheMallocFamilyAndLeakdirsOwn) {
   const std::set<std::string> family = {"malloc", "calloc", "realloc", "reallocarray", "free", "memalign",
                                         "posix_memalign", "aligned_alloc", "valloc", "pvalloc", "malloc_usable_size",

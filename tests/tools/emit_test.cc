@@ -67,7 +67,58 @@ TEST_F(Emit, NothingLiveIsSaidTogetherWithTheProofThatLeakdirLooked) {
 
 TEST_F(Emit, NoLiveBlocksAndNoCallsIsNoProof) {
   ledger.threads.resize(1);
-  EXPECT_THAT(text(), HasSubstr("no live blocks\nleakdir was there, but saw no call: the hooks did not run\n"));
+  EXPECT_THAT(text(), HasSubstr("no live blocks\nleakdir was there, but saw no call: the hooks did not run, or the "
+                                "program never allocated\n"));
+}
+
+// Each state has one statement about what leakdir saw, and it is the true one.
+TEST_F(Emit, OfARunThatWasPausedFromTheStartNoHooksAreBlamed) {
+  ledger.threads.resize(1);
+  ledger.header.option_recording = static_cast<std::uint32_t>(ledger::Recording::kPaused);
+  ledger.header.recording = 0;
+  ledger.header.pauses = 1;
+  for (const auto state : {ledger::ProcessState::kRunning, ledger::ProcessState::kExited}) {
+    ledger.header.state = static_cast<std::uint32_t>(state);
+    const std::string report = text();
+    EXPECT_THAT(report, testing::EndsWith("no live blocks\n\nwarning: recording was paused from the start, and nobody "
+                                          "switched it on: nothing was recorded\n"));
+    EXPECT_THAT(report, Not(HasSubstr("hooks")));
+  }
+}
+
+TEST_F(Emit, OfARunThatWasPausedAllTheTimeThatItAllocatedNoHooksAreBlamed) {
+  ledger.threads.resize(1);
+  ledger.header.pauses = 1;
+  EXPECT_THAT(text(), testing::EndsWith("no live blocks\n"
+                                        "leakdir was there, but saw no call while recording was on\n"
+                                        "\n"
+                                        "warning: recording was paused (1x): blocks allocated meanwhile are not "
+                                        "here\n"));
+}
+
+TEST_F(Emit, OfAKilledProcessNothingIsStillPaused) {
+  ledger.header.recording = 0;
+  ledger.header.pauses = 1;
+  ledger.header.state = 0;
+  const std::string report = text();
+  EXPECT_THAT(report, HasSubstr("warning: recording was paused when it was killed: blocks allocated since the pause "
+                                "are not here\n"));
+  EXPECT_THAT(report, Not(HasSubstr("is paused")));
+}
+
+TEST_F(Emit, WhereAllIsBelowMinSizeThatIsSaidOnce) {
+  ledger.threads.resize(1);
+  ledger.header.unrecorded = 5;
+  EXPECT_THAT(text(), testing::EndsWith("no live blocks\nleakdir recorded nothing: all that it saw was 5 allocations "
+                                        "below min_size\n"));
+}
+
+TEST_F(Emit, OfADamagedLedgerNothingIsClaimedThatWasNotRead) {
+  ledger.threads.resize(1);
+  ledger.block({0x1000, 20, 4711, ledger::Call::kMalloc, ledger::kFlagLibc});  // a stack that is not there
+  const std::string report = text();
+  EXPECT_THAT(report, HasSubstr("no live blocks in what could be read\n"
+                                "what leakdir saw is not known, as the ledger is damaged\n"));
 }
 
 TEST_F(Emit, EachStateOfTheProcessIsNamed) {

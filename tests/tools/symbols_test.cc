@@ -302,6 +302,18 @@ TEST_F(DebugFile, OfALibraryIsNoMatterForTheProgram) {
   EXPECT_THAT(symbols->warnings(), IsEmpty());
 }
 
+TEST_F(DebugFile, OfALibraryThatNobodyAsksForIsNoMatterEither) {
+  Snapshot snapshot;
+  snapshot.modules = {module, Module()};
+  snapshot.modules[1].path = "/opt/lib.so";
+  snapshot.modules[1].build_id = build_id_of(another_build);
+  SymbolOptions options;
+  options.debug_paths = {another_build, home / ("debug/" + debug_file)};
+  auto symbols = make_dwfl_symbols(options, snapshot);
+  expect_found(expected, symbols->lookup(module, expected.offset - 1));
+  EXPECT_THAT(symbols->warnings(), IsEmpty());
+}
+
 TEST_F(DebugFile, UnderTheNameOfAnotherBuildIsRefused) {
   const std::string file = home / ("debug/" + debug_file);
   std::filesystem::copy(another_build, file, std::filesystem::copy_options::overwrite_existing);

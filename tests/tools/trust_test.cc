@@ -35,6 +35,10 @@ TEST_F(Trust, IsInALedgerThatSawCalls) {
 TEST_F(Trust, IsNotInOneThatSawNone) {
   ledger.threads.resize(1);
   EXPECT_THAT(doubt(), HasSubstr("saw no call: the hooks did not run"));
+  ledger.header.pauses = 1;
+  EXPECT_EQ(doubt(), "leakdir was there, but saw no call while recording was on");
+  ledger.header.unrecorded = 3;
+  EXPECT_EQ(doubt(), "leakdir recorded nothing: all that it saw was 3 allocations below min_size");
 }
 
 TEST_F(Trust, IsNotInOneThatHadToDropBlocks) {

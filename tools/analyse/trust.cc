@@ -7,6 +7,17 @@
 
 namespace leakdir::tool {
 
+std::string why_no_call(const Snapshot& snapshot) {
+  if (snapshot.allocations != 0 || snapshot.frees != 0) return {};
+  if (snapshot.is_damaged) return "what leakdir saw is not known, as the ledger is damaged";
+  if (snapshot.never_recorded) return std::string(kNeverRecorded);
+  if (snapshot.unrecorded != 0)
+    return fmt::format("leakdir recorded nothing: all that it saw was {} below min_size",
+                       count_of(snapshot.unrecorded, "allocation"));
+  if (snapshot.pauses != 0) return "leakdir was there, but saw no call while recording was on";
+  return "leakdir was there, but saw no call: the hooks did not run, or the program never allocated";
+}
+
 std::string distrust(const Snapshot& snapshot) {
   if (snapshot.from_records)
     return fmt::format("{} has no ledger, and record files alone are no proof that leakdir looked", snapshot.directory);
@@ -15,10 +26,8 @@ std::string distrust(const Snapshot& snapshot) {
   if (snapshot.dropped_blocks != 0)
     return fmt::format("{} could not be recorded, because the ledger could not grow",
                        count_of(snapshot.dropped_blocks, "block"));
-  if (snapshot.never_recorded) return "recording was paused from the start, and nobody switched it on";
-  if (snapshot.allocations == 0 && snapshot.frees == 0)
-    return "leakdir was there, but saw no call: the hooks did not run, or the program never allocated";
-  return {};
+  if (snapshot.never_recorded) return std::string(kNeverRecorded);
+  return why_no_call(snapshot);
 }
 
 }  // namespace leakdir::tool

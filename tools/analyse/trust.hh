@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Whether "nothing is live" can be believed. `check` asks before it answers.
+// Whether "nothing is live" can be believed. `check` asks before it answers; a report says the same in the same words.
 
 #pragma once
 
@@ -9,6 +9,9 @@
 #include "load/snapshot.hh"
 
 namespace leakdir::tool {
+
+// Why leakdir saw no call, in one sentence; empty if it saw some.
+std::string why_no_call(const Snapshot& snapshot);
 
 // Why the snapshot cannot be trusted, in one sentence; empty if it can.
 std::string distrust(const Snapshot& snapshot);

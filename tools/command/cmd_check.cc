@@ -89,7 +89,7 @@ class CheckCommand : public Command {
     options.lists_libc = snapshot.lists_libc;
     options.min_age_ns = static_cast<std::int64_t>(min_age_ * 1e9);
     Grouped grouped = group(snapshot, options);
-    const auto symbols = make_dwfl_symbols(symbol_options_, snapshot.start_ns);
+    const auto symbols = make_dwfl_symbols(symbol_options_, snapshot);
     const FrameLines lines = symbolise(snapshot, shown_stacks(snapshot, grouped, grouped.groups.size()), *symbols);
     for (const auto& sentence : unused(suppress(snapshot, lines, std::move(rules), grouped))) say("note: " + sentence);
     suppressed_ = grouped.suppressed_blocks;
@@ -100,9 +100,11 @@ class CheckCommand : public Command {
 
   int judge(const Snapshot& snapshot, const Tally& now) const {
     if (now.stacks.empty() && now.bad_frees.empty())
-      return answer(kNoLeak, fmt::format("no leak: nothing is live after {} and {}{}: {}",
-                                         count_of(snapshot.allocations, "allocation"), count_of(snapshot.frees, "free"),
-                                         remarks(now), now.program));
+      return answer(
+          kNoLeak,
+          fmt::format("no leak: nothing{}{} is live after {} and {}{}: {}", min_age_ > 0 ? " of that age" : "",
+                      suppressed_ != 0 ? " but what is suppressed" : "", count_of(snapshot.allocations, "allocation"),
+                      count_of(snapshot.frees, "free"), remarks(now), now.program));
     std::vector<std::string> parts;
     if (!now.stacks.empty()) parts.push_back(amount_of(now));
     if (!now.bad_frees.empty()) parts.push_back(count_of(now.bad_free_count(), "bad free"));

@@ -4,6 +4,8 @@
 
 #include <sys/stat.h>
 
+#include <optional>
+
 #include "analyse/compare.hh"
 #include "analyse/report_model.hh"
 #include "analyse/tally.hh"
@@ -49,7 +51,11 @@ class DiffCommand : public Command {
   }
 
   int run() override {
-    const Tally before = tally_at(old_), after = tally_at(new_);
+    // Of both, before names are looked up: a debug file that is given may be for either.
+    const auto old_snapshot = snapshot_at(old_), new_snapshot = snapshot_at(new_);
+    for (const auto& snapshot : {&old_snapshot, &new_snapshot})
+      if (*snapshot) add_build_ids(**snapshot, symbol_options_);
+    const Tally before = tally_at(old_, old_snapshot), after = tally_at(new_, new_snapshot);
     const Comparison comparison{
         before,     after, compare(before.stacks, after.stacks), compare(before.bad_frees, after.bad_frees),
         lists_all_, top_};
@@ -61,13 +67,18 @@ class DiffCommand : public Command {
   }
 
  private:
-  Tally tally_at(const std::string& path) const {
-    if (is_json(path)) {
+  // None: it is a report in JSON.
+  static std::optional<Snapshot> snapshot_at(const std::string& path) {
+    return is_json(path) ? std::nullopt : std::optional<Snapshot>(load(path));
+  }
+
+  Tally tally_at(const std::string& path, const std::optional<Snapshot>& loaded) const {
+    if (!loaded) {
       Tally tally = tally_of_json(read_text(path, kMaxReport), path);
       suppress(tally, read_suppressions(suppression_options_, {}, tally.warnings));
       return tally;
     }
-    const Snapshot snapshot = load(path);
+    const Snapshot& snapshot = *loaded;
     GroupOptions options;
     options.lists_libc = snapshot.lists_libc;
     options.min_age_ns = static_cast<std::int64_t>(min_age_ * 1e9);

@@ -60,7 +60,7 @@ class SaveCommand : public Command {
     for (const auto& block : snapshot.blocks) stacks.push_back(block.stack);
     for (const auto& bad_free : snapshot.bad_frees)
       stacks.insert(stacks.end(), {bad_free.free_stack, bad_free.first_free_stack, bad_free.allocation_stack});
-    const auto symbols = make_dwfl_symbols(symbol_options_, snapshot.start_ns);
+    const auto symbols = make_dwfl_symbols(symbol_options_, snapshot);
     snapshot.names = symbolise(snapshot, stacks, *symbols);
     return symbols->warnings();
   }

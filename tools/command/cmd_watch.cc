@@ -69,7 +69,7 @@ class WatchCommand : public Command {
     Look look = look_at_it();
     pid_ = look.snapshot.pid;
     start_ns_ = look.snapshot.start_ns;
-    symbols_ = make_dwfl_symbols(symbol_options_, start_ns_);
+    symbols_ = make_dwfl_symbols(symbol_options_, look.snapshot);
     name_frames(look);
     std::string last;
     if (has_ended(look))

@@ -68,7 +68,7 @@ int print_report(const std::string& directory, const ReportOptions& wanted, Repo
   auto rules = with_the_programs(std::move(files.suppressions), wanted.suppressions, snapshot, warnings);
 
   auto shown = [&] { return wanted.top == 0 ? grouped.groups.size() : std::min(wanted.top, grouped.groups.size()); };
-  const auto symbols = make_dwfl_symbols(wanted.symbols, snapshot.start_ns);
+  const auto symbols = make_dwfl_symbols(wanted.symbols, snapshot);
   // Suppressions go by names, of all stacks and not only of those that are shown.
   const bool needs_all_names = !rules.empty() || wanted.generates_suppressions;
   const std::size_t named = needs_all_names ? grouped.groups.size() : shown();

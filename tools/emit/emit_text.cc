@@ -81,7 +81,7 @@ class TextReport {
   void put_totals() {
     const std::string which = report_.is_filtered ? " of that age" : "";
     if (grouped_.blocks == 0) {
-      put("{}", bold(fmt::format("no live blocks{}", which)));
+      put("{}", bold("no live blocks" + which_are_none(report_)));
     } else {
       put("{}, {} in {}", bold(count_of(grouped_.blocks, "live block") + which), bold(bytes_of(grouped_.bytes)),
           count_of(grouped_.groups.size(), "stack"));

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "analyse/trust.hh"
 #include "base/words.hh"
 
 namespace leakdir::tool {
@@ -26,10 +27,18 @@ std::string about_process(const Snapshot& snapshot) {
 
 std::string what_leakdir_saw(const Snapshot& snapshot) {
   if (snapshot.from_records) return {};
-  if (snapshot.allocations == 0 && snapshot.frees == 0)
-    return "leakdir was there, but saw no call: the hooks did not run";
+  const std::string why = why_no_call(snapshot);
+  if (why == kNeverRecorded) return {};  // there is a warning that says it
+  if (!why.empty()) return why;
   return fmt::format("leakdir looked: it saw {} and {}", count_of(snapshot.allocations, "allocation"),
                      count_of(snapshot.frees, "free"));
+}
+
+std::string which_are_none(const Report& report) {
+  std::string which = report.is_filtered ? " of that age" : "";
+  if (report.snapshot.is_damaged) which += " in what could be read";
+  if (report.grouped.suppressed_blocks != 0) which += ", but for suppressed ones";
+  return which;
 }
 
 std::vector<std::string> what_is_left_out(const Report& report) {
@@ -49,7 +58,7 @@ std::vector<std::string> what_is_left_out(const Report& report) {
                                   printable(use.rule.pattern), printable(use.rule.origin)));
   if (grouped.ignored_blocks != 0)
     lines.push_back(fmt::format("not listed: {} under leakdir_ignore()", count_of(grouped.ignored_blocks, "block")));
-  if (report.snapshot.unrecorded != 0)
+  if (report.snapshot.unrecorded != 0 && why_no_call(report.snapshot).empty())
     lines.push_back(fmt::format("not recorded: {} below min_size", count_of(report.snapshot.unrecorded, "allocation")));
   return lines;
 }

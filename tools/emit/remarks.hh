@@ -13,6 +13,7 @@ namespace leakdir::tool {
 
 std::string about_process(const Snapshot& snapshot);              // "pid 4711, exited 2026-11-23T09:14:26.123456Z"
 std::string what_leakdir_saw(const Snapshot& snapshot);           // the proof that it looked; empty: not known
+std::string which_are_none(const Report& report);                 // behind "no live blocks", where some are live
 std::vector<std::string> what_is_left_out(const Report& report);  // what is live and not listed, and why
 
 }  // namespace leakdir::tool

@@ -351,8 +351,12 @@ class Loader {
     if (snapshot_.dropped_stacks != 0)
       warnings.push_back(fmt::format("blocks recorded with their caller alone, because the ledger could not grow: {}",
                                      snapshot_.dropped_stacks));
-    if (snapshot_.paused)
+    if (snapshot_.never_recorded)
+      warnings.emplace_back(kNeverRecorded);
+    else if (snapshot_.paused && snapshot_.state == State::kRunning)
       warnings.emplace_back("recording is paused: blocks allocated since then are not here");
+    else if (snapshot_.paused)
+      warnings.emplace_back("recording was paused when it was killed: blocks allocated since the pause are not here");
     else if (snapshot_.pauses != 0)
       warnings.push_back(
           fmt::format("recording was paused ({}x): blocks allocated meanwhile are not here", snapshot_.pauses));

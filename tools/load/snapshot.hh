@@ -87,6 +87,10 @@ struct SourceLine {
 };
 using FrameLines = std::vector<std::vector<SourceLine>>;  // for each of Snapshot::frames; empty: not known
 
+// What is said of Snapshot::never_recorded, by whoever says it.
+inline constexpr std::string_view kNeverRecorded =
+    "recording was paused from the start, and nobody switched it on: nothing was recorded";
+
 struct Snapshot {
   std::string directory;      // as the user named it; or the saved file
   bool from_records = false;  // no ledger: read from the record files, so the state and the counters are not known

@@ -55,7 +55,8 @@ std::string stem_of(const std::string& path) {
 
 }  // namespace
 
-DebugFiles::DebugFiles(const SymbolOptions& options) {
+DebugFiles::DebugFiles(const SymbolOptions& options) : build_ids_(options.build_ids) {
+  build_ids_.erase("");
   search_path_ = ":.debug";  // beside the file first, as libdwfl does by default
   for (const auto& path : options.debug_paths) {
     look_at_given(path);
@@ -207,6 +208,7 @@ int DebugFiles::find_debuginfo(Dwfl_Module* module, void** user_data, const char
 
 void DebugFiles::note_wanted(const std::string& path, const std::string& build_id, bool is_program) {
   wanted_.push_back({path, build_id, is_program});
+  if (!build_id.empty()) build_ids_.insert(build_id);
 }
 
 // The one that the user may have meant the file for.
@@ -222,10 +224,7 @@ const DebugFiles::Wanted& DebugFiles::nearest_to(const GivenFile& file) const {
 std::vector<std::string> DebugFiles::problems() const {
   std::vector<std::string> problems = problems_;
   for (const auto& file : given_files_) {
-    const bool fits = std::any_of(wanted_.begin(), wanted_.end(), [&](const Wanted& wanted) {
-      return !wanted.build_id.empty() && wanted.build_id == file.build_id;
-    });
-    if (wanted_.empty() || fits) continue;
+    if (wanted_.empty() || build_ids_.count(file.build_id) != 0) continue;
     const Wanted& nearest = nearest_to(file);
     problems.push_back(fmt::format("--debug-path: {} has build-id {}, and {} has {}: it was refused", file.path,
                                    shown(file.build_id), nearest.path, shown(nearest.build_id)));

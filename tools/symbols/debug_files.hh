@@ -10,6 +10,7 @@
 #include <elfutils/libdwfl.h>
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,7 @@ class DebugFiles {
   std::vector<GivenFile> given_files_;
   std::map<std::string, std::vector<Found>> found_;  // by build-id
   bool has_looked_in_directories_ = false;
+  std::set<std::string> build_ids_;  // that a given file may have
   std::vector<Wanted> wanted_;
   std::vector<std::string> problems_;
 

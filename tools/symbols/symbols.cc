@@ -3,6 +3,15 @@
 
 namespace leakdir::tool {
 
+void add_build_ids(const Snapshot& snapshot, SymbolOptions& options) {
+  for (const auto& module : snapshot.modules) options.build_ids.insert(module.build_id);
+}
+
+std::unique_ptr<Symbols> make_dwfl_symbols(SymbolOptions options, const Snapshot& snapshot) {
+  add_build_ids(snapshot, options);
+  return make_dwfl_symbols(options, snapshot.start_ns);
+}
+
 FrameLines symbolise(const Snapshot& snapshot, const std::vector<std::uint32_t>& stacks, Symbols& symbols,
                      const std::function<void(std::size_t)>& progress) {
   FrameLines lines(snapshot.frames.size());

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,11 +31,17 @@ struct SymbolOptions {
   std::string program;                   // in place of the path that the program had
   std::string sysroot;                   // put before the paths that modules had
   std::vector<std::string> debug_paths;  // debug files, and directories that have them
-  bool asks_debuginfod = false;          // fetch what is not here from the servers of DEBUGINFOD_URLS
+  std::set<std::string>
+      build_ids;  // of all that ran: a debug file of one of these may be given, though no frame is asked for
+  bool asks_debuginfod = false;  // fetch what is not here from the servers of DEBUGINFOD_URLS
 };
 
 // `started_ns`: when the process started, to tell a file without build-id that was built since.
 std::unique_ptr<Symbols> make_dwfl_symbols(const SymbolOptions& options, std::int64_t started_ns);
+
+// The same for what ran in the snapshot.
+std::unique_ptr<Symbols> make_dwfl_symbols(SymbolOptions options, const Snapshot& snapshot);
+void add_build_ids(const Snapshot& snapshot, SymbolOptions& options);
 
 // For each of Snapshot::frames that one of `stacks` uses, what stands there; empty for the others. A frame's return
 // address is looked up one byte earlier, as it may be the first byte of the next line, or of the next function; one that

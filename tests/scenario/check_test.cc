@@ -177,13 +177,13 @@ TEST_F(Baseline, FailsOnlyOnWhatIsNewOrHasGrown) {
 
   leave("known_leaks", "pie", {"", {"0", "return", "3"}, {}, 60});
   EXPECT_EQ(until_directory(check(kLeak, {"--baseline", "known.json"})),
-            "leak: 1 stack that grew, +3 blocks and +12003 bytes against known.json, 1 block suppressed; the first: "
+            "leak: 1 stack by function that grew, +3 blocks and +12003 bytes against known.json, 1 block suppressed; the first: "
             "leak_known");
   EXPECT_THAT(check(kNoLeak, {"--write-baseline", "new.json"}), HasSubstr("7 live blocks"));
   check(kNoLeak, {"--baseline", "new.json"});
   leave("known_leaks", "pie");
   check(kNoLeak, {"--baseline", "new.json"});
-  EXPECT_THAT(outcome_.err, HasSubstr("less is live than new.json says, in 1 stack"));
+  EXPECT_THAT(outcome_.err, HasSubstr("less is live than new.json says, in 1 stack by function"));
 }
 
 // Stacks are recognised by function and module: lines that are added above, or another build, change nothing.

@@ -28,6 +28,8 @@ class EmitDiff : public testing::Test {
     after.state = "running";
     before.stacks = {stack("gone", 1, 10), stack("grown", 1, 10), stack("same", 5, 50), stack("shrunk", 5, 50)};
     after.stacks = {stack("grown", 3, 30), stack("new", 1, 100), stack("same", 5, 50), stack("shrunk", 4, 40)};
+    for (auto& stack : before.stacks) stack.stacks = stack.blocks == 5 ? 3 : stack.blocks == 1 ? 1 : 2;
+    before.stacks[0].stacks = 2;
     after.bad_frees = {stack("drop", 1, 0)};
     after.bad_frees[0].call = "double free";
     after.warnings = {"the ledger is cut short"};
@@ -49,9 +51,9 @@ class EmitDiff : public testing::Test {
 };
 
 constexpr char kHead[] =
-    "old: mem-1: /home/you/app, exited, 12 live blocks, 120 bytes in 4 stacks\n"
-    "new: mem-2: /home/you/app, running, 13 live blocks, 220 bytes in 4 stacks, 1 bad free\n"
-    "+100 bytes, +1 block: 1 new, 1 grown, 1 shrunk, 1 gone, 1 same\n"
+    "old: mem-1: /home/you/app, exited, 12 live blocks, 120 bytes in 9 stacks, 4 by function\n"
+    "new: mem-2: /home/you/app, running, 13 live blocks, 220 bytes in 4 stacks by function, 1 bad free\n"
+    "+100 bytes, +1 block; stacks by function: 1 new, 1 grown, 1 shrunk, 1 gone, 1 same\n"
     "\n"
     "new: +100 bytes, +1 block, malloc\n"
     "    #0 new /src/app.c:5 (inlined)\n"
@@ -85,7 +87,7 @@ TEST_F(EmitDiff, TextShowsWhatShrankWhenAsked) {
 
 TEST_F(EmitDiff, TopLeavesOutTheSmaller) {
   top = 1;
-  EXPECT_EQ(text(), std::string(kHead) + "\n1 more stack not shown\n" + kTail);
+  EXPECT_EQ(text(), std::string(kHead) + "\n1 more stack by function not shown\n" + kTail);
 }
 
 TEST_F(EmitDiff, ControlCharactersDoNotReachTheTerminal) {
@@ -130,6 +132,7 @@ TEST_F(EmitDiff, JsonHasAllOfIt) {
                            {"blocks", 12},
                            {"bytes", 120},
                            {"stacks", 4},
+                           {"stacks_of_report", 9},
                            {"bad_frees", 0},
                            {"warnings", Json::array()}}},
                          {"new",
@@ -139,6 +142,7 @@ TEST_F(EmitDiff, JsonHasAllOfIt) {
                            {"blocks", 13},
                            {"bytes", 220},
                            {"stacks", 4},
+                           {"stacks_of_report", 0},
                            {"bad_frees", 1},
                            {"warnings", {"the ledger is cut short"}}}},
                          {"stacks",

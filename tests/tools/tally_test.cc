@@ -63,6 +63,19 @@ TEST(PutInOrder, MakesOneOfEqualIdentities) {
   EXPECT_EQ(stacks[2].bytes, 40u);
 }
 
+TEST(PutInOrder, AddsUpTheStacksOfTheReportThatAreOneByFunction) {
+  Tally tally;
+  EXPECT_EQ(count_of_stacks(tally), "0 stacks");
+  tally.stacks = {stack({"a"}, 2, 20)};
+  EXPECT_EQ(count_of_stacks(tally), "1 stack by function") << "of a baseline, which knows no others";
+  tally.stacks[0].stacks = 1;
+  EXPECT_EQ(count_of_stacks(tally), "1 stack");
+  for (unsigned i = 0; i < 4; ++i) tally.stacks.push_back({"malloc", {i < 3 ? "a" : "b"}, 1, 10, {}, {}, 1});
+  put_in_order(tally.stacks);
+  EXPECT_EQ(tally.stacks.at(0).stacks, 4u);
+  EXPECT_EQ(count_of_stacks(tally), "5 stacks, 2 by function");
+}
+
 TEST(Compare, TellsWhatIsNewGrownShrunkGoneAndTheSame) {
   const std::vector<TallyStack> before = {stack({"gone"}, 1, 10), stack({"grown"}, 1, 10), stack({"same"}, 5, 50),
                                           stack({"shrunk"}, 5, 50)};
@@ -204,6 +217,86 @@ TEST_F(TallyOf, AReportInJsonIsTheSame) {
   EXPECT_EQ(baseline_text(from_json), baseline_text(direct));
   EXPECT_TRUE(from_json.warnings.empty());
   EXPECT_EQ(telling_frame(from_json.stacks[2]), "build(int) /src/build.cc:8");
+}
+
+// Two calls of one function, on different lines: two stacks of a report, one by function.
+TEST_F(TallyOf, StacksAreCountedAsTheReportCountsThem) {
+  ledger.block({0x6000, 1, ledger.stack({0x401005, 0x401fff})});
+  ledger.block({0x7000, 1, ledger.stack({0x401005, 0x401ff0})});
+  snapshot = load_built(ledger);
+  grouped = group(snapshot, {});
+  ASSERT_EQ(grouped.groups.size(), 5u);
+  lines.assign(snapshot.frames.size(), {});
+  for (std::size_t i = 0; i < snapshot.frames.size(); ++i) {
+    const std::uint64_t pc = snapshot.frames[i].pc;
+    if (pc == 0x401001 || pc == 0x401005) lines[i] = {{"build", "/src/build.c", static_cast<unsigned>(pc & 15), false}};
+    if (pc == 0x401fff || pc == 0x401ff0) lines[i] = {{"main", "/src/main.c", static_cast<unsigned>(pc & 255), false}};
+  }
+  const Tally direct = tally_of(snapshot, grouped, lines);
+  EXPECT_EQ(count_of_stacks(direct), "5 stacks, 3 by function");
+  std::string text;
+  emit_json({snapshot, grouped, lines, grouped.groups.size(), false, {}},
+            [&text](std::string_view piece) { text += piece; });
+  EXPECT_EQ(count_of_stacks(tally_of_json(text, "report.json")), "5 stacks, 3 by function");
+  EXPECT_EQ(count_of_stacks(tally_of_json(baseline_text(direct), "known.json")), "3 stacks by function");
+}
+
+// Programs, libraries, functions and files have names of any bytes.
+class NotUtf8 : public testing::Test {
+ protected:
+  NotUtf8() {
+    ledger.program("/home/caf\xe9/app\xff", 0x400000);
+    const auto library = ledger.module("/opt/lib\xfe\\xfe.so", 0x7f0000000000);
+    ledger.thread(4711, "t\xe9", 10, 0);
+    ledger.block({0x1000, 100, ledger.stack({0x401001, 0x401fff})});
+    ledger.block({0x2000, 20, ledger.stack({0x7f0000000123}, library)});
+    ledger.block({0x3000, 30, ledger.node(ledger.text("/src/h\xe9.c"), ledger::kPlaceModule, 0, 12)});
+    ledger.double_free(0x5000, ledger.stack({0x401001}));
+    ledger.header.bad_frees = 1;
+    snapshot = load_built(ledger);
+    grouped = group(snapshot, {});
+    lines.resize(snapshot.frames.size());
+    for (std::size_t i = 0; i < snapshot.frames.size(); ++i) {
+      if (snapshot.frames[i].pc == 0x401001) lines[i] = {{"cr\xe9\xe9r", "/src/cr\xe9.c", 5, false}};
+      if (snapshot.frames[i].pc == 0x401fff) lines[i] = {{"\\xe9_main", "/src/\\xe9.c", 9, false}};
+    }
+    direct = tally_of(snapshot, grouped, lines);
+  }
+
+  void expect_the_same(const Tally& tally) {
+    ASSERT_EQ(tally.stacks.size(), 3u);
+    ASSERT_EQ(tally.bad_frees.size(), 1u);
+    for (const auto& one : compare(direct.stacks, tally.stacks)) EXPECT_EQ(one.fate, Fate::kSame);
+    for (const auto& one : compare(direct.bad_frees, tally.bad_frees)) EXPECT_EQ(one.fate, Fate::kSame);
+    EXPECT_THAT(tally.stacks[0].identity, ElementsAre("?? (lib\xfe\\xfe.so)"));
+    EXPECT_THAT(tally.stacks[1].identity, ElementsAre("at h\xe9.c"));
+    EXPECT_THAT(tally.stacks[2].identity, ElementsAre("cr\xe9\xe9r (app\xff)", "\\xe9_main (app\xff)"));
+  }
+
+  LedgerBuilder ledger;
+  Snapshot snapshot;
+  Grouped grouped;
+  FrameLines lines;
+  Tally direct;
+};
+
+TEST_F(NotUtf8, ABaselineKnowsItAgain) {
+  expect_the_same(tally_of_json(baseline_text(direct), "known.json"));
+  EXPECT_EQ(tally_of_json(baseline_text(direct), "known.json").program, "app\xff");
+  EXPECT_THAT(baseline_text(direct), HasSubstr("        \"cr\\\\xe9\\\\xe9r (app\\\\xff)\",\n"
+                                               "        \"\\\\x5cxe9_main (app\\\\xff)\"\n"));
+}
+
+TEST_F(NotUtf8, AReportInJsonKnowsItAgain) {
+  std::string text;
+  emit_json({snapshot, grouped, lines, grouped.groups.size(), false, {}},
+            [&text](std::string_view piece) { text += piece; });
+  const Tally tally = tally_of_json(text, "report.json");
+  expect_the_same(tally);
+  EXPECT_EQ(tally.program, "/home/caf\xe9/app\xff");
+  EXPECT_EQ(tally.stacks[2].frames[0].line.file, "/src/cr\xe9.c");
+  EXPECT_EQ(tally.stacks[2].frames[0].module, "/home/caf\xe9/app\xff");
+  EXPECT_EQ(tally.stacks[2].frames[1].line.file, "/src/\\xe9.c");
 }
 
 TEST_F(TallyOf, AReportThatWasCutByTopSaysSo) {

@@ -81,6 +81,7 @@ bool is_matched(const TallyStack& stack, const std::vector<Suppression>& rules) 
 
 std::uint64_t Tally::blocks() const { return sum(stacks, &TallyStack::blocks); }
 std::uint64_t Tally::bytes() const { return sum(stacks, &TallyStack::bytes); }
+std::uint64_t Tally::stacks_of_report() const { return sum(stacks, &TallyStack::stacks); }
 std::uint64_t Tally::bad_free_count() const { return sum(bad_frees, &TallyStack::blocks); }
 
 std::vector<std::string> identity_of(const std::vector<TallyFrame>& frames, std::string_view place) {
@@ -105,6 +106,7 @@ void put_in_order(std::vector<TallyStack>& stacks) {
     if (kept != 0 && key(stacks[kept - 1]) == key(stacks[i])) {
       stacks[kept - 1].blocks += stacks[i].blocks;
       stacks[kept - 1].bytes += stacks[i].bytes;
+      stacks[kept - 1].stacks += stacks[i].stacks;
     } else {
       if (kept != i) stacks[kept] = std::move(stacks[i]);
       ++kept;
@@ -122,7 +124,7 @@ Tally tally_of(const Snapshot& snapshot, const Grouped& grouped, const FrameLine
   tally.warnings = snapshot.warnings;
   const FrameMaker frames(snapshot, lines);
   for (const auto& group : grouped.groups) {
-    TallyStack stack{ledger::kCallNames[group.call], {}, group.blocks.size(), group.bytes, {}, {}};
+    TallyStack stack{ledger::kCallNames[group.call], {}, group.blocks.size(), group.bytes, {}, {}, 1};
     frames.fill(stack, group.stack);
     tally.stacks.push_back(std::move(stack));
   }
@@ -143,6 +145,13 @@ void suppress(Tally& tally, const std::vector<Suppression>& rules) {
   stacks.erase(
       std::remove_if(stacks.begin(), stacks.end(), [&](const auto& stack) { return is_matched(stack, rules); }),
       stacks.end());
+}
+
+std::string count_of_stacks(const Tally& tally) {
+  const std::uint64_t of_report = tally.stacks_of_report(), by_function = tally.stacks.size();
+  if (of_report == 0 && by_function != 0) return count_of(by_function, "stack") + " by function";
+  const std::string text = count_of(of_report, "stack");
+  return of_report == by_function ? text : fmt::format("{}, {} by function", text, by_function);
 }
 
 std::string telling_frame(const TallyStack& stack) {

@@ -3,9 +3,10 @@
 // What two runs are compared by: live blocks and bad frees by stacks that are recognised in another run, in another
 // build, after an edit. `diff` and `check` use it. Pure functions; tally_json.cc reads tallies from texts.
 //
-// Two stacks are the same when they come from the same call through the same functions of the same files. Addresses,
-// line numbers and directories do not count, nor what the compiler adds to a function's name when it splits or clones
-// it, nor what calls main().
+// Two stacks are the same by function when they come from the same call through the same functions of the same files.
+// Addresses, line numbers and directories do not count, nor what the compiler adds to a function's name when it splits
+// or clones it, nor what calls main(). So one stack by function may be several stacks of a report, in which addresses
+// count: how many is kept, and said wherever stacks are counted.
 
 #pragma once
 
@@ -35,6 +36,7 @@ struct TallyStack {
   std::uint64_t bytes = 0;
   std::vector<TallyFrame> frames;  // empty when only the identity was stored
   std::string place;               // the file that the macro hook recorded
+  std::uint64_t stacks = 0;        // of a report, that are this one by function; 0: not known
 };
 
 struct Tally {
@@ -47,6 +49,7 @@ struct Tally {
 
   std::uint64_t blocks() const;
   std::uint64_t bytes() const;
+  std::uint64_t stacks_of_report() const;  // 0: not known, a baseline has none
   std::uint64_t bad_free_count() const;
 };
 
@@ -68,6 +71,9 @@ void put_in_order(std::vector<TallyStack>& stacks);
 
 // Takes out the stacks that a rule matches, as suppress() does with groups.
 void suppress(Tally& tally, const std::vector<Suppression>& rules);
+
+// "5 stacks, 3 by function", "1 stack", and of a baseline "3 stacks by function".
+std::string count_of_stacks(const Tally& tally);
 
 // The frame that tells best whose block it is: "make_buffer app.c:69".
 std::string telling_frame(const TallyStack& stack);

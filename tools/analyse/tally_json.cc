@@ -14,7 +14,7 @@
 //   }
 //
 // with one line for each key and frame and stacks sorted by their frames, so that a change is a small diff. Neither an
-// address nor a line number nor a directory is in it.
+// address nor a line number nor a directory is in it. Names that are not UTF-8 are written as base/utf8.hh says.
 
 #include <fmt/format.h>
 
@@ -22,6 +22,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hh"
+#include "base/utf8.hh"
 #include "tally.hh"
 
 namespace leakdir::tool {
@@ -42,7 +43,7 @@ std::uint64_t number(const Json& json) {
   return std::min(json.get<std::uint64_t>(), kMostOfAnything);
 }
 
-std::string text(const Json& json) { return json.get<std::string>(); }
+std::string text(const Json& json) { return bytes_of_utf8(json.get<std::string>()); }
 
 Json stack_json(const TallyStack& stack, bool is_bad_free) {
   Json json = {{"call", stack.call}};
@@ -59,13 +60,13 @@ Json stack_json(const TallyStack& stack, bool is_bad_free) {
 TallyStack known_stack(const Json& entry, const char* count) {
   TallyStack stack;
   stack.call = text(entry.at("call"));
-  stack.identity = entry.at("frames").get<std::vector<std::string>>();
+  for (const auto& frame : entry.at("frames")) stack.identity.push_back(text(frame));
   stack.blocks = number(entry.at(count));
   return stack;
 }
 
 void read_baseline(const Json& json, Tally& tally) {
-  tally.program = json.value("program", "");
+  tally.program = bytes_of_utf8(json.value("program", ""));
   for (const auto& entry : json.at("stacks")) {
     tally.stacks.push_back(known_stack(entry, "blocks"));
     tally.stacks.back().bytes = number(entry.at("bytes"));
@@ -85,7 +86,7 @@ std::vector<TallyFrame> frames_of(const Json& array) {
 
 // The file of "FILE:LINE".
 std::string place_of(const Json& stack) {
-  const std::string location = stack.value("location", "");
+  const std::string location = bytes_of_utf8(stack.value("location", ""));
   return location.substr(0, location.rfind(':'));
 }
 
@@ -93,9 +94,13 @@ void read_report(const Json& json, Tally& tally) {
   tally.program = text(json.at("program"));
   tally.state = text(json.at("state"));
   for (const auto& entry : json.at("stacks")) {
-    TallyStack stack{text(entry.at("call")),        {},
-                     number(entry.at("blocks")),    number(entry.at("bytes")),
-                     frames_of(entry.at("frames")), place_of(entry)};
+    TallyStack stack{text(entry.at("call")),
+                     {},
+                     number(entry.at("blocks")),
+                     number(entry.at("bytes")),
+                     frames_of(entry.at("frames")),
+                     place_of(entry),
+                     1};
     stack.identity = identity_of(stack.frames, stack.place);
     tally.stacks.push_back(std::move(stack));
   }
@@ -128,7 +133,7 @@ std::string baseline_text(const Tally& tally) {
                {"bad_frees", Json::array()}};
   for (const auto& stack : tally.stacks) json["stacks"].push_back(stack_json(stack, false));
   for (const auto& stack : tally.bad_frees) json["bad_frees"].push_back(stack_json(stack, true));
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return dump_json(std::move(json), 2) + "\n";
 }
 
 Tally tally_of_json(const std::string& text_of_json, const std::string& name) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "text.hh"
+#include "utf8.hh"
 
 namespace leakdir::tool {
 
@@ -74,23 +75,6 @@ std::string readable_function(std::string_view name) {
 }
 
 namespace {
-
-// The character of UTF-8 that `text` starts with, and how many bytes it has: 0 if it is none.
-std::pair<std::uint32_t, std::size_t> first_character(std::string_view text) {
-  static constexpr std::uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  if (byte(0) < 0x80) return {byte(0), 1};
-  const std::size_t bytes = byte(0) >= 0xf0 ? 4 : byte(0) >= 0xe0 ? 3 : 2;
-  if (byte(0) < 0xc0 || byte(0) >= 0xf8 || text.size() < bytes) return {0, 0};
-  std::uint32_t character = byte(0) & (0x7f >> bytes);
-  for (std::size_t i = 1; i < bytes; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return {0, 0};
-    character = character << 6 | (byte(i) & 0x3f);
-  }
-  const bool is_surrogate = character >= 0xd800 && character < 0xe000;
-  if (character < kSmallest[bytes] || character > 0x10ffff || is_surrogate) return {0, 0};
-  return {character, bytes};
-}
 
 // Characters that move the cursor, set colours or reverse the order of letters in some terminal: the control
 // characters, C1 included, and those that set the direction of text.

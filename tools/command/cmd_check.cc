@@ -36,7 +36,7 @@ int answer(int status, const std::string& text) {
 
 std::string amount_of(const Tally& tally) {
   return fmt::format("{}, {} in {}", count_of(tally.blocks(), "live block"), bytes_of(tally.bytes()),
-                     count_of(tally.stacks.size(), "stack"));
+                     count_of_stacks(tally));
 }
 
 class CheckCommand : public Command {
@@ -121,10 +121,10 @@ class CheckCommand : public Command {
     const std::uint64_t better = total_of(stacks, Fate::kGone).stacks + total_of(stacks, Fate::kShrunk).stacks;
     if (better != 0)
       say(fmt::format("note: less is live than {} says, in {}: --write-baseline makes it the new measure", baseline_,
-                      count_of(better, "stack")));
+                      count_of(better, "stack") + " by function"));
     std::vector<std::string> parts;
-    if (fresh.stacks != 0) parts.push_back(count_of(fresh.stacks, "new stack"));
-    if (grown.stacks != 0) parts.push_back(count_of(grown.stacks, "stack") + " that grew");
+    if (fresh.stacks != 0) parts.push_back(count_of(fresh.stacks, "new stack") + " by function");
+    if (grown.stacks != 0) parts.push_back(count_of(grown.stacks, "stack") + " by function that grew");
     if (!parts.empty())
       parts.push_back(
           fmt::format("{:+} blocks and {:+} bytes", fresh.blocks + grown.blocks, fresh.bytes + grown.bytes));

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "base/utf8.hh"
 #include "base/words.hh"
 
 namespace leakdir::tool {
@@ -51,7 +52,7 @@ std::string side_text(const char* side, const Tally& tally) {
   if (!tally.program.empty()) text += ": " + printable(tally.program);
   if (!tally.state.empty()) text += ", " + printable(tally.state);
   text += fmt::format(", {}, {} in {}", count_of(tally.blocks(), "live block"), bytes_of(tally.bytes()),
-                      count_of(tally.stacks.size(), "stack"));
+                      count_of_stacks(tally));
   if (!tally.bad_frees.empty()) text += ", " + count_of(tally.bad_free_count(), "bad free");
   return text + "\n";
 }
@@ -59,7 +60,8 @@ std::string side_text(const char* side, const Tally& tally) {
 std::string totals_text(const Comparison& comparison) {
   const auto bytes = static_cast<std::int64_t>(comparison.after.bytes() - comparison.before.bytes());
   const auto blocks = static_cast<std::int64_t>(comparison.after.blocks() - comparison.before.blocks());
-  std::string text = fmt::format("{}, {}:", signed_count(bytes, "byte"), signed_count(blocks, "block"));
+  std::string text =
+      fmt::format("{}, {}; stacks by function:", signed_count(bytes, "byte"), signed_count(blocks, "block"));
   const char* separator = "";
   for (Fate fate : {Fate::kNew, Fate::kGrown, Fate::kShrunk, Fate::kGone, Fate::kSame}) {
     text += fmt::format("{} {} {}", separator, total_of(comparison.stacks, fate).stacks, name_of(fate));
@@ -112,6 +114,7 @@ Json side_json(const Tally& tally) {
           {"blocks", tally.blocks()},
           {"bytes", tally.bytes()},
           {"stacks", tally.stacks.size()},
+          {"stacks_of_report", tally.stacks_of_report()},
           {"bad_frees", tally.bad_free_count()},
           {"warnings", tally.warnings}};
 }
@@ -152,8 +155,6 @@ Json bad_free_json(const Difference& difference) {
           {"frames", frames_json(stack)}};
 }
 
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
 }  // namespace
 
 bool Comparison::has_grown() const {
@@ -166,7 +167,8 @@ void emit_diff_text(const Comparison& comparison, const Sink& sink) {
   const auto all = listed(comparison);
   const std::size_t shown = comparison.top == 0 ? all.size() : std::min(comparison.top, all.size());
   for (std::size_t i = 0; i < shown; ++i) sink(difference_text(*all[i]));
-  if (shown != all.size()) sink(fmt::format("\n{} not shown\n", count_of(all.size() - shown, "more stack")));
+  if (shown != all.size())
+    sink(fmt::format("\n{} not shown\n", count_of(all.size() - shown, "more stack") + " by function"));
   for (const auto& difference : comparison.bad_frees)
     if (is_growth(difference.fate))
       sink(fmt::format("\n{}: {}: {}\n{}", name_of(difference.fate), signed_count(difference.blocks, "bad free"),
@@ -177,15 +179,15 @@ void emit_diff_text(const Comparison& comparison, const Sink& sink) {
 
 void emit_diff_json(const Comparison& comparison, const Sink& sink) {
   std::string head =
-      dump({{"version", 1}, {"old", side_json(comparison.before)}, {"new", side_json(comparison.after)}});
+      dump_json({{"version", 1}, {"old", side_json(comparison.before)}, {"new", side_json(comparison.after)}});
   head.pop_back();
   sink(head + ",\n\"stacks\":[");
   const auto& stacks = comparison.stacks;
   const std::size_t shown = comparison.top == 0 ? stacks.size() : std::min(comparison.top, stacks.size());
-  for (std::size_t i = 0; i < shown; ++i) sink((i == 0 ? "\n" : ",\n") + dump(difference_json(stacks[i])));
+  for (std::size_t i = 0; i < shown; ++i) sink((i == 0 ? "\n" : ",\n") + dump_json(difference_json(stacks[i])));
   sink("],\n\"bad_frees\":[");
   for (std::size_t i = 0; i < comparison.bad_frees.size(); ++i)
-    sink((i == 0 ? "\n" : ",\n") + dump(bad_free_json(comparison.bad_frees[i])));
+    sink((i == 0 ? "\n" : ",\n") + dump_json(bad_free_json(comparison.bad_frees[i])));
   sink("]}\n");
 }
 

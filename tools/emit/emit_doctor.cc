@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "analyse/doctor.hh"
+#include "base/utf8.hh"
 #include "base/words.hh"
 
 namespace leakdir::tool {
@@ -87,7 +88,7 @@ std::string diagnosis_json(const Diagnosis& diagnosis) {
                      {"hooks", diagnosis.has_hooks},
                      {"expect", verdict_of(diagnosis)},
                      {"findings", std::move(findings)}};
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return dump_json(json, 2) + "\n";
 }
 
 }  // namespace leakdir::tool

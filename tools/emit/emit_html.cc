@@ -93,22 +93,28 @@ class Page {
       notes.push_back(
           fmt::format("{} more, not in this page", count_of(snapshot_.bad_frees.size() - kMostBadFrees, "bad free")));
     const bool is_known = !snapshot_.program.empty();
-    return {{"title", is_known ? file_name_of(snapshot_.program) : "unknown program"},
-            {"process", is_known ? snapshot_.program + ", " + about_process(snapshot_) : about_process(snapshot_)},
+    const std::string program = printable(snapshot_.program);
+    return {{"title", is_known ? file_name_of(program) : "unknown program"},
+            {"process", is_known ? program + ", " + about_process(snapshot_) : about_process(snapshot_)},
             {"seen", what_leakdir_saw(snapshot_)},
             {"sort", kSortKeys[static_cast<std::size_t>(grouped.sort)]},
             {"totals", {{"blocks", grouped.blocks}, {"bytes", grouped.bytes}, {"stacks", grouped.groups.size()}}},
             {"rest", {{"blocks", rest.blocks}, {"bytes", rest.bytes}, {"stacks", rest.stacks}}},
             {"bad_frees_seen", snapshot_.bad_frees_seen},
-            {"warnings", report_.warnings},
-            {"notes", notes},
+            {"warnings", printable_all(report_.warnings)},
+            {"notes", printable_all(notes)},
             {"modules", modules()},
             {"calls", ledger::kCallNames}};
   }
 
+  static std::vector<std::string> printable_all(std::vector<std::string> texts) {
+    for (auto& text : texts) text = printable(text);
+    return texts;
+  }
+
   // Names of libraries; [0] is the program's.
   std::vector<std::string> modules() const {
-    std::vector<std::string> names = {file_name_of(snapshot_.program)};
+    std::vector<std::string> names = {printable(file_name_of(snapshot_.program))};
     for (const auto& module : snapshot_.modules) names.push_back(printable(file_name_of(module.path)));
     return names;
   }

@@ -3,12 +3,15 @@
 // The report for programs, version 1. Keys are never renamed or removed; new ones may come. A function or file that is
 // not known is "", a line 0, so that the types hold.
 //
+// Names are bytes and JSON is UTF-8: base/utf8.hh says how one becomes the other and is read back.
+//
 // Each stack is made and handed over by itself: one tree with a million addresses would not fit into a small machine.
 
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
+#include "base/utf8.hh"
 #include "base/words.hh"
 #include "emit.hh"
 
@@ -17,9 +20,6 @@ namespace leakdir::tool {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// Paths may be in any encoding; JSON is UTF-8.
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 Json line_json(const Snapshot& snapshot, const Frame& frame, const SourceLine& line) {
   Json json = {{"address", hex_of(frame.pc)},
@@ -55,8 +55,9 @@ class FrameTexts {
     if (!text.empty()) return text;
     const Frame& frame = report_.snapshot.frames[index];
     const auto& lines = report_.lines[index];
-    if (lines.empty()) text = dump(line_json(report_.snapshot, frame, {}));
-    for (const auto& line : lines) text += (text.empty() ? "" : ",") + dump(line_json(report_.snapshot, frame, line));
+    if (lines.empty()) text = dump_json(line_json(report_.snapshot, frame, {}));
+    for (const auto& line : lines)
+      text += (text.empty() ? "" : ",") + dump_json(line_json(report_.snapshot, frame, line));
     return text;
   }
 
@@ -91,7 +92,8 @@ std::string stack_text(const Report& report, const Group& group, FrameTexts& fra
   if (group.inherited != 0) json["inherited"] = group.inherited;
   Json addresses = Json::array();
   for (std::uint32_t block : group.blocks) addresses.push_back(hex_of(snapshot.blocks[block].address));
-  return with_member(with_member(dump(json), "frames", frames.array(group.stack)), "addresses", dump(addresses));
+  return with_member(with_member(dump_json(std::move(json)), "frames", frames.array(group.stack)), "addresses",
+                     dump_json(std::move(addresses)));
 }
 
 std::string bad_free_text(const Report& report, const BadFree& bad_free, FrameTexts& frames) {
@@ -101,7 +103,7 @@ std::string bad_free_text(const Report& report, const BadFree& bad_free, FrameTe
                {"time", utc_of(bad_free.time_ns)},
                {"thread", {{"tid", thread.tid}, {"name", thread.name}}}};
   if (bad_free.block != 0) json["block"] = {{"address", hex_of(bad_free.block)}, {"bytes", bad_free.block_bytes}};
-  return with_member(dump(json), "stacks",
+  return with_member(dump_json(std::move(json)), "stacks",
                      fmt::format(R"({{"free":{},"first_free":{},"allocation":{}}})", frames.array(bad_free.free_stack),
                                  frames.array(bad_free.first_free_stack), frames.array(bad_free.allocation_stack)));
 }
@@ -150,7 +152,7 @@ Json head_json(const Report& report) {
 
 void emit_json(const Report& report, const Sink& sink) {
   FrameTexts frames(report);
-  std::string head = dump(head_json(report));
+  std::string head = dump_json(head_json(report));
   head.pop_back();
   sink(head + ",\n\"stacks\":[");
   for (std::size_t i = 0; i < report.shown; ++i)

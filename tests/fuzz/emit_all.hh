@@ -7,6 +7,7 @@
 
 #include <string>
 
+#include "analyse/suppressions_for.hh"
 #include "analyse/tally.hh"
 #include "base/error.hh"
 #include "emit/emit.hh"
@@ -49,7 +50,7 @@ inline std::string emit_all(const Snapshot& snapshot) {
   static const bool with_html = has_html();
   std::size_t html_bytes = 0;  // mostly the libraries of the page: counted, not kept
   if (with_html) emit_html(report, [&html_bytes](std::string_view piece) { html_bytes += piece.size(); });
-  rest += baseline_text(tally) + suppressions_for(snapshot, lines, grouped, grouped.groups.size());
+  rest += baseline_text(tally) + suppressions_for(snapshot, lines, grouped, grouped.groups.size()).text;
   for (const auto& block : snapshot.blocks) rest += record_text(snapshot, block);
   for (const auto& bad_free : snapshot.bad_frees) rest += bad_free_text(snapshot, bad_free);
   return text + rest;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "emit/emit_diff.hh"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -151,6 +152,13 @@ TEST_F(EmitDiff, JsonHasAllOfIt) {
                            live("shrunk", pair(5, 4), pair(50, 40))}},
                          {"bad_frees", {stack_of("new", "drop", {{"kind", "double free"}, {"count", pair(0, 1)}})}}};
   EXPECT_EQ(Json::parse(all), expected) << all;
+}
+
+TEST_F(EmitDiff, TheOwnFrameIsNamedWhereItIsNotTheFirst) {
+  after.stacks[1].own = 1;
+  EXPECT_THAT(text(), testing::HasSubstr("\nnew: +100 bytes, +1 block, malloc, in /lib/x.so+0x10 (#1)\n    #0 new "));
+  after.stacks[1].own = 0;
+  EXPECT_THAT(text(), testing::HasSubstr("\nnew: +100 bytes, +1 block, malloc\n    #0 new "));
 }
 
 TEST_F(EmitDiff, GrowthIsANewOrGrownStackOrBadFree) {

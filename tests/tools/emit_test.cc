@@ -38,7 +38,7 @@ TEST_F(Emit, TextShowsTotalsThenStacksWithTheirLines) {
             "    #1 build /home/you/app.c:80\n"
             "    #2 main /home/you/app.c:101\n"
             "\n"
-            "20 bytes in 1 block, 25.0 %, operator new, oldest 1 min 40 s\n"
+            "20 bytes in 1 block, 25.0 %, operator new, oldest 1 min 40 s, in no_debug_info (#1)\n"
             "    #0 0x999\n"
             "    #1 no_debug_info /home/you/app+0x200\n");
 }
@@ -280,7 +280,9 @@ TEST_F(Emit, GrowthIsToldOfEachStackAndOfAll) {
   });
   EXPECT_THAT(report, HasSubstr("\ngrowth: +10280 bytes (10.0 KiB), +1 block since the start\n"));
   EXPECT_THAT(report, HasSubstr(", malloc, oldest 12.0 s, +10300 bytes (10.1 KiB), +2 blocks since the start\n"));
-  EXPECT_THAT(report, HasSubstr(", operator new, oldest 1 min 40 s, -20 bytes, -1 block since the start\n"));
+  EXPECT_THAT(
+      report,
+      HasSubstr(", operator new, oldest 1 min 40 s, in no_debug_info (#1), -20 bytes, -1 block since the start\n"));
 }
 
 TEST_F(Emit, NoGrowthIsSaidToo) {
@@ -380,6 +382,31 @@ TEST_F(Emit, JsonOfNothingHasEmptyLists) {
 TEST_F(Emit, JsonIsValidUtf8WhateverThePathsAre) {
   ledger.header.program = ledger.text("/home/\xff\xfe\"\\\n");
   EXPECT_EQ(json()["program"], "/home/\\xff\\xfe\"\\\n");
+}
+
+// xmalloc, its caller, and main.
+constexpr const char* kThroughAWrapper[] = {"xmalloc", "open_client", "main"};
+
+TEST_F(Emit, TheOwnFrameIsNamedWhereItIsNotTheFirst) {
+  for (unsigned i = 0; i < 3; ++i) symbols.lines[0x4ff + i * 0x100] = {{kThroughAWrapper[i], "/src/a.c", i + 1, false}};
+  ledger.block({0x1000, 30, ledger.stack({0x400500, 0x400600, 0x400700})});
+  EXPECT_THAT(text(), HasSubstr("\n30 bytes in 1 block, 100.0 %, malloc, oldest 1 min 40 s, in open_client (#1)\n"
+                                "    #0 xmalloc /src/a.c:1\n    #1 open_client /src/a.c:2\n"));
+  EXPECT_EQ(json()["stacks"][0]["own_frame"], 1);
+  const std::string brief = emit([](const Report& report, const Sink& sink) {
+    emit_text(report, {false, 0, 2}, sink);
+  });
+  EXPECT_THAT(brief, HasSubstr("oldest 1 min 40 s\n    #1 open_client /src/a.c:2\n    #2 main /src/a.c:3\n"));
+  const std::string named = emit([](Report report, const Sink& sink) {
+    report.wrappers = Wrappers({"open_client"});
+    emit_text(report, {}, sink);
+  });
+  EXPECT_THAT(named, HasSubstr(", in main (#2)\n"));
+}
+
+TEST_F(Emit, JsonHasNoOwnFrameWhereThereAreNoFrames) {
+  ledger.block({0x1000, 30, 0});
+  EXPECT_FALSE(json()["stacks"][0].contains("own_frame"));
 }
 
 TEST_F(Emit, JsonTotalsAreOfAllStacksAlsoWithTop) {

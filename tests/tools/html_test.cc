@@ -115,6 +115,21 @@ TEST_F(Html, ShowsTotalsTableGraphAndTheLargestStack) {
   expect_no_trouble();
 }
 
+TEST_F(Html, TheTableNamesWhoCalledAWrapper) {
+  symbols.lines[0x4ff] = {{"xmalloc", "/src/memory.c", 1, false}};
+  symbols.lines[0x5ff] = {{"open_client", "/src/client.c", 2, false}};
+  ledger.block({0x1000, 30, ledger.stack({0x400500, 0x400600})});
+  ledger.block(
+      {0x2000, 20, ledger.node(ledger.text("/src/hooked.c"), ledger::kPlaceModule, ledger.stack({0x400600}), 12)});
+  ledger.block({0x3000, 10, ledger.node(ledger.text("/src/only.c"), ledger::kPlaceModule, 0, 7)});
+  ledger.block({0x4000, 5, 0});
+  open();
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(5)"),
+              ElementsAre("open_clientclient.c:2", "open_clientclient.c:2", "/src/only.c:7", "[no stack]"));
+  EXPECT_EQ(text_of("#stack-title"), "open_client");
+  expect_no_trouble();
+}
+
 TEST_F(Html, TheToggleMakesSizesBlocks) {
   an_app();
   open();

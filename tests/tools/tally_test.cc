@@ -201,9 +201,9 @@ TEST_F(TallyOf, ASnapshotHasItsStacksAndBadFrees) {
   EXPECT_THAT(tally.stacks[0].identity, ElementsAre("?? (app)", "main (app)"));
   EXPECT_THAT(tally.stacks[1].identity, ElementsAre("at hooked.c"));
   EXPECT_THAT(tally.stacks[2].identity, ElementsAre("std::grow() (app)", "build(int) (app)", "main (app)"));
-  EXPECT_EQ(telling_frame(tally.stacks[0]), "main /src/main.c:90");
-  EXPECT_EQ(telling_frame(tally.stacks[1]), "at hooked.c");
-  EXPECT_EQ(telling_frame(tally.stacks[2]), "build(int) /src/build.cc:8");
+  EXPECT_EQ(own_frame_of(tally.stacks[0]), "main /src/main.c:90");
+  EXPECT_EQ(own_frame_of(tally.stacks[1]), "at hooked.c");
+  EXPECT_EQ(own_frame_of(tally.stacks[2]), "build(int) /src/build.cc:8");
   EXPECT_EQ(tally.bad_free_count(), 3u) << "of two the ledger kept no details";
   EXPECT_EQ(tally.blocks(), 3u);
   EXPECT_EQ(tally.bytes(), 150u);
@@ -216,7 +216,7 @@ TEST_F(TallyOf, AReportInJsonIsTheSame) {
   const Tally from_json = tally_of_json(text, "report.json"), direct = tally_of(snapshot, grouped, lines);
   EXPECT_EQ(baseline_text(from_json), baseline_text(direct));
   EXPECT_TRUE(from_json.warnings.empty());
-  EXPECT_EQ(telling_frame(from_json.stacks[2]), "build(int) /src/build.cc:8");
+  EXPECT_EQ(own_frame_of(from_json.stacks[2]), "build(int) /src/build.cc:8");
 }
 
 // Two calls of one function, on different lines: two stacks of a report, one by function.

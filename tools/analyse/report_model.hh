@@ -14,6 +14,7 @@
 #include "load/snapshot.hh"
 #include "suppressions.hh"
 #include "symbols/symbols.hh"
+#include "wrappers.hh"
 
 namespace leakdir::tool {
 
@@ -37,6 +38,7 @@ struct Report {
   std::vector<std::string> warnings;
   std::vector<SuppressionUse> suppressions = {};
   const Growth* growth = nullptr;  // null: nothing to compare with
+  Wrappers wrappers = Wrappers();  // decide which frame of a stack is its own one
 };
 
 // What was allocated within the last `age_ns` of a running process and is still live.

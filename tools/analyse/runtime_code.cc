@@ -5,8 +5,9 @@
 #include "runtime_code.hh"
 
 #include <algorithm>
-#include <cstddef>
 #include <iterator>
+
+#include "function_name.hh"
 
 namespace leakdir::tool {
 
@@ -16,26 +17,6 @@ template <class List>
 bool starts_with_one_of(std::string_view text, const List& beginnings) {
   return std::any_of(std::begin(beginnings), std::end(beginnings),
                      [&](std::string_view beginning) { return text.substr(0, beginning.size()) == beginning; });
-}
-
-// A function's name without its return type, which the demangled name of a template has in front. "operator new" and
-// "Value::operator int" are one word, spaces or not.
-std::string_view bare_name(std::string_view function) {
-  constexpr std::string_view kOperator = "operator";
-  int depth = 0;
-  std::size_t start = 0;
-  for (std::size_t i = 0; i < function.size(); ++i) {
-    const char c = function[i];
-    const std::string_view word = function.substr(start, i - start);
-    if (depth == 0 && c == '(' && !word.empty()) return function.substr(start);
-    if (c == '<' || c == '(') ++depth;
-    if (c == '>' || c == ')') --depth;
-    if (depth != 0 || c != ' ') continue;
-    if (word.size() >= kOperator.size() && word.substr(word.size() - kOperator.size()) == kOperator)
-      return function.substr(start);
-    start = i + 1;
-  }
-  return function.substr(start);
 }
 
 }  // namespace
@@ -54,7 +35,7 @@ bool is_runtime_function(std::string_view function) {
   static constexpr std::string_view kBeginnings[] = {"std::",   "__gnu_cxx::", "__cxxabiv1::", "__cxa_", "operator new",
                                                      "__libc_", "_IO_",        "_dl_",         "__GI_",  "__pthread_",
                                                      "__nptl_", "__new_",      "__vfprintf_"};
-  const std::string_view name = bare_name(function);
+  const std::string_view name = without_return_type(function);
   return std::find(std::begin(kExact), std::end(kExact), name) != std::end(kExact) ||
          starts_with_one_of(name, kBeginnings);
 }

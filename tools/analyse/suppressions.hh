@@ -1,46 +1,74 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Suppressions in LeakSanitizer's syntax: which live blocks are known and not to be listed. Pure: text in, rules out;
-// groups in, fewer groups out. Commands ask through common_options.hh.
+// Takes out what is known. Pure: groups in, fewer groups out. suppression_file.hh has the syntax, and commands ask
+// through common_options.hh.
 //
-//   # a comment, a line of its own
-//   leak:PATTERN
+// A rule leak:PATTERN takes a stack when the pattern is found in the function, the file or the module of one of its
+// frames, those that were inlined included. A block of frames takes a stack that begins, at its innermost frame, as the
+// block says; what called the last of them does not count, as with Valgrind. The call itself, "malloc", is a frame of
+// its own then, which a block may name or leave out.
 //
-// A stack is suppressed when the pattern is found in the function, the file or the module of one of its frames, those
-// that were inlined included. In a pattern `*` stands for anything; `^` at its start and `$` at its end hold it to the
-// start and the end of the name. The first frame from the inside that a rule matches decides, and in the order of the
-// file the first rule that matches it: each block is counted once.
+// Each block of memory is counted once: blocks of frames are asked first, in the order of the file; then the first
+// frame from the inside that a line leak:PATTERN matches decides, and of several such lines the first.
 
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "group.hh"
 #include "load/snapshot.hh"
-#include "symbols/symbols.hh"
+#include "stack_lines.hh"
+#include "suppression_file.hh"
 
 namespace leakdir::tool {
-
-bool matches_pattern(std::string_view pattern, std::string_view name);
-
-struct Suppression {
-  std::string pattern;
-  std::string origin;  // "FILE:LINE"
-  bool is_the_programs = false;
-};
 
 struct SuppressionUse {
   Suppression rule;
   std::uint64_t stacks = 0, blocks = 0, bytes = 0;  // that it took
 };
 
-// The rules of one text; `name` is what messages call it. A line that is none throws Error, naming the line, unless
-// `warnings` is given: then it is passed over, with a warning.
-std::vector<Suppression> parse_suppressions(std::string_view text, const std::string& name,
-                                            std::vector<std::string>* warnings = nullptr);
+// Which rule takes a stack. The rules and all that the stacks refer to must outlive it.
+class Matcher {
+ public:
+  explicit Matcher(const std::vector<Suppression>& rules) : rules_(rules) {}
+
+  // The first rule, by the order above, that takes the stack; kNone: none does.
+  std::uint32_t rule_of(std::string_view call, const StackLines& stack);
+
+  // Whether this block of frames takes it.
+  bool takes(const Suppression& block, std::string_view call, const StackLines& stack);
+
+ private:
+  // What a frame may be called.
+  struct Names {
+    std::vector<std::string> functions;
+    std::string_view file, module;
+    bool is_below_main = false;
+    std::uint32_t rule = kNone;  // of the lines leak:PATTERN
+  };
+  // From the call on, and with the place after it, if there is one. Neither has to be named by a block.
+  struct Frames {
+    std::vector<const Names*> without_place, with_place;
+  };
+
+  const Names& names_of(const StackLine& at);
+  const Names& names_of_place(std::string_view file);
+  const Names& names_of_call(std::string_view call);
+  void ask(Names& names) const;
+  static bool matches(const FramePattern& pattern, const Names& names);
+  Frames frames_of(std::string_view call, const StackLines& stack);
+  static bool takes(const Suppression& block, const Frames& frames);
+  static bool begins_as(const std::vector<const Names*>& stack, std::size_t from,
+                        const std::vector<FramePattern>& patterns);
+
+  const std::vector<Suppression>& rules_;
+  std::unordered_map<std::uint64_t, Names> of_line_;
+  std::unordered_map<std::string_view, Names> of_place_, of_call_;
+};
 
 // Takes the groups that a rule matches out of `grouped`, and out of its totals. What each rule took, in their order.
 // `lines` must know every frame of every group.
@@ -49,10 +77,5 @@ std::vector<SuppressionUse> suppress(const Snapshot& snapshot, const FrameLines&
 
 // One sentence for each rule that took nothing; the program's own are for other runs too and are left out.
 std::vector<std::string> unused(const std::vector<SuppressionUse>& rules);
-
-// Suppressions for the first `shown` groups, ready to paste, each with a comment that says what it would take of all.
-// `lines` must know every frame of every group.
-std::string suppressions_for(const Snapshot& snapshot, const FrameLines& lines, const Grouped& grouped,
-                             std::size_t shown);
 
 }  // namespace leakdir::tool

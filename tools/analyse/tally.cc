@@ -11,27 +11,13 @@
 #include <tuple>
 
 #include "base/words.hh"
-#include "runtime_code.hh"
+#include "function_name.hh"
 
 namespace leakdir::tool {
 
 namespace {
 
 std::string_view last_part(std::string_view path) { return path.substr(path.rfind('/') + 1); }
-
-// "build.part.0", "build.constprop.1.isra.0", "build(int) [clone .cold]": all are build. And libc's functions have
-// several names for one address, of which debug information and symbol tables choose differently: "__GI___strndup",
-// "__strndup" and "strndup" are one.
-std::string_view plain(std::string_view function) {
-  for (std::string_view start : {"__GI_", "__"})
-    if (function.size() > start.size() && function.substr(0, start.size()) == start)
-      function.remove_prefix(start.size());
-  for (std::string_view mark : {" [clone ", ".part.", ".constprop.", ".isra.", ".cold", ".lto_priv.", ".llvm."}) {
-    const std::size_t at = function.find(mark);
-    if (at != std::string_view::npos && at != 0) function = function.substr(0, at);
-  }
-  return function;
-}
 
 std::uint64_t sum(const std::vector<TallyStack>& stacks, std::uint64_t TallyStack::*member) {
   return std::accumulate(stacks.begin(), stacks.end(), std::uint64_t{0},
@@ -41,7 +27,8 @@ std::uint64_t sum(const std::vector<TallyStack>& stacks, std::uint64_t TallyStac
 // Makes the frames of each of a snapshot's stacks.
 class FrameMaker {
  public:
-  FrameMaker(const Snapshot& snapshot, const FrameLines& lines) : snapshot_(snapshot), lines_(lines) {}
+  FrameMaker(const Snapshot& snapshot, const FrameLines& lines, const Wrappers& wrappers)
+      : snapshot_(snapshot), lines_(lines), wrappers_(wrappers) {}
 
   void fill(TallyStack& to, std::uint32_t stack) const {
     for (std::uint32_t index : frames_of(snapshot_, stack)) {
@@ -59,22 +46,21 @@ class FrameMaker {
       }
     }
     to.identity = identity_of(to.frames, to.place);
+    to.own = wrappers_.own_frame(lines_of(snapshot_, lines_, stack));
   }
 
  private:
   const Snapshot& snapshot_;
   const FrameLines& lines_;
+  const Wrappers& wrappers_;
 };
 
-bool is_matched(const TallyStack& stack, const std::vector<Suppression>& rules) {
-  for (const auto& rule : rules)
-    if (matches_pattern(rule.pattern, stack.place)) return true;
-  for (const auto& frame : stack.frames)
-    for (const auto& rule : rules)
-      for (const std::string& name :
-           {frame.line.function, readable_function(frame.line.function), frame.line.file, frame.module})
-        if (matches_pattern(rule.pattern, name)) return true;
-  return false;
+// `id` is that of the first frame.
+StackLines lines_of(const TallyStack& stack, std::uint64_t id) {
+  StackLines all;
+  all.place = stack.place;
+  for (const auto& frame : stack.frames) all.lines.push_back({&frame.line, frame.module, false, id++});
+  return all;
 }
 
 }  // namespace
@@ -90,7 +76,7 @@ std::vector<std::string> identity_of(const std::vector<TallyFrame>& frames, std:
   if (!place.empty()) identity.push_back(fmt::format("at {}", last_part(place)));
   for (const auto& frame : frames) {
     const std::string& function = frame.line.function;
-    identity.push_back(function.empty() ? "??" : std::string(plain(function)));
+    identity.push_back(function.empty() ? "??" : std::string(name_in_any_build(function)));
     if (!frame.module.empty()) identity.back() += fmt::format(" ({})", last_part(frame.module));
     if (function == "main") end = identity.size();
   }
@@ -115,14 +101,14 @@ void put_in_order(std::vector<TallyStack>& stacks) {
   stacks.resize(kept);
 }
 
-Tally tally_of(const Snapshot& snapshot, const Grouped& grouped, const FrameLines& lines) {
+Tally tally_of(const Snapshot& snapshot, const Grouped& grouped, const FrameLines& lines, const Wrappers& wrappers) {
   Tally tally;
   tally.origin = snapshot.directory;
   tally.program = snapshot.program;
   tally.state = name_of(snapshot.state);
   tally.notices = snapshot.notices;
   tally.warnings = snapshot.warnings;
-  const FrameMaker frames(snapshot, lines);
+  const FrameMaker frames(snapshot, lines, wrappers);
   for (const auto& group : grouped.groups) {
     TallyStack stack{ledger::kCallNames[group.call], {}, group.blocks.size(), group.bytes, {}, {}, 1};
     frames.fill(stack, group.stack);
@@ -141,10 +127,17 @@ Tally tally_of(const Snapshot& snapshot, const Grouped& grouped, const FrameLine
 }
 
 void suppress(Tally& tally, const std::vector<Suppression>& rules) {
-  auto& stacks = tally.stacks;
-  stacks.erase(
-      std::remove_if(stacks.begin(), stacks.end(), [&](const auto& stack) { return is_matched(stack, rules); }),
-      stacks.end());
+  Matcher matcher(rules);
+  std::uint64_t id = 0;
+  std::vector<bool> is_taken;  // first of all: the matcher refers to them
+  for (const auto& stack : tally.stacks) {
+    is_taken.push_back(matcher.rule_of(stack.call, lines_of(stack, id)) != kNone);
+    id += stack.frames.size();
+  }
+  std::vector<TallyStack> rest;
+  for (std::size_t i = 0; i < is_taken.size(); ++i)
+    if (!is_taken[i]) rest.push_back(std::move(tally.stacks[i]));
+  tally.stacks = std::move(rest);
 }
 
 std::string count_of_stacks(const Tally& tally) {
@@ -154,19 +147,18 @@ std::string count_of_stacks(const Tally& tally) {
   return of_report == by_function ? text : fmt::format("{}, {} by function", text, by_function);
 }
 
-std::string telling_frame(const TallyStack& stack) {
-  const TallyFrame* best = nullptr;
-  for (const auto& frame : stack.frames) {
-    if (best == nullptr || best->line.function.empty()) best = &frame;
-    if (frame.line.function.empty() || frame.line.file.empty() || is_runtime_line(frame.line)) continue;
-    best = &frame;
-    break;
-  }
-  if (best == nullptr) return stack.identity.empty() ? "no stack" : printable(stack.identity.front());
-  const SourceLine& line = best->line;
-  if (line.function.empty()) return printable(fmt::format("{}+{}", best->module, best->offset));
-  const std::string function = readable_function(line.function);
-  return line.file.empty() ? function : fmt::format("{} {}:{}", function, printable(line.file), line.line);
+std::string own_function_of(const TallyStack& stack) {
+  if (stack.own >= stack.frames.size()) return stack.identity.empty() ? "no stack" : printable(stack.identity.front());
+  const TallyFrame& own = stack.frames[stack.own];
+  if (!own.line.function.empty()) return readable_function(own.line.function);
+  return own.module.empty() ? printable(own.offset) : printable(fmt::format("{}+{}", own.module, own.offset));
+}
+
+std::string own_frame_of(const TallyStack& stack) {
+  const std::string function = own_function_of(stack);
+  if (stack.own >= stack.frames.size() || stack.frames[stack.own].line.file.empty()) return function;
+  const SourceLine& line = stack.frames[stack.own].line;
+  return fmt::format("{} {}:{}", function, printable(line.file), line.line);
 }
 
 }  // namespace leakdir::tool

@@ -19,6 +19,7 @@
 #include "load/snapshot.hh"
 #include "suppressions.hh"
 #include "symbols/symbols.hh"
+#include "wrappers.hh"
 
 namespace leakdir::tool {
 
@@ -37,6 +38,7 @@ struct TallyStack {
   std::vector<TallyFrame> frames;  // empty when only the identity was stored
   std::string place;               // the file that the macro hook recorded
   std::uint64_t stacks = 0;        // of a report, that are this one by function; 0: not known
+  std::size_t own = kNoFrame;      // which of `frames` is the own one; see wrappers.hh
 };
 
 struct Tally {
@@ -54,7 +56,8 @@ struct Tally {
 };
 
 // `lines` must know every frame of every group and of the bad frees.
-Tally tally_of(const Snapshot& snapshot, const Grouped& grouped, const FrameLines& lines);
+Tally tally_of(const Snapshot& snapshot, const Grouped& grouped, const FrameLines& lines,
+               const Wrappers& wrappers = Wrappers());
 
 // A report of `leakdir report --format json`, or a baseline. Throws Error, naming `name`, when the text is neither.
 Tally tally_of_json(const std::string& text, const std::string& name);
@@ -75,7 +78,8 @@ void suppress(Tally& tally, const std::vector<Suppression>& rules);
 // "5 stacks, 3 by function", "1 stack", and of a baseline "3 stacks by function".
 std::string count_of_stacks(const Tally& tally);
 
-// The frame that tells best whose block it is: "make_buffer app.c:69".
-std::string telling_frame(const TallyStack& stack);
+// The own frame, that tells whose block it is: "make_buffer app.c:69".
+std::string own_frame_of(const TallyStack& stack);
+std::string own_function_of(const TallyStack& stack);  // "make_buffer"
 
 }  // namespace leakdir::tool

@@ -90,6 +90,11 @@ std::string place_of(const Json& stack) {
   return location.substr(0, location.rfind(':'));
 }
 
+std::size_t own_frame_in(const Json& stack) {
+  const auto at = stack.find("own_frame");
+  return at == stack.end() ? kNoFrame : static_cast<std::size_t>(number(*at));
+}
+
 void read_report(const Json& json, Tally& tally) {
   tally.program = text(json.at("program"));
   tally.state = text(json.at("state"));
@@ -100,7 +105,8 @@ void read_report(const Json& json, Tally& tally) {
                      number(entry.at("bytes")),
                      frames_of(entry.at("frames")),
                      place_of(entry),
-                     1};
+                     1,
+                     own_frame_in(entry)};
     stack.identity = identity_of(stack.frames, stack.place);
     tally.stacks.push_back(std::move(stack));
   }

@@ -46,6 +46,7 @@ class CheckCommand : public Command {
     add_file(app, "--baseline", baseline_, "Fail only on stacks that are new, or have grown, since this was written");
     add_file(app, "--write-baseline", new_baseline_, "Store what there is as known, for --baseline");
     add_min_age(app, min_age_);
+    add_alloc_fn(app, alloc_fns_);
     add_suppression_options(app, suppression_options_);
     add_symbol_options(app, symbol_options_);
     add_footer(
@@ -91,11 +92,13 @@ class CheckCommand : public Command {
     Grouped grouped = group(snapshot, options);
     const auto symbols = make_dwfl_symbols(symbol_options_, snapshot);
     const FrameLines lines = symbolise(snapshot, shown_stacks(snapshot, grouped, grouped.groups.size()), *symbols);
+    Wrappers wrappers(alloc_fns_);
+    wrappers.learn(snapshot, grouped, lines);
     for (const auto& sentence : unused(suppress(snapshot, lines, std::move(rules), grouped))) say("note: " + sentence);
     suppressed_ = grouped.suppressed_blocks;
     warnings.insert(warnings.end(), snapshot.warnings.begin(), snapshot.warnings.end());
     for (auto& warning : symbols->warnings()) warnings.push_back(std::move(warning));
-    return tally_of(snapshot, grouped, lines);
+    return tally_of(snapshot, grouped, lines, wrappers);
   }
 
   int judge(const Snapshot& snapshot, const Tally& now) const {
@@ -139,17 +142,17 @@ class CheckCommand : public Command {
       return difference.fate == Fate::kNew || difference.fate == Fate::kGrown;
     });
     return answer(kLeak, fmt::format("{}{} against {}{}; the first: {}", is_leak ? "leak: " : "no new leak, but ",
-                                     fmt::join(parts, ", "), baseline_, remarks(now), telling_frame(worst->stack())));
+                                     fmt::join(parts, ", "), baseline_, remarks(now), own_frame_of(worst->stack())));
   }
 
   static std::string largest_of(const std::vector<TallyStack>& stacks) {
     const auto largest =
         std::max_element(stacks.begin(), stacks.end(), [](const auto& a, const auto& b) { return a.bytes < b.bytes; });
-    return "the largest: " + telling_frame(*largest);
+    return "the largest: " + own_frame_of(*largest);
   }
 
   static std::string first_of(const std::vector<TallyStack>& bad_frees) {
-    return fmt::format("{}: {}", bad_frees.front().call, telling_frame(bad_frees.front()));
+    return fmt::format("{}: {}", bad_frees.front().call, own_frame_of(bad_frees.front()));
   }
 
   std::string remarks(const Tally& now) const {
@@ -160,6 +163,7 @@ class CheckCommand : public Command {
   }
 
   std::string directory_, baseline_, new_baseline_;
+  std::vector<std::string> alloc_fns_;
   double min_age_ = 0;
   std::uint64_t suppressed_ = 0;
   SuppressionOptions suppression_options_;

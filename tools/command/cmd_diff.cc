@@ -39,6 +39,7 @@ class DiffCommand : public Command {
     add_flag(app, "--all", lists_all_, "List what has shrunk or is gone, too");
     add_top(app, top_, "all");
     add_min_age(app, min_age_);
+    add_alloc_fn(app, alloc_fns_);
     add_format(app, format_, {"text", "json"});
     add_file(app, "-o,--output", output_, "Write to a file");
     add_error_exitcode(app, error_exitcode_, "something grew");
@@ -87,14 +88,17 @@ class DiffCommand : public Command {
     auto rules = read_suppressions(suppression_options_, snapshot, warnings);
     const auto symbols = make_dwfl_symbols(symbol_options_, snapshot.start_ns);
     const FrameLines lines = symbolise(snapshot, shown_stacks(snapshot, grouped, grouped.groups.size()), *symbols);
+    Wrappers wrappers(alloc_fns_);
+    wrappers.learn(snapshot, grouped, lines);
     suppress(snapshot, lines, std::move(rules), grouped);
-    Tally tally = tally_of(snapshot, grouped, lines);
+    Tally tally = tally_of(snapshot, grouped, lines, wrappers);
     for (const auto& more : {warnings, symbols->warnings()})
       tally.warnings.insert(tally.warnings.end(), more.begin(), more.end());
     return tally;
   }
 
   std::string old_, new_, format_ = "text", output_;
+  std::vector<std::string> alloc_fns_;
   bool lists_all_ = false;
   std::size_t top_ = 0;
   double min_age_ = 0;

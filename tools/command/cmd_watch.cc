@@ -40,6 +40,7 @@ struct Look {
   Growth growth;
   std::vector<std::string> warnings;
   std::vector<SuppressionUse> suppressions;
+  Wrappers wrappers;
 };
 
 bool can_be_drawn_on(int descriptor) {
@@ -57,6 +58,7 @@ class WatchCommand : public Command {
     add_min_age(app, min_age_);
     add_sort(app, sort_, {"bytes", "blocks", "age", "growth"});
     add_libc(app, lists_libc_);
+    add_alloc_fn(app, alloc_fns_);
     add_color(app, color_);
     add_suppression_options(app, suppression_options_);
     add_symbol_options(app, symbol_options_);
@@ -69,6 +71,7 @@ class WatchCommand : public Command {
     Look look = look_at_it();
     pid_ = look.snapshot.pid;
     start_ns_ = look.snapshot.start_ns;
+    wrappers_ = Wrappers(alloc_fns_);
     symbols_ = make_dwfl_symbols(symbol_options_, look.snapshot);
     name_frames(look);
     std::string last;
@@ -109,6 +112,8 @@ class WatchCommand : public Command {
     if (sort_ == "growth") sort_by_growth(look.grouped, look.growth);
     if (look.lines.empty())
       look.lines = symbolise(look.snapshot, shown_stacks(look.snapshot, look.grouped, most_shown(look)), *symbols_);
+    look.wrappers = wrappers_;
+    look.wrappers.learn(look.snapshot, look.grouped, look.lines);
     for (auto& warning : symbols_->warnings()) look.warnings.push_back(std::move(warning));
   }
 
@@ -131,6 +136,7 @@ class WatchCommand : public Command {
     Report report{look.snapshot, look.grouped,  look.lines,       std::min(shown, most_shown(look)),
                   min_age_ > 0,  look.warnings, look.suppressions};
     report.growth = &look.growth;
+    report.wrappers = look.wrappers;
     std::string text;
     emit_text(report, style, [&](std::string_view piece) { text += piece; });
     return text;
@@ -203,6 +209,7 @@ class WatchCommand : public Command {
   std::size_t top_ = 0;
   std::string sort_ = "bytes", color_ = "auto";
   bool lists_libc_ = false;
+  std::vector<std::string> alloc_fns_;
   SuppressionOptions suppression_options_;
   SymbolOptions symbol_options_;
 
@@ -210,6 +217,7 @@ class WatchCommand : public Command {
   std::int64_t start_ns_ = 0;
   std::unique_ptr<Symbols> symbols_;
   GrowthMeter meter_;
+  Wrappers wrappers_;
 };
 
 }  // namespace

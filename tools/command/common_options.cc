@@ -113,6 +113,14 @@ void add_libc(CLI::App& app, bool& lists_libc) {
   app.add_flag("--libc", lists_libc, "List libc's and the C++ runtime's own blocks too");
 }
 
+void add_alloc_fn(CLI::App& app, std::vector<std::string>& names) {
+  app.add_option(
+         "--alloc-fn", names,
+         "A function that allocates for others: its caller is named (* and ? are wildcards; may be given again)")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+}
+
 void add_format(CLI::App& app, std::string& format, const std::vector<std::string>& formats) {
   add_choice(app, "--format", format, formats, "How to write it", "FORMAT");
 }
@@ -134,7 +142,8 @@ std::chrono::milliseconds patience_of(double seconds) {
 }
 
 void add_suppression_options(CLI::App& app, SuppressionOptions& options) {
-  app.add_option("--suppressions", options.files, "Leave out what this file, in LeakSanitizer's syntax, names")
+  app.add_option("--suppressions", options.files,
+                 "Leave out what this file, in LeakSanitizer's or Valgrind's syntax, names")
       ->type_name("FILE")
       ->allow_extra_args(false)
       ->group("Suppressions");

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <map>
 
+#include "analyse/suppressions_for.hh"
 #include "base/error.hh"
 #include "base/words.hh"
 #include "emit/emit.hh"
@@ -31,6 +32,7 @@ void add_report_options(CLI::App& app, ReportOptions& options) {
   add_min_age(app, options.min_age);
   add_sort(app, options.sort, {"bytes", "blocks", "age"});
   add_libc(app, options.lists_libc);
+  add_alloc_fn(app, options.alloc_fns);
   add_format(app, options.format, {"text", "json", "html", "folded", "pprof"});
   add_color(app, options.color);
   add_error_exitcode(app, options.error_exitcode, "live blocks or bad frees are listed");
@@ -69,21 +71,24 @@ int print_report(const std::string& directory, const ReportOptions& wanted, Repo
 
   auto shown = [&] { return wanted.top == 0 ? grouped.groups.size() : std::min(wanted.top, grouped.groups.size()); };
   const auto symbols = make_dwfl_symbols(wanted.symbols, snapshot);
-  // Suppressions go by names, of all stacks and not only of those that are shown.
-  const bool needs_all_names = !rules.empty() || wanted.generates_suppressions;
-  const std::size_t named = needs_all_names ? grouped.groups.size() : shown();
-  const FrameLines lines = look_up(snapshot, shown_stacks(snapshot, grouped, named), *symbols);
+  // Suppressions and wrappers go by the names in all stacks and not only in those that are shown.
+  const FrameLines lines = look_up(snapshot, shown_stacks(snapshot, grouped, grouped.groups.size()), *symbols);
+  Wrappers wrappers(wanted.alloc_fns);
+  wrappers.learn(snapshot, grouped, lines);
   auto suppressions = suppress(snapshot, lines, std::move(rules), grouped);
 
   for (auto& warning : symbols->warnings()) warnings.push_back(std::move(warning));
   Report report{snapshot, grouped, lines, shown(), options.min_age_ns > 0, warnings, std::move(suppressions)};
+  report.wrappers = wrappers;
   const Growth growth = recent_growth(snapshot, grouped, kRecentNs);
   if (snapshot.state == State::kRunning && snapshot.end_ns - snapshot.start_ns > kRecentNs) report.growth = &growth;
   if (files.output == nullptr) files.output = std::make_unique<Output>(wanted.output);
   Output& output = *files.output;
   const Sink sink = [&](std::string_view text) { output.write(text); };
   if (wanted.generates_suppressions) {
-    sink(suppressions_for(snapshot, lines, grouped, shown()));
+    const MadeSuppressions made = suppressions_for(snapshot, lines, grouped, shown(), wrappers);
+    sink(made.text);
+    warnings.insert(warnings.end(), made.warnings.begin(), made.warnings.end());
     for (const auto& warning : warnings) say("warning: " + warning);
   } else if (wanted.format == "json") {
     emit_json(report, sink);

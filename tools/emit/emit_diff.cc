@@ -94,7 +94,11 @@ std::string difference_text(const Difference& difference) {
   if (difference.before != nullptr && difference.after != nullptr)
     text += fmt::format(" ({} in {} -> {} in {})", difference.before->bytes, difference.before->blocks,
                         difference.after->bytes, difference.after->blocks);
-  return fmt::format("{}, {}\n{}", text, printable(difference.stack().call), frames_text(difference.stack()));
+  const TallyStack& stack = difference.stack();
+  text += ", " + printable(stack.call);
+  if (stack.own != 0 && stack.own < stack.frames.size())
+    text += fmt::format(", in {} (#{})", own_function_of(stack), stack.own);
+  return fmt::format("{}\n{}", text, frames_text(stack));
 }
 
 std::string remarks_text(const Tally& tally) {
@@ -138,12 +142,14 @@ Json pair_json(const Difference& difference, std::uint64_t TallyStack::*member) 
 
 Json difference_json(const Difference& difference) {
   const TallyStack& stack = difference.stack();
-  return {{"change", name_of(difference.fate)},
-          {"call", stack.call},
-          {"blocks", pair_json(difference, &TallyStack::blocks)},
-          {"bytes", pair_json(difference, &TallyStack::bytes)},
-          {"identity", stack.identity},
-          {"frames", frames_json(stack)}};
+  Json json = {{"change", name_of(difference.fate)},
+               {"call", stack.call},
+               {"blocks", pair_json(difference, &TallyStack::blocks)},
+               {"bytes", pair_json(difference, &TallyStack::bytes)},
+               {"identity", stack.identity},
+               {"frames", frames_json(stack)}};
+  if (stack.own < stack.frames.size()) json["own_frame"] = stack.own;  // an index into "frames"
+  return json;
 }
 
 Json bad_free_json(const Difference& difference) {

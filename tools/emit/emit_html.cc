@@ -119,7 +119,8 @@ class Page {
     return names;
   }
 
-  // [blocks, bytes, call, milliseconds of the oldest, node, [remarks]]
+  // [blocks, bytes, call, milliseconds of the oldest, node, [remarks], own frame]; the last is the number of a line as
+  // the page has them, where the place of the macro hook is one too; -1: there is none
   Json stack(std::size_t index) {
     const Group& group = report_.grouped.groups[index];
     Json remarks = Json::array();
@@ -131,8 +132,12 @@ class Page {
       if (change.blocks != 0 || change.bytes != 0)
         remarks.push_back(fmt::format("{} {}", change_of(change.bytes, change.blocks), report_.growth->when));
     }
-    return {group.blocks.size(), group.bytes,       group.call, milliseconds_until_end(group.oldest_ns),
-            node(group.stack),   std::move(remarks)};
+    const StackLines lines = lines_of(snapshot_, report_.lines, group.stack);
+    const std::size_t own = report_.wrappers.own_frame(lines);
+    const int places = lines.place.empty() ? 0 : 1;
+    const int number_in_page = own == kNoFrame ? places - 1 : static_cast<int>(own) + places;
+    return {group.blocks.size(), group.bytes,        group.call,    milliseconds_until_end(group.oldest_ns),
+            node(group.stack),   std::move(remarks), number_in_page};
   }
 
   std::int64_t milliseconds_until_end(std::int64_t time_ns) const {
@@ -188,7 +193,9 @@ class Page {
         at = fmt::format("{}+{}", printable(snapshot_.modules[frame.module].path), hex_of(offset_of(snapshot_, frame)));
       if (frame.by_frame_pointer && !line.inlined) at += at.empty() ? "by frame pointer" : ", by frame pointer";
       unsigned flags = line.inlined ? kInlined : 0;
-      if ((has_module && is_runtime_[frame.module]) || is_runtime_line(line)) flags |= kRuntime;
+      if ((has_module && is_runtime_[frame.module]) || is_runtime_line(line) ||
+          report_.wrappers.is_wrapper(line.function))
+        flags |= kRuntime;
       lines.push_back({text(names[i]), text(at), flags});
     }
     const bool is_program = !has_module || snapshot_.modules[frame.module].is_program;

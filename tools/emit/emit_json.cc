@@ -90,6 +90,8 @@ std::string stack_text(const Report& report, const Group& group, FrameTexts& fra
   if (group.is_truncated) json["truncated"] = true;
   if (group.is_early) json["early"] = true;
   if (group.inherited != 0) json["inherited"] = group.inherited;
+  const std::size_t own = report.wrappers.own_frame(lines_of(snapshot, report.lines, group.stack));
+  if (own != kNoFrame) json["own_frame"] = own;  // an index into "frames"
   Json addresses = Json::array();
   for (std::uint32_t block : group.blocks) addresses.push_back(hex_of(snapshot.blocks[block].address));
   return with_member(with_member(dump_json(std::move(json)), "frames", frames.array(group.stack)), "addresses",
@@ -111,7 +113,7 @@ std::string bad_free_text(const Report& report, const BadFree& bad_free, FrameTe
 Json suppressions_json(const std::vector<SuppressionUse>& uses) {
   Json array = Json::array();
   for (const auto& use : uses)
-    array.push_back({{"pattern", use.rule.pattern},
+    array.push_back({{"pattern", use.rule.frames.empty() ? use.rule.pattern : use.rule.in_words()},
                      {"origin", use.rule.origin},
                      {"blocks", use.blocks},
                      {"bytes", use.bytes},

@@ -104,13 +104,22 @@ class TextReport {
       put(", oldest of {}", utc_of(group.oldest_ns));
     else
       put(", oldest {}", age_of(snapshot_.end_ns - group.oldest_ns));
+    const StackLines lines = lines_of(snapshot_, report_.lines, group.stack);
+    const std::size_t own = report_.wrappers.own_frame(lines);
+    if (own != kNoFrame && own != 0 && style_.most_frames == 0) put(", in {} (#{})", own_name(lines.lines[own]), own);
     if (group.inherited != 0) put(", {} inherited from the parent", group.inherited);
     if (report_.growth != nullptr && !is_none(report_.growth->groups[index]))
       put(", {}", text_of(report_.growth->groups[index]));
     put("\n");
-    put_stack(group.stack);
+    put_stack(group.stack, own);
     if (group.is_early) put("    (from before start-up: the caller is all that is known)\n");
     if (group.is_truncated) put("    (deeper frames were not kept)\n");
+  }
+
+  std::string own_name(const StackLine& at) const {
+    const bool is_known = at.line != nullptr && !at.line->function.empty();
+    const std::string name = is_known ? readable_function(at.line->function) : printable(at.module);
+    return style_.columns == 0 ? name : shortened_function(name, style_.columns / 2);
   }
 
   std::string text_of(const Change& change) const {
@@ -135,7 +144,8 @@ class TextReport {
     bool is_runtime;
   };
 
-  void put_stack(std::uint32_t stack) {
+  // `own`: where to begin when only some frames are wanted.
+  void put_stack(std::uint32_t stack, std::size_t own = kNoFrame) {
     if (stack == kNone) put("    (no stack)\n");
     std::vector<const FrameText*> all;
     for (std::uint32_t index : frames_of(snapshot_, stack)) {
@@ -144,17 +154,16 @@ class TextReport {
       if (!frame.is_place)
         for (const auto& text : texts_of(index)) all.push_back(&text);
     }
-    const auto [first, last] = worth_showing(all);
+    const auto [first, last] = worth_showing(all, own);
     for (std::size_t i = first; i < last; ++i) put("    #{} {}\n", i, all[i]->text);
   }
 
-  // All of a stack or, where only some frames are wanted, those from the innermost of the user's own on.
-  std::pair<std::size_t, std::size_t> worth_showing(const std::vector<const FrameText*>& all) const {
+  // All of a stack or, where only some frames are wanted, those from its own one on.
+  std::pair<std::size_t, std::size_t> worth_showing(const std::vector<const FrameText*>& all, std::size_t own) const {
     if (style_.most_frames == 0) return {0, all.size()};
-    std::size_t first = 0, last = all.size();
-    while (first < all.size() && all[first]->is_runtime) ++first;
-    if (first == all.size()) return {0, std::min(all.size(), style_.most_frames)};
-    while (all[last - 1]->is_runtime) --last;
+    const std::size_t first = own < all.size() ? own : 0;
+    std::size_t last = all.size();
+    while (!all.empty() && !all[first]->is_runtime && all[last - 1]->is_runtime) --last;
     return {first, std::min(last, first + style_.most_frames)};
   }
 
@@ -167,7 +176,7 @@ class TextReport {
     const std::string position = where(frame);
     for (const auto& line : report_.lines[index]) {
       const std::string function = line.function.empty() ? "??" : readable_function(line.function);
-      const bool is_runtime_here = is_runtime || is_runtime_line(line);
+      const bool is_runtime_here = is_runtime || is_runtime_line(line) || report_.wrappers.is_wrapper(line.function);
       const std::string at = line.file.empty() ? position : fmt::format("{}:{}", printable(line.file), line.line);
       const char* const remark = line.inlined ? " (inlined)" : frame.by_frame_pointer ? kByFramePointer : "";
       texts.push_back({text_of(function, at, remark, is_runtime_here), is_runtime_here});

@@ -54,8 +54,8 @@ std::vector<std::string> what_is_left_out(const Report& report) {
                                 bytes_of(grouped.suppressed_bytes)));
   for (const auto& use : report.suppressions)
     if (use.stacks != 0)
-      lines.push_back(fmt::format("    {}, {} by leak:{} ({})", count_of(use.blocks, "block"), bytes_of(use.bytes),
-                                  printable(use.rule.pattern), printable(use.rule.origin)));
+      lines.push_back(fmt::format("    {}, {} by {} ({})", count_of(use.blocks, "block"), bytes_of(use.bytes),
+                                  printable(use.rule.in_words()), printable(use.rule.origin)));
   if (grouped.ignored_blocks != 0)
     lines.push_back(fmt::format("not listed: {} under leakdir_ignore()", count_of(grouped.ignored_blocks, "block")));
   if (report.snapshot.unrecorded != 0 && why_no_call(report.snapshot).empty())

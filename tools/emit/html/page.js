@@ -45,8 +45,8 @@
 
   // ---- The report ---------------------------------------------------------------------------------------------
 
-  const stacks = report.stacks.map(([blocks, bytes, call, age, node, remarks], index) =>
-    ({index, blocks, bytes, call: report.calls[call], age, node, remarks}));
+  const stacks = report.stacks.map(([blocks, bytes, call, age, node, remarks, own], index) =>
+    ({index, blocks, bytes, call: report.calls[call], age, node, remarks, own}));
 
   // The lines of a stack, innermost first: {name, at, inlined, kind}.
   const linesOfFrame = report.frames.map(([module, lines]) => lines.map(([name, at, flags]) => ({
@@ -64,8 +64,8 @@
   }
 
   const totals = report.totals;
-  const firstOwn = (lines) => lines.find((line) => line.kind === kOwn) || lines.find((line) => line.kind !== kRuntime) ||
-      lines[0] || {name: "[no stack]", at: ""};
+  // The program's own code that is no wrapper, as leakdir found it.
+  const ownFrame = (stack) => linesOf(stack.node)[stack.own] || {name: "[no stack]", at: ""};
 
   // Functions by who called them, from the outside in; equal names under one caller are one.
   function newNode(name, kind, module, parent) {
@@ -258,7 +258,7 @@
     row.setAttribute("aria-selected", selected === stack);
     const share = element("span", "share", element("span", "", percent(amount(stack), amount(totals))));
     share.style.setProperty("--share", `${100 * amount(stack) / Math.max(amount(totals), 1)}%`);
-    const own = firstOwn(linesOf(stack.node));
+    const own = ownFrame(stack);
     const bytes = element("td", "", shortBytes(stack.bytes));
     bytes.title = countOf(stack.bytes, "byte");
     const where = element("td", "", element("span", "own", own.name), element("span", "at", tail(own.at) + libraryOf(stack)));
@@ -327,7 +327,7 @@
       facts.textContent = stacks.length === 0 ? "" : "Click a frame of the graph or a row of the table.";
       return;
     }
-    const own = firstOwn(linesOf(selected.node));
+    const own = ownFrame(selected);
     byId("stack-title").textContent = own.name;
     facts.replaceChildren(element("b", "", longBytes(selected.bytes)), ` in `, element("b", "", countOf(selected.blocks, "block")),
       `, ${percent(amount(selected), amount(totals))}, ${selected.call}, oldest ${ageOf(selected.age)}` +

@@ -12,6 +12,7 @@
 
 #include "group.hh"
 #include "load/snapshot.hh"
+#include "parts.hh"
 #include "suppressions.hh"
 #include "symbols/symbols.hh"
 #include "wrappers.hh"
@@ -39,6 +40,7 @@ struct Report {
   std::vector<SuppressionUse> suppressions = {};
   const Growth* growth = nullptr;  // null: nothing to compare with
   Wrappers wrappers = Wrappers();  // decide which frame of a stack is its own one
+  const Parts* parts = nullptr;    // null: by stack
 };
 
 // What was allocated within the last `age_ns` of a running process and is still live.

@@ -26,6 +26,7 @@ struct StackLines {
   std::vector<StackLine> lines;
 };
 
+// An id's upper half is the index into Snapshot::frames.
 StackLines lines_of(const Snapshot& snapshot, const FrameLines& lines, std::uint32_t stack);
 
 }  // namespace leakdir::tool

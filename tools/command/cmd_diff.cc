@@ -86,7 +86,7 @@ class DiffCommand : public Command {
     Grouped grouped = group(snapshot, options);
     std::vector<std::string> warnings;
     auto rules = read_suppressions(suppression_options_, snapshot, warnings);
-    const auto symbols = make_dwfl_symbols(symbol_options_, snapshot.start_ns);
+    const auto symbols = make_dwfl_symbols(symbol_options_, snapshot);
     const FrameLines lines = symbolise(snapshot, shown_stacks(snapshot, grouped, grouped.groups.size()), *symbols);
     Wrappers wrappers(alloc_fns_);
     wrappers.learn(snapshot, grouped, lines);

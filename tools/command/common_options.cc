@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <iterator>
 
+#include "analyse/parts.hh"
 #include "load/bytes.hh"
 
 namespace leakdir::tool {
@@ -119,6 +120,11 @@ void add_alloc_fn(CLI::App& app, std::vector<std::string>& names) {
          "A function that allocates for others: its caller is named (* and ? are wildcards; may be given again)")
       ->type_name("NAME")
       ->allow_extra_args(false);
+}
+
+void add_group_by(CLI::App& app, std::string& by, bool& is_bottom_up) {
+  add_choice(app, "--group-by", by, {std::begin(kByWords), std::end(kByWords)}, "What to add up", "WHAT");
+  app.add_flag("--bottom-up", is_bottom_up, "Below each function, or what --group-by says, show who called it");
 }
 
 void add_format(CLI::App& app, std::string& format, const std::vector<std::string>& formats) {

@@ -52,6 +52,8 @@ void add_top(CLI::App& app, std::size_t& stacks, const std::string& otherwise);
 void add_sort(CLI::App& app, std::string& key, const std::vector<std::string>& keys);
 void add_libc(CLI::App& app, bool& lists_libc);
 void add_alloc_fn(CLI::App& app, std::vector<std::string>& names);
+// `by` is one of kByWords.
+void add_group_by(CLI::App& app, std::string& by, bool& is_bottom_up);
 void add_format(CLI::App& app, std::string& format, const std::vector<std::string>& formats);
 void add_color(CLI::App& app, std::string& when);
 // `when`: what makes the command end with it, in words.

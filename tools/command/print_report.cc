@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "analyse/suppressions_for.hh"
@@ -20,6 +21,13 @@ namespace {
 
 constexpr std::int64_t kRecentNs = 60'000'000'000;
 
+// Bottom-up is by function, unless the user says otherwise.
+By by_of(const ReportOptions& options) {
+  const auto word = std::find(std::begin(kByWords), std::end(kByWords), options.group_by);
+  const By by = static_cast<By>(word - std::begin(kByWords));
+  return by == By::kStack && options.is_bottom_up ? By::kFunction : by;
+}
+
 FrameLines look_up(const Snapshot& snapshot, const std::vector<std::uint32_t>& stacks, Symbols& symbols) {
   Progress progress("looking up names");
   return symbolise(snapshot, stacks, symbols, [&](std::size_t done) { progress.show(done, stacks.size()); });
@@ -33,6 +41,7 @@ void add_report_options(CLI::App& app, ReportOptions& options) {
   add_sort(app, options.sort, {"bytes", "blocks", "age"});
   add_libc(app, options.lists_libc);
   add_alloc_fn(app, options.alloc_fns);
+  add_group_by(app, options.group_by, options.is_bottom_up);
   add_format(app, options.format, {"text", "json", "html", "folded", "pprof"});
   add_color(app, options.color);
   add_error_exitcode(app, options.error_exitcode, "live blocks or bad frees are listed");
@@ -48,6 +57,13 @@ void check_report_options(const ReportOptions& options) {
   if (options.format == "pprof" && !goes_to_file && isatty(descriptor))
     throw Error("a pprof profile is binary and nothing for a terminal: --output FILE says where to write it");
   if (options.format == "html") require_html();
+  if (by_of(options) != By::kStack && options.format != "text" && options.format != "json")
+    throw Error(fmt::format("--group-by and --bottom-up are for text and json; who reads {} groups as they like",
+                            options.format));
+  if (options.is_bottom_up && options.format != "text")
+    throw Error("--bottom-up is for text; in json each stack has its frames");
+  if (by_of(options) != By::kStack && options.generates_suppressions)
+    throw Error("--gen-suppressions is for stacks, and not for what --group-by makes of them");
 }
 
 ReportFiles open_report_files(const ReportOptions& options) {
@@ -69,7 +85,14 @@ int print_report(const std::string& directory, const ReportOptions& wanted, Repo
   std::vector<std::string> warnings = snapshot.warnings;
   auto rules = with_the_programs(std::move(files.suppressions), wanted.suppressions, snapshot, warnings);
 
-  auto shown = [&] { return wanted.top == 0 ? grouped.groups.size() : std::min(wanted.top, grouped.groups.size()); };
+  Parts parts;
+  auto shown = [&] {
+    if (parts.by == By::kStack)
+      return wanted.top == 0 ? grouped.groups.size() : std::min(wanted.top, grouped.groups.size());
+    std::size_t stacks = 0;  // of the parts that are shown, which come first
+    for (std::size_t i = 0; i < parts.shown; ++i) stacks += parts.parts[i].groups.size();
+    return stacks;
+  };
   const auto symbols = make_dwfl_symbols(wanted.symbols, snapshot);
   // Suppressions and wrappers go by the names in all stacks and not only in those that are shown.
   const FrameLines lines = look_up(snapshot, shown_stacks(snapshot, grouped, grouped.groups.size()), *symbols);
@@ -77,9 +100,16 @@ int print_report(const std::string& directory, const ReportOptions& wanted, Repo
   wrappers.learn(snapshot, grouped, lines);
   auto suppressions = suppress(snapshot, lines, std::move(rules), grouped);
 
+  if (by_of(wanted) != By::kStack) {
+    parts = parts_of(by_of(wanted), snapshot, lines, wrappers, grouped);
+    parts.is_bottom_up = wanted.is_bottom_up;
+    if (wanted.top != 0) parts.shown = std::min(wanted.top, parts.shown);
+  }
+
   for (auto& warning : symbols->warnings()) warnings.push_back(std::move(warning));
   Report report{snapshot, grouped, lines, shown(), options.min_age_ns > 0, warnings, std::move(suppressions)};
   report.wrappers = wrappers;
+  if (parts.by != By::kStack) report.parts = &parts;
   const Growth growth = recent_growth(snapshot, grouped, kRecentNs);
   if (snapshot.state == State::kRunning && snapshot.end_ns - snapshot.start_ns > kRecentNs) report.growth = &growth;
   if (files.output == nullptr) files.output = std::make_unique<Output>(wanted.output);

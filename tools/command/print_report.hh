@@ -18,6 +18,8 @@ struct ReportOptions {
   double min_age = 0;
   std::string sort = "bytes", format = "text", output, color = "auto";
   bool lists_libc = false;
+  std::string group_by = "stack";
+  bool is_bottom_up = false;
   std::vector<std::string> alloc_fns;
   int error_exitcode = 0;
   bool generates_suppressions = false;

@@ -121,6 +121,21 @@ Json suppressions_json(const std::vector<SuppressionUse>& uses) {
   return array;
 }
 
+// What --group-by asked for; each "stacks" has indices into the report's "stacks".
+void add_parts(Json& json, const Parts& parts) {
+  Json groups = Json::array();
+  for (std::size_t i = 0; i < parts.shown; ++i) {
+    const Part& part = parts.parts[i];
+    groups.push_back({{"name", part.name},
+                      {"blocks", part.blocks},
+                      {"bytes", part.bytes},
+                      {"oldest", utc_of(part.oldest_ns)},
+                      {"stacks", part.groups}});
+  }
+  json["group_by"] = kByWords[static_cast<std::size_t>(parts.by)];
+  json["groups"] = std::move(groups);
+}
+
 Json head_json(const Report& report) {
   const Snapshot& snapshot = report.snapshot;
   const Grouped& grouped = report.grouped;
@@ -146,6 +161,7 @@ Json head_json(const Report& report) {
         {"pauses", snapshot.pauses}}},
       {"notices", snapshot.notices},
       {"warnings", report.warnings}};
+  if (report.parts != nullptr) add_parts(json, *report.parts);
   if (snapshot.saved_ns != 0) json["saved"] = utc_of(snapshot.saved_ns);
   return json;
 }

@@ -33,11 +33,15 @@ class TextReport {
   void make() {
     put_process();
     put_totals();
-    for (std::size_t i = 0; i < report_.shown; ++i) {
-      put_group(i);
-      hand_over();
+    if (report_.parts != nullptr) {
+      put_parts(*report_.parts);
+    } else {
+      for (std::size_t i = 0; i < report_.shown; ++i) {
+        put_group(i);
+        hand_over();
+      }
+      put_rest();
     }
-    put_rest();
     if (style_.most_frames != 0) {
       put_warnings();
       hand_over();
@@ -94,12 +98,49 @@ class TextReport {
     for (const auto& line : what_is_left_out(report_)) put("{}\n", line);
   }
 
+  std::string share_of(std::uint64_t bytes) const {
+    if (grouped_.bytes == 0) return {};
+    return fmt::format(", {:.1f} %", 100.0 * static_cast<double>(bytes) / static_cast<double>(grouped_.bytes));
+  }
+
+  // One line for each; bottom-up, its callers below it.
+  void put_parts(const Parts& parts) {
+    const char* noun = kByWords[static_cast<std::size_t>(parts.by)];
+    put("\nby {}:\n", noun);
+    Part rest;
+    for (std::size_t i = 0; i < parts.parts.size(); ++i) {
+      const Part& part = parts.parts[i];
+      if (i >= parts.shown) {
+        rest.bytes += part.bytes;
+        rest.blocks += part.blocks;
+        continue;
+      }
+      put("{}{}, {}, oldest {}: {}\n",
+          bold(fmt::format("{} in {}", bytes_of(part.bytes), count_of(part.blocks, "block"))), share_of(part.bytes),
+          count_of(part.groups.size(), "stack"),
+          snapshot_.from_records ? "of " + utc_of(part.oldest_ns) : age_of(snapshot_.end_ns - part.oldest_ns),
+          bold(part.name));
+      if (parts.is_bottom_up)
+        put_callers(callers_of(part, parts.by, snapshot_, report_.lines, report_.wrappers, grouped_), 1);
+      hand_over();
+    }
+    if (parts.shown < parts.parts.size())
+      put("{} in {}, from {} not shown\n", bytes_of(rest.bytes), count_of(rest.blocks, "block"),
+          count_of(parts.parts.size() - parts.shown, fmt::format("more {}", noun)));
+  }
+
+  void put_callers(const CallerTree& tree, std::size_t depth) {
+    for (const auto& caller : tree.callers) {
+      put("{}{} in {} from {}\n", std::string(4 * depth, ' '), bytes_of(caller.bytes), count_of(caller.blocks, "block"),
+          caller.name);
+      put_callers(caller, depth + 1);
+    }
+  }
+
   void put_group(std::size_t index) {
     const Group& group = grouped_.groups[index];
     put("\n{}", bold(fmt::format("{} in {}", bytes_of(group.bytes), count_of(group.blocks.size(), "block"))));
-    if (grouped_.bytes != 0)
-      put(", {:.1f} %", 100.0 * static_cast<double>(group.bytes) / static_cast<double>(grouped_.bytes));
-    put(", {}", ledger::kCallNames[group.call]);
+    put("{}, {}", share_of(group.bytes), ledger::kCallNames[group.call]);
     if (snapshot_.from_records)
       put(", oldest of {}", utc_of(group.oldest_ns));
     else

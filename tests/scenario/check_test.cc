@@ -177,7 +177,8 @@ TEST_F(Baseline, FailsOnlyOnWhatIsNewOrHasGrown) {
 
   leave("known_leaks", "pie", {"", {"0", "return", "3"}, {}, 60});
   EXPECT_EQ(until_directory(check(kLeak, {"--baseline", "known.json"})),
-            "leak: 1 stack by function that grew, +3 blocks and +12003 bytes against known.json, 1 block suppressed; the first: "
+            "leak: 1 stack by function that grew, +3 blocks and +12003 bytes against known.json, 1 block suppressed; "
+            "the first: "
             "leak_known");
   EXPECT_THAT(check(kNoLeak, {"--write-baseline", "new.json"}), HasSubstr("7 live blocks"));
   check(kNoLeak, {"--baseline", "new.json"});

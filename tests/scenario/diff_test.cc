@@ -49,8 +49,9 @@ TEST_P(Diff, ShowsWhatGrewBetweenTwoRuns) {
   shows_the_growth(diff("one", "two"), "exited");
   const Outcome outcome = run_tool({"diff", "--error-exitcode", "9", "one", "two"}, scratch_.path());
   EXPECT_TRUE(outcome.exited_with(9)) << outcome.describe();
-  EXPECT_NE(outcome.out.find("\n+12003 bytes, +3 blocks; stacks by function: 0 new, 1 grown, 0 shrunk, 0 gone, 2 same\n"),
-            std::string::npos)
+  EXPECT_NE(
+      outcome.out.find("\n+12003 bytes, +3 blocks; stacks by function: 0 new, 1 grown, 0 shrunk, 0 gone, 2 same\n"),
+      std::string::npos)
       << outcome.out;
   EXPECT_NE(outcome.out.find("\ngrown: +12003 bytes, +3 blocks (8002 in 2 -> 20005 in 5), malloc\n    #0 leak_known /"),
             std::string::npos)

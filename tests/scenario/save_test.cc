@@ -55,7 +55,8 @@ class Save : public testing::TestWithParam<std::string> {
     EXPECT_THAT(check.out, HasSubstr("leak: 4 live blocks, 12007 bytes (11.7 KiB) in 3 stacks"));
     const Outcome diff = run_tool({"diff", "--error-exitcode", "9", "x.leaks", "x.leaks"}, scratch_.path());
     EXPECT_TRUE(diff.exited_with(0)) << diff.describe();
-    EXPECT_THAT(diff.out, HasSubstr("\n+0 bytes, +0 blocks; stacks by function: 0 new, 0 grown, 0 shrunk, 0 gone, 3 same\n"));
+    EXPECT_THAT(diff.out,
+                HasSubstr("\n+0 bytes, +0 blocks; stacks by function: 0 new, 0 grown, 0 shrunk, 0 gone, 3 same\n"));
   }
 
   static std::string without_time(const std::string& record) {

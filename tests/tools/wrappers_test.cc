@@ -183,5 +183,10 @@ TEST_F(LearnedWrappers, AreAskedForManySizes) {
 TEST_F(LearnedWrappers, AllocateInFewPlaces) { EXPECT_TRUE(learn(20, 0, kFewPlaces).is_wrapper("get")); }
 TEST_F(LearnedWrappers, DoNotDoMuchElse) { EXPECT_FALSE(learn(20, 0, kFewPlaces + 1).is_wrapper("get")); }
 
+TEST_F(LearnedWrappers, NeverStandFurtherOut) {
+  ledger.block({0x9000, 1, ledger.stack({kOuter + 0x10, kGet, kMain})});
+  EXPECT_FALSE(learn(20).is_wrapper("get")) << "a function that calls one that allocates for itself";
+}
+
 }  // namespace
 }  // namespace leakdir::tool

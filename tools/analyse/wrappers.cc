@@ -115,6 +115,7 @@ void Wrappers::learn(const Snapshot& snapshot, const Grouped& grouped, const Fra
       return found->second;
     };
     std::unordered_map<std::string_view, Seen> functions;
+    std::unordered_set<std::string_view> further_out;
     for (std::size_t i = 0; i < stacks.size(); ++i) {
       const auto end = stacks[i].lines.end();
       const auto innermost = std::find_if_not(stacks[i].lines.begin(), end, is_passed_over);
@@ -124,14 +125,19 @@ void Wrappers::learn(const Snapshot& snapshot, const Grouped& grouped, const Fra
       seen.places.insert(innermost->id);
       for (std::uint32_t block : grouped.groups[i].blocks)
         if (seen.sizes.size() < kManySizes) seen.sizes.insert(snapshot.blocks[block].size);
-      const auto caller = std::find_if(innermost + 1, end, [&](const StackLine& at) {
-        return !function_of(at).empty() && !is_runtime(at) && name_in_any_build(function_of(at)) != name;
-      });
-      if (caller != end) seen.callers.insert(name_in_any_build(caller->line->function));
+      bool has_caller = false;
+      for (auto at = innermost + 1; at != end; ++at) {
+        const std::string_view outer = name_in_any_build(function_of(*at));
+        if (outer.empty() || outer == name || is_passed_over(*at)) continue;
+        if (!has_caller) seen.callers.insert(outer);
+        has_caller = true;
+        further_out.insert(outer);
+      }
     }
     const std::size_t before = learned_.size();
     for (const auto& [name, seen] : functions)
-      if (seen.callers.size() >= kManyCallers && seen.sizes.size() >= kManySizes && seen.places.size() <= kFewPlaces)
+      if (seen.callers.size() >= kManyCallers && seen.sizes.size() >= kManySizes && seen.places.size() <= kFewPlaces &&
+          further_out.count(name) == 0)
         learned_.insert(std::string(name));
     if (learned_.size() == before) return;
   }

@@ -12,8 +12,8 @@
 //   - whose name says so: it ends as malloc, calloc, strdup, asprintf, allocate ... do, or it is one of libc's that
 //     allocate for their caller, or
 //   - that stands innermost in many different stacks: it was called by at least kManyCallers functions, for blocks of
-//     several sizes, and allocates in few places. A function that makes things of one kind has one size; one that does
-//     much has many places.
+//     several sizes, allocates in few places, and never stands further out. A function that makes things of one kind
+//     has one size; one that does much has many places, or others below it.
 
 #pragma once
 

@@ -38,6 +38,7 @@ TEST_F(Trust, IsNotInOneThatSawNone) {
   ledger.header.pauses = 1;
   EXPECT_EQ(doubt(), "leakdir was there, but saw no call while recording was on");
   ledger.header.unrecorded = 3;
+  ledger.thread(4711, "app", 0, 2);
   EXPECT_EQ(doubt(), "leakdir recorded nothing: all that it saw was 3 allocations below min_size");
 }
 

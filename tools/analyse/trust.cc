@@ -8,10 +8,12 @@
 namespace leakdir::tool {
 
 std::string why_no_call(const Snapshot& snapshot) {
-  if (snapshot.allocations != 0 || snapshot.frees != 0) return {};
+  // Blocks that are too small to be recorded are freed all the same.
+  const bool has_small_ones_only = snapshot.unrecorded != 0 && snapshot.blocks.empty();
+  if (snapshot.allocations != 0 || (snapshot.frees != 0 && !has_small_ones_only)) return {};
   if (snapshot.is_damaged) return "what leakdir saw is not known, as the ledger is damaged";
   if (snapshot.never_recorded) return std::string(kNeverRecorded);
-  if (snapshot.unrecorded != 0)
+  if (has_small_ones_only)
     return fmt::format("leakdir recorded nothing: all that it saw was {} below min_size",
                        count_of(snapshot.unrecorded, "allocation"));
   if (snapshot.pauses != 0) return "leakdir was there, but saw no call while recording was on";

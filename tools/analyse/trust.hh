@@ -10,7 +10,7 @@
 
 namespace leakdir::tool {
 
-// Why leakdir saw no call, in one sentence; empty if it saw some.
+// Why leakdir saw no call that it could record, in one sentence; empty if it saw some.
 std::string why_no_call(const Snapshot& snapshot);
 
 // Why the snapshot cannot be trusted, in one sentence; empty if it can.

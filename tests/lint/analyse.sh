@@ -14,13 +14,14 @@ status=0
 cppcheck --enable=warning,performance,portability --std=c++17 --language=c++ -Ilib -Ilib/shared -Ilib/include -Itools \
   --quiet -j "$(nproc)" --error-exitcode=1 --inline-suppr --suppress=missingIncludeSystem --suppress=uninitMemberVar \
   --suppress=accessMoved --suppress=returnStdMoveLocal --suppress=useInitializationList --suppress=noCopyConstructor \
-  --suppress=noOperatorEq --suppress=preprocessorErrorDirective '-DElfW(x)=Elf64_##x' -i tools/demo \
+  --suppress=noOperatorEq --suppress=preprocessorErrorDirective '-DElfW(x)=Elf64_##x' -i tools/examples -i tools/pictures \
   --template='{file}:{line}: {severity}: {message} [{id}]' lib tools || status=1
 
 tidy() {  # CHECKS FILE...
   local checks=$1
   shift
   # Each process reads the system's headers once for each file; several files in one save nothing.
+  # shellcheck disable=SC2016  # the inner shell's variables
   printf '%s\0' "$@" | xargs -0 -n 4 -P "$(nproc)" sh -c '
     checks=$0
     clang-tidy --quiet --checks="$checks" "$@" -- -std=c++17 -Ilib -Ilib/shared -Ilib/include -Itools "-DLEAKDIR_VERSION=\"0\"" \
@@ -28,8 +29,7 @@ tidy() {  # CHECKS FILE...
   ' "$checks" || status=1
 }
 # The library for LD_PRELOAD has parts of its own, which see another allocator.
-of_library=(lib/system/allocator_next.cc lib/entry/entry_library.cc lib/entry/hooks_libc_library.cc
-  lib/entry/hooks_new.cc)
+of_library=(lib/system/allocator_next.cc lib/entry/entry_library.cc lib/entry/hooks_libc_library.cc lib/entry/hooks_new.cc)
 others=()
 for file in lib/*/*.cc; do [[ " ${of_library[*]} " = *" $file "* ]] || others+=("$file"); done
 checks=

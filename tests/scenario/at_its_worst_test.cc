@@ -73,7 +73,7 @@ TEST_P(AtItsWorst, QuickExitLosesNothing) {
   const std::vector<Expected> expected = expected_by(outcome.out);
   EXPECT_EQ(expected.size(), 2u);
   const nlohmann::json json = report(mem());
-  EXPECT_EQ(json.at("state"), "killed");  // no exit handler ran
+  EXPECT_EQ(json.at("state"), "exited");
   expect_shown(json, expected, kWorkers);
 }
 

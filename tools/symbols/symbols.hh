@@ -44,10 +44,9 @@ std::unique_ptr<Symbols> make_dwfl_symbols(SymbolOptions options, const Snapshot
 void add_build_ids(const Snapshot& snapshot, SymbolOptions& options);
 
 // For each of Snapshot::frames that one of `stacks` uses, what stands there; empty for the others. A frame's return
-// address is looked up one byte earlier, as it may be the first byte of the next line, or of the next function; one that
-// no call returns to is looked up as it is.
-// What the snapshot brings itself is not looked up. `progress` is told, from time to time, how many of the stacks are
-// done.
+// address is looked up one byte earlier, as it may be the first byte of the next line, or of the next function; one
+// that no call returns to is looked up as it is. What the snapshot brings itself is not looked up. `progress` is told,
+// from time to time, how many of the stacks are done.
 FrameLines symbolise(const Snapshot& snapshot, const std::vector<std::uint32_t>& stacks, Symbols& symbols,
                      const std::function<void(std::size_t)>& progress = {});
 

@@ -44,7 +44,7 @@ TEST(Readme, CommandsAllWork) {
   for (const Block& block : blocks) {
     SCOPED_TRACE("README.md:" + std::to_string(block.line) + ":\n" + block.commands);
     const Outcome outcome =
-        run({{"bash", "-e", "-u", "-o", "pipefail", "-c", without_suite(block.commands)}, scratch.path(), {}, "", 120});
+        run({{"bash", "-e", "-u", "-o", "pipefail", "-c", without_suite(block.commands)}, scratch.path(), {}, "", 300});
     ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
   }
 }

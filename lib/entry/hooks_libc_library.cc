@@ -16,16 +16,7 @@ namespace allocator = leakdir::allocator;
 
 namespace {
 
-struct Libc {
-  void* (*malloc)(std::size_t);
-  void (*free)(void*);
-  void* (*calloc)(std::size_t, std::size_t);
-  void* (*realloc)(void*, std::size_t);
-  void* (*memalign)(std::size_t, std::size_t);
-  void* (*valloc)(std::size_t);
-  void* (*pvalloc)(std::size_t);
-};
-Libc libc;
+allocator::Next libc;   // those that have a second name
 bool is_below = false;  // nothing lies between
 
 template <typename Function>

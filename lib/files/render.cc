@@ -51,6 +51,7 @@ constexpr FrameChain kChain = {frame_of, nullptr};
 Rendered render_block(RecordText& into, const ledger::Block& block) {
   const unsigned flags = ledger::block_flags(block.word[0]);
   const std::uint32_t stack = ledger::block_stack(block.word[2], block.word[3]);
+  const ledger::Reach reach = ledger::block_reach(block.word[0]);
   const ledger::Node* const place = is_place(stack) ? ledger_file.node(stack) : nullptr;
   const RecordView view = {origin_of(ledger::high16(block.word[1]), ledger::low48(block.word[3])),
                            ledger::block_address(block.word[0]),
@@ -62,8 +63,10 @@ Rendered render_block(RecordText& into, const ledger::Block& block) {
                            place != nullptr ? place->line : 0,
                            (flags & ledger::kFlagEarly) != 0,
                            (flags & ledger::kFlagInherited) != 0,
-                           (flags & ledger::kFlagTruncated) != 0};
-  constexpr unsigned kOfTail = ledger::kFlagEarly | ledger::kFlagInherited | ledger::kFlagTruncated;
+                           (flags & ledger::kFlagTruncated) != 0,
+                           reach != ledger::Reach::kUnknown ? ledger::name_of(reach) : nullptr};
+  constexpr unsigned kOfTail =
+      ledger::kFlagEarly | ledger::kFlagInherited | ledger::kFlagTruncated | ledger::kReachMask;
   char* const tail = into.text + kMaxRecordHead;
   if (into.tail_bytes == 0 || into.stack != stack || into.flags != (flags & kOfTail)) {
     into.tail_bytes = 0;  // a handler may leave by longjmp in between

@@ -82,6 +82,17 @@ enum class Control : std::uint32_t { kNone = 0, kPause = 1, kResume = 2 };
 
 enum class WriteMode : std::uint32_t { kSync = 0, kBehind = 1, kExit = 2 };
 
+// What became of the look for lost blocks at exit.
+enum class ReachLook : std::uint32_t {
+  kNone = 0,        // nobody looked: the process did not end by exit, or reach=0
+  kDone = 1,        // each live block has its Reach
+  kThreads = 2,     // other threads were running: what only they may hold has none
+  kNoMaps = 3,      // /proc/self/maps cannot be read
+  kNoMemory = 4,    // there was no memory for it
+  kForeign = 5,     // upon another allocator than glibc's
+  kUnreadable = 6,  // memory of the process cannot be read through the kernel
+};
+
 enum class Recording : std::uint32_t { kUnknown = 0, kOn = 1, kPaused = 2 };
 
 // Whose malloc is called past the hooks, as far as was found; the first that is found stays.
@@ -153,6 +164,11 @@ struct Header {
   std::uint32_t passed_by;       // PassedBy
   std::uint32_t passing_module;  // index of the module that kModule speaks of; 0: not known
   std::uint64_t unseen_blocks;   // freed or resized, and no hook had handed them out, where all were to be seen
+
+  // Lost or held. An older writer left zeros here.
+  std::uint32_t reach_look;  // ReachLook
+  std::uint32_t reserved;
+  std::uint64_t unread_bytes;  // writable memory that could not be read when it looked
 };
 static_assert(offsetof(Header, pid) == 32);
 static_assert(offsetof(Header, start_realtime_ns) == 80);
@@ -161,7 +177,8 @@ static_assert(offsetof(Header, sequence) == 176);
 static_assert(offsetof(Header, extent_count) == 248);
 static_assert(offsetof(Header, block_pages) == 256);
 static_assert(offsetof(Header, passed_by) == 272);
-static_assert(sizeof(Header) == 288);
+static_assert(offsetof(Header, reach_look) == 288);
+static_assert(sizeof(Header) == 304);
 
 // ---- Blocks -----------------------------------------------------------------------------------------------------
 
@@ -198,7 +215,25 @@ inline constexpr unsigned kFlagLibc = 1u << 3;       // libc's or the C++ runtim
 inline constexpr unsigned kFlagIgnored = 1u << 4;    // leakdir_ignore()
 inline constexpr unsigned kFlagTruncated = 1u << 5;  // the stack is deeper than what was kept
 inline constexpr unsigned kFlagPlace = 1u << 6;      // its stack starts with a place node (file and line)
+inline constexpr unsigned kReachShift = 7;           // three bits, not flags: the block's Reach
+inline constexpr unsigned kReachMask = 7u << kReachShift;
 inline constexpr unsigned kFlags = 10;
+
+// Whether the program can still reach a block, as far as somebody looked (Header::reach_look).
+enum class Reach : std::uint8_t {
+  kUnknown = 0,    // nobody looked, or who looked could not tell
+  kDefinite = 1,   // definitely lost: nothing points to it but what is lost itself
+  kIndirect = 2,   // indirectly lost: a lost block points to it
+  kPossible = 3,   // possibly lost: only pointers into its middle lead to it
+  kReachable = 4,  // still reachable
+};
+inline constexpr unsigned kReaches = 5;
+// In a record and in a report; and the words of --show-leak-kinds, in JSON.
+inline constexpr const char* kReachNames[kReaches] = {"", "definitely lost", "indirectly lost", "possibly lost",
+                                                      "still reachable"};
+inline constexpr const char* kReachWords[kReaches] = {"", "definite", "indirect", "possible", "reachable"};
+constexpr const char* name_of(Reach reach) { return kReachNames[static_cast<unsigned>(reach)]; }
+constexpr bool is_lost(Reach reach) { return reach >= Reach::kDefinite && reach <= Reach::kPossible; }
 
 inline constexpr std::uint64_t kMask48 = (std::uint64_t{1} << 48) - 1;
 
@@ -231,6 +266,10 @@ constexpr std::uint64_t block_address(std::uint64_t word0) { return low48(word0)
 constexpr BlockState block_state(std::uint64_t word0) { return static_cast<BlockState>(word0 >> 48 & 3); }
 constexpr unsigned block_call(std::uint64_t word0) { return static_cast<unsigned>(word0 >> 50 & 15); }
 constexpr unsigned block_flags(std::uint64_t word0) { return static_cast<unsigned>(word0 >> 54); }
+constexpr Reach block_reach(std::uint64_t word0) {
+  const unsigned reach = block_flags(word0) >> kReachShift & 7;
+  return reach < kReaches ? static_cast<Reach>(reach) : Reach::kUnknown;
+}
 constexpr std::uint64_t flag_bits(unsigned flags) { return std::uint64_t{flags} << 54; }
 constexpr std::uint32_t block_stack(std::uint64_t word2, std::uint64_t word3) {
   return static_cast<std::uint32_t>(high16(word2) | high16(word3) << 16);

@@ -17,6 +17,8 @@
  *   early: yes                                       only if so: from before start-up, the caller is all there is
  *   inherited: yes                                   only if so: allocated by the parent before fork
  *   truncated: yes                                   only if so: the stack is deeper than what was kept
+ *   reach: definitely lost                           only where somebody looked: definitely lost, indirectly lost,
+ *                                                    possibly lost, still reachable
  *   frames: 2
  *   #0 0x4009f7 /home/you/app+0x4009f7               return address; module + the address that addr2line wants
  *   #1 0x401b2a /home/you/app+0x401b2a               (a frame in no known module: "#1 0x401b2a ?")
@@ -94,6 +96,7 @@ struct RecordView {
   const char* file; /* of the macro hook; null: none */
   uint32_t line;
   bool early, inherited, truncated;
+  const char* reach; /* null: not known */
 };
 
 struct BadFreeView {

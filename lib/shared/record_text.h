@@ -213,6 +213,11 @@ static void put_record_tail(struct TextBuffer* out, const struct RecordView* rec
   if (record->early) put_text(out, "early: yes\n");
   if (record->inherited) put_text(out, "inherited: yes\n");
   if (record->truncated) put_text(out, "truncated: yes\n");
+  if (record->reach) {
+    put_text(out, "reach: ");
+    put_text(out, record->reach);
+    put_char(out, '\n');
+  }
   put_stack(out, chain, record->stack);
 }
 

@@ -108,7 +108,8 @@ class Loader {
     block.time_ns = time_of(ledger::low48(word[3]));
     block.stack = ledger::block_stack(word[2], word[3]);
     block.thread = static_cast<std::uint16_t>(ledger::high16(word[1]));
-    block.flags = static_cast<std::uint16_t>(ledger::block_flags(word[0]));
+    block.flags = static_cast<std::uint16_t>(ledger::block_flags(word[0]) & ~ledger::kReachMask);
+    block.reach = ledger::block_reach(word[0]);
     block.call = static_cast<std::uint8_t>(ledger::block_call(word[0]));
     if (block.call >= ledger::kCalls) {
       damaged("blocks that came from an unknown function are shown as malloc's");
@@ -155,6 +156,8 @@ class Loader {
     snapshot_.never_recorded = header.option_recording == static_cast<std::uint32_t>(ledger::Recording::kPaused) &&
                                header.recording == 0 && header.pauses <= 1;
     snapshot_.max_files = header.option_max_files;
+    snapshot_.reach_look = static_cast<ledger::ReachLook>(header.reach_look);
+    snapshot_.unread_bytes = header.unread_bytes;
     snapshot_.suppressions = reader_.text(header.suppressions, kMaxSuppressions);
     snapshot_.dropped_blocks = header.dropped_blocks;
     snapshot_.dropped_stacks = header.dropped_stacks;

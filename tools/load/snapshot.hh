@@ -61,6 +61,7 @@ struct Block {
   std::uint16_t thread = 0;     // index into Snapshot::threads
   std::uint16_t flags = 0;      // ledger::kFlag…
   std::uint8_t call = 0;        // ledger::Call, below ledger::kCalls
+  ledger::Reach reach = ledger::Reach::kUnknown;
 };
 
 struct Thread {
@@ -107,7 +108,9 @@ struct Snapshot {
 
   bool lists_libc = false;  // the program asked for libc's own blocks (option libc=1)
   bool paused = false;
-  bool never_recorded = false;  // it started paused, and nobody ever switched recording on
+  bool never_recorded = false;                              // it started paused, and nobody ever switched recording on
+  ledger::ReachLook reach_look = ledger::ReachLook::kNone;  // what the process itself found at its exit
+  std::uint64_t unread_bytes = 0;  // writable memory that could not be read by who looked for lost blocks
   std::uint64_t max_files = 0;
   std::string suppressions;  // those that the program brings itself, __lsan_default_suppressions()
 

@@ -7,8 +7,10 @@
 #include "files/record_dir.hh"
 #include "ledger/clock.hh"
 #include "ledger/ledger_file.hh"
+#include "ledger/recent_frees.hh"
 #include "option_sources.hh"
 #include "system/loader.hh"
+#include "system/own_memory.hh"
 #include "system/sys.hh"
 #include "track/bypass.hh"
 
@@ -90,6 +92,8 @@ void sign_ledger(bool recording) {
   ledger::Header& header = *ledger_file.header();
   tune_clock(header);
   header.recording = recording ? 1 : 0;
+  header.own_memory = reinterpret_cast<std::uintptr_t>(own_memory());
+  if (!all_blocks_are_known()) header.some_unknown = 1;
   header.pauses = recording ? 0 : 1;
   header.option_recording = static_cast<std::uint32_t>(recording ? ledger::Recording::kOn : ledger::Recording::kPaused);
   __atomic_store_n(&header.magic[0], ledger::kMagic[0], __ATOMIC_RELEASE);

@@ -24,6 +24,7 @@
 #include "record_dir.hh"
 #include "shared/text.hh"
 #include "system/base.hh"
+#include "system/own_memory.hh"
 #include "system/process.hh"
 #include "system/rights.hh"
 #include "system/sys.hh"
@@ -162,7 +163,10 @@ LEAKDIR_SLOW bool start_helper() {
   if (!change_state(State::kNone, State::kStarting)) return true;
   // The stack of a helper that has just ended by itself may be in use for an instant still.
   while (__atomic_load_n(&process->helper_alive, __ATOMIC_ACQUIRE) != 0) sys::yield();
-  if (stack == nullptr) stack = static_cast<char*>(sys::map_private(kStackBytes));
+  if (stack == nullptr) {
+    stack = static_cast<char*>(sys::map_private(kStackBytes));
+    memory_is_own(stack, kStackBytes);
+  }
   std::uint64_t old_signals = 0;
   sys::set_signal_mask(&kAllSignals, &old_signals);
   const int saved = errno;

@@ -10,6 +10,7 @@
 #include "ledger/live_table.hh"
 #include "ledger/row.hh"
 #include "live_list.hh"
+#include "system/own_memory.hh"
 #include "system/process.hh"
 #include "system/sys.hh"
 
@@ -55,7 +56,7 @@ void remove_files_of_gone_blocks(RecordFolder folder) {
 // Blocks that a look has marked: whether their frees have seen the mark is settled for many at once.
 struct MarkedBlock {
   std::uint32_t row;
-  std::uint64_t address;
+  std::uint64_t not_address;    // ~address: no pointer, to who looks for pointers to blocks
   std::uint64_t sequence_word;  // word 2: no two blocks have the same one
 };
 constexpr unsigned kMostMarked = 256;
@@ -69,11 +70,11 @@ void settle(RecordFolder folder, const MarkedBlock& block) {
     const Block now = copy_row(block.row);
     const BlockState state = ledger::block_state(now.word[0]);
     const bool has_mark = (ledger::block_flags(now.word[0]) & ledger::kFlagFiled) != 0;
-    const bool is_it = ledger::block_address(now.word[0]) == block.address && now.word[2] == block.sequence_word;
+    const bool is_it = ledger::block_address(now.word[0]) == ~block.not_address && now.word[2] == block.sequence_word;
     if (is_it && state == BlockState::kLive && has_mark) return;    // whoever frees it finds the mark
     if (is_it && state == BlockState::kFreed && !has_mark) return;  // who freed it has found the mark
     if (is_it && state == BlockState::kFreed && !take_filed_flag(block.row)) continue;
-    return remove_old_block_file(folder, block.address);
+    return remove_old_block_file(folder, ~block.not_address);
   }
 }
 
@@ -102,7 +103,7 @@ bool look_at(RecordFolder folder, std::uint32_t row, std::uint64_t now, std::uin
   const MadeFile made = make_block_file(folder, row, block, *look_text);
   if (made.outcome == FileOutcome::kFailed) file_has_failed(made.error);  // not tried again at every look
   if (made.outcome == FileOutcome::kMade) {
-    marked[marked_count] = {row, ledger::block_address(block.word[0]), block.word[2]};
+    marked[marked_count] = {row, ~ledger::block_address(block.word[0]), block.word[2]};
     if (++marked_count == kMostMarked) settle_marked(folder);
   }
   return made.outcome == FileOutcome::kNotNow;
@@ -125,7 +126,10 @@ void configure_look() {
   rows_with_file.store(0, std::memory_order_relaxed);
   rows_without_file.store(0, std::memory_order_relaxed);
   is_cut_short.store(false, std::memory_order_relaxed);
-  if (look_text == nullptr) look_text = static_cast<RecordText*>(sys::map_private(sizeof(RecordText)));
+  if (look_text == nullptr) {
+    look_text = static_cast<RecordText*>(sys::map_private(sizeof(RecordText)));
+    memory_is_own(look_text, sizeof(RecordText));
+  }
   marked_count = 0;
   if (look_text != nullptr) look_text->tail_bytes = 0;
 }

@@ -20,6 +20,7 @@
 
 #include "system/allocator.hh"
 #include "system/base.hh"
+#include "system/own_memory.hh"
 #include "system/sys.hh"
 
 namespace leakdir {
@@ -104,6 +105,7 @@ class AddressMap {
     // A huge page for a leaf would cost 2 MiB where a few KiB are in use.
     if (bytes == leaf_bytes()) sys::advise(memory, bytes, MADV_NOHUGEPAGE);
     if (entry.compare_exchange_strong(there, static_cast<T*>(memory), std::memory_order_acq_rel)) {
+      memory_is_own(memory, bytes);
       return static_cast<T*>(memory);
     }
     sys::unmap(memory, bytes);

@@ -10,6 +10,7 @@
 
 #include "system/base.hh"
 #include "system/messages.hh"
+#include "system/own_memory.hh"
 #include "system/process.hh"
 #include "system/rights.hh"
 #include "system/sys.hh"
@@ -90,6 +91,7 @@ bool LedgerFile::reserve() {
     if (space == nullptr) continue;
     reserved_ = static_cast<char*>(space);
     reserved_bytes_ = total;
+    memory_is_own(space, total);
     char* at = reserved_;
     for (std::uint32_t kind = 1; kind < ledger::kKinds; ++kind) {
       arrays_[kind].base = at;
@@ -134,6 +136,7 @@ int LedgerFile::create(const char* directory, const char* name, bool& shared) {
   }
   shared = true;
   header_ = static_cast<ledger::Header*>(mapping);
+  memory_is_own(header_, ledger::kHeaderBytes);
   header_->file_bytes = ledger::kHeaderBytes;
   device_ = status.device;
   inode_ = status.inode;
@@ -148,6 +151,7 @@ int LedgerFile::create_private() {
   path_ = nullptr;
   header_ = static_cast<ledger::Header*>(sys::map_private(ledger::kHeaderBytes));
   if (header_ == nullptr) return -ENOMEM;
+  memory_is_own(header_, ledger::kHeaderBytes);
   header_->file_bytes = ledger::kHeaderBytes;
   if (reserve()) return 0;
   leave();
@@ -155,6 +159,8 @@ int LedgerFile::create_private() {
 }
 
 void LedgerFile::leave() {
+  memory_is_given_back(header_);
+  memory_is_given_back(reserved_);
   if (header_ != nullptr) sys::unmap(header_, ledger::kHeaderBytes);
   if (reserved_ != nullptr) sys::unmap(reserved_, reserved_bytes_);
   header_ = nullptr;

@@ -3,7 +3,9 @@
 
 #include <atomic>
 
+#include "ledger_file.hh"
 #include "shared/ledger.hh"
+#include "system/own_memory.hh"
 #include "system/probe_table.hh"
 #include "system/sys.hh"
 
@@ -40,13 +42,17 @@ std::atomic<bool> unknown_blocks{false};
 }  // namespace
 
 void some_blocks_are_unknown() {
-  if (!unknown_blocks.load(std::memory_order_relaxed)) unknown_blocks.store(true, std::memory_order_relaxed);
+  if (unknown_blocks.load(std::memory_order_relaxed)) return;
+  unknown_blocks.store(true, std::memory_order_relaxed);
+  if (ledger_file.header() != nullptr) ledger_file.header()->some_unknown = 1;
 }
 
 bool all_blocks_are_known() { return !unknown_blocks.load(std::memory_order_relaxed); }
 
 void open_recent_frees() {
-  if (entries == nullptr) entries = static_cast<Entry*>(sys::map_private(kEntries * sizeof(Entry)));
+  if (entries != nullptr) return;
+  entries = static_cast<Entry*>(sys::map_private(kEntries * sizeof(Entry)));
+  memory_is_own(entries, kEntries * sizeof(Entry));
 }
 
 void remember_free(std::uint64_t address, const FreedBlock& block) {

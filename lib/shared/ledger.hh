@@ -166,9 +166,10 @@ struct Header {
   std::uint64_t unseen_blocks;   // freed or resized, and no hook had handed them out, where all were to be seen
 
   // Lost or held. An older writer left zeros here.
-  std::uint32_t reach_look;  // ReachLook
-  std::uint32_t reserved;
-  std::uint64_t unread_bytes;  // writable memory that could not be read when it looked
+  std::uint32_t reach_look;    // ReachLook
+  std::uint32_t some_unknown;  // 1: there may be blocks that are in no row (min_size, paused, no room)
+  std::uint64_t unread_bytes;  // memory that could not be read when it looked
+  std::uint64_t own_memory;    // where in the process OwnMemory's are; 0: not known
 };
 static_assert(offsetof(Header, pid) == 32);
 static_assert(offsetof(Header, start_realtime_ns) == 80);
@@ -178,7 +179,14 @@ static_assert(offsetof(Header, extent_count) == 248);
 static_assert(offsetof(Header, block_pages) == 256);
 static_assert(offsetof(Header, passed_by) == 272);
 static_assert(offsetof(Header, reach_look) == 288);
-static_assert(sizeof(Header) == 304);
+static_assert(sizeof(Header) == 312);
+
+// Memory of the process that is leakdir's own and holds no pointer of the program's: a table in the process, not in the
+// file. Entries that are not in use are zeros.
+struct OwnMemory {
+  std::uint64_t start, end;
+};
+inline constexpr std::size_t kMostOwnMemory = 16384;
 
 // ---- Blocks -----------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@
 #include <cstdint>
 
 #include "base.hh"
+#include "own_memory.hh"
 #include "sys.hh"
 
 namespace leakdir {
@@ -72,6 +73,7 @@ class ProbeTable {
     if (memory == nullptr) return levels_.load(std::memory_order_acquire) != levels;
     Slot* none = nullptr;
     if (level_[levels].compare_exchange_strong(none, static_cast<Slot*>(memory), std::memory_order_release)) {
+      memory_is_own(memory, bytes);
       levels_.store(levels + 1, std::memory_order_release);
     } else {
       sys::unmap(memory, bytes);

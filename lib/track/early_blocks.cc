@@ -16,7 +16,8 @@ namespace {
 using ledger::Call;
 
 struct EarlyBlock {
-  std::atomic<std::uint64_t> address;  // 0: none, or freed
+  std::atomic<std::uint64_t>
+      not_address;  // ~address: no pointer, to who looks for pointers to blocks. 0: none, or freed
   std::uint64_t size;
   std::uintptr_t caller;
   Call call;
@@ -35,12 +36,12 @@ LEAKDIR_SLOW void note_early_block(const void* block, std::size_t size, Call cal
   early_blocks[i].size = size;
   early_blocks[i].caller = caller.pc();
   early_blocks[i].call = call;
-  early_blocks[i].address.store(address_of(block), std::memory_order_release);
+  early_blocks[i].not_address.store(~address_of(block), std::memory_order_release);
 }
 
 LEAKDIR_SLOW void forget_early_block(const void* block) {
   for (EarlyBlock& early : early_blocks) {
-    if (early.address.load(std::memory_order_relaxed) == address_of(block)) early.address.store(0);
+    if (early.not_address.load(std::memory_order_relaxed) == ~address_of(block)) early.not_address.store(0);
   }
 }
 
@@ -51,11 +52,11 @@ void import_early_blocks() {
   const unsigned count = early_count.load(std::memory_order_acquire);
   for (unsigned i = 0; i < count && i < kEarlyBlocks; ++i) {
     const EarlyBlock& early = early_blocks[i];
-    const std::uint64_t address = early.address.load(std::memory_order_acquire);
-    if (address == 0) continue;
+    const std::uint64_t not_address = early.not_address.load(std::memory_order_acquire);
+    if (not_address == 0) continue;
     count_allocation(thread);
     const Captured captured = capture_caller(early.caller, early.call);
-    const NewBlock live = {address,
+    const NewBlock live = {~not_address,
                            early.size,
                            next_sequence(thread),
                            0,

@@ -6,6 +6,7 @@
 #include "files/helper.hh"
 #include "ledger/ledger_file.hh"
 #include "stack/scratch.hh"
+#include "system/own_memory.hh"
 #include "system/probe_table.hh"
 #include "system/sys.hh"
 
@@ -52,6 +53,7 @@ ThreadScratch* take_scratch(std::uint32_t tid, int pid) {
   if (slot >= kScratchSlots) return nullptr;
   if (scratch_memory[slot] == nullptr) {
     scratch_memory[slot] = static_cast<ThreadScratch*>(sys::map_private(sizeof(ThreadScratch)));
+    memory_is_own(scratch_memory[slot], sizeof(ThreadScratch));
   }
   scratch_owner[slot].store(tid, std::memory_order_release);
   return scratch_memory[slot];

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Lost or held, part 1: the blocks of a heap, and which of them a word points to.
+//
+// What follows in reach_*.hh is used twice: by the object at exit (lib/reach/), which may not allocate, and by the tool
+// from outside or on a core (tools/reach/). So nothing here allocates, reads memory of the process by itself, or trusts
+// what it is given: addresses may be wrong and blocks may overlap, which gives a wrong answer and never a crash.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "ledger.hh"
+
+namespace leakdir::reach {
+
+using ledger::Reach;
+
+struct Stretch {
+  std::uint64_t start, end;  // start <= address < end
+};
+
+// One block. 24 bytes: with the index below about 28 for a block of usual size.
+struct Block {
+  std::uint64_t address;
+  std::uint64_t bytes_and_flags;  // 48 bits of bytes
+  std::uint32_t id;               // the caller's own number
+  std::uint32_t next;             // of the work list (reach_mark.hh)
+
+  static constexpr unsigned kShift = 48;
+  static constexpr std::uint64_t kReachBits = std::uint64_t{7} << kShift;
+  // Held whatever points to it: libc's own, or ignored.
+  static constexpr std::uint64_t kRoot = std::uint64_t{8} << kShift;
+  static constexpr std::uint64_t kQueued = std::uint64_t{16} << kShift;
+  static constexpr std::uint64_t kHasHolder = std::uint64_t{32} << kShift;  // a lost block points to it
+  static constexpr std::uint64_t kIsHolder = std::uint64_t{64} << kShift;   // it points to a lost block
+  static constexpr std::uint64_t kHead = std::uint64_t{128} << kShift;      // the first of a cycle
+
+  std::uint64_t bytes() const { return ledger::low48(bytes_and_flags); }
+  // Of a block of 0 bytes the address alone.
+  std::uint64_t end() const { return address + (bytes() == 0 ? 1 : bytes()); }
+  Reach reach() const { return static_cast<Reach>(bytes_and_flags >> kShift & 7); }
+  void set_reach(Reach reach) {
+    bytes_and_flags = (bytes_and_flags & ~kReachBits) | std::uint64_t{static_cast<std::uint8_t>(reach)} << kShift;
+  }
+  bool has(std::uint64_t flag) const { return (bytes_and_flags & flag) != 0; }
+  void set(std::uint64_t flag) { bytes_and_flags |= flag; }
+  void clear(std::uint64_t flag) { bytes_and_flags &= ~flag; }
+};
+static_assert(sizeof(Block) == 24);
+
+inline constexpr std::uint32_t kNoBlock = 0xffffffff;
+
+// Finds blocks by the words that point into them. Blocks that lie close together form a run; a run has a number for
+// each of its pages, that of the first block in it. A large block is a run of its own, and needs none.
+class BlockTable {
+ public:
+  // `blocks` must be sorted by address, and stay where they are. `take(bytes)` gives memory, or null, for as long as
+  // the table is used; false: it gave none.
+  template <class Take>
+  bool build(Block* blocks, std::uint32_t count, Take take) {
+    blocks_ = blocks;
+    count_ = count;
+    std::uint32_t runs = 0;
+    std::uint64_t pages = 0;
+    for_each_run([&](std::uint32_t first, std::uint32_t after) {
+      ++runs;
+      pages += numbers_of(first, after);
+    });
+    if (runs == 0) return true;
+    runs_ = static_cast<Run*>(take(runs * sizeof(Run)));
+    numbers_ = static_cast<std::uint32_t*>(take((pages + 1) * sizeof(std::uint32_t)));
+    if (runs_ == nullptr || numbers_ == nullptr) return false;
+    std::uint32_t* number = numbers_;
+    for_each_run([&](std::uint32_t first, std::uint32_t after) {
+      Run& run = runs_[run_count_++];
+      run = {blocks_[first].address, end_of(first, after), first, after, nullptr};
+      if (numbers_of(first, after) == 0) return;
+      run.numbers = number;
+      std::uint32_t block = first;
+      for (std::uint64_t page = run.start >> kPageBits; page <= ((run.end - 1) >> kPageBits) + 1; ++page) {
+        while (block < after && blocks_[block].address < page << kPageBits) ++block;
+        *number++ = block;
+      }
+    });
+    lowest_ = blocks_[0].address;
+    span_ = 0;
+    for (std::uint32_t i = 0; i < run_count_; ++i) {
+      if (runs_[i].end - lowest_ > span_) span_ = runs_[i].end - lowest_;
+    }
+    return true;
+  }
+
+  // The block that `word` points to, or into; kNoBlock: none.
+  std::uint32_t find(std::uint64_t word) const {
+    if (word - lowest_ >= span_) return kNoBlock;
+    const Run* run = run_of(word);
+    if (run == nullptr) return kNoBlock;
+    std::uint32_t low = run->first, high = run->after;  // the last with an address <= word is in low .. high - 1
+    if (run->numbers != nullptr) {
+      const std::uint64_t page = (word >> kPageBits) - (run->start >> kPageBits);
+      high = run->numbers[page + 1];
+      if (run->numbers[page] > low) low = run->numbers[page] - 1;
+    }
+    while (high - low > 1) {
+      const std::uint32_t middle = low + (high - low) / 2;
+      (blocks_[middle].address <= word ? low : high) = middle;
+    }
+    return word < blocks_[low].end() ? low : kNoBlock;
+  }
+
+  // The number of the first block that ends behind `address`; count() if there is none. (Of blocks that do not
+  // overlap.)
+  std::uint32_t first_behind(std::uint64_t address) const {
+    std::uint32_t low = 0, high = count_;
+    while (low < high) {
+      const std::uint32_t middle = low + (high - low) / 2;
+      if (blocks_[middle].end() <= address) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
+  }
+
+  Block& operator[](std::uint32_t i) const { return blocks_[i]; }
+  std::uint32_t count() const { return count_; }
+
+ private:
+  static constexpr unsigned kPageBits = 12;
+  static constexpr std::uint64_t kLargeBytes = 64 << 10;
+  static constexpr std::uint64_t kFarBytes = 16 << 10;  // that far apart, two blocks are in two runs
+
+  struct Run {
+    std::uint64_t start, end;
+    std::uint32_t first, after;
+    std::uint32_t* numbers;  // for each page, and one more; null: one block
+  };
+
+  template <class Visit>
+  void for_each_run(Visit visit) const {
+    std::uint32_t first = 0;
+    std::uint64_t end = 0;
+    for (std::uint32_t i = 0; i < count_; ++i) {
+      const bool is_large = blocks_[i].bytes() >= kLargeBytes || (i > first && blocks_[i - 1].bytes() >= kLargeBytes);
+      if (i > first && (is_large || blocks_[i].address > end + kFarBytes)) {
+        visit(first, i);
+        first = i;
+        end = 0;
+      }
+      if (blocks_[i].end() > end) end = blocks_[i].end();
+    }
+    if (first < count_) visit(first, count_);
+  }
+
+  std::uint64_t end_of(std::uint32_t first, std::uint32_t after) const {
+    std::uint64_t end = 0;
+    for (; first < after; ++first) {
+      if (blocks_[first].end() > end) end = blocks_[first].end();
+    }
+    return end;
+  }
+
+  std::uint64_t numbers_of(std::uint32_t first, std::uint32_t after) const {
+    if (after - first == 1) return 0;
+    return ((end_of(first, after) - 1) >> kPageBits) - (blocks_[first].address >> kPageBits) + 2;
+  }
+
+  const Run* run_of(std::uint64_t word) const {
+    if (const Run& last = runs_[last_run_]; word - last.start < last.end - last.start) return &last;
+    std::uint32_t low = 0, high = run_count_;
+    while (high - low > 1) {
+      const std::uint32_t middle = low + (high - low) / 2;
+      (runs_[middle].start <= word ? low : high) = middle;
+    }
+    if (word - runs_[low].start >= runs_[low].end - runs_[low].start) return nullptr;
+    last_run_ = low;
+    return &runs_[low];
+  }
+
+  Block* blocks_ = nullptr;
+  std::uint32_t count_ = 0;
+  Run* runs_ = nullptr;
+  std::uint32_t run_count_ = 0;
+  mutable std::uint32_t last_run_ = 0;
+  std::uint32_t* numbers_ = nullptr;
+  std::uint64_t lowest_ = 0, span_ = 0;
+};
+
+}  // namespace leakdir::reach

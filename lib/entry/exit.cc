@@ -14,6 +14,7 @@
 #include "ledger/live_table.hh"
 #include "ledger/owner.hh"
 #include "option_sources.hh"
+#include "reach/find_lost.hh"
 #include "stack/stack.hh"
 #include "system/allocator.hh"
 #include "system/find_export.hh"
@@ -85,6 +86,14 @@ void end_of_quick_exit(void*) {
   set_state_exited();
 }
 
+void look_for_lost_blocks(bool is_last_thread) {
+  if (!options.reach || count_live(0).blocks == 0) return;
+  const LostLook look = find_lost(find_thread_at_exit(), is_last_thread);
+  ledger::Header& header = *ledger_file.header();
+  header.unread_bytes = look.unread_bytes;
+  header.reach_look = static_cast<std::uint32_t>(look.outcome);
+}
+
 void see_whether_all_was_seen() {
   const ReentryGuard guard(thread_state);
   hooks_are_bypassed(guard);
@@ -109,6 +118,8 @@ void end_of_process() {
   if (folder >= 0) sys::close(folder);
   if (folder >= 0) stop_helper(false);
   const bool is_last_thread = is_only_thread();
+  // Before libc is asked for its own blocks, which empties the tables that lead to them.
+  look_for_lost_blocks(is_last_thread);
   if (!options.libc && is_last_thread) mark_blocks_of_libc();
   write_at_once();  // first: what other threads free from now on has no file left behind
   const int error = folder >= 0 ? write_all_records() : stop_helper(true) ? 0 : folder;

@@ -42,6 +42,7 @@ class Holes {
   std::size_t capacity_, count_ = 0;
 };
 
+// Too much for a small stack: where it is made decides the caller.
 template <class Word, class Source>
 class Heaps {
  public:
@@ -207,8 +208,8 @@ class Heaps {
   bool is_table_of_lists(std::uint64_t table) {
     // Behind the pairs: which lists are not empty (16 bytes), the next arena, the next free one, threads, bytes, and
     // the most bytes that there were.
-    Word words[2 * kPairs + 9];
     constexpr unsigned kAfter = 2 * kPairs + 16 / kWord;
+    Word* const words = table_words_;
     if (!read_words(table, kAfter + 5, words)) return false;
     unsigned empty = 0;
     for (unsigned i = 0; i < kPairs; ++i) {
@@ -227,6 +228,7 @@ class Heaps {
   const std::uint64_t freed_mark_;
   const bool knows_all_;
   std::uint64_t window_start_ = 0, window_bytes_ = 0;
+  Word table_words_[2 * kPairs + 9];
   alignas(16) char window_[4096];
 };
 

@@ -24,6 +24,15 @@ struct Mapping {
   bool has(std::uint32_t flag) const { return (flags & flag) != 0; }
 };
 
+// By a page's word of /proc/PID/pagemap (Linux 3.5): whether it may hold a pointer. A page of a private mapping that
+// was never written is zeros or the file's; one of a shared mapping that is not in this process's memory was not
+// written by it, as far as it can be known.
+inline bool may_hold_pointers(std::uint64_t pagemap_word, bool is_shared) {
+  const bool is_present = (pagemap_word >> 63 & 1) != 0, is_swapped = (pagemap_word >> 62 & 1) != 0;
+  const bool is_of_file = (pagemap_word >> 61 & 1) != 0;
+  return is_shared ? is_present || is_swapped : is_swapped || (is_present && !is_of_file);
+}
+
 // Sorted by address, as the kernel gives them.
 struct Mappings {
   const Mapping* first = nullptr;
@@ -71,6 +80,7 @@ inline bool parse_mapping(const char* line, const char* end, Mapping* into) {
     return !whole || at == end;
   };
   if (is_path("/", false)) into->flags |= Mapping::kFile;
+  if (line < end && *line != '/' && *line != '[') into->flags |= Mapping::kDevice;  // anon_inode:, socket:
   if (is_path("/dev/", false) && !is_path("/dev/shm/", false) && !is_path("/dev/zero", false)) {
     into->flags |= Mapping::kDevice;
   }

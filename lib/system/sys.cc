@@ -232,6 +232,22 @@ int advise(void* at, std::size_t bytes, int advice) {
   return static_cast<int>(call(SYS_madvise, address(at), static_cast<long>(bytes), advice));
 }
 
+long read_memory(const iovec* from, unsigned count, void* into, std::size_t bytes) {
+  const iovec local = {into, bytes};
+  return call(SYS_process_vm_readv, pid(), address(&local), 1, address(from), count, 0);
+}
+
+bool is_filtered(char* buffer, std::size_t room) {
+  static constexpr char kKey[] = "\nSeccomp:\t";
+  const long bytes = read_file("/proc/self/status", buffer, room);
+  for (long i = 0; i + static_cast<long>(sizeof kKey) <= bytes; ++i) {
+    unsigned match = 0;
+    while (match < sizeof kKey - 1 && buffer[i + match] == kKey[match]) ++match;
+    if (match == sizeof kKey - 1) return buffer[i + match] != '0';
+  }
+  return false;
+}
+
 int pid() { return static_cast<int>(call(SYS_getpid)); }
 
 int tid() { return static_cast<int>(call(SYS_gettid)); }

@@ -75,6 +75,11 @@ void* map(void* at, std::size_t bytes, int protection, int flags, int descriptor
 void* map_private(std::size_t bytes);  // zero-filled, demand-paged, not reserved
 void unmap(void* at, std::size_t bytes);
 int advise(void* at, std::size_t bytes, int advice);
+// Of this process, through the kernel: what cannot be read is no fault. Returns the bytes that come before it, or a
+// negative errno.
+long read_memory(const iovec* from, unsigned count, void* into, std::size_t bytes);
+// Whether a filter of system calls (seccomp) is on, as far as /proc/self/status tells, for which there is `room`.
+bool is_filtered(char* buffer, std::size_t room);
 
 // The process.
 int pid();

@@ -37,11 +37,8 @@ bool abort_on_bad = false;
 
 // Two words of memory that may be anything, read by the kernel.
 bool read_words(std::uint64_t address, std::uintptr_t (&into)[2]) {
-  const iovec local = {into, sizeof into};
-  const iovec remote = {reinterpret_cast<void*>(static_cast<std::uintptr_t>(address)), sizeof into};
-  const long got = sys::call(SYS_process_vm_readv, sys::pid(), reinterpret_cast<long>(&local), 1,
-                             reinterpret_cast<long>(&remote), 1, 0);
-  return got == static_cast<long>(sizeof into);
+  const iovec from = {reinterpret_cast<void*>(static_cast<std::uintptr_t>(address)), sizeof into};
+  return sys::read_memory(&from, 1, into, sizeof into) == static_cast<long>(sizeof into);
 }
 
 constexpr std::uint64_t kAlignment = allocator::kAlignment;

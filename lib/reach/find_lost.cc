@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "find_lost.hh"
+
+#include <algorithm>
+#include <new>
+
+#include "ledger/live_table.hh"
+#include "ledger/recent_frees.hh"
+#include "ledger/row.hh"
+#include "own_process.hh"
+#include "shared/reach_mark.hh"
+#include "shared/reach_roots.hh"
+#include "system/allocator.hh"
+#include "system/own_memory.hh"
+
+namespace leakdir {
+namespace {
+
+using ledger::ReachLook;
+using reach::Block;
+using Marker = reach::Marker<std::uintptr_t, OwnProcess>;
+using Heaps = reach::Heaps<std::uintptr_t, OwnProcess>;
+
+constexpr std::size_t kMostHoles = 65536;
+
+bool is_live(const ledger::Block& row) { return ledger::block_state(row.word[0]) == ledger::BlockState::kLive; }
+
+// What libc keeps for itself, and what is to be ignored, is held by itself.
+bool is_held_by_itself(const ledger::Block& row) {
+  return (ledger::block_flags(row.word[0]) & (ledger::kFlagLibc | ledger::kFlagIgnored)) != 0;
+}
+
+// Sorted by address; how many there are comes out in `count`. Null: no memory.
+Block* live_blocks(WorkMemory& memory, std::uint32_t* count) {
+  const std::uint32_t rows = block_rows();
+  std::uint32_t live = 0;
+  for (std::uint32_t row = 1; row < rows; ++row) live += is_live(copy_row(row)) ? 1 : 0;
+  auto* const blocks = memory.take_array<Block>(live);
+  *count = 0;
+  for (std::uint32_t row = 1; row < rows && blocks != nullptr && *count < live; ++row) {
+    const ledger::Block copy = copy_row(row);
+    if (!is_live(copy)) continue;
+    blocks[(*count)++] = {ledger::block_address(copy.word[0]),
+                          ledger::low48(copy.word[1]) | (is_held_by_itself(copy) ? Block::kRoot : 0), row,
+                          reach::kNoBlock};
+  }
+  if (blocks != nullptr) {
+    std::sort(blocks, blocks + *count, [](const Block& a, const Block& b) { return a.address < b.address; });
+  }
+  return blocks;
+}
+
+// What malloc writes into a block of its thread's cache. Such a block looks as if it were in use, which matters where
+// not all blocks are known.
+std::uint64_t learn_freed_mark() {
+  auto* const block = static_cast<std::uintptr_t*>(allocator::malloc(2 * sizeof(std::uintptr_t)));
+  if (block == nullptr) return 0;
+  std::uintptr_t* volatile hidden = block;  // the compiler knows that it is gone
+  allocator::free(block);
+  return hidden[1];
+}
+
+void add_own_memory(reach::Holes& holes) {
+  const OwnMemory* const own = own_memory();
+  for (std::size_t i = 0; own != nullptr && i < ledger::kMostOwnMemory && own[i].end != 0; ++i) {
+    holes.add({own[i].start, own[i].end});
+  }
+  if (own != nullptr) {
+    const std::uint64_t table = reinterpret_cast<std::uintptr_t>(own);
+    holes.add({table, table + ledger::kMostOwnMemory * sizeof(OwnMemory)});
+  }
+}
+
+void add_stack_below(const ThreadAtExit& thread, const reach::Mappings& mappings, reach::Holes& holes) {
+  const reach::Mapping* const stack = mappings.find(thread.sp);
+  if (stack != nullptr && stack->has(reach::Mapping::kStack)) holes.add({stack->start, thread.sp});
+}
+
+void mark_all(Marker& marker, const reach::BlockTable& table, const ThreadAtExit& thread, reach::Holes& holes,
+              const reach::Mappings& mappings) {
+  for (unsigned i = 0; i < thread.register_count; ++i) marker.root_word(thread.registers[i], 0);
+  for (std::uint32_t i = 0; i < table.count(); ++i) {
+    if (table[i].has(Block::kRoot)) marker.root_block(i);
+  }
+  reach::for_each_root(mappings, table, holes, [&](reach::Stretch stretch) { marker.root(stretch); });
+  // The stack may be the content of a block: of a coroutine that called exit.
+  const std::uint32_t around = table.find(thread.sp);
+  if (around != reach::kNoBlock) marker.root_block(around);
+  marker.mark();
+}
+
+void store(std::uint32_t row, ledger::Reach reach) {
+  const unsigned bits = static_cast<unsigned>(reach) << ledger::kReachShift;
+  set_block_flags(row, state_word(row), bits, ledger::kReachMask & ~bits);
+}
+
+void store_all(const reach::BlockTable& table, bool is_only_thread) {
+  for (std::uint32_t i = 0; i < table.count(); ++i) {
+    const ledger::Reach reach = table[i].reach();
+    if (table[i].has(Block::kRoot) || (!is_only_thread && reach != ledger::Reach::kReachable)) continue;
+    store(table[i].id, reach);
+  }
+}
+
+}  // namespace
+
+LostLook find_lost(const ThreadAtExit& thread, bool is_only_thread) {
+  if (!allocator::is_glibc()) return {ReachLook::kForeign, 0};
+  if (!thread.is_known) return {ReachLook::kUnreadable, 0};
+  WorkMemory memory;
+  OwnProcess process;
+  if (!process.open(memory)) return {ReachLook::kUnreadable, 0};
+  const bool knows_all = all_blocks_are_known();
+  const std::uint64_t freed_mark = knows_all ? 0 : learn_freed_mark();
+
+  std::uint32_t count = 0;
+  Block* const blocks = live_blocks(memory, &count);
+  auto* const room = memory.take_array<reach::MarkRoom>(1);
+  auto* const hole_room = memory.take_array<reach::Stretch>(kMostHoles);
+  void* const heaps_room = memory.take(sizeof(Heaps));
+  reach::BlockTable table;
+  if (blocks == nullptr || room == nullptr || hole_room == nullptr || heaps_room == nullptr ||
+      !table.build(blocks, count, [&](std::uint64_t bytes) { return memory.take(bytes); })) {
+    return {ReachLook::kNoMemory, 0};
+  }
+  if (!process.read_mappings(memory)) return {ReachLook::kNoMaps, 0};
+
+  reach::Holes holes(hole_room, kMostHoles);
+  const reach::Mappings& mappings = process.mappings();
+  (new (heaps_room) Heaps(table, mappings, process, knows_all, freed_mark))->find_holes(holes);
+  add_own_memory(holes);
+  memory.add_to(holes);
+  add_stack_below(thread, mappings, holes);
+
+  reach::NoObserver nobody;
+  Marker marker(table, mappings, process, nobody, *room);
+  mark_all(marker, table, thread, holes, mappings);
+  store_all(table, is_only_thread);
+  return {is_only_thread ? ReachLook::kDone : ReachLook::kThreads, marker.unread_bytes()};
+}
+
+void forget_lost() {
+  for (std::uint32_t row = 1; row < block_rows(); ++row) {
+    const std::uint64_t word0 = state_word(row);
+    if (ledger::block_state(word0) == ledger::BlockState::kLive &&
+        ledger::block_reach(word0) != ledger::Reach::kUnknown)
+      set_block_flags(row, word0, 0, ledger::kReachMask);
+  }
+}
+
+}  // namespace leakdir

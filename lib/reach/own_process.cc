@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "own_process.hh"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "system/sys.hh"
+
+namespace leakdir {
+namespace {
+
+constexpr std::uint64_t kPage = 4096;
+
+// Calls line(begin, end) for each whole line of the file; `buffer` of `room` bytes. False: it cannot be read.
+template <class Line>
+bool for_each_line(const char* path, char* buffer, std::size_t room, Line line) {
+  const int file = sys::open_at(AT_FDCWD, path, O_RDONLY);
+  if (file < 0) return false;
+  std::size_t filled = 0;
+  std::int64_t offset = 0;
+  for (;;) {
+    const long got = sys::read_at(file, buffer + filled, room - filled, offset);
+    if (got == -EINTR) continue;
+    if (got <= 0) break;
+    offset += got;
+    filled += static_cast<std::size_t>(got);
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < filled; ++i) {
+      if (buffer[i] != '\n') continue;
+      line(buffer + begin, buffer + i);
+      begin = i + 1;
+    }
+    if (begin == 0 && filled == room) break;
+    for (std::size_t i = begin; i < filled; ++i) buffer[i - begin] = buffer[i];
+    filled -= begin;
+  }
+  sys::close(file);
+  return offset != 0;
+}
+
+}  // namespace
+
+// ---- Memory -----------------------------------------------------------------------------------------------------
+
+WorkMemory::~WorkMemory() {
+  for (unsigned i = 0; i < count_; ++i) {
+    sys::unmap(reinterpret_cast<void*>(pieces_[i].start), static_cast<std::size_t>(pieces_[i].end - pieces_[i].start));
+  }
+}
+
+void* WorkMemory::take(std::uint64_t bytes) {
+  bytes = (bytes + kPage) & ~(kPage - 1);
+  if (count_ == kMost || bytes > SIZE_MAX / 2) return nullptr;
+  void* const memory = sys::map_private(static_cast<std::size_t>(bytes));
+  if (memory == nullptr) return nullptr;
+  const std::uint64_t start = reinterpret_cast<std::uintptr_t>(memory);
+  pieces_[count_++] = {start, start + bytes};
+  return memory;
+}
+
+void WorkMemory::add_to(reach::Holes& holes) const {
+  for (unsigned i = 0; i < count_; ++i) holes.add(pieces_[i]);
+}
+
+// ---- The process ------------------------------------------------------------------------------------------------
+
+bool OwnProcess::open(WorkMemory& memory) {
+  remote_ = memory.take_array<iovec>(reach::MarkRoom::kPieces);
+  page_state_ = memory.take_array<std::uint64_t>(kPages);
+  if (remote_ == nullptr || page_state_ == nullptr) return false;
+  page_file_ = sys::open_at(AT_FDCWD, "/proc/self/pagemap", O_RDONLY);
+  // A filter of system calls may kill for one that it does not know; reading a file it knows.
+  if (!sys::is_filtered(reinterpret_cast<char*>(page_state_), kPages * sizeof *page_state_)) {
+    std::uint64_t word = 0;
+    const reach::Piece itself = {reinterpret_cast<std::uintptr_t>(&word), sizeof word};
+    if (read_by_call(&itself, 1, page_state_) == sizeof word) return true;
+  }
+  memory_file_ = sys::open_at(AT_FDCWD, "/proc/self/mem", O_RDONLY);
+  return memory_file_ >= 0;
+}
+
+OwnProcess::~OwnProcess() {
+  if (memory_file_ >= 0) sys::close(memory_file_);
+  if (page_file_ >= 0) sys::close(page_file_);
+}
+
+bool OwnProcess::read_mappings(WorkMemory& memory) {
+  static constexpr char kMaps[] = "/proc/self/maps";
+  constexpr std::size_t kRoom = 64 << 10;
+  constexpr std::uint64_t kMore = 64;  // that may come in between: what is taken here, to begin with
+  char* const buffer = memory.take_array<char>(kRoom);
+  if (buffer == nullptr) return false;
+  std::uint64_t lines = 0;
+  if (!for_each_line(kMaps, buffer, kRoom, [&](const char*, const char*) { ++lines; })) return false;
+  reach::Mapping* const list = memory.take_array<reach::Mapping>(lines + kMore);
+  if (list == nullptr) return false;
+  std::size_t count = 0;
+  for_each_line(kMaps, buffer, kRoom, [&](const char* begin, const char* end) {
+    if (count < lines + kMore && reach::parse_mapping(begin, end, &list[count])) ++count;
+  });
+  mappings_ = {list, count};
+  return count != 0;
+}
+
+std::size_t OwnProcess::read_by_call(const reach::Piece* pieces, unsigned count, void* into) {
+  std::size_t wanted = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    remote_[i] = {reinterpret_cast<void*>(static_cast<std::uintptr_t>(pieces[i].address)),
+                  static_cast<std::size_t>(pieces[i].bytes)};
+    wanted += remote_[i].iov_len;
+  }
+  const long got = sys::read_memory(remote_, count, into, wanted);
+  return got < 0 ? 0 : static_cast<std::size_t>(got);
+}
+
+std::size_t OwnProcess::read(const reach::Piece* pieces, unsigned count, void* into) {
+  if (memory_file_ < 0) return read_by_call(pieces, count, into);
+  std::size_t total = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    const auto bytes = static_cast<std::size_t>(pieces[i].bytes);
+    const long got = sys::read_at(memory_file_, static_cast<char*>(into) + total, bytes,
+                                  static_cast<std::int64_t>(pieces[i].address));
+    if (got > 0) total += static_cast<std::size_t>(got);
+    if (got != static_cast<long>(bytes)) break;
+  }
+  return total;
+}
+
+bool OwnProcess::fill_pages(std::uint64_t page) {
+  if (page - first_page_ < page_count_) return true;
+  const long got = sys::read_at(page_file_, page_state_, kPages * sizeof *page_state_,
+                                static_cast<std::int64_t>(page * sizeof *page_state_));
+  if (got < static_cast<long>(sizeof *page_state_)) return false;
+  first_page_ = page;
+  page_count_ = static_cast<std::uint64_t>(got) / sizeof *page_state_;
+  return true;
+}
+
+reach::Stretch OwnProcess::next_used(reach::Stretch within) {
+  // A few pages are read as quickly as asked for.
+  if (page_file_ < 0 || within.end - within.start <= 4 * kPage) return within;
+  const reach::Mapping* const mapping = mappings_.find(within.start);
+  const bool is_shared = mapping == nullptr || mapping->has(reach::Mapping::kShared);
+  std::uint64_t at = within.start;
+  const auto is_used = [&](std::uint64_t page) {
+    return reach::may_hold_pointers(page_state_[page - first_page_], is_shared);
+  };
+  for (;; at = (at | (kPage - 1)) + 1) {
+    if (at >= within.end) return {within.end, within.end};
+    if (!fill_pages(at / kPage)) return {at, within.end};
+    if (is_used(at / kPage)) break;
+  }
+  std::uint64_t end = at;
+  while (end < within.end && fill_pages(end / kPage) && is_used(end / kPage)) end = (end | (kPage - 1)) + 1;
+  return {at, end < within.end ? end : within.end};
+}
+
+}  // namespace leakdir

@@ -108,13 +108,22 @@ class LedgerBuilder {
     std::uint64_t sequence = 0;  // 0: the next one
     unsigned thread = 1;
     ledger::BlockState state = ledger::BlockState::kLive;
+    ledger::Reach reach = ledger::Reach::kUnknown;
   };
+
+  // A block of which somebody found out the kind: the process itself, when it exited.
+  std::uint32_t block_of_kind(ledger::Reach reach, BlockFields fields) {
+    header.reach_look = static_cast<std::uint32_t>(ledger::ReachLook::kDone);
+    fields.reach = reach;
+    return block(fields);
+  }
 
   std::uint32_t block(BlockFields fields) {
     if (blocks.size() % ledger::kBlocksPerPage == 0) blocks.emplace_back();
     if (fields.sequence == 0) fields.sequence = ++sequence_;
     ledger::Block block;
-    block.word[0] = ledger::block_word0(fields.address, fields.state, fields.call, fields.flags);
+    const unsigned flags = fields.flags | static_cast<unsigned>(fields.reach) << ledger::kReachShift;
+    block.word[0] = ledger::block_word0(fields.address, fields.state, fields.call, flags);
     block.word[1] = ledger::block_word(fields.size, fields.thread);
     block.word[2] = ledger::block_word(fields.sequence, fields.stack & 0xffff);
     block.word[3] = ledger::block_word(fields.time, fields.stack >> 16);

@@ -37,6 +37,7 @@ constexpr char kRecord[] =
     "location: app.c:69\n"
     "inherited: yes\n"
     "truncated: yes\n"
+    "reach: possibly lost\n"
     "frames: 3\n"
     "#0 0x4009f7 /home/you/app+0x9f7\n"
     "#1 0x401b2a /home/you/c++/lib+x.so+0x2a\n"
@@ -63,6 +64,7 @@ TEST(ParseRecord, GivesAllThatTheTextSays) {
   EXPECT_TRUE(record->is_inherited);
   EXPECT_TRUE(record->is_truncated);
   EXPECT_FALSE(record->is_early);
+  EXPECT_EQ(record->reach, "possibly lost");
   ASSERT_EQ(record->stack.size(), 3u);
   EXPECT_EQ(record->stack[0].pc, 0x4009f7u);
   EXPECT_EQ(record->stack[0].module, "/home/you/app");
@@ -119,8 +121,10 @@ LedgerBuilder rich_ledger() {
   ledger.thread(4711, "app", 17, 14);
   auto stack = ledger.node(0x4009f7, 1, ledger.node(0x7f0000001234, library, ledger.node(0x1234, 0, 0)));
   auto place = ledger.node(ledger.text("app.c"), ledger::kPlaceModule, stack, 69);
-  ledger.block({0x733270, 20, place, ledger::Call::kMalloc, ledger::kFlagPlace, 123'456'000});
-  ledger.block({0x733280, 30, stack, ledger::Call::kNew, ledger::kFlagTruncated | ledger::kFlagInherited, 5000});
+  ledger.block_of_kind(ledger::Reach::kDefinite,
+                       {0x733270, 20, place, ledger::Call::kMalloc, ledger::kFlagPlace, 123'456'000});
+  ledger.block_of_kind(ledger::Reach::kReachable, {0x733280, 30, stack, ledger::Call::kNew,
+                                                   ledger::kFlagTruncated | ledger::kFlagInherited, 5000});
   ledger.block({0x733290, 40, ledger.node(0x400100, 1, 0), ledger::Call::kCalloc, ledger::kFlagEarly, 0});
   ledger::BadFree& bad_free = ledger.double_free(0x733300, stack);
   bad_free.time = 6000;
@@ -142,9 +146,18 @@ TEST(Records, TellTheSameAsTheLedgerThatTheyCameFrom) {
   ASSERT_EQ(from_records.blocks.size(), from_ledger.blocks.size());
   for (std::size_t i = 0; i < from_ledger.blocks.size(); ++i)
     EXPECT_EQ(record_text(from_records, from_records.blocks[i]), record_text(from_ledger, from_ledger.blocks[i]));
+  EXPECT_EQ(from_records.blocks[0].reach, ledger::Reach::kDefinite);
+  EXPECT_EQ(from_records.blocks[1].reach, ledger::Reach::kReachable);
+  EXPECT_EQ(from_records.blocks[2].reach, ledger::Reach::kUnknown);
   ASSERT_EQ(from_records.bad_frees.size(), 1u);
   EXPECT_EQ(bad_free_text(from_records, from_records.bad_frees[0]),
             bad_free_text(from_ledger, from_ledger.bad_frees[0]));
+}
+
+TEST(Records, WithAKindThatNobodyKnowsHaveNone) {
+  const auto record = parse_record("[+0x1] --> addr:0x10, size:20\nreach: quite lost\n");
+  ASSERT_TRUE(record);
+  EXPECT_EQ(snapshot_of_records({*record}).blocks[0].reach, ledger::Reach::kUnknown);
 }
 
 TEST(RecordNames, AreHexadecimalWithASuffix) {

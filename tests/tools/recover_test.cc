@@ -96,6 +96,20 @@ TEST_F(Recover, ARecordThatTheProcessWroteItselfIsKept) {
   EXPECT_EQ(read_file(directory / "0x733270.mem"), text);
 }
 
+TEST_F(Recover, ARecordThatDoesNotSayTheKindOfItsBlockIsReplaced) {
+  write_file(directory / "0x733270.mem", kText);
+  ledger.header.reach_look = static_cast<std::uint32_t>(ledger::ReachLook::kDone);
+  ledger.blocks[1].word[0] |= ledger::flag_bits(2u << ledger::kReachShift);
+  EXPECT_EQ(recover().written, 1u);
+  std::string text = kText;
+  text.insert(text.find("frames:"), "reach: indirectly lost\n");
+  EXPECT_EQ(read_file(directory / "0x733270.mem"), text);
+  EXPECT_EQ(recover().kept, 1u);
+  ledger.header.reach_look = 0;  // who did not look does not know better
+  EXPECT_EQ(recover().kept, 1u);
+  EXPECT_EQ(read_file(directory / "0x733270.mem"), text);
+}
+
 TEST_F(Recover, TheRecordOfAnEarlierBlockAtTheAddressIsReplaced) {
   std::string text = kText;
   text.replace(text.find("sequence: 17"), 12, "sequence: 16");

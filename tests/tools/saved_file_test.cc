@@ -109,6 +109,26 @@ TEST(SavedFile, GivesBackWhatWasSaved) {
   }
 }
 
+TEST(SavedFile, KeepsTheKindsOfBlocksAndWhoLookedForThem) {
+  LedgerBuilder ledger;
+  ledger.program("/home/you/app", 0x400000);
+  ledger.thread(4711, "app", 17, 14);
+  for (unsigned kind = 1; kind < ledger::kReaches; ++kind)
+    ledger.block_of_kind(static_cast<ledger::Reach>(kind), {0x1000 * kind, 20 + kind, ledger.stack({0x401000})});
+  ledger.block({0x9000, 9, ledger.stack({0x401000})});
+  ledger.header.reach_look = static_cast<std::uint32_t>(ledger::ReachLook::kThreads);
+  ledger.header.unread_bytes = 8192;
+  const Snapshot snapshot = load_built(ledger);
+  const Snapshot read = load(saved_bytes(snapshot));
+  ASSERT_EQ(read.blocks.size(), 5u);
+  for (unsigned kind = 1; kind < ledger::kReaches; ++kind)
+    EXPECT_EQ(read.blocks[kind - 1].reach, static_cast<ledger::Reach>(kind));
+  EXPECT_EQ(read.blocks[4].reach, ledger::Reach::kUnknown);
+  EXPECT_EQ(read.reach_look, ledger::ReachLook::kThreads);
+  EXPECT_EQ(read.unread_bytes, 8192u);
+  EXPECT_EQ(everything(read), everything(snapshot));
+}
+
 TEST(SavedFile, IsSmall) {
   LedgerBuilder ledger;
   ledger.program("/home/you/app", 0x400000);
@@ -220,6 +240,8 @@ TEST(SavedFile, ThatRefersToWhatItDoesNotHoldIsRefused) {
   EXPECT_EQ(refusal_of_message(thread + with(35, 6, 1)), "x.leaks is damaged: a block is not what a block can be");
   EXPECT_EQ(refusal_of_message(thread + with(35, 8, 10)), "x.leaks is damaged: a block is not what a block can be");
   EXPECT_EQ(refusal_of_message(thread + with(35, 8, 300)), "x.leaks is damaged: a number is too large");
+  EXPECT_EQ(refusal_of_message(thread + with(35, 9, 4)), "");
+  EXPECT_EQ(refusal_of_message(thread + with(35, 9, 5)), "x.leaks is damaged: a block is of no known kind");
   EXPECT_THAT(refusal_of_message(thread + with(36, 1, 7)), HasSubstr("a bad free is not what a bad free can be"));
   EXPECT_THAT(refusal_of_message(thread + with(36, 7, 1)), HasSubstr("a bad free is not what a bad free can be"));
   EXPECT_EQ(refusal_of_message(thread + with(40, 1, 1)), "x.leaks is damaged: a name is for no frame");

@@ -118,6 +118,13 @@ class Loader {
     snapshot_.blocks.push_back(block);
   }
 
+  // What a program found out for itself while it ran (leakdir_lost_since) is not true any more; nor is half a look.
+  void drop_stale_kinds() {
+    const ledger::ReachLook look = snapshot_.reach_look;
+    if (look == ledger::ReachLook::kDone || look == ledger::ReachLook::kThreads) return;
+    for (auto& block : snapshot_.blocks) block.reach = ledger::Reach::kUnknown;
+  }
+
   void read_bad_frees() {
     reader_.for_each_run(Kind::kBadFrees, [&](std::uint32_t first, const char* records, std::size_t count) {
       for (std::size_t i = 0; i < count && snapshot_.bad_frees.size() < kMaxBadFrees; ++i) {
@@ -158,6 +165,7 @@ class Loader {
     snapshot_.max_files = header.option_max_files;
     snapshot_.reach_look = static_cast<ledger::ReachLook>(header.reach_look);
     snapshot_.unread_bytes = header.unread_bytes;
+    drop_stale_kinds();
     snapshot_.suppressions = reader_.text(header.suppressions, kMaxSuppressions);
     snapshot_.dropped_blocks = header.dropped_blocks;
     snapshot_.dropped_stacks = header.dropped_stacks;

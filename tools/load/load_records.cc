@@ -69,6 +69,7 @@ class Collector {
     if (record.is_truncated) flags |= ledger::kFlagTruncated;
     if (!record.location_file.empty()) flags |= ledger::kFlagPlace;
     block.flags = static_cast<std::uint16_t>(flags);
+    block.reach = static_cast<ledger::Reach>(index_of(ledger::kReachNames, record.reach));
     block.stack = stack_of(record.stack, record);
     if (!record.location_file.empty())
       block.stack = stacks_.node(stacks_.place(record.location_file, record.location_line), block.stack);

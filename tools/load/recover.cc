@@ -14,7 +14,6 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
-#include <optional>
 #include <unordered_map>
 
 #include "base/error.hh"
@@ -44,6 +43,11 @@ std::uint32_t next_frame(const void* context, std::uint32_t node, FrameView* out
   out->is_signal_return = false;
   out->is_without_table = at.parent != kNone && snapshot.frames[snapshot.nodes[at.parent].frame].by_frame_pointer;
   return at.parent == kNone ? 0 : at.parent + 1;
+}
+
+// Null: not known.
+const char* reach_text(const Block& block) {
+  return block.reach == ledger::Reach::kUnknown ? nullptr : ledger::name_of(block.reach);
 }
 
 std::uint32_t chain_node(std::uint32_t stack) { return stack == kNone ? 0 : stack + 1; }
@@ -203,10 +207,10 @@ class Recovery {
         ++result_.over_limit;
         continue;
       }
-      files += put(name_for(block->address, kRecordSuffix), record_text(snapshot_, *block), block->sequence);
+      files += put(name_for(block->address, kRecordSuffix), record_text(snapshot_, *block), block);
     }
     for (const auto& bad_free : snapshot_.bad_frees)
-      put(name_for(bad_free.address, kBadFreeSuffix), bad_free_text(snapshot_, bad_free), std::nullopt);
+      put(name_for(bad_free.address, kBadFreeSuffix), bad_free_text(snapshot_, bad_free), nullptr);
     return std::move(result_);
   }
 
@@ -234,9 +238,16 @@ class Recovery {
     }
   }
 
+  // Whether the record is this block's, with all that is known of it.
+  static bool is_of(const ParsedRecord& record, const Block& block) {
+    if (record.sequence != block.sequence) return false;
+    return block.reach == ledger::Reach::kUnknown || record.reach == reach_text(block);
+  }
+
   // Whether the file is there now. A record of a block with another sequence number is that of an earlier block at the
-  // same address; for bad frees one record per address is enough.
-  bool put(const std::string& name, const std::string& text, std::optional<std::uint64_t> sequence) {
+  // same address; one that was written before somebody looked does not say whether it is lost. For bad frees (no
+  // `block`) one record per address is enough.
+  bool put(const std::string& name, const std::string& text, const Block* block) {
     const Found found = directory_.look_at(name);
     if (found.is_there && !found.is_ours) {
       warn(name);
@@ -245,7 +256,7 @@ class Recovery {
     if (found.is_there) {
       const bool is_beginning = found.text.size() < text.size() && text.compare(0, found.text.size(), found.text) == 0;
       const auto record = parse_record(found.text);
-      if (!is_beginning && record && (!sequence || record->sequence == *sequence)) {
+      if (!is_beginning && record && (block == nullptr || is_of(*record, *block))) {
         ++result_.kept;
         return true;
       }
@@ -286,6 +297,7 @@ std::string record_text(const Snapshot& snapshot, const Block& block) {
   view.early = (block.flags & ledger::kFlagEarly) != 0;
   view.inherited = (block.flags & ledger::kFlagInherited) != 0;
   view.truncated = (block.flags & ledger::kFlagTruncated) != 0;
+  view.reach = reach_text(block);
   return make_text([&](Text& text) { put_record(text, view, {next_frame, &snapshot}); });
 }
 

@@ -101,6 +101,7 @@ void describe(Archive& archive, In<Archive, Block>& block) {
   archive.number(6, block.thread);
   archive.flags(7, block.flags);
   archive.number(8, block.call);
+  archive.reach(9, block.reach);
 }
 
 template <class Archive>
@@ -161,6 +162,8 @@ void describe(Archive& archive, In<Archive, Saved>& saved) {
   archive.number(21, snapshot.bad_frees_seen);
   archive.number(22, snapshot.is_damaged);
   archive.number(25, snapshot.never_recorded);
+  archive.look(26, snapshot.reach_look);
+  archive.number(27, snapshot.unread_bytes);
   archive.texts(23, snapshot.notices);
   archive.texts(24, snapshot.warnings);
   archive.list(30, snapshot.modules);
@@ -188,6 +191,8 @@ class Writer {
     if (value > T{}) out_.add_uint64(tag, static_cast<std::uint64_t>(value));
   }
   void state(protozero::pbf_tag_type tag, State value) { out_.add_uint64(tag, static_cast<std::uint64_t>(value) + 1); }
+  void reach(protozero::pbf_tag_type tag, ledger::Reach value) { number(tag, static_cast<std::uint32_t>(value)); }
+  void look(protozero::pbf_tag_type tag, ledger::ReachLook value) { number(tag, static_cast<std::uint32_t>(value)); }
   void flags(protozero::pbf_tag_type tag, unsigned value) {
     unsigned stored = 0;
     for (unsigned i = 0; i < kFlagCount; ++i) stored |= (value & kFlags[i]) != 0 ? 1u << i : 0;
@@ -254,6 +259,20 @@ class Reader {
     if (plus_one == 0 || plus_one > static_cast<unsigned>(State::kKilled) + 1)
       throw Damage{"the process is in no known state"};
     value = static_cast<State>(plus_one - 1);
+  }
+  void reach(protozero::pbf_tag_type tag, ledger::Reach& value) {
+    std::uint32_t stored = 0;
+    if (in_.tag() != tag || is_taken_) return;
+    number(tag, stored);
+    if (stored >= ledger::kReaches) throw Damage{"a block is of no known kind"};
+    value = static_cast<ledger::Reach>(stored);
+  }
+  // Why nobody looked may be a reason that only a later leakdir knows.
+  void look(protozero::pbf_tag_type tag, ledger::ReachLook& value) {
+    std::uint32_t stored = 0;
+    if (in_.tag() != tag || is_taken_) return;
+    number(tag, stored);
+    value = static_cast<ledger::ReachLook>(stored);
   }
   void flags(protozero::pbf_tag_type tag, std::uint16_t& value) {
     std::uint32_t stored = 0;

@@ -171,5 +171,39 @@ TEST_F(EmitDiff, GrowthIsANewOrGrownStackOrBadFree) {
   EXPECT_FALSE(comparison().has_grown());
 }
 
+TEST_F(EmitDiff, AStackThatWasHeldAndIsLostIsSaidSo) {
+  const auto reachable = static_cast<std::size_t>(ledger::Reach::kReachable),
+             definite = static_cast<std::size_t>(ledger::Reach::kDefinite);
+  before.stacks = {stack("cache", 2, 20), stack("grown", 1, 10)};
+  after.stacks = {stack("cache", 2, 20), stack("grown", 3, 30)};
+  before.stacks[0].kinds[reachable] = {2, 20};
+  after.stacks[0].kinds[definite] = {1, 10};
+  after.stacks[0].kinds[reachable] = {1, 10};
+  after.stacks[1].kinds[definite] = {3, 30};
+  after.bad_frees.clear();
+  after.warnings.clear();
+  const std::string all = text();
+  EXPECT_EQ(all.substr(all.find('+')),
+            "+20 bytes, +2 blocks; stacks by function: 0 new, 1 grown, 1 lost, 0 shrunk, 0 gone, 0 same\n"
+            "\n"
+            "grown: +20 bytes, +2 blocks (10 in 1 -> 30 in 3), malloc, 3 definitely lost\n"
+            "    #0 grown /src/app.c:5 (inlined)\n"
+            "    #1 /lib/x.so+0x10\n"
+            "\n"
+            "lost: +0 bytes, +0 blocks (20 in 2 -> 20 in 2), malloc, 1 definitely lost, 1 still reachable (before: 2 "
+            "still reachable)\n"
+            "    #0 cache /src/app.c:5 (inlined)\n"
+            "    #1 /lib/x.so+0x10\n");
+  EXPECT_TRUE(comparison().has_grown());
+  std::string json_text;
+  emit_diff_json(comparison(), [&](std::string_view piece) { json_text += piece; });
+  const auto json = nlohmann::json::parse(json_text);
+  EXPECT_EQ(json["stacks"][1]["change"], "lost");
+  EXPECT_EQ(json["stacks"][1]["kinds"],
+            nlohmann::json::parse(R"({"definite":{"old":0,"new":1},"indirect":{"old":0,"new":0},
+              "possible":{"old":0,"new":0},"reachable":{"old":2,"new":1}})"));
+  EXPECT_EQ(json["stacks"][0]["kinds"]["definite"], nlohmann::json::parse(R"({"old":null,"new":3})"));
+}
+
 }  // namespace
 }  // namespace leakdir::tool

@@ -46,6 +46,18 @@ class EmitFixture : public testing::Test {
     ledger.block({0x7332d0, 20, ledger.node(0x999, 0, ledger.stack({0x400200})), ledger::Call::kNew});
   }
 
+  // All four kinds, and two of them in one stack.
+  void four_kinds() {
+    auto first = ledger.stack({0x4009f7, 0x401b2a});
+    auto second = ledger.stack({0x400200});
+    ledger.block_of_kind(ledger::Reach::kReachable, {0x1000, 1000, first});
+    ledger.block_of_kind(ledger::Reach::kDefinite, {0x2000, 20, first});
+    ledger.block_of_kind(ledger::Reach::kPossible, {0x3000, 30, second});
+    ledger.block_of_kind(ledger::Reach::kIndirect, {0x4000, 7, second});
+    ledger.block_of_kind(ledger::Reach::kDefinite, {0x5000, 21, first});
+    ledger.block_of_kind(ledger::Reach::kReachable, {0x6000, 300, second});
+  }
+
   void one_bad_free() {
     ledger::BadFree& bad_free = ledger.double_free(0x733300, ledger.stack({0x401b2a}));
     bad_free.time = 1'000'000'000;
@@ -56,9 +68,11 @@ class EmitFixture : public testing::Test {
   }
 
   template <class Print>
-  std::string emit(Print print, std::size_t top = ~std::size_t{0}, const GroupOptions& options = {}) {
+  std::string emit(Print print, std::size_t top = ~std::size_t{0}, const GroupOptions& options = {},
+                   KindSet kinds = kAllKinds) {
     const Snapshot snapshot = load_built(ledger, ledger.header.state == 1);
-    const Grouped grouped = group(snapshot, options);
+    Grouped grouped = group(snapshot, options);
+    keep_kinds(grouped, kinds);
     const std::size_t shown = std::min(top, grouped.groups.size());
     const FrameLines lines = symbolise(snapshot, shown_stacks(snapshot, grouped, shown), symbols);
     std::string out;

@@ -62,6 +62,19 @@ TEST_F(Folded, NamesCannotBreakTheLine) {
   EXPECT_EQ(emit(emit_folded), "std::pair<int, int> make pair();f<':'>\\x0a 7 5\n");
 }
 
+// flamegraph.pl draws the outermost frame at the bottom: a tower for each kind.
+TEST_F(Folded, AKindIsTheOutermostFrame) {
+  four_kinds();
+  ledger.block({0x7000, 5, 0});
+  EXPECT_EQ(emit(emit_folded, 4),
+            "[definitely lost];main;build;make_buffer 41\n"
+            "[indirectly lost];no_debug_info 7\n"
+            "[possibly lost];no_debug_info 30\n"
+            "[still reachable];main;build;make_buffer 1000\n"
+            "[not shown] 305\n");
+  EXPECT_THAT(emit(emit_folded), HasSubstr("\n[not known];[no stack] 5\n"));
+}
+
 TEST_F(Folded, OfNothingIsEmpty) { EXPECT_EQ(emit(emit_folded), ""); }
 
 class Pprof : public EmitFixture {
@@ -199,6 +212,18 @@ duration_nanos: 100000000000
 comment: 16
 default_sample_type: 3
 )");
+}
+
+TEST_F(Pprof, AKindIsALabel) {
+  ledger.block_of_kind(ledger::Reach::kDefinite, {0x733270, 20, ledger.stack({0x401b2a})});
+  ledger.block({0x7332d0, 10, 0});
+  const std::string profile = decoded();
+  EXPECT_THAT(profile, HasSubstr("  value: 1\n  value: 20\n"
+                                 "  label {\n    key: 7\n    str: 8\n  }\n"
+                                 "  label {\n    key: 9\n    str: 10\n  }\n}\n"));
+  EXPECT_THAT(profile, HasSubstr("  value: 1\n  value: 10\n  label {\n    key: 7\n    str: 8\n  }\n}\n"));
+  EXPECT_THAT(profile, HasSubstr("string_table: \"call\"\nstring_table: \"malloc\"\n"
+                                 "string_table: \"kind\"\nstring_table: \"definite\"\n"));
 }
 
 TEST_F(Pprof, EachFrameAndFunctionIsThereOnce) {

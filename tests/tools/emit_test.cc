@@ -23,6 +23,11 @@ class Emit : public EmitFixture {
     return emit([](const Report& report, const Sink& sink) { emit_text(report, {}, sink); }, top, options);
   }
 
+  std::string text_of(KindSet kinds) {
+    return emit([](const Report& report, const Sink& sink) { emit_text(report, {}, sink); }, ~std::size_t{0}, {},
+                kinds);
+  }
+
   nlohmann::json json(std::size_t top = ~std::size_t{0}) { return nlohmann::json::parse(emit(emit_json, top)); }
 };
 
@@ -32,6 +37,7 @@ TEST_F(Emit, TextShowsTotalsThenStacksWithTheirLines) {
             "/home/you/app, pid 4711, exited 2026-11-23T09:16:06.000000Z\n"
             "3 live blocks, 80 bytes in 2 stacks\n"
             "leakdir looked: it saw 17 allocations and 14 frees\n"
+            "which blocks are lost is not known: nobody looked when it exited (reach=0, or an earlier leakdir)\n"
             "\n"
             "60 bytes in 2 blocks, 75.0 %, malloc, oldest 12.0 s\n"
             "    #0 make_buffer /home/you/app.c:69 (inlined)\n"
@@ -415,6 +421,128 @@ TEST_F(Emit, JsonTotalsAreOfAllStacksAlsoWithTop) {
   EXPECT_EQ(report["stacks"].size(), 1u);
   EXPECT_EQ(report["totals"]["stacks"], 2);
   EXPECT_EQ(report["totals"]["bytes"], 80);
+}
+
+TEST_F(Emit, TextLeadsWithWhatIsLostAndTheRestTakesOneLine) {
+  four_kinds();
+  EXPECT_EQ(text_of(kLostKinds),
+            "/home/you/app, pid 4711, exited 2026-11-23T09:16:06.000000Z\n"
+            "4 lost blocks, 78 bytes in 3 stacks\n"
+            "definitely lost: 2 blocks, 41 bytes in 1 stack\n"
+            "indirectly lost: 1 block, 7 bytes in 1 stack\n"
+            "possibly lost: 1 block, 30 bytes in 1 stack\n"
+            "still reachable: 2 blocks, 1300 bytes in 2 stacks: --kinds all lists them\n"
+            "leakdir looked: it saw 17 allocations and 14 frees\n"
+            "\n"
+            "41 bytes in 2 blocks definitely lost, 52.6 %, malloc, oldest 1 min 40 s\n"
+            "    #0 make_buffer /home/you/app.c:69 (inlined)\n"
+            "    #1 build /home/you/app.c:80\n"
+            "    #2 main /home/you/app.c:101\n"
+            "\n"
+            "7 bytes in 1 block indirectly lost, 9.0 %, malloc, oldest 1 min 40 s\n"
+            "    #0 no_debug_info /home/you/app+0x200\n"
+            "\n"
+            "30 bytes in 1 block possibly lost, 38.5 %, malloc, oldest 1 min 40 s\n"
+            "    #0 no_debug_info /home/you/app+0x200\n");
+}
+
+TEST_F(Emit, WithAllKindsWhatIsStillReachableComesLast) {
+  four_kinds();
+  const std::string all = text_of(kAllKinds);
+  EXPECT_THAT(all, HasSubstr("6 live blocks, 1378 bytes in 5 stacks\n"));
+  EXPECT_THAT(all, HasSubstr("\nstill reachable: 2 blocks, 1300 bytes in 2 stacks\nleakdir looked"));
+  EXPECT_LT(all.find("30 bytes in 1 block possibly lost, 2.2 %"), all.find("1000 bytes in 1 block still reachable"));
+  EXPECT_LT(all.find("1000 bytes in 1 block still reachable"), all.find("300 bytes in 1 block still reachable"));
+}
+
+TEST_F(Emit, OtherKindsAreNamedBehindTheTotal) {
+  four_kinds();
+  EXPECT_THAT(text_of(*parse_kinds("possible,reachable")),
+              HasSubstr("\n3 live blocks (possible,reachable), 1330 bytes in 3 stacks\n"
+                        "definitely lost: 2 blocks, 41 bytes in 1 stack: --kinds all lists them\n"
+                        "indirectly lost: 1 block, 7 bytes in 1 stack: --kinds all lists them\n"
+                        "possibly lost: 1 block, 30 bytes in 1 stack\n"
+                        "still reachable: 2 blocks, 1300 bytes in 2 stacks\n"));
+  EXPECT_THAT(text_of(0),
+              HasSubstr("\nno live blocks (none)\ndefinitely lost: 2 blocks, 41 bytes in 1 stack: --kinds"));
+}
+
+TEST_F(Emit, WhereNothingIsLostThatIsSaidFirst) {
+  ledger.block_of_kind(ledger::Reach::kReachable, {0x1000, 10, ledger.stack({0x401b2a})});
+  EXPECT_THAT(text_of(kLostKinds),
+              HasSubstr("Z\nno lost blocks\nstill reachable: 1 block, 10 bytes in 1 stack: --kinds all lists them\n"));
+}
+
+TEST_F(Emit, WhatOnlyRunningThreadsMayHoldIsNeitherLostNorHeld) {
+  four_kinds();
+  ledger.block({0x7000, 70, ledger.stack({0x401b2a})});
+  ledger.header.reach_look = static_cast<std::uint32_t>(ledger::ReachLook::kThreads);
+  ledger.header.unread_bytes = 4096;
+  const std::string lost = text_of(kLostKinds);
+  EXPECT_THAT(lost, HasSubstr("4 lost blocks, 78 bytes in 3 stacks\n"));
+  EXPECT_THAT(lost, HasSubstr("\nnot known: 1 block, 70 bytes in 1 stack, as other threads were running when it "
+                              "exited: --kinds all lists them\n"
+                              "not looked at: 4096 bytes of memory that could not be read\n"));
+  EXPECT_THAT(text_of(kAllKinds), HasSubstr("\n70 bytes in 1 block, 4.8 %, malloc"));
+}
+
+// Who did not look says why, and nothing is guessed.
+TEST_F(Emit, WhyNobodyLookedIsOneLine) {
+  two_stacks();
+  ledger.blocks[1].word[0] |= ledger::flag_bits(1u << ledger::kReachShift);  // of a look that was not finished
+  using ledger::ProcessState;
+  using ledger::ReachLook;
+  struct Case {
+    ProcessState state;
+    ReachLook look;
+    const char* why;
+  };
+  for (const Case& at : {
+           Case{ProcessState::kExited, ReachLook::kNone,
+                "nobody looked when it exited (reach=0, or an earlier leakdir)"},
+           Case{static_cast<ProcessState>(0), ReachLook::kNone, "it was killed before anybody looked"},
+           Case{ProcessState::kRunning, ReachLook::kNone, "it is running, and nobody has looked yet (--lost looks)"},
+           Case{ProcessState::kExited, ReachLook::kNoMaps, "/proc/self/maps could not be read when it exited"},
+           Case{ProcessState::kExited, ReachLook::kNoMemory, "there was no memory to look with when it exited"},
+           Case{ProcessState::kExited, ReachLook::kForeign, "it ran upon another allocator than glibc's"},
+           Case{ProcessState::kExited, ReachLook::kUnreadable, "its memory could not be read when it exited"},
+           Case{ProcessState::kExited, static_cast<ReachLook>(77),
+                "nobody looked when it exited (reach=0, or an earlier leakdir)"},
+       }) {
+    ledger.header.state = static_cast<std::uint32_t>(at.state);
+    ledger.header.reach_look = static_cast<std::uint32_t>(at.look);
+    const std::string report = text_of(kLostKinds);
+    EXPECT_THAT(report, HasSubstr("\n3 live blocks, 80 bytes in 2 stacks\n"));
+    EXPECT_THAT(report, HasSubstr(std::string("\nwhich blocks are lost is not known: ") + at.why + "\n"));
+    EXPECT_THAT(report, Not(HasSubstr("definitely")));
+    EXPECT_FALSE(json()["totals"].contains("kinds"));
+    for (const auto& stack : json()["stacks"]) EXPECT_FALSE(stack.contains("kind"));
+  }
+}
+
+TEST_F(Emit, JsonHasTheKindOfEachStackAndTheirSums) {
+  four_kinds();
+  const nlohmann::json report = json();
+  EXPECT_EQ(report["totals"], nlohmann::json::parse(R"({"blocks":6,"bytes":1378,"stacks":5,"kinds":{
+    "definite":{"blocks":2,"bytes":41},"indirect":{"blocks":1,"bytes":7},"possible":{"blocks":1,"bytes":30},
+    "reachable":{"blocks":2,"bytes":1300}}})"));
+  EXPECT_EQ(report["not_listed"]["kinds"], 0);
+  std::vector<std::string> kinds;
+  for (const auto& stack : report["stacks"]) kinds.push_back(stack["kind"]);
+  EXPECT_THAT(kinds, testing::ElementsAre("definite", "indirect", "possible", "reachable", "reachable"));
+  EXPECT_EQ(report["stacks"][0]["addresses"], nlohmann::json({"0x2000", "0x5000"}));
+  EXPECT_EQ(report["stacks"][3]["addresses"], nlohmann::json({"0x1000"}));
+}
+
+TEST_F(Emit, JsonCountsTheKindsThatAreNotListed) {
+  four_kinds();
+  const auto report = nlohmann::json::parse(emit(emit_json, ~std::size_t{0}, {}, kLostKinds));
+  EXPECT_EQ(report["totals"]["blocks"], 4);
+  EXPECT_EQ(report["totals"]["bytes"], 78);
+  EXPECT_EQ(report["totals"]["stacks"], 3);
+  EXPECT_EQ(report["stacks"].size(), 3u);
+  EXPECT_EQ(report["totals"]["kinds"]["reachable"], nlohmann::json({{"blocks", 2}, {"bytes", 1300}}));
+  EXPECT_EQ(report["not_listed"]["kinds"], 2);
 }
 
 }  // namespace

@@ -184,5 +184,57 @@ TEST_F(GroupTest, BlocksWithoutAStackAreAGroupToo) {
   EXPECT_EQ(grouped.groups[0].stack, kNone);
 }
 
+TEST_F(GroupTest, AStackStandsOnceForEachKindOfItsBlocks) {
+  const auto stack = ledger.stack({0x401000});
+  using ledger::Reach;
+  ledger.block_of_kind(Reach::kReachable, {0x1000, 100, stack});
+  ledger.block_of_kind(Reach::kPossible, {0x2000, 50, stack});
+  ledger.block_of_kind(Reach::kDefinite, {0x3000, 1, stack});
+  ledger.block_of_kind(Reach::kDefinite, {0x4000, 2, stack});
+  ledger.block_of_kind(Reach::kIndirect, {0x5000, 3, stack});
+  ledger.block({0x6000, 1000, stack});
+  Grouped grouped = group(load_built(ledger), {});
+  std::vector<std::pair<Reach, std::uint64_t>> order;
+  for (const auto& each : grouped.groups) order.emplace_back(each.reach, each.bytes);
+  EXPECT_EQ(order, (std::vector<std::pair<Reach, std::uint64_t>>{{Reach::kDefinite, 3},
+                                                                 {Reach::kIndirect, 3},
+                                                                 {Reach::kPossible, 50},
+                                                                 {Reach::kReachable, 100},
+                                                                 {Reach::kUnknown, 1000}}));
+  keep_kinds(grouped, kind_bit(Reach::kPossible) | kind_bit(Reach::kReachable));
+  EXPECT_EQ(grouped.groups.size(), 2u);
+  EXPECT_EQ(grouped.blocks, 2u);
+  EXPECT_EQ(grouped.bytes, 150u);
+  EXPECT_EQ(grouped.hidden[static_cast<std::size_t>(Reach::kDefinite)].blocks, 2u);
+  EXPECT_EQ(grouped.hidden[static_cast<std::size_t>(Reach::kUnknown)].bytes, 1000u);
+  std::uint64_t bytes = 0, stacks = 0;
+  for (const auto& sum : all_kinds(grouped)) {
+    bytes += sum.bytes;
+    stacks += sum.stacks;
+  }
+  EXPECT_EQ(bytes, 1156u) << "parts add up to the whole";
+  EXPECT_EQ(stacks, 5u);
+}
+
+TEST_F(GroupTest, WhereNobodyLookedNoKindIsLeftOut) {
+  ledger.block({0x1000, 100, ledger.stack({0x401000})});
+  Grouped grouped = group(load_built(ledger), {});
+  keep_kinds(grouped, kLostKinds);
+  EXPECT_FALSE(grouped.knows_kinds);
+  EXPECT_EQ(grouped.blocks, 1u);
+}
+
+TEST(Kinds, AreReadAsValgrindReadsThem) {
+  using ledger::Reach;
+  EXPECT_EQ(parse_kinds("all"), kAllKinds);
+  EXPECT_EQ(parse_kinds("none"), KindSet{0});
+  EXPECT_EQ(parse_kinds("possible,definite,indirect"), kLostKinds);
+  EXPECT_EQ(parse_kinds("reachable"), kind_bit(Reach::kReachable));
+  for (const char* wrong : {"", "definitely", "definite,", ",definite", "all,none", "definite, possible", "known"})
+    EXPECT_FALSE(parse_kinds(wrong)) << wrong;
+  for (const char* list : {"all", "none", "definite", "definite,indirect,possible", "definite,reachable"})
+    EXPECT_EQ(words_of(*parse_kinds(list)), list);
+}
+
 }  // namespace
 }  // namespace leakdir::tool

@@ -69,5 +69,36 @@ TEST_F(Growing, OfANewStackIsAllOfIt) {
   EXPECT_EQ(more.groups[1].bytes, 0);
 }
 
+TEST_F(Growing, AStackWhoseBlocksAreLostNowHasGrownAmongTheLost) {
+  const auto look_at = [&](ledger::Reach reach) {
+    LedgerBuilder ledger;
+    ledger.program("/home/you/app", 0x400000);
+    const auto stack = ledger.stack({0x401000});
+    ledger.block_of_kind(ledger::Reach::kDefinite, {0x1000, 10, stack});
+    ledger.block_of_kind(reach, {0x2000, 20, stack});
+    return load_built(ledger);
+  };
+  const Snapshot first = look_at(ledger::Reach::kReachable), second = look_at(ledger::Reach::kDefinite);
+  Grouped before = group(first, {}), after = group(second, {});
+  keep_kinds(before, kLostKinds);
+  keep_kinds(after, kLostKinds);
+  EXPECT_EQ(meter.measure(first, before).total.bytes, 0);
+  const Growth growth = meter.measure(second, after);
+  EXPECT_EQ(growth.total.bytes, 20);
+  ASSERT_EQ(growth.groups.size(), 1u);
+  EXPECT_EQ(growth.groups[0].bytes, 20);
+}
+
+TEST_F(Growing, KindsOfOneStackAreMeasuredApart) {
+  LedgerBuilder ledger;
+  ledger.program("/home/you/app", 0x400000);
+  const auto stack = ledger.stack({0x401000});
+  ledger.block_of_kind(ledger::Reach::kDefinite, {0x1000, 10, stack});
+  ledger.block_of_kind(ledger::Reach::kReachable, {0x2000, 500, stack});
+  const Snapshot snapshot = load_built(ledger);
+  meter.measure(snapshot, group(snapshot, {}));
+  for (const auto& change : meter.measure(snapshot, group(snapshot, {})).groups) EXPECT_EQ(change.bytes, 0);
+}
+
 }  // namespace
 }  // namespace leakdir::tool

@@ -130,6 +130,55 @@ TEST_F(Html, TheTableNamesWhoCalledAWrapper) {
   expect_no_trouble();
 }
 
+TEST_F(Html, KindsAreAFilterAndAColour) {
+  four_kinds();
+  open();
+  EXPECT_THAT(texts_of("#totals > div:nth-child(2)"), ElementsAre("6blocks")) << "all that is live";
+  EXPECT_THAT(texts_of("#kinds button"),
+              ElementsAre("definitely lost41 B", "indirectly lost7 B", "possibly lost30 B", "still reachable1.3 KiB"));
+  const std::string pressed = "#kinds button[aria-pressed=true] span";
+  EXPECT_THAT(texts_of(pressed), ElementsAre("definitely lost", "indirectly lost", "possibly lost"));
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(1)"), ElementsAre("41 B", "30 B", "7 B"));
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(2)"), ElementsAre("52.6 %", "38.5 %", "9.0 %"));
+  EXPECT_EQ(text_of("#stack-facts"), "41 bytes in 2 blocks, 52.6 %, malloc, oldest 1 min 40 s, definitely lost");
+  EXPECT_TRUE(has_width("[definitely lost]", 53));
+  EXPECT_EQ(width_of("[still reachable]"), 0);
+  EXPECT_EQ(browser().evaluate("new Set([...document.querySelectorAll('#stacks .dot')].map((dot) => "
+                               "getComputedStyle(dot).backgroundColor)).size"),
+            3);
+  EXPECT_EQ(browser().evaluate("document.querySelector('#stacks .dot').getAttribute('aria-label')"), "definitely lost");
+
+  browser().click("#kinds button[data-kind='4']");
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(1)"), ElementsAre("1000 B", "300 B", "41 B", "30 B", "7 B"));
+  EXPECT_TRUE(has_width("[still reachable]", 94));
+  for (const char* kind : {"1", "2", "3"}) browser().click(std::string("#kinds button[data-kind='") + kind + "']");
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(1)"), ElementsAre("1000 B", "300 B"));
+  EXPECT_TRUE(has_width("[still reachable]", 100));
+  browser().click("#kinds button[data-kind='4']");
+  EXPECT_THAT(texts_of("#stacks tr"), ElementsAre("No stack has that."));
+  expect_no_trouble();
+}
+
+TEST_F(Html, WhereNothingIsLostAllKindsAreShown) {
+  ledger.block_of_kind(ledger::Reach::kReachable, {0x1000, 10, ledger.stack({0x401b2a})});
+  ledger.block({0x2000, 20, ledger.stack({0x401b2a})});
+  open(1);
+  EXPECT_THAT(texts_of("#kinds button[aria-pressed=true]"),
+              ElementsAre("definitely lost0 B", "still reachable10 B", "not known20 B"));
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(1)"), ElementsAre("10 B"));
+  EXPECT_TRUE(has_width("[not shown]", 67));
+  browser().click("#kinds button[data-kind='0']");
+  EXPECT_TRUE(has_width("[still reachable]", 100));
+  expect_no_trouble();
+}
+
+TEST_F(Html, WhereNobodyLookedThereIsNoFilter) {
+  an_app();
+  open();
+  EXPECT_EQ(browser().evaluate("document.getElementById('kinds').hidden"), true);
+  EXPECT_THAT(texts_of("#remarks li"), testing::Contains(StartsWith("which blocks are lost is not known: nobody")));
+}
+
 TEST_F(Html, TheToggleMakesSizesBlocks) {
   an_app();
   open();

@@ -99,6 +99,54 @@ TEST(Compare, TakesMoreBlocksOrMoreBytesForGrowth) {
   EXPECT_TRUE(compare({}, {}).empty());
 }
 
+TallyStack with_kind(TallyStack stack, ledger::Reach reach, std::uint64_t blocks, std::uint64_t bytes) {
+  stack.kinds[static_cast<std::size_t>(reach)] = {blocks, bytes};
+  return stack;
+}
+
+TEST(Compare, TellsWhatWasHeldAndIsLost) {
+  using ledger::Reach;
+  const TallyStack held = with_kind(stack({"a"}, 2, 20), Reach::kReachable, 2, 20),
+                   lost = with_kind(stack({"a"}, 2, 20), Reach::kDefinite, 2, 20),
+                   fewer = with_kind(stack({"a"}, 1, 10), Reach::kPossible, 1, 10),
+                   more = with_kind(stack({"a"}, 3, 30), Reach::kDefinite, 3, 30), unknown = stack({"a"}, 2, 20);
+  EXPECT_EQ(compare({held}, {lost})[0].fate, Fate::kLost);
+  EXPECT_EQ(compare({held}, {fewer})[0].fate, Fate::kLost);
+  EXPECT_EQ(compare({held}, {more})[0].fate, Fate::kGrown);
+  EXPECT_EQ(compare({lost}, {held})[0].fate, Fate::kSame);
+  EXPECT_EQ(compare({lost}, {lost})[0].fate, Fate::kSame);
+  EXPECT_EQ(compare({unknown}, {lost})[0].fate, Fate::kSame) << "an old baseline does not say what was lost";
+  EXPECT_EQ(compare({lost}, {unknown})[0].fate, Fate::kSame);
+}
+
+TEST(LostPart, IsWhatCheckComparesWithABaseline) {
+  using ledger::Reach;
+  Tally run, baseline, old;
+  run.stacks = {with_kind(with_kind(stack({"a"}, 5, 50), Reach::kDefinite, 2, 20), Reach::kReachable, 3, 30),
+                with_kind(stack({"held"}, 1, 9), Reach::kReachable, 1, 9),
+                with_kind(stack({"turned"}, 4, 40), Reach::kIndirect, 4, 40), stack({"unknown"}, 7, 70)};
+  baseline.stacks = {with_kind(with_kind(stack({"a"}, 5, 50), Reach::kPossible, 2, 20), Reach::kReachable, 3, 30),
+                     with_kind(stack({"held"}, 1, 9), Reach::kReachable, 1, 9),
+                     with_kind(stack({"turned"}, 4, 40), Reach::kReachable, 4, 40)};
+  old.stacks = {stack({"a"}, 5, 50), stack({"held"}, 1, 9), stack({"turned"}, 3, 30)};
+
+  const Tally lost = lost_part_of(run), known = lost_part_of_baseline(baseline);
+  ASSERT_EQ(lost.stacks.size(), 2u);
+  EXPECT_EQ(lost.blocks(), 6u);
+  EXPECT_EQ(lost.bytes(), 60u);
+  const auto differences = compare(known.stacks, lost.stacks);
+  EXPECT_EQ(total_of(differences, Fate::kLost).stacks, 1u);
+  EXPECT_EQ(total_of(differences, Fate::kLost).blocks, 4);
+  EXPECT_EQ(total_of(differences, Fate::kSame).stacks, 2u) << "a, and what is held as before";
+  EXPECT_EQ(differences[0].stack().identity[0], "turned");
+
+  const Tally known_of_old = lost_part_of_baseline(old);
+  const auto with_old = compare(known_of_old.stacks, lost.stacks);
+  EXPECT_EQ(total_of(with_old, Fate::kGrown).stacks, 1u) << "four are lost, and three were known";
+  EXPECT_EQ(total_of(with_old, Fate::kShrunk).stacks, 1u);
+  EXPECT_EQ(total_of(with_old, Fate::kGone).stacks, 1u);
+}
+
 Tally some() {
   Tally tally;
   tally.program = "/home/you/app";
@@ -179,9 +227,13 @@ class TallyOf : public testing::Test {
     ledger.block({0x3000, 30, ledger.node(ledger.text("/src/hooked.c"), ledger::kPlaceModule, 0, 12)});
     ledger.double_free(0x5000, ledger.stack({0x401001}));
     ledger.header.bad_frees = 3;
+    load();
+  }
+
+  void load() {
     snapshot = load_built(ledger);
     grouped = group(snapshot, {});
-    lines.resize(snapshot.frames.size());
+    lines.assign(snapshot.frames.size(), {});
     for (std::size_t i = 0; i < snapshot.frames.size(); ++i) {
       if (snapshot.frames[i].pc == 0x401001)
         lines[i] = {{"std::grow()", "/usr/include/c++/vector", 5, true}, {"build(int)", "/src/build.cc", 8, false}};
@@ -207,6 +259,41 @@ TEST_F(TallyOf, ASnapshotHasItsStacksAndBadFrees) {
   EXPECT_EQ(tally.bad_free_count(), 3u) << "of two the ledger kept no details";
   EXPECT_EQ(tally.blocks(), 3u);
   EXPECT_EQ(tally.bytes(), 150u);
+}
+
+TEST_F(TallyOf, KindsAreKeptByReportsAndBaselinesBesideWhatAStackIs) {
+  using ledger::Reach;
+  ledger.blocks.resize(1);
+  const auto stack = ledger.stack({0x401001, 0x401fff});
+  ledger.block_of_kind(Reach::kDefinite, {0x1000, 20, stack});
+  ledger.block_of_kind(Reach::kReachable, {0x2000, 30, stack});
+  ledger.block_of_kind(Reach::kReachable, {0x3000, 40, stack});
+  load();
+  const Tally direct = tally_of(snapshot, grouped, lines);
+  ASSERT_EQ(direct.stacks.size(), 1u);
+  EXPECT_EQ(direct.stacks[0].blocks, 3u);
+  EXPECT_EQ(direct.stacks[0].lost().bytes, 20u);
+  EXPECT_EQ(direct.stacks[0].held().bytes, 70u);
+  EXPECT_EQ(kinds_of(direct.stacks[0]), "1 definitely lost, 2 still reachable");
+  const std::string baseline = baseline_text(direct);
+  EXPECT_THAT(baseline, HasSubstr("      \"bytes\": 90,\n"
+                                  "      \"kinds\": {\n"
+                                  "        \"definite\": {\n"
+                                  "          \"blocks\": 1,\n"
+                                  "          \"bytes\": 20\n"
+                                  "        },\n"
+                                  "        \"reachable\": {\n"
+                                  "          \"blocks\": 2,\n"
+                                  "          \"bytes\": 70\n"
+                                  "        }\n"
+                                  "      },\n"
+                                  "      \"frames\": [\n"));
+  const Report report{snapshot, grouped, lines, grouped.groups.size(), false, {}};
+  std::string text;
+  emit_json(report, [&text](std::string_view piece) { text += piece; });
+  EXPECT_EQ(baseline_text(tally_of_json(text, "report.json")), baseline);
+  EXPECT_EQ(baseline_text(tally_of_json(baseline, "baseline.json")).substr(baseline.find("stacks")),
+            baseline.substr(baseline.find("stacks")));
 }
 
 TEST_F(TallyOf, AReportInJsonIsTheSame) {

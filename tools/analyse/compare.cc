@@ -22,9 +22,13 @@ Difference difference_of(const TallyStack* before, const TallyStack* after) {
   if (before == nullptr)
     difference.fate = Fate::kNew;
   else if (after == nullptr)
-    difference.fate = Fate::kGone;
+    difference.fate = before->blocks != 0 ? Fate::kGone : Fate::kSame;  // lost_part_of_baseline() has stacks of none
+  else if (before->blocks == 0 && before->held().blocks != 0)
+    difference.fate = Fate::kLost;
   else if (difference.blocks > 0 || difference.bytes > 0)
     difference.fate = Fate::kGrown;
+  else if (before->knows_kinds() && after->lost().blocks > before->lost().blocks)
+    difference.fate = Fate::kLost;
   else if (difference.blocks < 0 || difference.bytes < 0)
     difference.fate = Fate::kShrunk;
   return difference;

@@ -12,9 +12,10 @@
 
 namespace leakdir::tool {
 
-enum class Fate { kNew, kGrown, kShrunk, kGone, kSame };
+enum class Fate { kNew, kGrown, kLost, kShrunk, kGone, kSame };
 
-// One stack of two runs. It has grown when it has more blocks or more bytes.
+// One stack of two runs. It has grown when it has more blocks or more bytes; else, when more of its blocks are lost
+// than before, that is its fate.
 struct Difference {
   Fate fate = Fate::kSame;
   const TallyStack* before = nullptr;  // null: it is new

@@ -59,12 +59,25 @@ auto rank(const Group& group, Sort sort) {
   }
 }
 
+std::size_t place_of(ledger::Reach reach) {
+  return static_cast<std::size_t>(std::find(std::begin(kKindOrder), std::end(kKindOrder), reach) -
+                                  std::begin(kKindOrder));
+}
+
+void add_to(KindSums& sums, const Group& group) {
+  KindSum& sum = sums[static_cast<std::size_t>(group.reach)];
+  ++sum.stacks;
+  sum.blocks += group.blocks.size();
+  sum.bytes += group.bytes;
+}
+
 }  // namespace
 
 Grouped group(const Snapshot& snapshot, const GroupOptions& options) {
   const auto same_node = equal_nodes(snapshot);
   Grouped grouped;
   grouped.sort = options.sort;
+  grouped.knows_kinds = knows_kinds(snapshot);
   std::unordered_map<std::uint64_t, std::size_t> group_of;
   for (std::uint32_t i = 0; i < snapshot.blocks.size(); ++i) {
     const Block& block = snapshot.blocks[i];
@@ -82,10 +95,14 @@ Grouped group(const Snapshot& snapshot, const GroupOptions& options) {
       continue;
     }
     const std::uint32_t content = block.stack == kNone ? kNone : same_node[block.stack];
-    auto [at, is_new] = group_of.try_emplace(std::uint64_t{content} << 8 | block.call, grouped.groups.size());
+    static_assert(ledger::kCalls <= 16 && ledger::kReaches <= 8);
+    const std::uint64_t kind = static_cast<std::uint64_t>(block.reach);
+    auto [at, is_new] =
+        group_of.try_emplace(std::uint64_t{content} << 8 | kind << 4 | block.call, grouped.groups.size());
     if (is_new) grouped.groups.emplace_back();
     Group& group = grouped.groups[at->second];
     group.call = block.call;
+    group.reach = block.reach;
     group.is_truncated |= (block.flags & ledger::kFlagTruncated) != 0;
     group.is_early |= (block.flags & ledger::kFlagEarly) != 0;
     group.inherited += (block.flags & ledger::kFlagInherited) != 0;
@@ -109,10 +126,41 @@ Grouped group(const Snapshot& snapshot, const GroupOptions& options) {
   // Groups were made in the order of the blocks in the file; a stable order for equal ranks is that of their addresses.
   auto first_address = [&](const Group& group) { return snapshot.blocks[group.blocks.front()].address; };
   std::sort(grouped.groups.begin(), grouped.groups.end(), [&](const Group& a, const Group& b) {
+    if (a.reach != b.reach) return place_of(a.reach) < place_of(b.reach);
     auto left = rank(a, options.sort), right = rank(b, options.sort);
     return left != right ? left < right : first_address(a) < first_address(b);
   });
   return grouped;
+}
+
+void keep_kinds(Grouped& grouped, KindSet kinds) {
+  if (!grouped.knows_kinds) return;
+  grouped.kinds = kinds;
+  auto is_hidden = [&](const Group& group) {
+    if (has(kinds, group.reach)) return false;
+    add_to(grouped.hidden, group);
+    grouped.blocks -= group.blocks.size();
+    grouped.bytes -= group.bytes;
+    return true;
+  };
+  auto& groups = grouped.groups;
+  groups.erase(std::remove_if(groups.begin(), groups.end(), is_hidden), groups.end());
+}
+
+KindSums listed_kinds(const Grouped& grouped) {
+  KindSums sums = {};
+  for (const auto& group : grouped.groups) add_to(sums, group);
+  return sums;
+}
+
+KindSums all_kinds(const Grouped& grouped) {
+  KindSums sums = listed_kinds(grouped);
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    sums[i].stacks += grouped.hidden[i].stacks;
+    sums[i].blocks += grouped.hidden[i].blocks;
+    sums[i].bytes += grouped.hidden[i].bytes;
+  }
+  return sums;
 }
 
 }  // namespace leakdir::tool

@@ -25,7 +25,7 @@ void append(std::string& identity, std::uint64_t number) {
 }  // namespace
 
 std::string GrowthMeter::identity_of(const Snapshot& snapshot, const Group& group) {
-  std::string identity(1, static_cast<char>(group.call));
+  std::string identity = {static_cast<char>(group.call), static_cast<char>(group.reach)};
   for (std::uint32_t index : frames_of(snapshot, group.stack)) {
     const Frame& frame = snapshot.frames[index];
     std::pair<std::string, std::string> file;

@@ -65,6 +65,20 @@ StackLines lines_of(const TallyStack& stack, std::uint64_t id) {
 
 }  // namespace
 
+bool TallyStack::knows_kinds() const {
+  return std::any_of(kinds.begin(), kinds.end(), [](const Amount& amount) { return amount.blocks != 0; });
+}
+
+Amount TallyStack::lost() const {
+  Amount lost;
+  for (const ledger::Reach reach : kKindOrder) {
+    if (!ledger::is_lost(reach)) continue;
+    lost.blocks += kinds[static_cast<std::size_t>(reach)].blocks;
+    lost.bytes += kinds[static_cast<std::size_t>(reach)].bytes;
+  }
+  return lost;
+}
+
 std::uint64_t Tally::blocks() const { return sum(stacks, &TallyStack::blocks); }
 std::uint64_t Tally::bytes() const { return sum(stacks, &TallyStack::bytes); }
 std::uint64_t Tally::stacks_of_report() const { return sum(stacks, &TallyStack::stacks); }
@@ -93,6 +107,10 @@ void put_in_order(std::vector<TallyStack>& stacks) {
       stacks[kept - 1].blocks += stacks[i].blocks;
       stacks[kept - 1].bytes += stacks[i].bytes;
       stacks[kept - 1].stacks += stacks[i].stacks;
+      for (std::size_t kind = 0; kind < ledger::kReaches; ++kind) {
+        stacks[kept - 1].kinds[kind].blocks += stacks[i].kinds[kind].blocks;
+        stacks[kept - 1].kinds[kind].bytes += stacks[i].kinds[kind].bytes;
+      }
     } else {
       if (kept != i) stacks[kept] = std::move(stacks[i]);
       ++kept;
@@ -112,6 +130,8 @@ Tally tally_of(const Snapshot& snapshot, const Grouped& grouped, const FrameLine
   for (const auto& group : grouped.groups) {
     TallyStack stack{ledger::kCallNames[group.call], {}, group.blocks.size(), group.bytes, {}, {}, 1};
     frames.fill(stack, group.stack);
+    if (group.reach != ledger::Reach::kUnknown)
+      stack.kinds[static_cast<std::size_t>(group.reach)] = {stack.blocks, stack.bytes};
     tally.stacks.push_back(std::move(stack));
   }
   for (const auto& bad_free : snapshot.bad_frees) {
@@ -124,6 +144,39 @@ Tally tally_of(const Snapshot& snapshot, const Grouped& grouped, const FrameLine
   put_in_order(tally.stacks);
   put_in_order(tally.bad_frees);
   return tally;
+}
+
+Tally lost_part_of(const Tally& run) {
+  Tally tally = run;
+  tally.stacks.clear();
+  for (TallyStack stack : run.stacks) {
+    const Amount lost = stack.lost();
+    if (lost.blocks == 0) continue;
+    stack.blocks = lost.blocks;
+    stack.bytes = lost.bytes;
+    tally.stacks.push_back(std::move(stack));
+  }
+  return tally;
+}
+
+Tally lost_part_of_baseline(const Tally& baseline) {
+  Tally tally = baseline;
+  for (auto& stack : tally.stacks) {
+    if (!stack.knows_kinds()) continue;
+    const Amount lost = stack.lost();
+    stack.blocks = lost.blocks;
+    stack.bytes = lost.bytes;
+  }
+  return tally;
+}
+
+std::string kinds_of(const TallyStack& stack) {
+  std::string text;
+  for (const ledger::Reach reach : kKindOrder) {
+    const std::uint64_t blocks = stack.kinds[static_cast<std::size_t>(reach)].blocks;
+    if (blocks != 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", blocks, kind_name(reach));
+  }
+  return text;
 }
 
 void suppress(Tally& tally, const std::vector<Suppression>& rules) {

@@ -10,6 +10,7 @@
 
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -30,6 +31,10 @@ struct TallyFrame {
   std::string offset;  // "0x…", for addr2line; of no known module: the address
 };
 
+struct Amount {
+  std::uint64_t blocks = 0, bytes = 0;
+};
+
 struct TallyStack {
   std::string call;                   // that made the blocks; of a bad free, its kind
   std::vector<std::string> identity;  // "function (module)", innermost first
@@ -39,6 +44,14 @@ struct TallyStack {
   std::string place;               // the file that the macro hook recorded
   std::uint64_t stacks = 0;        // of a report, that are this one by function; 0: not known
   std::size_t own = kNoFrame;      // which of `frames` is the own one; see wrappers.hh
+
+  // Of the blocks, those whose kind is known, by ledger::Reach. It is not part of the identity: a stack whose blocks
+  // are lost in one run and held in another is the same stack.
+  std::array<Amount, ledger::kReaches> kinds = {};
+
+  bool knows_kinds() const;  // of some block, at least
+  Amount lost() const;
+  Amount held() const { return kinds[static_cast<std::size_t>(ledger::Reach::kReachable)]; }
 };
 
 struct Tally {
@@ -72,8 +85,16 @@ std::vector<std::string> identity_of(const std::vector<TallyFrame>& frames, std:
 // Sorts the stacks, and adds up those that have one identity.
 void put_in_order(std::vector<TallyStack>& stacks);
 
+// The lost blocks alone. Of a run: those whose kind is not known are left out. Of a baseline: a stack whose kinds it
+// does not know stays whole, and one that was held stays with no block, so that compare() knows it.
+Tally lost_part_of(const Tally& run);
+Tally lost_part_of_baseline(const Tally& baseline);
+
 // Takes out the stacks that a rule matches, as suppress() does with groups.
 void suppress(Tally& tally, const std::vector<Suppression>& rules);
+
+// "2 definitely lost, 1 still reachable"; empty: not known.
+std::string kinds_of(const TallyStack& stack);
 
 // "5 stacks, 3 by function", "1 stack", and of a baseline "3 stacks by function".
 std::string count_of_stacks(const Tally& tally);

@@ -6,15 +6,17 @@
 //     "leakdir-baseline": 1,                    the version; another one is refused
 //     "program": "app",                         for the reader
 //     "stacks": [
-//       {"call": "malloc", "blocks": 2, "bytes": 40, "frames": ["make_buffer (app)", "main (app)"]}
+//       {"call": "malloc", "blocks": 2, "bytes": 40, "kinds": {"definite": {"blocks": 2, "bytes": 40}},
+//        "frames": ["make_buffer (app)", "main (app)"]}
 //     ],
 //     "bad_frees": [
 //       {"call": "double free", "count": 1, "frames": [...]}
 //     ]
 //   }
 //
-// with one line for each key and frame and stacks sorted by their frames, so that a change is a small diff. Neither an
-// address nor a line number nor a directory is in it. Names that are not UTF-8 are written as base/utf8.hh says.
+// "kinds" is there where it was known which of the blocks were lost. There is one line for each key and
+// frame, and stacks are sorted by their frames, so that a change is a small diff. Neither an address nor a line number
+// nor a directory is in it. Names that are not UTF-8 are written as base/utf8.hh says.
 
 #include <fmt/format.h>
 
@@ -45,6 +47,25 @@ std::uint64_t number(const Json& json) {
 
 std::string text(const Json& json) { return bytes_of_utf8(json.get<std::string>()); }
 
+Json kinds_json(const TallyStack& stack) {
+  Json json = Json::object();
+  for (const ledger::Reach reach : kKindOrder) {
+    const Amount& amount = stack.kinds[static_cast<std::size_t>(reach)];
+    if (amount.blocks != 0)
+      json[ledger::kReachWords[static_cast<std::size_t>(reach)]] = {{"blocks", amount.blocks}, {"bytes", amount.bytes}};
+  }
+  return json;
+}
+
+// A kind that a later leakdir knows is none that is known here.
+void read_kinds(const Json& entry, TallyStack& stack) {
+  const auto at = entry.find("kinds");
+  if (at == entry.end()) return;
+  for (std::size_t kind = 1; kind < ledger::kReaches; ++kind)
+    if (const auto amount = at->find(ledger::kReachWords[kind]); amount != at->end())
+      stack.kinds[kind] = {number(amount->at("blocks")), number(amount->at("bytes"))};
+}
+
 Json stack_json(const TallyStack& stack, bool is_bad_free) {
   Json json = {{"call", stack.call}};
   if (is_bad_free) {
@@ -53,6 +74,7 @@ Json stack_json(const TallyStack& stack, bool is_bad_free) {
     json["blocks"] = stack.blocks;
     json["bytes"] = stack.bytes;
   }
+  if (stack.knows_kinds()) json["kinds"] = kinds_json(stack);
   json["frames"] = stack.identity;
   return json;
 }
@@ -70,6 +92,7 @@ void read_baseline(const Json& json, Tally& tally) {
   for (const auto& entry : json.at("stacks")) {
     tally.stacks.push_back(known_stack(entry, "blocks"));
     tally.stacks.back().bytes = number(entry.at("bytes"));
+    read_kinds(entry, tally.stacks.back());
   }
   for (const auto& entry : json.at("bad_frees")) tally.bad_frees.push_back(known_stack(entry, "count"));
 }
@@ -95,6 +118,13 @@ std::size_t own_frame_in(const Json& stack) {
   return at == stack.end() ? kNoFrame : static_cast<std::size_t>(number(*at));
 }
 
+// By ledger::Reach.
+std::size_t kind_in(const Json& stack) {
+  const std::string word = stack.value("kind", "");
+  const auto* const known = std::find(std::begin(ledger::kReachWords), std::end(ledger::kReachWords), word);
+  return known == std::end(ledger::kReachWords) ? 0 : static_cast<std::size_t>(known - std::begin(ledger::kReachWords));
+}
+
 void read_report(const Json& json, Tally& tally) {
   tally.program = text(json.at("program"));
   tally.state = text(json.at("state"));
@@ -108,6 +138,7 @@ void read_report(const Json& json, Tally& tally) {
                      1,
                      own_frame_in(entry)};
     stack.identity = identity_of(stack.frames, stack.place);
+    if (const std::size_t kind = kind_in(entry); kind != 0) stack.kinds[kind] = {stack.blocks, stack.bytes};
     tally.stacks.push_back(std::move(stack));
   }
   const auto& bad_frees = json.at("bad_frees");

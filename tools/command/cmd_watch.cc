@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "analyse/growth.hh"
+#include "base/error.hh"
 #include "base/output.hh"
 #include "base/terminal.hh"
 #include "base/words.hh"
@@ -57,6 +58,8 @@ class WatchCommand : public Command {
     add_top(app, top_, "what fits on the terminal; 10 where there is none");
     add_min_age(app, min_age_);
     add_sort(app, sort_, {"bytes", "blocks", "age", "growth"});
+    add_lost(app, kinds_);
+    add_kinds(app, kinds_);
     add_libc(app, lists_libc_);
     add_alloc_fn(app, alloc_fns_);
     add_color(app, color_);
@@ -90,6 +93,7 @@ class WatchCommand : public Command {
   Look look_at_it() {
     Look look;
     look.snapshot = load(directory_);
+    find_kinds_of(look.snapshot);
     GroupOptions options;
     options.lists_libc = lists_libc_ || look.snapshot.lists_libc;
     options.min_age_ns = static_cast<std::int64_t>(min_age_ * 1e9);
@@ -97,6 +101,16 @@ class WatchCommand : public Command {
     if (by.count(sort_) != 0) options.sort = by.at(sort_);
     look.grouped = group(look.snapshot, options);
     return look;
+  }
+
+  // What cannot be known at the first look is an error; later, a warning in what is shown.
+  void find_kinds_of(Snapshot& snapshot) const {
+    try {
+      find_kinds(kinds_, snapshot);
+    } catch (const Error& error) {
+      if (pid_ == 0) throw;
+      snapshot.warnings.emplace_back(error.what());
+    }
   }
 
   // Measures before it names: what is suppressed is left out of both.
@@ -108,6 +122,7 @@ class WatchCommand : public Command {
           symbolise(look.snapshot, shown_stacks(look.snapshot, look.grouped, look.grouped.groups.size()), *symbols_);
       look.suppressions = suppress(look.snapshot, look.lines, std::move(rules), look.grouped);
     }
+    keep_kinds(look.grouped, kinds_to_list(kinds_, kLostKinds));
     look.growth = meter_.measure(look.snapshot, look.grouped);
     if (sort_ == "growth") sort_by_growth(look.grouped, look.growth);
     if (look.lines.empty())
@@ -209,6 +224,7 @@ class WatchCommand : public Command {
   std::size_t top_ = 0;
   std::string sort_ = "bytes", color_ = "auto";
   bool lists_libc_ = false;
+  KindOptions kinds_;
   std::vector<std::string> alloc_fns_;
   SuppressionOptions suppression_options_;
   SymbolOptions symbol_options_;

@@ -5,7 +5,9 @@
 #include <iterator>
 
 #include "analyse/parts.hh"
+#include "base/error.hh"
 #include "load/bytes.hh"
+#include "reach/find_lost.hh"
 
 namespace leakdir::tool {
 
@@ -112,6 +114,36 @@ void add_sort(CLI::App& app, std::string& key, const std::vector<std::string>& k
 
 void add_libc(CLI::App& app, bool& lists_libc) {
   app.add_flag("--libc", lists_libc, "List libc's and the C++ runtime's own blocks too");
+}
+
+void add_lost(CLI::App& app, KindOptions& options) {
+  app.add_flag("--lost", options.finds_lost,
+               "Find out which blocks nobody can reach any more, and leave out the others");
+}
+
+void add_kinds(CLI::App& app, KindOptions& options) {
+  const CLI::Validator is_list(
+      [](std::string& text) {
+        return parse_kinds(text) ? "" : text + " is no list of definite, indirect, possible and reachable";
+      },
+      "");
+  app.add_option("--kinds", options.kinds,
+                 "List these kinds, where they are known: some of definite,indirect,possible,reachable; or all, or "
+                 "none (text: the first three)")
+      ->type_name("LIST")
+      ->check(is_list);
+}
+
+void find_kinds(const KindOptions& options, Snapshot& snapshot) {
+  if (options.finds_lost) find_lost(snapshot);
+  const bool is_choice = kinds_to_list(options, kAllKinds) != kAllKinds;
+  if (is_choice && !options.finds_lost && !knows_kinds(snapshot) && has_listable(snapshot))
+    throw Error(kinds_not_known(snapshot));
+}
+
+KindSet kinds_to_list(const KindOptions& options, KindSet otherwise) {
+  if (!options.kinds.empty()) return parse_kinds(options.kinds).value_or(kAllKinds);
+  return options.finds_lost ? kLostKinds : otherwise;
 }
 
 void add_alloc_fn(CLI::App& app, std::vector<std::string>& names) {

@@ -15,6 +15,7 @@
 
 #include "analyse/suppressions.hh"
 #include "load/snapshot.hh"
+#include "reach/kinds.hh"
 #include "symbols/symbols.hh"
 
 namespace CLI {
@@ -51,6 +52,18 @@ void add_min_age(CLI::App& app, double& seconds);
 void add_top(CLI::App& app, std::size_t& stacks, const std::string& otherwise);
 void add_sort(CLI::App& app, std::string& key, const std::vector<std::string>& keys);
 void add_libc(CLI::App& app, bool& lists_libc);
+// Which blocks are lost, and which kinds are listed.
+struct KindOptions {
+  bool finds_lost = false;  // --lost
+  std::string kinds;        // --kinds; empty: not given
+};
+void add_lost(CLI::App& app, KindOptions& options);
+void add_kinds(CLI::App& app, KindOptions& options);
+// Finds out what is lost, where that is asked for. Throws Error where it cannot be known.
+void find_kinds(const KindOptions& options, Snapshot& snapshot);
+// What to list; `otherwise`: where the user did not say.
+KindSet kinds_to_list(const KindOptions& options, KindSet otherwise);
+
 void add_alloc_fn(CLI::App& app, std::vector<std::string>& names);
 // `by` is one of kByWords.
 void add_group_by(CLI::App& app, std::string& by, bool& is_bottom_up);

@@ -33,12 +33,22 @@ FrameLines look_up(const Snapshot& snapshot, const std::vector<std::uint32_t>& s
   return symbolise(snapshot, stacks, symbols, [&](std::size_t done) { progress.show(done, stacks.size()); });
 }
 
+// Live blocks, of the kinds that the user named if any were. That a text shows others in one line does not matter here.
+std::uint64_t counted_blocks(const Grouped& grouped, const KindOptions& options) {
+  std::uint64_t blocks = grouped.blocks;
+  if (!options.finds_lost && options.kinds.empty())
+    for (const auto& hidden : grouped.hidden) blocks += hidden.blocks;
+  return blocks;
+}
+
 }  // namespace
 
 void add_report_options(CLI::App& app, ReportOptions& options) {
   add_top(app, options.top, "all");
   add_min_age(app, options.min_age);
   add_sort(app, options.sort, {"bytes", "blocks", "age"});
+  add_lost(app, options.kinds);
+  add_kinds(app, options.kinds);
   add_libc(app, options.lists_libc);
   add_alloc_fn(app, options.alloc_fns);
   add_group_by(app, options.group_by, options.is_bottom_up);
@@ -74,7 +84,9 @@ ReportFiles open_report_files(const ReportOptions& options) {
 }
 
 int print_report(const std::string& directory, const ReportOptions& wanted, ReportFiles files) {
-  const Snapshot snapshot = load(directory);
+  Snapshot loaded = load(directory);
+  find_kinds(wanted.kinds, loaded);
+  const Snapshot& snapshot = loaded;
   GroupOptions options;
   options.lists_libc = wanted.lists_libc || snapshot.lists_libc;
   options.min_age_ns = static_cast<std::int64_t>(wanted.min_age * 1e9);
@@ -99,6 +111,9 @@ int print_report(const std::string& directory, const ReportOptions& wanted, Repo
   Wrappers wrappers(wanted.alloc_fns);
   wrappers.learn(snapshot, grouped, lines);
   auto suppressions = suppress(snapshot, lines, std::move(rules), grouped);
+  // What is for reading leads with what is lost; programs have all, and each stack says its kind.
+  const bool is_for_reading = wanted.format == "text" && !wanted.generates_suppressions;
+  keep_kinds(grouped, kinds_to_list(wanted.kinds, is_for_reading ? kLostKinds : kAllKinds));
 
   if (by_of(wanted) != By::kStack) {
     parts = parts_of(by_of(wanted), snapshot, lines, wrappers, grouped);
@@ -132,7 +147,7 @@ int print_report(const std::string& directory, const ReportOptions& wanted, Repo
     emit_text(report, {wants_colour(wanted.color, wanted.output), columns_for(wanted.output)}, sink);
   }
   output.finish();
-  return grouped.blocks != 0 || snapshot.bad_frees_seen != 0 ? wanted.error_exitcode : 0;
+  return counted_blocks(grouped, wanted.kinds) != 0 || snapshot.bad_frees_seen != 0 ? wanted.error_exitcode : 0;
 }
 
 }  // namespace leakdir::tool

@@ -18,6 +18,7 @@ struct ReportOptions {
   double min_age = 0;
   std::string sort = "bytes", format = "text", output, color = "auto";
   bool lists_libc = false;
+  KindOptions kinds;
   std::string group_by = "stack";
   bool is_bottom_up = false;
   std::vector<std::string> alloc_fns;

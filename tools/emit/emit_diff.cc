@@ -16,7 +16,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-bool is_growth(Fate fate) { return fate == Fate::kNew || fate == Fate::kGrown; }
+bool is_growth(Fate fate) { return fate == Fate::kNew || fate == Fate::kGrown || fate == Fate::kLost; }
 
 const char* name_of(Fate fate) {
   switch (fate) {
@@ -24,6 +24,8 @@ const char* name_of(Fate fate) {
       return "new";
     case Fate::kGrown:
       return "grown";
+    case Fate::kLost:
+      return "lost";
     case Fate::kShrunk:
       return "shrunk";
     case Fate::kGone:
@@ -63,7 +65,8 @@ std::string totals_text(const Comparison& comparison) {
   std::string text =
       fmt::format("{}, {}; stacks by function:", signed_count(bytes, "byte"), signed_count(blocks, "block"));
   const char* separator = "";
-  for (Fate fate : {Fate::kNew, Fate::kGrown, Fate::kShrunk, Fate::kGone, Fate::kSame}) {
+  for (Fate fate : {Fate::kNew, Fate::kGrown, Fate::kLost, Fate::kShrunk, Fate::kGone, Fate::kSame}) {
+    if (fate == Fate::kLost && total_of(comparison.stacks, fate).stacks == 0) continue;  // it may not be known
     text += fmt::format("{} {} {}", separator, total_of(comparison.stacks, fate).stacks, name_of(fate));
     separator = ",";
   }
@@ -88,6 +91,15 @@ std::string frames_text(const TallyStack& stack) {
   return text.empty() ? "    (no stack)\n" : text;
 }
 
+// ", 2 definitely lost (before: 2 still reachable)"
+std::string kinds_text(const Difference& difference) {
+  const std::string now = kinds_of(difference.stack());
+  if (now.empty()) return {};
+  const std::string before =
+      difference.before == nullptr || difference.after == nullptr ? "" : kinds_of(*difference.before);
+  return ", " + now + (before.empty() || before == now ? "" : fmt::format(" (before: {})", before));
+}
+
 std::string difference_text(const Difference& difference) {
   std::string text = fmt::format("\n{}: {}, {}", name_of(difference.fate), signed_count(difference.bytes, "byte"),
                                  signed_count(difference.blocks, "block"));
@@ -95,7 +107,7 @@ std::string difference_text(const Difference& difference) {
     text += fmt::format(" ({} in {} -> {} in {})", difference.before->bytes, difference.before->blocks,
                         difference.after->bytes, difference.after->blocks);
   const TallyStack& stack = difference.stack();
-  text += ", " + printable(stack.call);
+  text += ", " + printable(stack.call) + kinds_text(difference);
   if (stack.own != 0 && stack.own < stack.frames.size())
     text += fmt::format(", in {} (#{})", own_function_of(stack), stack.own);
   return fmt::format("{}\n{}", text, frames_text(stack));
@@ -140,6 +152,22 @@ Json pair_json(const Difference& difference, std::uint64_t TallyStack::*member) 
           {"new", difference.after == nullptr ? 0 : difference.after->*member}};
 }
 
+// Blocks of each kind; null on the side where the kinds are not known.
+void add_kinds(Json& json, const Difference& difference) {
+  auto knows = [](const TallyStack* stack) { return stack != nullptr && stack->knows_kinds(); };
+  if (!knows(difference.before) && !knows(difference.after)) return;
+  auto count = [&](const TallyStack* stack, std::size_t kind) -> Json {
+    if (stack == nullptr) return 0;
+    return knows(stack) ? Json(stack->kinds[kind].blocks) : Json(nullptr);
+  };
+  for (const ledger::Reach reach : kKindOrder) {
+    const auto kind = static_cast<std::size_t>(reach);
+    if (reach != ledger::Reach::kUnknown)
+      json["kinds"][ledger::kReachWords[kind]] = {{"old", count(difference.before, kind)},
+                                                  {"new", count(difference.after, kind)}};
+  }
+}
+
 Json difference_json(const Difference& difference) {
   const TallyStack& stack = difference.stack();
   Json json = {{"change", name_of(difference.fate)},
@@ -149,6 +177,7 @@ Json difference_json(const Difference& difference) {
                {"identity", stack.identity},
                {"frames", frames_json(stack)}};
   if (stack.own < stack.frames.size()) json["own_frame"] = stack.own;  // an index into "frames"
+  add_kinds(json, difference);
   return json;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // The report for flamegraph.pl, speedscope and all that reads their "folded" stacks: one line for each stack, its
-// functions from the outside in with ';' between them, a space, the bytes.
+// functions from the outside in with ';' between them, a space, the bytes. Where it is known which blocks are lost, the
+// outermost frame of each is its kind, "[definitely lost]": so a graph has a tower for each.
 
 #include <fmt/format.h>
 
@@ -20,10 +21,10 @@ std::string as_frame(std::string name) {
   return name;
 }
 
-std::string folded(const Snapshot& snapshot, std::uint32_t stack, FrameNames& names) {
-  if (stack == kNone) return kNoStack;
+std::string folded(const Snapshot& snapshot, std::uint32_t stack, const std::string& kind, FrameNames& names) {
+  std::string line = kind;
+  if (stack == kNone) return line + (line.empty() ? "" : ";") + kNoStack;
   const auto frames = frames_of(snapshot, stack);
-  std::string line;
   for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame) {
     const auto& inlined = names.of(*frame);
     for (auto name = inlined.rbegin(); name != inlined.rend(); ++name)
@@ -38,7 +39,8 @@ void emit_folded(const Report& report, const Sink& sink) {
   FrameNames names(report);
   for (std::size_t i = 0; i < report.shown; ++i) {
     const Group& group = report.grouped.groups[i];
-    sink(fmt::format("{} {}\n", folded(report.snapshot, group.stack, names), group.bytes));
+    const std::string kind = report.grouped.knows_kinds ? fmt::format("[{}]", kind_name(group.reach)) : "";
+    sink(fmt::format("{} {}\n", folded(report.snapshot, group.stack, kind, names), group.bytes));
   }
   const Sum rest = not_shown(report);
   if (rest.stacks != 0) sink(fmt::format("{} {}\n", kNotShown, rest.bytes));

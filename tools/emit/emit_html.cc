@@ -14,6 +14,7 @@
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 
@@ -85,9 +86,9 @@ class Page {
  private:
   Json head() const {
     const Grouped& grouped = report_.grouped;
-    const Sum rest = not_shown(report_);
-    std::vector<std::string> notes = what_is_left_out(report_);
-    for (const auto& more : {snapshot_.notices, unused(report_.suppressions), advice_on_symbols(report_)})
+    std::vector<std::string> notes = grouped.knows_kinds ? std::vector<std::string>() : kinds_in_words(report_);
+    for (const auto& more :
+         {what_is_left_out(report_), snapshot_.notices, unused(report_.suppressions), advice_on_symbols(report_)})
       notes.insert(notes.end(), more.begin(), more.end());
     if (snapshot_.bad_frees.size() > kMostBadFrees)
       notes.push_back(
@@ -99,12 +100,36 @@ class Page {
             {"seen", what_leakdir_saw(snapshot_)},
             {"sort", kSortKeys[static_cast<std::size_t>(grouped.sort)]},
             {"totals", {{"blocks", grouped.blocks}, {"bytes", grouped.bytes}, {"stacks", grouped.groups.size()}}},
-            {"rest", {{"blocks", rest.blocks}, {"bytes", rest.bytes}, {"stacks", rest.stacks}}},
+            {"rest", rest()},
+            {"kinds", kinds()},
             {"bad_frees_seen", snapshot_.bad_frees_seen},
             {"warnings", printable_all(report_.warnings)},
             {"notes", printable_all(notes)},
             {"modules", modules()},
             {"calls", ledger::kCallNames}};
+  }
+
+  // What is not shown, by kind.
+  Json rest() const {
+    KindSums sums = {};
+    const auto& groups = report_.grouped.groups;
+    for (std::size_t i = report_.shown; i < groups.size(); ++i) {
+      KindSum& sum = sums[static_cast<std::size_t>(groups[i].reach)];
+      ++sum.stacks;
+      sum.blocks += groups[i].blocks.size();
+      sum.bytes += groups[i].bytes;
+    }
+    Json list = Json::array();
+    for (const auto& sum : sums) list.push_back({{"blocks", sum.blocks}, {"bytes", sum.bytes}, {"stacks", sum.stacks}});
+    return list;
+  }
+
+  // Names of the kinds by their number; none: nobody looked.
+  Json kinds() const {
+    Json names = Json::array();
+    if (report_.grouped.knows_kinds)
+      for (std::size_t i = 0; i < ledger::kReaches; ++i) names.push_back(kind_name(static_cast<ledger::Reach>(i)));
+    return names;
   }
 
   static std::vector<std::string> printable_all(std::vector<std::string> texts) {
@@ -119,8 +144,8 @@ class Page {
     return names;
   }
 
-  // [blocks, bytes, call, milliseconds of the oldest, node, [remarks], own frame]; the last is the number of a line as
-  // the page has them, where the place of the macro hook is one too; -1: there is none
+  // [blocks, bytes, call, milliseconds of the oldest, node, [remarks], own frame, kind]; the own frame is the number of
+  // a line as the page has them, where the place of the macro hook is one too; -1: there is none
   Json stack(std::size_t index) {
     const Group& group = report_.grouped.groups[index];
     Json remarks = Json::array();
@@ -136,8 +161,8 @@ class Page {
     const std::size_t own = report_.wrappers.own_frame(lines);
     const int places = lines.place.empty() ? 0 : 1;
     const int number_in_page = own == kNoFrame ? places - 1 : static_cast<int>(own) + places;
-    return {group.blocks.size(), group.bytes,        group.call,    milliseconds_until_end(group.oldest_ns),
-            node(group.stack),   std::move(remarks), number_in_page};
+    return {group.blocks.size(), group.bytes,        group.call,     milliseconds_until_end(group.oldest_ns),
+            node(group.stack),   std::move(remarks), number_in_page, static_cast<unsigned>(group.reach)};
   }
 
   std::int64_t milliseconds_until_end(std::int64_t time_ns) const {
@@ -203,25 +228,28 @@ class Page {
     return number = static_cast<int>(frames_.size()) - 1;
   }
 
-  // [column, row, blocks, bytes]: a column is half a power of ten of milliseconds, a row a power of two of bytes.
+  // [column, row, blocks, bytes, kind]: a column is half a power of ten of milliseconds, a row a power of two of bytes.
   Json ages() const {
     struct Cell {
       std::uint64_t blocks = 0, bytes = 0;
     };
-    std::map<std::pair<int, int>, Cell> cells;
+    std::map<std::tuple<int, int, unsigned>, Cell> cells;
     for (const auto& group : report_.grouped.groups) {
       for (std::uint32_t index : group.blocks) {
         const Block& block = snapshot_.blocks[index];
         const auto age = static_cast<double>(std::max<std::int64_t>(milliseconds_until_end(block.time_ns), 1));
         int row = 0;
         for (std::uint64_t size = block.size; size > 1; size >>= 1) ++row;
-        Cell& cell = cells[{static_cast<int>(2 * std::log10(age)), row}];
+        Cell& cell = cells[{static_cast<int>(2 * std::log10(age)), row, static_cast<unsigned>(group.reach)}];
         ++cell.blocks;
         cell.bytes += block.size;
       }
     }
     Json list = Json::array();
-    for (const auto& [at, cell] : cells) list.push_back({at.first, at.second, cell.blocks, cell.bytes});
+    for (const auto& [at, cell] : cells) {
+      const auto& [column, row, kind] = at;
+      list.push_back({column, row, cell.blocks, cell.bytes, kind});
+    }
     return list;
   }
 

@@ -86,6 +86,7 @@ std::string stack_text(const Report& report, const Group& group, FrameTexts& fra
                {"call", ledger::kCallNames[group.call]},
                {"oldest", utc_of(group.oldest_ns)},
                {"thread", {{"tid", thread.tid}, {"name", thread.name}}}};
+  if (group.reach != ledger::Reach::kUnknown) json["kind"] = ledger::kReachWords[static_cast<std::size_t>(group.reach)];
   add_location(json, snapshot, group.stack);
   if (group.is_truncated) json["truncated"] = true;
   if (group.is_early) json["early"] = true;
@@ -136,6 +137,24 @@ void add_parts(Json& json, const Parts& parts) {
   json["groups"] = std::move(groups);
 }
 
+// Where somebody looked: how much there is of each kind, listed or not, and how much of that is not listed.
+void add_kinds(Json& json, const Report& report) {
+  const Grouped& grouped = report.grouped;
+  if (!grouped.knows_kinds) return;
+  const KindSums all = all_kinds(grouped);
+  Json kinds = Json::object();
+  std::uint64_t hidden = 0;
+  for (const ledger::Reach reach : kKindOrder) {
+    const auto index = static_cast<std::size_t>(reach);
+    hidden += grouped.hidden[index].blocks;
+    if (reach != ledger::Reach::kUnknown)
+      kinds[ledger::kReachWords[index]] = {{"blocks", all[index].blocks}, {"bytes", all[index].bytes}};
+  }
+  json["totals"]["kinds"] = std::move(kinds);
+  json["not_listed"]["kinds"] = hidden;
+  if (report.snapshot.unread_bytes != 0) json["unread_bytes"] = report.snapshot.unread_bytes;
+}
+
 Json head_json(const Report& report) {
   const Snapshot& snapshot = report.snapshot;
   const Grouped& grouped = report.grouped;
@@ -161,6 +180,7 @@ Json head_json(const Report& report) {
         {"pauses", snapshot.pauses}}},
       {"notices", snapshot.notices},
       {"warnings", report.warnings}};
+  add_kinds(json, report);
   if (report.parts != nullptr) add_parts(json, *report.parts);
   if (snapshot.saved_ns != 0) json["saved"] = utc_of(snapshot.saved_ns);
   return json;

@@ -71,7 +71,7 @@ class Profile {
     number_mappings();
     for (std::size_t i = 0; i < report_.shown; ++i) add_group(report_.grouped.groups[i]);
     const Sum rest = not_shown(report_);
-    if (rest.stacks != 0) add_sample({named_location(kNotShown)}, rest.blocks, rest.bytes, "");
+    if (rest.stacks != 0) add_sample({named_location(kNotShown)}, rest.blocks, rest.bytes, {});
     for (std::uint32_t module : mappings_) add_mapping(module);
     profile_.add_int64(ProfileField::kTimeNanos, snapshot_.end_ns);
     if (snapshot_.start_ns != 0)
@@ -113,19 +113,23 @@ class Profile {
     std::vector<std::uint64_t> locations;
     for (std::uint32_t frame : frames_of(snapshot_, group.stack)) locations.push_back(location(frame));
     if (locations.empty()) locations.push_back(named_location(kNoStack));
-    add_sample(locations, group.blocks.size(), group.bytes, ledger::kCallNames[group.call]);
+    std::vector<std::pair<const char*, const char*>> labels = {{"call", ledger::kCallNames[group.call]}};
+    if (group.reach != ledger::Reach::kUnknown)
+      labels.push_back({"kind", ledger::kReachWords[static_cast<std::size_t>(group.reach)]});
+    add_sample(locations, group.blocks.size(), group.bytes, labels);
   }
 
   void add_sample(const std::vector<std::uint64_t>& locations, std::uint64_t blocks, std::uint64_t bytes,
-                  const std::string& call) {
+                  const std::vector<std::pair<const char*, const char*>>& labels) {
     const std::int64_t values[] = {static_cast<std::int64_t>(blocks), static_cast<std::int64_t>(bytes)};
     Message<SampleField> message(profile_, ProfileField::kSample);
     message.add_packed_uint64(SampleField::kLocations, locations.begin(), locations.end());
     message.add_packed_int64(SampleField::kValues, std::begin(values), std::end(values));
-    if (call.empty()) return;
-    Message<LabelField> label(message, SampleField::kLabel);
-    label.add_int64(LabelField::kKey, text("call"));
-    label.add_int64(LabelField::kText, text(call));
+    for (const auto& [key, value] : labels) {
+      Message<LabelField> label(message, SampleField::kLabel);
+      label.add_int64(LabelField::kKey, text(key));
+      label.add_int64(LabelField::kText, text(value));
+    }
   }
 
   // What is known of a module's code: what we say that we did not find, pprof looks up itself.

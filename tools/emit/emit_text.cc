@@ -76,6 +76,11 @@ class TextReport {
   std::string red(const std::string& text) const { return in_style("1;31", text); }
   std::string yellow(const std::string& text) const { return in_style("33", text); }
   std::string dim(const std::string& text) const { return in_style("2", text); }
+  std::string in_kinds_colour(ledger::Reach reach) const {
+    const std::string name(kind_name(reach));
+    if (reach == ledger::Reach::kDefinite) return red(name);
+    return reach == ledger::Reach::kReachable ? dim(name) : yellow(name);
+  }
 
   void put_process() {
     put("{}, {}\n", snapshot_.program.empty() ? "unknown program" : printable(snapshot_.program),
@@ -83,19 +88,23 @@ class TextReport {
   }
 
   void put_totals() {
-    const std::string which = report_.is_filtered ? " of that age" : "";
+    const std::string what = what_is_listed(report_);
     if (grouped_.blocks == 0) {
-      put("{}", bold("no live blocks" + which_are_none(report_)));
+      put("{}", bold(fmt::format("no {}s{}", what, which_are_none(report_))));
     } else {
-      put("{}, {} in {}", bold(count_of(grouped_.blocks, "live block") + which), bold(bytes_of(grouped_.bytes)),
-          count_of(grouped_.groups.size(), "stack"));
+      put("{}, {} in {}", bold(count_of(grouped_.blocks, what) + which_are_listed(report_)),
+          bold(bytes_of(grouped_.bytes)), count_of(grouped_.groups.size(), "stack"));
     }
     if (snapshot_.bad_frees_seen != 0) put(", {}", red(count_of(snapshot_.bad_frees_seen, "bad free")));
     put("\n");
+    if (grouped_.knows_kinds)
+      for (const auto& line : kinds_in_words(report_)) put("{}\n", line);
     if (report_.growth != nullptr) put_total_growth(*report_.growth);
     if (style_.most_frames != 0) return;
     if (const std::string saw = what_leakdir_saw(snapshot_); !saw.empty()) put("{}\n", saw);
     for (const auto& line : what_is_left_out(report_)) put("{}\n", line);
+    if (!grouped_.knows_kinds)
+      for (const auto& line : kinds_in_words(report_)) put("{}\n", line);
   }
 
   std::string share_of(std::uint64_t bytes) const {
@@ -140,6 +149,7 @@ class TextReport {
   void put_group(std::size_t index) {
     const Group& group = grouped_.groups[index];
     put("\n{}", bold(fmt::format("{} in {}", bytes_of(group.bytes), count_of(group.blocks.size(), "block"))));
+    if (group.reach != ledger::Reach::kUnknown) put(" {}", in_kinds_colour(group.reach));
     put("{}, {}", share_of(group.bytes), ledger::kCallNames[group.call]);
     if (snapshot_.from_records)
       put(", oldest of {}", utc_of(group.oldest_ns));

@@ -8,6 +8,16 @@
 
 namespace leakdir::tool {
 
+namespace {
+
+// Which kinds are listed, where that is neither all nor what is lost.
+std::string words_of_kinds(const Grouped& grouped) {
+  if (!grouped.knows_kinds || grouped.kinds == kLostKinds || grouped.kinds == kAllKinds) return {};
+  return fmt::format(" ({})", words_of(grouped.kinds));
+}
+
+}  // namespace
+
 std::string about_process(const Snapshot& snapshot) {
   if (snapshot.from_records) return "from its record files";
   std::string text = fmt::format("pid {}", snapshot.pid);
@@ -34,8 +44,42 @@ std::string what_leakdir_saw(const Snapshot& snapshot) {
                      count_of(snapshot.frees, "free"));
 }
 
+std::string what_is_listed(const Report& report) {
+  if (!report.grouped.knows_kinds || report.grouped.kinds != kLostKinds) return "live block";
+  return "lost block";
+}
+
+std::vector<std::string> kinds_in_words(const Report& report) {
+  const Grouped& grouped = report.grouped;
+  std::vector<std::string> lines;
+  if (!grouped.knows_kinds) {
+    if (grouped.blocks != 0) lines.push_back(kinds_not_known(report.snapshot));
+    return lines;
+  }
+  const KindSums listed = listed_kinds(grouped);
+  for (const ledger::Reach reach : kKindOrder) {
+    const bool is_hidden = !has(grouped.kinds, reach);
+    const KindSum& sum = (is_hidden ? grouped.hidden : listed)[static_cast<std::size_t>(reach)];
+    if (sum.blocks == 0) continue;
+    std::string line = fmt::format("{}: {}, {} in {}", kind_name(reach), count_of(sum.blocks, "block"),
+                                   bytes_of(sum.bytes), count_of(sum.stacks, "stack"));
+    if (const std::string why = why_no_kinds(report.snapshot); reach == ledger::Reach::kUnknown && !why.empty())
+      line += ", as " + why;
+    if (is_hidden) line += ": --kinds all lists them";
+    lines.push_back(line);
+  }
+  if (report.snapshot.unread_bytes != 0)
+    lines.push_back(
+        fmt::format("not looked at: {} of memory that could not be read", bytes_of(report.snapshot.unread_bytes)));
+  return lines;
+}
+
+std::string which_are_listed(const Report& report) {
+  return words_of_kinds(report.grouped) + (report.is_filtered ? " of that age" : "");
+}
+
 std::string which_are_none(const Report& report) {
-  std::string which = report.is_filtered ? " of that age" : "";
+  std::string which = which_are_listed(report);
   if (report.snapshot.is_damaged) which += " in what could be read";
   if (report.grouped.suppressed_blocks != 0) which += ", but for suppressed ones";
   return which;

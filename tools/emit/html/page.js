@@ -45,8 +45,8 @@
 
   // ---- The report ---------------------------------------------------------------------------------------------
 
-  const stacks = report.stacks.map(([blocks, bytes, call, age, node, remarks, own], index) =>
-    ({index, blocks, bytes, call: report.calls[call], age, node, remarks, own}));
+  const stacks = report.stacks.map(([blocks, bytes, call, age, node, remarks, own, kind], index) =>
+    ({index, blocks, bytes, call: report.calls[call], age, node, remarks, own, kind}));
 
   // The lines of a stack, innermost first: {name, at, inlined, kind}.
   const linesOfFrame = report.frames.map(([module, lines]) => lines.map(([name, at, flags]) => ({
@@ -63,7 +63,20 @@
     return lines;
   }
 
-  const totals = report.totals;
+  // Kinds of blocks, by number: lost, still reachable, not known. Without names nobody looked, and there is no filter.
+  const kLostKinds = [1, 2, 3], kKinds = [...kLostKinds, 4, 0];
+  const kKindColours = ["#c4cbd4", "#f1998e", "#f3b98a", "#f0d58c", "#9fd3b1"];
+  const knowsKinds = report.kinds.length > 0;
+  const sumOf = (things) => things.reduce((sum, thing) => ({bytes: sum.bytes + thing.bytes, blocks: sum.blocks + thing.blocks}),
+    {bytes: 0, blocks: 0});
+  const ofKind = (kind) => sumOf([...stacks.filter((stack) => stack.kind === kind), report.rest[kind]]);
+  const kindsThere = kKinds.filter((kind) => kind === 1 || ofKind(kind).blocks > 0);
+  // What is lost comes first; where nothing is, all is shown.
+  const chosenKinds = new Set(kindsThere.some((kind) => kLostKinds.includes(kind) && ofKind(kind).blocks > 0)
+    ? kLostKinds : kKinds);
+  const isChosen = (thing) => !knowsKinds || chosenKinds.has(thing.kind);
+
+  let totals = report.totals;
   // The program's own code that is no wrapper, as leakdir found it.
   const ownFrame = (stack) => linesOf(stack.node)[stack.own] || {name: "[no stack]", at: ""};
 
@@ -71,9 +84,7 @@
   function newNode(name, kind, module, parent) {
     return {name, kind, module, parent, bytes: 0, blocks: 0, below: new Map(), stacks: []};
   }
-  const tree = newNode("all", kRuntime, 0, null);
-  const leafOf = [];
-  let nodesInTree = 1;
+  let tree = null, leafOf = [], nodesInTree = 1;
 
   function addToTree(path, bytes, blocks, stack) {
     let at = tree;
@@ -83,6 +94,7 @@
       let next = at.below.get(line.name);
       if (next === undefined) {
         next = newNode(line.name, line.kind, line.module, at);
+        next.colour = line.colour;
         at.below.set(line.name, next);
         ++nodesInTree;
       }
@@ -95,12 +107,26 @@
       leafOf[stack.index] = at;
     }
   }
-  for (const stack of stacks) {
-    const path = linesOf(stack.node).reverse();
-    addToTree(path.length ? path : [{name: "[no stack]", kind: kRuntime, module: 0}], stack.bytes, stack.blocks, stack);
+  // Where the kinds are known they are the outermost frames.
+  const withKind = (kind, path) => !knowsKinds ? path
+    : [{name: `[${report.kinds[kind]}]`, kind: kRuntime, module: 0, colour: kKindColours[kind]}, ...path];
+
+  function growTree() {
+    tree = newNode("all", kRuntime, 0, null);
+    leafOf = [];
+    nodesInTree = 1;
+    const chosen = stacks.filter(isChosen);
+    for (const stack of chosen) {
+      const path = linesOf(stack.node).reverse();
+      addToTree(withKind(stack.kind, path.length ? path : [{name: "[no stack]", kind: kRuntime, module: 0}]), stack.bytes,
+        stack.blocks, stack);
+    }
+    const rest = report.rest.map((sum, kind) => ({...sum, kind})).filter((sum) => sum.stacks > 0 && isChosen(sum));
+    for (const sum of rest)
+      addToTree(withKind(sum.kind, [{name: "[not shown]", kind: kRuntime, module: 0}]), sum.bytes, sum.blocks, null);
+    totals = sumOf([...chosen, ...rest]);
   }
-  if (report.rest.stacks > 0)
-    addToTree([{name: "[not shown]", kind: kRuntime, module: 0}], report.rest.bytes, report.rest.blocks, null);
+  growTree();
 
   function stacksThrough(node) {
     const found = [];
@@ -142,7 +168,8 @@
   // The user's own code is warm, libraries are cool, what libc and the C++ runtime do is grey.
   function colourOf(d) {
     if (d.highlight) return "#c084fc";
-    const {name, kind, module} = d.data.node;
+    const {name, kind, module, colour} = d.data.node;
+    if (colour) return colour;
     const shade = hueOf(name);
     if (kind === kOwn) return `hsl(${22 + 22 * shade} ${82 - 14 * shade}% ${69 + 7 * shade}%)`;
     if (kind === kLibrary) return `hsl(${165 + 55 * hueOf(String(module))} 38% ${68 + 9 * shade}%)`;
@@ -249,7 +276,7 @@
   }
 
   const shownStacks = () =>
-    stacks.filter((stack) => (through === null || through.stacks.has(stack.index)) && isFound(stack)).sort(orders[sort]);
+    stacks.filter((stack) => isChosen(stack) && (through === null || through.stacks.has(stack.index)) && isFound(stack)).sort(orders[sort]);
 
   function rowOf(stack) {
     const row = document.createElement("tr");
@@ -261,8 +288,10 @@
     const own = ownFrame(stack);
     const bytes = element("td", "", shortBytes(stack.bytes));
     bytes.title = countOf(stack.bytes, "byte");
-    const where = element("td", "", element("span", "own", own.name), element("span", "at", tail(own.at) + libraryOf(stack)));
-    where.title = `${own.name}\n${own.at}`;
+    const name = element("span", "own", own.name);
+    if (knowsKinds) name.prepend(dotOf(stack.kind));
+    const where = element("td", "", name, element("span", "at", tail(own.at) + libraryOf(stack)));
+    where.title = `${own.name}\n${own.at}${knowsKinds ? `\n${report.kinds[stack.kind]}` : ""}`;
     row.append(bytes, element("td", "", share), element("td", "", stack.blocks.toLocaleString("en")),
       element("td", "", ageOf(stack.age)), where);
     const choose = () => { selected = stack; drawTable(); drawStack(); zoomTo(leafOf[stack.index]); };
@@ -275,6 +304,14 @@
       if (again) again.focus();
     });
     return row;
+  }
+
+  function dotOf(kind) {
+    const dot = element("i", "dot");
+    dot.style.setProperty("--kind", kKindColours[kind]);
+    dot.setAttribute("role", "img");
+    dot.setAttribute("aria-label", report.kinds[kind]);
+    return dot;
   }
 
   // The library that the user's code had called when it allocated.
@@ -332,6 +369,7 @@
     facts.replaceChildren(element("b", "", longBytes(selected.bytes)), ` in `, element("b", "", countOf(selected.blocks, "block")),
       `, ${percent(amount(selected), amount(totals))}, ${selected.call}, oldest ${ageOf(selected.age)}` +
       selected.remarks.map((remark) => `, ${remark}`).join(""));
+    if (knowsKinds) facts.append(", ", dotOf(selected.kind), report.kinds[selected.kind]);
     byId("frames").append(...frameItems(selected.node));
   }
 
@@ -340,13 +378,13 @@
   function drawAges() {
     const ages = byId("ages");
     ages.replaceChildren();
-    if (report.ages.length === 0) {
-      ages.append(element("p", "nothing", "No live blocks."));
+    // An age of 10^(i/2) ms is in column i, a size of 2^j bytes in row j.
+    const cells = report.ages.map(([age, size, blocks, bytes, kind]) => ({age, size, blocks, bytes, kind})).filter(isChosen);
+    if (cells.length === 0) {
+      ages.append(element("p", "nothing", report.ages.length === 0 ? "No live blocks." : "No block is of that kind."));
       return;
     }
     const width = 480, height = 250, left = 58, right = 14, top = 8, bottom = 32;
-    // An age of 10^(i/2) ms is in column i, a size of 2^j bytes in row j.
-    const cells = report.ages.map(([age, size, blocks, bytes]) => ({age, size, blocks, bytes}));
     const [firstAge, lastAge] = d3.extent(cells, (cell) => cell.age), [firstSize, lastSize] = d3.extent(cells, (cell) => cell.size);
     const x = d3.scaleLinear().domain([Math.min(firstAge, lastAge - 5), lastAge + 1]).range([left, width - right]);
     const y = d3.scaleLinear().domain([Math.min(firstSize, Math.max(lastSize - 5, 0)), lastSize + 1]).range([height - bottom, top]);
@@ -377,7 +415,8 @@
     svg.append("text").attr("x", (left + width - right) / 2).attr("y", height - 3).attr("text-anchor", "middle").text("age");
     svg.selectAll("circle").data(cells.sort((a, b) => amount(b) - amount(a))).join("circle")
       .attr("cx", (cell) => x(cell.age + 0.5)).attr("cy", (cell) => y(cell.size + 0.5)).attr("r", (cell) => radius(amount(cell)))
-      .append("title").text((cell) => `${countOf(cell.blocks, "block")}, ${longBytes(cell.bytes)}\n` +
+      .attr("style", (cell) => knowsKinds ? `fill: ${kKindColours[cell.kind]}; stroke: ${kKindColours[cell.kind]}` : null)
+      .append("title").text((cell) => `${knowsKinds ? `${report.kinds[cell.kind]}: ` : ""}${countOf(cell.blocks, "block")}, ${longBytes(cell.bytes)}\n` +
         `${ageOf(10 ** (cell.age / 2))} to ${ageOf(10 ** ((cell.age + 1) / 2))} old, ` +
         `${shortBytes(2 ** cell.size)} to ${shortBytes(2 ** (cell.size + 1))} each`);
   }
@@ -389,15 +428,30 @@
     byId("program").textContent = report.title;
     byId("process").textContent = report.process;
     const total = (number, words, className) => element("div", className || "", element("b", "", number), element("span", "", words));
+    const all = report.totals;
     byId("totals").append(
-      total(shortBytes(totals.bytes), totals.bytes < 1024 ? "live" : `live (${countOf(totals.bytes, "byte")})`),
-      total(totals.blocks.toLocaleString("en"), totals.blocks === 1 ? "block" : "blocks"),
-      total(totals.stacks.toLocaleString("en"), totals.stacks === 1 ? "stack" : "stacks"));
+      total(shortBytes(all.bytes), all.bytes < 1024 ? "live" : `live (${countOf(all.bytes, "byte")})`),
+      total(all.blocks.toLocaleString("en"), all.blocks === 1 ? "block" : "blocks"),
+      total(all.stacks.toLocaleString("en"), all.stacks === 1 ? "stack" : "stacks"));
     if (report.seen !== "") byId("totals").append(element("div", "", element("span", "", report.seen)));
     if (report.bad_frees_seen > 0)
       byId("totals").append(total(report.bad_frees_seen.toLocaleString("en"), report.bad_frees_seen === 1 ? "bad free" : "bad frees", "bad"));
     byId("remarks").append(...report.warnings.map((text) => element("li", "", `Warning: ${text}`)),
       ...report.notes.map((text) => element("li", "note", text)));
+  }
+
+  function drawKinds() {
+    byId("kinds").hidden = !knowsKinds || report.totals.blocks === 0;
+    byId("kinds").replaceChildren(...kindsThere.map((kind) => {
+      const sum = ofKind(kind);
+      const button = element("button", "", dotOf(kind), element("span", "", report.kinds[kind]),
+        element("b", "", metric === "bytes" ? shortBytes(sum.bytes) : countOf(sum.blocks, "block")));
+      button.type = "button";
+      button.dataset.kind = kind;
+      button.setAttribute("aria-pressed", chosenKinds.has(kind));
+      button.addEventListener("click", () => toggleKind(kind));
+      return button;
+    }));
   }
 
   function drawBadFrees() {
@@ -419,11 +473,23 @@
     metric = chosen;
     if (sort !== "age") sort = chosen;
     for (const key of ["bytes", "blocks"]) byId(`by-${key}`).setAttribute("aria-pressed", key === chosen);
+    if (knowsKinds) drawKinds();
     drawGraph();
     if (zoomed !== tree) zoomTo(zoomed);
     drawTable();
     drawStack();
     drawAges();
+  }
+
+  function toggleKind(kind) {
+    if (!chosenKinds.delete(kind)) chosenKinds.add(kind);
+    growTree();
+    through = null;
+    rowsShown = kRowsAtOnce;
+    setZoomed(tree);
+    if (selected !== null && !isChosen(selected)) selected = null;
+    setMetric(metric);
+    byId("kinds").querySelector(`[data-kind="${kind}"]`).focus();
   }
 
   function setSearch(text) {
@@ -483,7 +549,7 @@
     resizing = setTimeout(() => setMetric(metric), 150);
   });
 
-  selected = [...stacks].sort(orders[sort])[0] || null;
+  selected = stacks.filter(isChosen).sort(orders[sort])[0] || null;
   drawHead();
   setMetric(report.sort === "blocks" ? "blocks" : "bytes");
   sort = report.sort;

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "find_lost.hh"
+
+#include "base/error.hh"
+#include "kinds.hh"
+
+namespace leakdir::tool {
+
+void find_lost(Snapshot& snapshot) {
+  if (!knows_kinds(snapshot) && has_listable(snapshot)) throw Error(kinds_not_known(snapshot));
+}
+
+}  // namespace leakdir::tool

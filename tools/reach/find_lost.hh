@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Finds out which live blocks are lost: what `--lost` asks for. Of a process that has ended it is what was stored.
+
+#pragma once
+
+#include "load/snapshot.hh"
+
+namespace leakdir::tool {
+
+// Each block of the snapshot has its kind afterwards, but for those of which nobody can tell. Where nothing is live
+// there is nothing to be found out. Throws Error, with a sentence that says why, where it cannot be known.
+void find_lost(Snapshot& snapshot);
+
+}  // namespace leakdir::tool

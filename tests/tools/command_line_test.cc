@@ -11,6 +11,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -61,6 +62,19 @@ class CommandLine : public testing::Test {
     ledger.block({0x733280, 30, ledger.stack({0x402000}), ledger::Call::kMalloc, 0, 1});
     ledger.block({0x733290, 72704, ledger.stack({0x403000}), ledger::Call::kMalloc, ledger::kFlagLibc});
   }
+
+  // 2 blocks, 44 bytes are lost; 3 are still reachable.
+  void add_kinds() {
+    using ledger::Reach;
+    ledger.block_of_kind(Reach::kDefinite, {0x1000, 40, ledger.stack({0x401000})});
+    ledger.block_of_kind(Reach::kIndirect, {0x2000, 4, ledger.stack({0x402000})});
+    ledger.block_of_kind(Reach::kReachable, {0x3000, 100, ledger.stack({0x401000})});
+    ledger.block_of_kind(Reach::kReachable, {0x4000, 200, ledger.stack({0x403000})});
+    ledger.block_of_kind(Reach::kReachable, {0x5000, 300, ledger.stack({0x403000})});
+  }
+
+  // The first line of standard output.
+  std::string answer() const { return out.substr(0, out.find('\n')); }
 
   Scratch directory;
   LedgerBuilder ledger;
@@ -271,6 +285,154 @@ TEST_F(CommandLine, RecoverNeedsALedger) {
   EXPECT_THAT(err, HasSubstr("has no ledger to recover from"));
   EXPECT_EQ(run("report"), 0);
   EXPECT_THAT(out, HasSubstr("1 live block, 20 bytes in 1 stack\n"));
+}
+
+TEST_F(CommandLine, TextLeadsWithWhatIsLostAndProgramsGetAll) {
+  add_kinds();
+  EXPECT_EQ(run("report"), 0);
+  EXPECT_THAT(out, HasSubstr("\n2 lost blocks, 44 bytes in 2 stacks\n"
+                             "definitely lost: 1 block, 40 bytes in 1 stack\n"
+                             "indirectly lost: 1 block, 4 bytes in 1 stack\n"
+                             "still reachable: 3 blocks, 600 bytes in 2 stacks: --kinds all lists them\n"));
+  EXPECT_THAT(out, Not(HasSubstr("500 bytes in 2 blocks")));
+  run("report --kinds all");
+  EXPECT_THAT(out, HasSubstr("\n5 live blocks, 644 bytes in 4 stacks\n"));
+  EXPECT_THAT(out, HasSubstr("\n500 bytes in 2 blocks still reachable, "));
+  run("report --kinds reachable --top 1");
+  EXPECT_THAT(out, HasSubstr("\n3 live blocks (reachable), 600 bytes in 2 stacks\n"));
+  EXPECT_THAT(out, HasSubstr("\n100 bytes in 1 block, from 1 more stack not shown\n"));
+  for (const auto& [options, stacks] : std::map<std::string, std::size_t>{
+           {"", 4}, {"--lost", 2}, {"--kinds definite,reachable", 3}, {"--lost --kinds all", 4}, {"--kinds none", 0}}) {
+    EXPECT_EQ(run("report --format json " + options), 0);
+    EXPECT_EQ(nlohmann::json::parse(out)["stacks"].size(), stacks) << options;
+  }
+  run("report --format folded --lost");
+  EXPECT_EQ(out, "[definitely lost];app+0x1000 40\n[indirectly lost];app+0x2000 4\n");
+  run("report --group-by module");
+  EXPECT_THAT(out, HasSubstr("44 bytes in 2 blocks, 100.0 %, 2 stacks, oldest 1 min 40 s: /not/here/app\n"));
+  run("watch");
+  EXPECT_THAT(out, HasSubstr("\n2 lost blocks, 44 bytes in 2 stacks\n"));
+  run("watch --kinds reachable");
+  EXPECT_THAT(out, HasSubstr("\n3 live blocks (reachable), 600 bytes in 2 stacks\n"));
+}
+
+TEST_F(CommandLine, KindsAreWordsOfValgrinds) {
+  for (const char* wrong : {"lost", "definitely", "''", "all,definite", "definite,,possible"}) {
+    EXPECT_EQ(run(std::string("report --kinds ") + wrong), 2) << wrong;
+    expect_one_line_of_error();
+  }
+}
+
+TEST_F(CommandLine, ErrorExitcodeIsForTheKindsThatTheUserNames) {
+  ledger.block_of_kind(ledger::Reach::kReachable, {0x3000, 100, ledger.stack({0x401000})});
+  EXPECT_EQ(run("report --error-exitcode 23"), 23) << "what a text shows in one line is live all the same";
+  EXPECT_EQ(run("report --error-exitcode 23 --format json"), 23);
+  EXPECT_EQ(run("report --error-exitcode 23 --lost"), 0);
+  EXPECT_EQ(run("report --error-exitcode 23 --kinds definite,possible --format json"), 0);
+  EXPECT_EQ(run("report --error-exitcode 23 --kinds reachable"), 23);
+  ledger.block_of_kind(ledger::Reach::kPossible, {0x4000, 100, ledger.stack({0x401000})});
+  EXPECT_EQ(run("report --error-exitcode 23 --lost"), 23);
+}
+
+TEST_F(CommandLine, WhoAsksWhatIsLostWhereNobodyLookedIsToldWhy) {
+  add_blocks();
+  const std::string why =
+      "leakdir: which blocks are lost is not known: nobody looked when it exited (reach=0, or an earlier leakdir)\n";
+  for (const char* command :
+       {"report --lost", "report --kinds definite", "report --lost --format json", "watch --lost"}) {
+    EXPECT_EQ(run(command), 1) << command;
+    expect_one_line_of_error();
+    EXPECT_EQ(err, why) << command;
+  }
+  EXPECT_EQ(run("report --kinds all"), 0);
+  EXPECT_THAT(out, HasSubstr("\n2 live blocks, 50 bytes in 2 stacks\n"));
+  EXPECT_EQ(run("check --lost"), 3);
+  EXPECT_EQ(out,
+            "no trustworthy data: which blocks are lost is not known: nobody looked when it exited (reach=0, or an "
+            "earlier leakdir)\n");
+  ledger.blocks.resize(1);
+  EXPECT_EQ(run("report --lost"), 0) << "nothing is live, so nothing is lost";
+  EXPECT_EQ(run("check --lost"), 0);
+  EXPECT_EQ(out, "no leak: nothing is live after 17 allocations and 14 frees: /not/here/app\n");
+}
+
+TEST_F(CommandLine, CheckLostFailsOnLostBlocksOnly) {
+  ledger.block_of_kind(ledger::Reach::kReachable, {0x3000, 100, ledger.stack({0x401000})});
+  EXPECT_EQ(run("check"), 23);
+  EXPECT_EQ(run("check --lost"), 0);
+  EXPECT_EQ(out, "no lost block; 1 block, 100 bytes is still reachable: /not/here/app\n");
+  add_kinds();
+  EXPECT_EQ(run("check --lost"), 23);
+  EXPECT_EQ(out,
+            "leak: 2 lost blocks, 44 bytes in 2 stacks, 1 by function; 4 blocks, 700 bytes are still reachable; the "
+            "largest: /not/here/app+0x1000\n");
+  ledger.blocks.resize(1);
+  ledger.block_of_kind(ledger::Reach::kReachable, {0x3000, 100, ledger.stack({0x401000})});
+  ledger.double_free(0x9000, ledger.stack({0x404000}));
+  ledger.header.bad_frees = 1;
+  EXPECT_EQ(run("check --lost"), 23);
+  EXPECT_THAT(out, StartsWith("no leak, but 1 bad free; 1 block, 100 bytes is still reachable; double free: "));
+}
+
+TEST_F(CommandLine, CheckLostKnowsNoVerdictWhereThreadsMayHoldABlock) {
+  ledger.block_of_kind(ledger::Reach::kReachable, {0x3000, 100, ledger.stack({0x401000})});
+  ledger.block({0x4000, 20, ledger.stack({0x402000})});
+  ledger.header.reach_look = static_cast<std::uint32_t>(ledger::ReachLook::kThreads);
+  EXPECT_EQ(run("check --lost"), 3);
+  EXPECT_EQ(out,
+            "no trustworthy data: whether 1 block, 20 bytes are lost is not known: other threads were running when "
+            "it exited\n");
+  ledger.block({0x5000, 30, ledger.stack({0x402000}), ledger::Call::kMalloc, 1u << ledger::kReachShift});
+  EXPECT_EQ(run("check --lost"), 23) << "one is lost, whatever becomes of the other";
+  EXPECT_THAT(out, StartsWith("leak: 1 lost block, 30 bytes in 1 stack; 1 block, 100 bytes is still reachable; "));
+}
+
+TEST_F(CommandLine, ABaselineTellsWhatWasHeldFromWhatIsLost) {
+  add_kinds();
+  EXPECT_EQ(run("check --lost --write-baseline known.json"), 0);
+  EXPECT_EQ(answer(),
+            "baseline written to known.json: 5 live blocks, 644 bytes in 4 stacks, 1 by function, 0 bad frees");
+  EXPECT_EQ(run("check --baseline known.json"), 0);
+  EXPECT_EQ(run("check --lost --baseline known.json"), 0);
+  EXPECT_EQ(answer(),
+            "no new leak: 2 lost blocks, 44 bytes in 2 stacks, 1 by function, 0 bad frees are known; 3 blocks, "
+            "600 bytes are still reachable");
+  // As much is live as before, and one more of it is lost.
+  ledger.blocks[5].word[0] ^= ledger::flag_bits((4u ^ 1u) << ledger::kReachShift);
+  EXPECT_EQ(run("check --baseline known.json"), 0);
+  EXPECT_THAT(err, HasSubstr("note: more is lost than known.json says, in 1 stack by function; the first: "
+                             "/not/here/app+0x3000: --lost fails on that\n"));
+  EXPECT_EQ(run("check --lost --baseline known.json"), 23);
+  EXPECT_EQ(answer(),
+            "leak: 1 stack by function that grew, +1 blocks and +300 bytes against known.json; the first: "
+            "/not/here/app+0x3000");
+}
+
+TEST_F(CommandLine, AStackThatWasHeldAndIsLostFailsAgainstTheBaseline) {
+  const auto stack = ledger.stack({0x401000});
+  const auto block = ledger.block_of_kind(ledger::Reach::kReachable, {0x3000, 100, stack});
+  EXPECT_EQ(run("check --write-baseline known.json"), 0);
+  EXPECT_EQ(run("check --lost --baseline known.json"), 0);
+  EXPECT_EQ(answer(),
+            "no new leak: 0 lost blocks, 0 bytes in 0 stacks, 0 bad frees are known; 1 block, 100 bytes is still "
+            "reachable");
+  EXPECT_EQ(err.find("less is lost"), std::string::npos);
+  ledger.blocks[block].word[0] ^= ledger::flag_bits((4u ^ 3u) << ledger::kReachShift);
+  EXPECT_EQ(run("check --lost --baseline known.json"), 23);
+  EXPECT_EQ(answer(),
+            "leak: 1 stack by function whose blocks were still reachable, +1 blocks and +100 bytes against "
+            "known.json; the first: /not/here/app+0x1000");
+}
+
+TEST_F(CommandLine, SavedFilesAndRecordsKeepTheKinds) {
+  add_kinds();
+  EXPECT_EQ(run("save app.leaks"), 0);
+  EXPECT_EQ(run("report --lost app.leaks"), 0);
+  EXPECT_THAT(out, HasSubstr("\n2 lost blocks, 44 bytes in 2 stacks\n"));
+  EXPECT_EQ(run("recover --into records app.leaks"), 0);
+  EXPECT_EQ(run("report records"), 0);
+  EXPECT_THAT(out, HasSubstr("\n2 lost blocks, 44 bytes in 2 stacks\n"));
+  EXPECT_THAT(read_file(directory / "records/0x1000.mem"), HasSubstr("\nreach: definitely lost\n"));
 }
 
 }  // namespace

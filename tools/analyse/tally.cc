@@ -75,6 +75,7 @@ Amount TallyStack::lost() const {
     if (!ledger::is_lost(reach)) continue;
     lost.blocks += kinds[static_cast<std::size_t>(reach)].blocks;
     lost.bytes += kinds[static_cast<std::size_t>(reach)].bytes;
+    lost.stacks += kinds[static_cast<std::size_t>(reach)].stacks;
   }
   return lost;
 }
@@ -110,6 +111,7 @@ void put_in_order(std::vector<TallyStack>& stacks) {
       for (std::size_t kind = 0; kind < ledger::kReaches; ++kind) {
         stacks[kept - 1].kinds[kind].blocks += stacks[i].kinds[kind].blocks;
         stacks[kept - 1].kinds[kind].bytes += stacks[i].kinds[kind].bytes;
+        stacks[kept - 1].kinds[kind].stacks += stacks[i].kinds[kind].stacks;
       }
     } else {
       if (kept != i) stacks[kept] = std::move(stacks[i]);
@@ -131,7 +133,7 @@ Tally tally_of(const Snapshot& snapshot, const Grouped& grouped, const FrameLine
     TallyStack stack{ledger::kCallNames[group.call], {}, group.blocks.size(), group.bytes, {}, {}, 1};
     frames.fill(stack, group.stack);
     if (group.reach != ledger::Reach::kUnknown)
-      stack.kinds[static_cast<std::size_t>(group.reach)] = {stack.blocks, stack.bytes};
+      stack.kinds[static_cast<std::size_t>(group.reach)] = {stack.blocks, stack.bytes, 1};
     tally.stacks.push_back(std::move(stack));
   }
   for (const auto& bad_free : snapshot.bad_frees) {
@@ -154,6 +156,7 @@ Tally lost_part_of(const Tally& run) {
     if (lost.blocks == 0) continue;
     stack.blocks = lost.blocks;
     stack.bytes = lost.bytes;
+    stack.stacks = lost.stacks;
     tally.stacks.push_back(std::move(stack));
   }
   return tally;
@@ -166,6 +169,7 @@ Tally lost_part_of_baseline(const Tally& baseline) {
     const Amount lost = stack.lost();
     stack.blocks = lost.blocks;
     stack.bytes = lost.bytes;
+    stack.stacks = lost.stacks;
   }
   return tally;
 }

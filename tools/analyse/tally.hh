@@ -33,6 +33,7 @@ struct TallyFrame {
 
 struct Amount {
   std::uint64_t blocks = 0, bytes = 0;
+  std::uint64_t stacks = 0;  // of a report; 0: not known
 };
 
 struct TallyStack {

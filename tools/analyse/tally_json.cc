@@ -138,7 +138,7 @@ void read_report(const Json& json, Tally& tally) {
                      1,
                      own_frame_in(entry)};
     stack.identity = identity_of(stack.frames, stack.place);
-    if (const std::size_t kind = kind_in(entry); kind != 0) stack.kinds[kind] = {stack.blocks, stack.bytes};
+    if (const std::size_t kind = kind_in(entry); kind != 0) stack.kinds[kind] = {stack.blocks, stack.bytes, 1};
     tally.stacks.push_back(std::move(stack));
   }
   const auto& bad_frees = json.at("bad_frees");

@@ -34,9 +34,27 @@ int answer(int status, const std::string& text) {
   return status;
 }
 
-std::string amount_of(const Tally& tally) {
-  return fmt::format("{}, {} in {}", count_of(tally.blocks(), "live block"), bytes_of(tally.bytes()),
-                     count_of_stacks(tally));
+std::string amount_of(const Tally& tally, const char* what = "live block") {
+  return fmt::format("{}, {} in {}", count_of(tally.blocks(), what), bytes_of(tally.bytes()), count_of_stacks(tally));
+}
+
+Amount held_in(const Tally& tally) {
+  Amount sum;
+  for (const auto& stack : tally.stacks) {
+    sum.blocks += stack.held().blocks;
+    sum.bytes += stack.held().bytes;
+  }
+  return sum;
+}
+
+// Blocks of which it is not known whether they are lost or held.
+Amount neither_in(const Tally& tally) {
+  Amount sum;
+  for (const auto& stack : tally.stacks) {
+    sum.blocks += stack.blocks - stack.lost().blocks - stack.held().blocks;
+    sum.bytes += stack.bytes - stack.lost().bytes - stack.held().bytes;
+  }
+  return sum;
 }
 
 class CheckCommand : public Command {
@@ -45,6 +63,7 @@ class CheckCommand : public Command {
     add_directory(app, directory_);
     add_file(app, "--baseline", baseline_, "Fail only on stacks that are new, or have grown, since this was written");
     add_file(app, "--write-baseline", new_baseline_, "Store what there is as known, for --baseline");
+    add_lost(app, kinds_);
     add_min_age(app, min_age_);
     add_alloc_fn(app, alloc_fns_);
     add_suppression_options(app, suppression_options_);
@@ -52,7 +71,8 @@ class CheckCommand : public Command {
     add_footer(
         app,
         "Exit status: 0 no leak; 23 live blocks or bad frees; 3 no trustworthy data: no hooks ran, a damaged ledger, "
-        "blocks that could not be recorded; 1 could not (a baseline that cannot be read); 2 usage.");
+        "blocks that could not be recorded; with --lost, no kinds; 1 could not (a baseline that cannot be read); 2 "
+        "usage.");
   }
 
   int run() override {
@@ -67,20 +87,23 @@ class CheckCommand : public Command {
     } catch (const Error& error) {
       doubt = std::string(error.what()) + "; did the program run, linked with leakdir?";
     }
+    if (doubt.empty()) doubt = find_kinds_of(snapshot);
     std::vector<std::string> warnings;
     auto rules = read_suppressions(suppression_options_, snapshot, warnings);
     for (const auto& notice : snapshot.notices) say("note: " + notice);
     if (!doubt.empty()) return answer(kNoTrust, "no trustworthy data: " + doubt);
 
-    const Tally now = tally(snapshot, std::move(rules), warnings);
+    const Tally all = tally(snapshot, std::move(rules), warnings);
+    const Tally now = kinds_.finds_lost ? lost_part_of(all) : all;
+    if (kinds_.finds_lost) note_what_is_not_lost(snapshot, all);
     if (snapshot.unrecorded != 0)
       say(fmt::format("note: {} below min_size were not recorded", count_of(snapshot.unrecorded, "allocation")));
     for (const auto& warning : warnings) say("warning: " + warning);
-    if (!new_baseline_.empty()) write_whole(new_baseline_, baseline_text(now), 0666);
-    if (!baseline_.empty()) return compare_with(baseline, now);
+    if (!new_baseline_.empty()) write_whole(new_baseline_, baseline_text(all), 0666);
+    if (!baseline_.empty()) return compare_with(kinds_.finds_lost ? lost_part_of_baseline(baseline) : baseline, now);
     if (!new_baseline_.empty())
-      return answer(kNoLeak, fmt::format("baseline written to {}: {}, {}", new_baseline_, amount_of(now),
-                                         count_of(now.bad_free_count(), "bad free")));
+      return answer(kNoLeak, fmt::format("baseline written to {}: {}, {}", new_baseline_, amount_of(all),
+                                         count_of(all.bad_free_count(), "bad free")));
     return judge(snapshot, now);
   }
 
@@ -101,49 +124,99 @@ class CheckCommand : public Command {
     return tally_of(snapshot, grouped, lines, wrappers);
   }
 
+  // With --lost. Why it is not known which blocks are; empty: it is known.
+  std::string find_kinds_of(Snapshot& snapshot) const {
+    try {
+      find_kinds(kinds_, snapshot);
+      return {};
+    } catch (const Error& error) {
+      return error.what();
+    }
+  }
+
+  void note_what_is_not_lost(const Snapshot& snapshot, const Tally& all) {
+    held_ = held_in(all);
+    neither_ = neither_in(all);
+    why_neither_ = why_no_kinds(snapshot);
+    if (snapshot.unread_bytes != 0)
+      say(fmt::format("note: {} of memory could not be read by who looked for lost blocks",
+                      bytes_of(snapshot.unread_bytes)));
+  }
+
+  // "No leak" is said only where each block was judged.
+  int answer_no_leak(const std::string& text) const {
+    if (neither_.blocks == 0) return answer(kNoLeak, text);
+    return answer(kNoTrust, fmt::format("no trustworthy data: whether {}, {} are lost is not known{}",
+                                        count_of(neither_.blocks, "block"), bytes_of(neither_.bytes),
+                                        why_neither_.empty() ? "" : ": " + why_neither_));
+  }
+
+  std::string held_text() const {
+    return fmt::format("{}, {} {} still reachable", count_of(held_.blocks, "block"), bytes_of(held_.bytes),
+                       held_.blocks == 1 ? "is" : "are");
+  }
+
   int judge(const Snapshot& snapshot, const Tally& now) const {
+    if (now.stacks.empty() && now.bad_frees.empty() && held_.blocks != 0)
+      return answer_no_leak(fmt::format("no lost block; {}{}: {}", held_text(), remarks(now), now.program));
     if (now.stacks.empty() && now.bad_frees.empty())
-      return answer(
-          kNoLeak,
+      return answer_no_leak(
           fmt::format("no leak: nothing{}{} is live after {} and {}{}: {}", min_age_ > 0 ? " of that age" : "",
                       suppressed_ != 0 ? " but what is suppressed" : "", count_of(snapshot.allocations, "allocation"),
                       count_of(snapshot.frees, "free"), remarks(now), now.program));
     std::vector<std::string> parts;
-    if (!now.stacks.empty()) parts.push_back(amount_of(now));
+    if (!now.stacks.empty()) parts.push_back(amount_of(now, what()));
     if (!now.bad_frees.empty()) parts.push_back(count_of(now.bad_free_count(), "bad free"));
-    return answer(kLeak,
-                  fmt::format("{}{}{}; {}", now.stacks.empty() ? "no leak, but " : "leak: ", fmt::join(parts, ", "),
-                              remarks(now), now.stacks.empty() ? first_of(now.bad_frees) : largest_of(now.stacks)));
+    return answer(kLeak, fmt::format("{}{}{}{}; {}", now.stacks.empty() ? "no leak, but " : "leak: ",
+                                     fmt::join(parts, ", "), remarks(now), held_.blocks == 0 ? "" : "; " + held_text(),
+                                     now.stacks.empty() ? first_of(now.bad_frees) : largest_of(now.stacks)));
   }
 
   int compare_with(const Tally& baseline, const Tally& now) const {
     const auto stacks = compare(baseline.stacks, now.stacks);
     const auto bad_frees = compare(baseline.bad_frees, now.bad_frees);
     const Changes fresh = total_of(stacks, Fate::kNew), grown = total_of(stacks, Fate::kGrown);
+    Changes lost = total_of(stacks, Fate::kLost);
     const Changes bad = total_of(bad_frees, Fate::kNew), more_bad = total_of(bad_frees, Fate::kGrown);
     const std::uint64_t better = total_of(stacks, Fate::kGone).stacks + total_of(stacks, Fate::kShrunk).stacks;
     if (better != 0)
-      say(fmt::format("note: less is live than {} says, in {}: --write-baseline makes it the new measure", baseline_,
-                      count_of(better, "stack") + " by function"));
+      say(fmt::format("note: less is {} than {} says, in {}: --write-baseline makes it the new measure",
+                      kinds_.finds_lost ? "lost" : "live", baseline_, count_of(better, "stack") + " by function"));
+    if (!kinds_.finds_lost && lost.stacks != 0) {  // as much is live as before, or less
+      say(fmt::format("note: more is lost than {} says, in {}; the first: {}: --lost fails on that", baseline_,
+                      count_of(lost.stacks, "stack") + " by function", first_with(stacks, {Fate::kLost})));
+      lost = {};
+    }
     std::vector<std::string> parts;
     if (fresh.stacks != 0) parts.push_back(count_of(fresh.stacks, "new stack") + " by function");
     if (grown.stacks != 0) parts.push_back(count_of(grown.stacks, "stack") + " by function that grew");
+    if (lost.stacks != 0)
+      parts.push_back(count_of(lost.stacks, "stack") + " by function whose blocks were still reachable");
     if (!parts.empty())
-      parts.push_back(
-          fmt::format("{:+} blocks and {:+} bytes", fresh.blocks + grown.blocks, fresh.bytes + grown.bytes));
+      parts.push_back(fmt::format("{:+} blocks and {:+} bytes", fresh.blocks + grown.blocks + lost.blocks,
+                                  fresh.bytes + grown.bytes + lost.bytes));
     if (bad.stacks + more_bad.stacks != 0)
       parts.push_back(count_of(static_cast<std::uint64_t>(bad.blocks + more_bad.blocks), "bad free") + " more");
     if (parts.empty())
-      return answer(kNoLeak, fmt::format("no new leak: {}, {} are known{}", amount_of(now),
-                                         count_of(now.bad_free_count(), "bad free"), remarks(now)));
-    const bool is_leak = fresh.stacks + grown.stacks != 0;
-    const auto& shown = is_leak ? stacks : bad_frees;
-    const auto worst = std::find_if(shown.begin(), shown.end(), [](const Difference& difference) {
-      return difference.fate == Fate::kNew || difference.fate == Fate::kGrown;
-    });
+      return answer_no_leak(fmt::format("no new leak: {}, {} are known{}{}", amount_of(now, what()),
+                                        count_of(now.bad_free_count(), "bad free"), remarks(now),
+                                        held_.blocks == 0 ? "" : "; " + held_text()));
+    const bool is_leak = fresh.stacks + grown.stacks + lost.stacks != 0;
+    std::vector<Fate> worse = {Fate::kNew, Fate::kGrown};
+    if (kinds_.finds_lost) worse.push_back(Fate::kLost);
     return answer(kLeak, fmt::format("{}{} against {}{}; the first: {}", is_leak ? "leak: " : "no new leak, but ",
-                                     fmt::join(parts, ", "), baseline_, remarks(now), own_frame_of(worst->stack())));
+                                     fmt::join(parts, ", "), baseline_, remarks(now),
+                                     first_with(is_leak ? stacks : bad_frees, worse)));
   }
+
+  static std::string first_with(const std::vector<Difference>& differences, const std::vector<Fate>& fates) {
+    const auto first = std::find_if(differences.begin(), differences.end(), [&](const Difference& difference) {
+      return std::find(fates.begin(), fates.end(), difference.fate) != fates.end();
+    });
+    return first == differences.end() ? "" : own_frame_of(first->stack());
+  }
+
+  const char* what() const { return kinds_.finds_lost ? "lost block" : "live block"; }
 
   static std::string largest_of(const std::vector<TallyStack>& stacks) {
     const auto largest =
@@ -163,6 +236,9 @@ class CheckCommand : public Command {
   }
 
   std::string directory_, baseline_, new_baseline_;
+  KindOptions kinds_;
+  Amount held_, neither_;  // with --lost: what is still reachable, and what may be lost as well
+  std::string why_neither_;
   std::vector<std::string> alloc_fns_;
   double min_age_ = 0;
   std::uint64_t suppressed_ = 0;

@@ -25,13 +25,15 @@ void show_block(RecordText& text, const Block& block, VisitLive* visit, void* co
   const Rendered record = render_block(text, block);
   const_cast<char*>(record.text)[record.bytes] = '\0';
   const std::uint32_t thread = ledger::high16(block.word[1]);
+  const ledger::Reach reach = ledger::block_reach(block.word[0]);
   const leakdir_block shown = {reinterpret_cast<const void*>(ledger::block_address(block.word[0])),
                                static_cast<std::size_t>(ledger::low48(block.word[1])),
                                static_cast<unsigned long>(ledger::low48(block.word[2])),
                                thread == 0 ? 0 : static_cast<long>(ledger_file.thread(thread)->tid),
                                record.text,
                                frames,
-                               count};
+                               count,
+                               reach != ledger::Reach::kUnknown ? ledger::name_of(reach) : nullptr};
   visit(&shown, context);
 }
 

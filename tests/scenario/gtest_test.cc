@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // leakdir/gtest.h: a test that leaks fails and shows where, one that does not passes; and where nothing can be seen
-// that is said. The program is tests/targets/gtest_leaks.cc.
+// that is said. The program is tests/targets/gtest_leaks.cc; with --leakdir_lost it is gtest_lost.cc, upon an object
+// that is made up.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -186,6 +187,57 @@ TEST_F(GoogleTestListener, LeavesNoDirectoriesOfItsHelpers) {
   EXPECT_THAT(outcome.out, HasSubstr("gtest_leaks.cc:"));
   for (const std::string& name : names_in(scratch_ / "mem"))
     EXPECT_NE(name.find_first_not_of("0123456789"), std::string::npos) << name;
+}
+
+// --leakdir_lost. Whether a block is lost is not what is tried here.
+class GoogleTestListenerOfLost : public GoogleTestListener {
+ protected:
+  static void SetUpTestSuite() {
+    built_ = new Scratch();
+    for (const std::string option : {"-DWITH_LOST", "-DWITHOUT_LOST"})
+      build({"g++", "-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror", "-g", "-O1", option,
+             "-I" + std::string(kSourceRoot) + "/lib/include",
+             std::string(kSourceRoot) + "/tests/targets/gtest_lost.cc", "-lgtest", "-pthread", "-o",
+             *built_ / option.substr(2)});
+  }
+
+  static std::string count_of(const std::string& text, const std::string& in) {
+    std::size_t count = 0;
+    for (std::size_t at = in.find(text); at != std::string::npos; at = in.find(text, at + 1)) ++count;
+    return std::to_string(count);
+  }
+};
+
+TEST_F(GoogleTestListenerOfLost, FailsATestForWhatItLostAndNotForWhatItHolds) {
+  const std::vector<std::string> lost = {"Loses.ABlock", "Loses.BlocksOfEachKind", "Loses.InAPart",
+                                         "Loses.OnlyTheFirstTime"};
+  const Outcome outcome = run_tests("WITH_LOST", {"", {"--leakdir_lost"}, {}, 60});
+  EXPECT_THAT(failed(outcome), ElementsAreArray(lost));
+  EXPECT_THAT(outcome.out, HasSubstr("lost: 107 bytes in 1 block\n"
+                                     "  107 bytes in 1 block: [+0x1] --> addr:0x10, size:107\n"
+                                     "    call: malloc\n"
+                                     "    reach: definitely lost\n"));
+  EXPECT_THAT(outcome.out, HasSubstr("lost: 333 bytes in 3 blocks\n"));
+  EXPECT_THAT(outcome.out, HasSubstr("make(121, possible)\nlost: 121 bytes in 1 block\n"));
+  EXPECT_THAT(outcome.out, Not(HasSubstr("size:119")));
+  EXPECT_EQ(count_of("what is lost could not be told at the end of a test", outcome.err), "1");
+
+  for (const char* const value : {"1", "yes"})
+    EXPECT_THAT(failed(run_tests("WITH_LOST", {"", {}, {{"LEAKDIR_LOST", value}}, 60})), ElementsAreArray(lost));
+  for (const char* const value : {"0", ""})
+    EXPECT_THAT(failed(run_tests("WITH_LOST", {"", {}, {{"LEAKDIR_LOST", value}}, 60})),
+                testing::Contains("Holds.ARegistryAndACache"));
+}
+
+TEST_F(GoogleTestListenerOfLost, WarmedUpForgivesWhatIsLostOnce) {
+  const Outcome outcome = run_tests("WITH_LOST", {"", {"--leakdir_lost", "--leakdir_warm_up"}, {}, 60});
+  EXPECT_THAT(failed(outcome), ElementsAre("Loses.ABlock", "Loses.BlocksOfEachKind", "Loses.InAPart"));
+}
+
+TEST_F(GoogleTestListenerOfLost, SaysThatAnObjectCannotTell) {
+  const Outcome outcome = run_tests("WITHOUT_LOST", {"", {"--leakdir_lost"}, {}, 60});
+  EXPECT_THAT(failed(outcome), IsEmpty());
+  EXPECT_EQ(outcome.err, "leakdir: this leakdir cannot tell what is lost: tests are NOT looked at for leaks\n");
 }
 
 TEST_F(GoogleTestListener, SaysThatNothingIsSeen) {

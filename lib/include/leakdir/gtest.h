@@ -19,6 +19,10 @@
  * --leakdir_warm_up each test runs twice, and only the second run is looked at; so with --gtest_repeat. A run leaks
  * then what it leaves more than it found, stack by stack: to replace one block by another of the same stack is no leak.
  *
+ * With --leakdir_lost, or LEAKDIR_LOST=1 in the environment, a test fails only for what it lost: blocks that nothing
+ * leads to any more. What is still reachable from a registry, a singleton or a cache is no leak then. A test at whose
+ * end that cannot be told is not looked at, and that is said once.
+ *
  * Known leaks are named in LeakSanitizer's syntax, leak:PATTERN a line: in the file that --leakdir_suppressions=FILE
  * names, or LSAN_OPTIONS=suppressions=FILE, and by the program's own __lsan_default_suppressions(). A pattern is looked
  * for in the functions, files and modules of the stack; "*" stands for anything, "^" and "$" for the ends of a name.
@@ -148,6 +152,35 @@ inline bool is_kept_by_gtest(const leakdir_block &block) {
   return false;
 }
 
+/* Whether only what is lost is a leak. */
+inline bool &is_lost_only() {
+  static bool is_so = false;
+  return is_so;
+}
+
+/* Whether the block is one that is asked for; with is_lost_only() after leakdir_lost_since(). */
+inline bool is_looked_for(const leakdir_block &block) {
+  static const char reachable[] = "still reachable";
+  return !is_lost_only() || (block.reach != nullptr && std::strcmp(block.reach, reachable) != 0);
+}
+
+/* Finds out what is lost of all that was allocated since, where that is asked for. False: it cannot be told. A thread
+ * that is about to end may stand in the way: there are some tries, unless they helped nothing before. */
+inline bool find_lost(unsigned long mark, unsigned long *blocks = nullptr) {
+  static int tries = 20;
+  if (!is_lost_only()) return true;
+  for (int left = tries;; --left) {
+    if (leakdir_lost_since(mark, blocks, nullptr) != 0) return true;
+    if (left <= 1) break;
+    const struct timespec moment = {0, 5000000};
+    nanosleep(&moment, nullptr);
+  }
+  if (tries != 1)
+    std::fprintf(stderr, "leakdir: what is lost could not be told at the end of a test: NOT every test is looked at\n");
+  tries = 1;
+  return false;
+}
+
 typedef std::vector<const void *> Stack;
 
 inline Stack stack_of(const leakdir_block &block) { return Stack(block.frames, block.frames + block.frame_count); }
@@ -162,7 +195,7 @@ struct Leak {
 typedef std::map<Stack, Leak> Leaks;
 
 inline void note_leak(const leakdir_block *block, void *context) {
-  if (is_kept_by_gtest(*block)) return;
+  if (!is_looked_for(*block) || is_kept_by_gtest(*block)) return;
   Leak &leak = (*static_cast<Leaks *>(context))[stack_of(*block)];
   if (leak.sizes.empty() || leak.sizes.rbegin()->first < block->sequence) leak.record = block->record;
   leak.sizes[block->sequence] = block->size;
@@ -180,12 +213,12 @@ inline void note_leak(const leakdir_block *block, void *context) {
 typedef std::map<Stack, std::size_t> Counts;
 
 inline void count_block(const leakdir_block *block, void *context) {
-  ++(*static_cast<Counts *>(context))[stack_of(*block)];
+  if (is_looked_for(*block)) ++(*static_cast<Counts *>(context))[stack_of(*block)];
 }
 
 inline Counts counts_since(unsigned long mark) {
   Counts counts;
-  leakdir_each_since(mark, count_block, &counts);
+  if (find_lost(mark)) leakdir_each_since(mark, count_block, &counts);
   return counts;
 }
 
@@ -212,6 +245,8 @@ inline Leaks leaks_since(unsigned long mark, const Counts *before, unsigned long
   const bool is_alone = &__libc_single_threaded != nullptr && __libc_single_threaded != 0;
   for (int looks = is_alone ? 1 : 100;; --looks) {
     Leaks leaks;
+    unsigned long lost = 1;
+    if (!find_lost(mark, &lost) || lost == 0) return leaks;
     leakdir_each_since(mark, note_leak, &leaks);
     if (before != nullptr && !leaks.empty()) keep_growth(leaks, *before, counts_since(base));
     if (leaks.empty() || looks == 1) return leaks;
@@ -520,7 +555,7 @@ inline std::string text_of(const Leak &leak) {
   for (std::size_t i = 0; i < lines.size(); ++i) {
     whole += (i == 0 ? "" : "    ") + lines[i] + "\n";
     if (i == 0 || starts_with(lines[i], "call: ") || starts_with(lines[i], "thread: ") ||
-        starts_with(lines[i], "location: "))
+        starts_with(lines[i], "location: ") || starts_with(lines[i], "reach: "))
       head += (i == 0 ? "" : "    ") + lines[i] + "\n";
   }
   bool has_names = false;
@@ -545,8 +580,9 @@ inline std::string text_of(const Leaks &leaks) {
     largest.push_back(&at->second);
   }
   std::sort(largest.begin(), largest.end(), [](const Leak *a, const Leak *b) { return a->bytes > b->bytes; });
-  std::string text = "leaked: " + std::to_string(bytes) + (bytes == 1 ? " byte in " : " bytes in ") +
-                     std::to_string(blocks) + (blocks == 1 ? " block\n" : " blocks\n");
+  std::string text = (is_lost_only() ? "lost: " : "leaked: ") + std::to_string(bytes) +
+                     (bytes == 1 ? " byte in " : " bytes in ") + std::to_string(blocks) +
+                     (blocks == 1 ? " block\n" : " blocks\n");
   for (; shown < largest.size() && shown < most; ++shown) text += text_of(*largest[shown]);
   if (shown < largest.size()) text += "and from " + std::to_string(largest.size() - shown) + " more places\n";
   return text;
@@ -555,6 +591,7 @@ inline std::string text_of(const Leaks &leaks) {
 /* Why nothing can be found; null when something can. */
 inline const char *blind() {
   if (!&::leakdir_each_since) return "this program was linked without leakdir, or with -no-pie for libleakdir.so";
+  if (is_lost_only() && !&::leakdir_lost_since) return "this leakdir cannot tell what is lost";
   if (*leakdir_dir() == '\0') return "leakdir is off";
   return leakdir_is_recording() ? nullptr : "leakdir's recording is paused";
 }
@@ -653,13 +690,20 @@ inline std::string option_of(const char *options, const char *name) {
 
 } /* namespace gtest */
 
-/* After InitGoogleTest. Takes --leakdir_warm_up and --leakdir_suppressions=FILE out of the arguments. */
+/* After InitGoogleTest. Takes --leakdir_lost, --leakdir_warm_up and --leakdir_suppressions=FILE out of the arguments.
+ */
 inline void install_gtest_listener(int *argc = nullptr, char **argv = nullptr) {
   static const char suppressions_flag[] = "--leakdir_suppressions=";
+  const char *const lost = std::getenv("LEAKDIR_LOST");
+  gtest::is_lost_only() = lost != nullptr && *lost != '\0' && std::strcmp(lost, "0") != 0;
   bool warms_up = false;
   for (int from = 1, to = 1; argc != nullptr && from <= *argc; ++from) {
     if (from < *argc && std::strcmp(argv[from], "--leakdir_warm_up") == 0) {
       warms_up = true;
+      continue;
+    }
+    if (from < *argc && std::strcmp(argv[from], "--leakdir_lost") == 0) {
+      gtest::is_lost_only() = true;
       continue;
     }
     if (from < *argc && gtest::starts_with(argv[from], suppressions_flag)) {

@@ -49,6 +49,15 @@ unsigned long leakdir_mark(void) LEAKDIR_WEAK;
 void leakdir_live_since(unsigned long mark, size_t *blocks, size_t *bytes) LEAKDIR_WEAK;
 #define leakdir_live_since(mark, blocks, bytes) (leakdir_live_since ? leakdir_live_since(mark, blocks, bytes) : (void)0)
 
+/* How many blocks allocated after `mark` are lost, and their bytes as they were asked for: nothing that the program can
+ * still reach leads to them, or only to their middle. Either pointer may be null. libc's own and ignored blocks do not
+ * count. 1 when it could be told; 0 when not, and then both numbers are 0.
+ * Looks through all memory of the program. What other threads may still hold is not lost; a stale pointer in the
+ * caller's own frames may keep a block from being lost, but no block is lost that the program can still use.
+ * leakdir_each_since shows the kind of each block then. Without leakdir nothing is stored: set them to 0 first. */
+int leakdir_lost_since(unsigned long mark, unsigned long *blocks, unsigned long *bytes) LEAKDIR_WEAK;
+#define leakdir_lost_since(mark, blocks, bytes) (leakdir_lost_since ? leakdir_lost_since(mark, blocks, bytes) : 0)
+
 /* The block (null or the start of a live block) is meant to stay: it has no record file and counts nowhere. */
 void leakdir_ignore(const void *block) LEAKDIR_WEAK;
 #define leakdir_ignore(block) (leakdir_ignore ? leakdir_ignore(block) : (void)0)
@@ -72,6 +81,9 @@ struct leakdir_block {
   const char *record;        /* the text of its record file, zero-terminated */
   const void *const *frames; /* return addresses, innermost first */
   unsigned frame_count;
+  /* "definitely lost", "indirectly lost", "possibly lost" or "still reachable", by the last leakdir_lost_since that saw
+   * it; null: not known. An object without leakdir_lost_since does not have this member. */
+  const char *reach;
 };
 
 /* Calls `visit` for each block that leakdir_live_since would count, in no order. It may allocate: blocks that are

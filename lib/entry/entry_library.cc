@@ -20,6 +20,7 @@
 #include "system/find_export.hh"
 #include "system/messages.hh"
 #include "system/process.hh"
+#include "system/sanitizer.hh"
 #include "track/other_phases.hh"
 #include "walk/fast_walk_rule.hh"
 
@@ -82,7 +83,7 @@ void begin(char** environment) {
   if (has_begun.exchange(true)) return;
   const int saved = errno;
   find_operators();
-  if (is_passed_by()) {
+  if (!has_sanitizer() && is_passed_by()) {
     messages::remember_stderr();
     messages::hooks_are_passed_by();
     set_phase(Phase::kOff);

@@ -6,6 +6,7 @@
 #include "files/config_watch.hh"
 #include "system/messages.hh"
 #include "system/rights.hh"
+#include "system/sanitizer.hh"
 #include "system/sys.hh"
 
 extern "C" {
@@ -52,7 +53,8 @@ void read_config_file(const char* named) {
 }  // namespace
 
 void read_options(char** environment) {
-  if (leakdir_default_options != nullptr) {
+  // (The program cannot be called before its sanitizer has started.)
+  if (leakdir_default_options != nullptr && !has_sanitizer()) {
     const char* text = leakdir_default_options();
     if (text != nullptr) parse_option_list(text, "leakdir_default_options()", options, messages::option_error);
   }

@@ -19,6 +19,7 @@
 #include "system/messages.hh"
 #include "system/process.hh"
 #include "system/rights.hh"
+#include "system/sanitizer.hh"
 #include "system/sys.hh"
 #include "track/bad_free.hh"
 #include "track/early_blocks.hh"
@@ -58,7 +59,8 @@ void start(char** environment) {
   messages::remember_stderr();
   read_options(environment);
   if (options.help) print_option_help(messages::help_line);
-  if (!options.enabled) {
+  if (options.enabled && has_sanitizer()) messages::program_has_sanitizer();
+  if (!options.enabled || has_sanitizer()) {
     set_phase(Phase::kOff);
     return;
   }

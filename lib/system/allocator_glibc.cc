@@ -11,6 +11,8 @@
 #include "dynamic_section.hh"
 #include "find_export.hh"
 #include "loader.hh"
+#include "process.hh"
+#include "sanitizer.hh"
 
 // In leakdir-static.o these are libc's malloc.o's own functions, renamed when the object is made (lib/meson.build);
 // elsewhere they do not exist.
@@ -67,7 +69,11 @@ int see_module(dl_phdr_info* info, std::size_t, void*) {
 }
 
 LEAKDIR_SLOW void find_glibc() {
-  if (leakdir_glibc_malloc != nullptr) {
+  if (has_sanitizer()) {
+    set_phase(Phase::kOff);  // start.cc says so
+    glibc = {__interceptor_malloc,   __interceptor_free,   __interceptor_calloc, __interceptor_realloc,
+             __interceptor_memalign, __interceptor_valloc, __interceptor_pvalloc};
+  } else if (leakdir_glibc_malloc != nullptr) {
     glibc = {leakdir_glibc_malloc,   leakdir_glibc_free,   leakdir_glibc_calloc, leakdir_glibc_realloc,
              leakdir_glibc_memalign, leakdir_glibc_valloc, leakdir_glibc_pvalloc};
   } else if (loader_base() == 0) {  // -static -z muldefs
@@ -119,6 +125,12 @@ Lookup<void* (*)(std::size_t, std::size_t)> next_aligned_alloc;
 Lookup<int (*)(void**, std::size_t, std::size_t)> next_posix_memalign;
 Lookup<std::size_t (*)(void*)> next_usable_size;
 
+// What the program was linked with, if anything.
+template <typename Function>
+Function linked(Function sanitizers, Function glibcs) {
+  return sanitizers != nullptr ? sanitizers : glibcs;
+}
+
 bool is_power_of_two(std::size_t n) { return n != 0 && (n & (n - 1)) == 0; }
 
 }  // namespace
@@ -126,12 +138,14 @@ bool is_power_of_two(std::size_t n) { return n != 0 && (n & (n - 1)) == 0; }
 Glibc glibc = {first_malloc, first_free, first_calloc, first_realloc, first_memalign, first_valloc, first_pvalloc};
 
 void* aligned_alloc(std::size_t alignment, std::size_t size) {
-  const auto next = next_aligned_alloc.get(leakdir_glibc_aligned_alloc, "aligned_alloc");
+  const auto next =
+      next_aligned_alloc.get(linked(__interceptor_aligned_alloc, leakdir_glibc_aligned_alloc), "aligned_alloc");
   return next != nullptr ? next(alignment, size) : memalign(alignment, size);
 }
 
 int posix_memalign(void** into, std::size_t alignment, std::size_t size) {
-  const auto next = next_posix_memalign.get(leakdir_glibc_posix_memalign, "posix_memalign");
+  const auto next =
+      next_posix_memalign.get(linked(__interceptor_posix_memalign, leakdir_glibc_posix_memalign), "posix_memalign");
   if (next != nullptr) return next(into, alignment, size);
   if (alignment % sizeof(void*) != 0 || !is_power_of_two(alignment / sizeof(void*))) return EINVAL;
   void* block = memalign(alignment, size);
@@ -141,9 +155,9 @@ int posix_memalign(void** into, std::size_t alignment, std::size_t size) {
 }
 
 std::size_t malloc_usable_size(void* block) {
-  const auto linked =
+  const auto glibcs =
       leakdir_glibc_malloc_usable_size != nullptr ? leakdir_glibc_malloc_usable_size : __malloc_usable_size;
-  const auto next = next_usable_size.get(linked, "malloc_usable_size");
+  const auto next = next_usable_size.get(linked(__interceptor_malloc_usable_size, glibcs), "malloc_usable_size");
   if (next != nullptr) return next(block);
   if (block == nullptr) return 0;
   // The size field before the block: three flag bits, of which bit 1 marks a mapping of its own (one header word more).

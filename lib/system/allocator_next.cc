@@ -8,6 +8,8 @@
 #include <errno.h>
 
 #include "find_export.hh"
+#include "process.hh"
+#include "sanitizer.hh"
 
 namespace leakdir::allocator {
 
@@ -29,7 +31,19 @@ void find(Function& into, const char* name) {
   into = reinterpret_cast<Function>(const_cast<void*>(find_in_next(name).address));
 }
 
+void go_on_to_sanitizer() {
+  set_phase(Phase::kOff);  // start.cc says so
+  next_is_glibc = false;
+  next = {__interceptor_malloc,         __interceptor_free,
+          __interceptor_calloc,         __interceptor_realloc,
+          __interceptor_memalign,       __interceptor_valloc,
+          __interceptor_pvalloc,        __interceptor_aligned_alloc,
+          __interceptor_posix_memalign, __interceptor_malloc_usable_size};
+  has_searched = true;
+}
+
 LEAKDIR_SLOW void find_all() {
+  if (has_sanitizer()) return go_on_to_sanitizer();
   const int saved = errno;
   Next found;
   find(found.malloc, "malloc");

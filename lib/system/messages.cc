@@ -175,6 +175,13 @@ void hooks_are_passed_by() {
   Line().add("libleakdir.so: this program's malloc is another's, so nothing is recorded: link leakdir.o into it").say();
 }
 
+void program_has_sanitizer() {
+  Line()
+      .add("this program has a sanitizer (-fsanitize), whose allocator is its own, so nothing is recorded: build it ")
+      .add("without, or let LeakSanitizer look for leaks")
+      .say();
+}
+
 void program_has_another_malloc() {
   Line().add("this program's malloc is another's: what it allocates is not seen (see leakdir doctor)").say();
 }

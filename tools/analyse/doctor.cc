@@ -34,6 +34,15 @@ constexpr char kLibrary[] = "libleakdir.so";
 constexpr const char* kAllocators[] = {"libjemalloc", "libtcmalloc", "libmimalloc",  "libasan",
                                        "libtsan",     "liblsan",     "libclang_rt.", "libc.so"};
 
+// Those of gcc and clang, as far as they have an allocator.
+constexpr const char* kSanitizers[] = {
+    "libasan.so",       "libtsan.so",       "liblsan.so",       "libhwasan.so",       "libclang_rt.asan",
+    "libclang_rt.tsan", "libclang_rt.lsan", "libclang_rt.msan", "libclang_rt.hwasan", "libclang_rt.memprof"};
+constexpr std::pair<const char*, const char*> kSanitizersStarts[] = {
+    {"__asan_init", "AddressSanitizer"},     {"__tsan_init", "ThreadSanitizer"},
+    {"__lsan_init", "LeakSanitizer"},        {"__msan_init", "MemorySanitizer"},
+    {"__hwasan_init", "HWAddressSanitizer"}, {"__interceptor_malloc", "a sanitizer"}};
+
 constexpr std::size_t kMostFunctions = 50000;  // that are looked at one by one
 
 // Libraries may be named with their directory.
@@ -78,6 +87,12 @@ class Examination {
     diagnosis.findings.push_back(hooks());
     diagnosis.has_hooks =
         diagnosis.findings.front().health == Health::kGood || diagnosis.findings.front().health == Health::kWeak;
+    if (const std::string runtime = sanitizer(); !runtime.empty() && diagnosis.needs_hooks && !is_recorded_by_trace()) {
+      diagnosis.has_hooks = false;
+      diagnosis.findings.push_back({"recording", Health::kMissing,
+                                    runtime + " has an allocator of its own: leakdir is off in such a program",
+                                    "build without -fsanitize, or let LeakSanitizer look for leaks there"});
+    }
     diagnosis.findings.push_back(unwind_tables());
     diagnosis.findings.push_back(frame_pointers());
     diagnosis.findings.push_back(build_id());
@@ -199,6 +214,23 @@ class Examination {
           return {"hooks", Health::kMissing, fmt::format("{} is needed, but {} comes before it", *own, *other),
                   fmt::format("name {} before the other libraries when linking", *own)};
     return {"hooks", Health::kGood, fmt::format("{} is needed, and comes before other allocators", *own), ""};
+  }
+
+  // ---- Sanitizers -----------------------------------------------------------------------------------------------
+
+  // The library that is needed, or the name of a runtime that was linked in; empty: none that has an allocator.
+  // (Functions such as __lsan_default_suppressions are the program's own, with a sanitizer or without.)
+  std::string sanitizer() const {
+    for (const std::string& library : file_.needed())
+      for (const char* runtime : kSanitizers)
+        if (is_library(library, runtime)) return library;
+    for (const auto& symbols : {symbols_, file_.symbols(SHT_DYNSYM)})
+      for (const auto& [start, name] : kSanitizersStarts)
+        if (std::any_of(symbols.begin(), symbols.end(), [&, wanted = start](const ElfSymbol& symbol) {
+              return symbol.name == wanted && symbol.is_defined && !symbol.is_local;
+            }))
+          return name;
+    return "";
   }
 
   // A static program is libc for the most part: what counts is the user's code, where it can be told.

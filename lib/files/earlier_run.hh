@@ -12,6 +12,10 @@ namespace leakdir {
 // is none.
 bool find_live_owner(int folder, int* pid);
 
+// If this process itself wrote the ledger in `folder`, as the program that it was before exec, says so in it: from
+// outside nobody could tell that from a kill. At start.
+void say_that_it_went_on(int folder);
+
 // Moves the records, the ledger and the directories of processes that are gone into previous/, in place of what was
 // there: one generation is kept. A link of the name previous/ is taken away, not followed; a file gets another
 // name. False when previous/ cannot be had.

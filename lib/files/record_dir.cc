@@ -150,6 +150,7 @@ Claim claim(const FolderId& above, int* owner_pid) {
   Claim outcome = Claim::kTaken;
   if (lock_for_a_moment(folder) && !find_live_owner(folder, owner_pid)) {
     *owner_pid = 0;
+    say_that_it_went_on(folder);
     if (move_to_previous(folder)) outcome = make_ledger(folder) ? Claim::kDone : Claim::kFailed;
   }
   sys::close(folder);

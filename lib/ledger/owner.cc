@@ -78,6 +78,14 @@ void set_owner(ledger::Header& header) {
   for (unsigned i = 0; random != nullptr && i < 16; ++i) header.image_id[i] = random[i];
 }
 
+bool is_running_in_boot(const ledger::Header& header, const ledger::Header& own) {
+  if (header.state != static_cast<std::uint32_t>(ledger::ProcessState::kRunning)) return false;
+  for (unsigned i = 0; i < 16; ++i) {
+    if (own.boot_id[i] != header.boot_id[i]) return false;
+  }
+  return true;
+}
+
 bool process_is_alive(std::uint32_t pid, std::uint64_t start_time) {
   // We are just starting: what this pid was before has gone by exec.
   if (pid == static_cast<std::uint32_t>(sys::pid())) return false;
@@ -98,13 +106,16 @@ void announce_owner(ledger::Header& header) {
 }
 
 bool owner_is_alive(const ledger::Header& header) {
-  if (header.state != static_cast<std::uint32_t>(ledger::ProcessState::kRunning)) return false;
   ledger::Header own = {};
   set_owner(own);
-  for (unsigned i = 0; i < 16; ++i) {
-    if (own.boot_id[i] != header.boot_id[i]) return false;
-  }
-  return process_is_alive(header.pid, header.start_time);
+  return is_running_in_boot(header, own) && process_is_alive(header.pid, header.start_time);
+}
+
+bool owner_was_this_process(const ledger::Header& header) {
+  ledger::Header own = {};
+  set_owner(own);
+  return is_running_in_boot(header, own) && header.pid == own.pid && header.start_time == own.start_time &&
+         own.start_time != 0;
 }
 
 bool writer_is_alive(const char* text, int* pid) {

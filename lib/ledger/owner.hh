@@ -17,8 +17,11 @@ void announce_owner(ledger::Header& header);
 // or that has replaced itself by exec.
 bool owner_is_alive(const ledger::Header& header);
 
-// The same for a process that is known only by a text "PID START_TIME\n", as trace/leakdir_trace.c leaves it. `pid`
-// comes out as its pid.
+// True when this process itself wrote it, as the program that it was before exec.
+bool owner_was_this_process(const ledger::Header& header);
+
+// The same as owner_is_alive for a process that is known only by a text "PID START_TIME\n", as trace/leakdir_trace.c
+// leaves it. `pid` comes out as its pid.
 bool writer_is_alive(const char* text, int* pid);
 
 // Whether the first thread of this process left by pthread_exit: the kernel counts it until the last one ends.

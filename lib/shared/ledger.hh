@@ -76,6 +76,7 @@ inline constexpr std::uint32_t kMaxExtents = (kHeaderBytes - kDirectoryOffset) /
 enum class ProcessState : std::uint32_t {
   kRunning = 1,  // or killed: see pid, start_time and boot_id
   kExited = 2,   // left through exit() or return; the blocks are the final truth
+  kWentOn = 3,   // became another program by exec, which recorded too, and said so; the blocks are what it held then
 };
 
 enum class Control : std::uint32_t { kNone = 0, kPause = 1, kResume = 2 };
@@ -122,7 +123,7 @@ struct Header {
   // Clock. A block's time is in ticks since start_realtime_ns; one tick lasts tick_ns_q32 / 2^32 ns.
   std::uint64_t start_realtime_ns;  // CLOCK_REALTIME, ns since 1970
   std::uint64_t tick_ns_q32;
-  std::uint64_t exit_realtime_ns;  // 0 while running or when killed
+  std::uint64_t exit_realtime_ns;  // of the exit or exec; 0 while running or when killed
 
   // Texts, as offsets into kText; 0: none.
   std::uint32_t program;         // absolute path of the executable

@@ -129,6 +129,11 @@ long write_message(int descriptor, const iovec* pieces, int count) {
   return written;
 }
 
+long write_at(int descriptor, const void* bytes, std::size_t count, std::uint64_t offset) {
+  if (is_over_file_limit(offset + count)) return -EFBIG;
+  return call(SYS_pwrite64, descriptor, address(bytes), static_cast<long>(count), LEAKDIR_EVEN LEAKDIR_WIDE(offset));
+}
+
 long read_at(int descriptor, void* into, std::size_t count, std::int64_t offset) {
   return call(SYS_pread64, descriptor, address(into), static_cast<long>(count), LEAKDIR_EVEN LEAKDIR_WIDE(offset));
 }

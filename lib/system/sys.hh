@@ -49,6 +49,8 @@ int write_all(int descriptor, const char* bytes, std::size_t count);
 // of it does not reach the program, nor is the program stopped for writing to a terminal from the background.
 long write_message(int descriptor, const iovec* pieces, int count);
 long read_at(int descriptor, void* into, std::size_t count, std::int64_t offset);
+// -EFBIG beyond RLIMIT_FSIZE, where the kernel would send SIGXFSZ.
+long write_at(int descriptor, const void* bytes, std::size_t count, std::uint64_t offset);
 // A whole small file (of /proc, say) into `into`, zero-terminated; returns its length or a negative errno.
 long read_file(const char* path, char* into, std::size_t count);
 int unlink_at(int directory, const char* name, int flags = 0);

@@ -67,16 +67,6 @@ TEST_P(AtItsWorst, ExitFromAThreadWhileOthersAllocateIsAnExit) {
   for (const Expected& block : expected) EXPECT_EQ(std::count(sizes.begin(), sizes.end(), block.size), 1);
 }
 
-TEST_P(AtItsWorst, QuickExitLosesNothing) {
-  const Outcome outcome = run_target("ends_badly", {"", {"quick_exit"}, {}, 60});
-  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
-  const std::vector<Expected> expected = expected_by(outcome.out);
-  EXPECT_EQ(expected.size(), 2u);
-  const nlohmann::json json = report(mem());
-  EXPECT_EQ(json.at("state"), "exited");
-  expect_shown(json, expected, kWorkers);
-}
-
 TEST_P(AtItsWorst, TheLastThreadEndsAProcessThatMainHasLeft) {
   const Outcome outcome = run_target("ends_badly", {"", {"main-leaves"}, {}, 60});
   ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();

@@ -64,7 +64,7 @@ TEST_P(CheckLinked, FindsTheLeakOfAProgramThatHasEnded) {
 TEST_P(CheckLinked, FindsTheLeakOfAProgramThatWasKilled) {
   leave("leaks", GetParam(), {"", {"3", "0", "crash"}, {}, 60});
   EXPECT_EQ(until_directory(check(kLeak)),
-            "leak: 3 live blocks, 6006 bytes in 1 stack (it was killed); the largest: leak_sized");
+            "leak: 3 live blocks, 6006 bytes in 1 stack (it did not leave through exit); the largest: leak_sized");
 }
 
 TEST_P(CheckLinked, SaysOfARunningProgramWhatIsLiveNow) {

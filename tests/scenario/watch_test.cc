@@ -129,7 +129,8 @@ TEST_F(Watch, SaysOfAKilledProcessThatItWas) {
   program_->kill(SIGKILL);
   program_->wait();
   expect_given_back(terminal);
-  EXPECT_THAT(terminal.text(), HasSubstr("process " + std::to_string(program_->pid()) + " was killed\nstatus=0\n"));
+  EXPECT_THAT(terminal.text(),
+              HasSubstr("process " + std::to_string(program_->pid()) + " did not leave through exit\nstatus=0\n"));
 }
 
 TEST_F(Watch, ShowsAsManyStacksAsTheTerminalIsHigh) {

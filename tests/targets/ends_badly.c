@@ -9,6 +9,9 @@
 //   exec               becomes `ends_badly exec-again`, from main
 //   exec-from-thread   the same from a thread
 //   exec-again         leaks, and returns
+//   exec-to-sleep      becomes sleep, without leakdir
+//   exec-elsewhere     becomes `ends_badly exec-stays` with records in ./other
+//   exec-stays         leaks, and returns when there is a file `end`
 
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -40,8 +43,24 @@ static NOINLINE void leak_in_thread(void) { LEAK(calloc, 4513, calloc(1, 4513));
 static NOINLINE void leak_in_handler(void) { LEAK(malloc, 4517, malloc(4517)); }
 static NOINLINE void leak_after_exec(void) { LEAK(malloc, 4519, malloc(4519)); }
 
+static void wait_for_end(void) {
+  for (int i = 0; i < 20000 && access("end", F_OK) != 0; ++i) usleep(1000);
+}
+
 static void become(void) {
   execl(self, self, "exec-again", (char*)NULL);
+  _exit(1);
+}
+
+static void become_sleep(void) {
+  unsetenv("LD_PRELOAD");
+  execl("/bin/sleep", "sleep", "600", (char*)NULL);
+  _exit(1);
+}
+
+static void become_elsewhere(void) {
+  setenv("LEAKDIR_OPTIONS", "dir=./other", 1);
+  execl(self, self, "exec-stays", (char*)NULL);
   _exit(1);
 }
 
@@ -51,9 +70,7 @@ static void* end(void* argument) {
   if (strcmp(how, "exec-from-thread") == 0) become();
   usleep(20000);  // main is gone by then
   say("main has left\n");
-  if (strcmp(how, "main-leaves-early") == 0) {
-    for (int i = 0; i < 20000 && access("end", F_OK) != 0; ++i) usleep(1000);
-  }
+  if (strcmp(how, "main-leaves-early") == 0) wait_for_end();
   return argument;
 }
 
@@ -61,8 +78,10 @@ int main(int argc, char** argv) {
   MUST(argc == 2);
   self = argv[0];
   how = argv[1];
-  if (strcmp(how, "exec-again") == 0) {
+  const int stays = strcmp(how, "exec-stays") == 0;
+  if (stays || strcmp(how, "exec-again") == 0) {
     leak_after_exec();
+    if (stays) wait_for_end();
     return 0;
   }
   leak_in_main();
@@ -72,6 +91,8 @@ int main(int argc, char** argv) {
   if (!main_leaves) start_workers();
   if (strcmp(how, "quick_exit") == 0) quick_exit(0);
   if (strcmp(how, "exec") == 0) become();
+  if (strcmp(how, "exec-to-sleep") == 0) become_sleep();
+  if (strcmp(how, "exec-elsewhere") == 0) become_elsewhere();
   pthread_t thread;
   MUST(pthread_create(&thread, NULL, end, NULL) == 0);
   if (main_leaves) pthread_exit(NULL);

@@ -107,7 +107,7 @@ TEST_F(Emit, OfAKilledProcessNothingIsStillPaused) {
   ledger.header.pauses = 1;
   ledger.header.state = 0;
   const std::string report = text();
-  EXPECT_THAT(report, HasSubstr("warning: recording was paused when it was killed: blocks allocated since the pause "
+  EXPECT_THAT(report, HasSubstr("warning: recording was paused when it ended: blocks allocated since the pause "
                                 "are not here\n"));
   EXPECT_THAT(report, Not(HasSubstr("is paused")));
 }

@@ -2,6 +2,7 @@
 #include "load/process_state.hh"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <string>
 
@@ -34,7 +35,8 @@ class ProcessState : public testing::Test {
     write_file(proc / "4711/stat", text + " " + std::to_string(start_time) + " 999 888\n");
   }
 
-  bool running() const { return is_running(header, proc.path()); }
+  bool running() const { return is_running(header, "", proc.path()); }
+  std::string other(const std::string& ledger = "") const { return went_on_as(header, ledger, proc.path()); }
 
   Scratch proc;
   ledger::Header header{};
@@ -75,8 +77,35 @@ TEST_F(ProcessState, ADeadProcessThatWasNotWaitedForIsNot) {
 }
 
 TEST_F(ProcessState, AProcessThatWentOnToAnotherProgramIsNot) {
+  EXPECT_EQ(other(), "");
   write_file(proc / "4711/maps", "00400000-00401000 r-xp 00000000 08:01 12 /bin/sleep\n");
   EXPECT_FALSE(running());
+  EXPECT_EQ(other(), "another program");
+  ASSERT_EQ(symlink("/bin/sleep", (proc / "4711/exe").c_str()), 0);
+  EXPECT_EQ(other(), "/bin/sleep");
+  write_stat("app", "Z", 123456);
+  EXPECT_EQ(other(), "");
+  header.pid = 4712;
+  EXPECT_EQ(other(), "");
+}
+
+TEST_F(ProcessState, AProcessThatWentOnToAProgramWithALedgerOfItsOwnIsNot) {
+  const std::string ours = proc / "ours/.ledger", other_one = proc / "other/.ledger";
+  write_file(ours, "");
+  write_file(other_one, "");
+  const auto map = [&](const std::string& path) {
+    write_file(proc / "4711/maps", "7f00-7f01 rw-s 00000000 08:01 13 " + path + "\n");
+  };
+  map(ours);
+  EXPECT_TRUE(is_running(header, ours, proc.path()));
+  EXPECT_EQ(other(ours), "");
+  map(other_one);
+  EXPECT_TRUE(is_running(header, ours, proc.path())) << "it may be the same file by another path";
+  write_file(proc / "4711/root" + other_one, "");
+  EXPECT_FALSE(is_running(header, ours, proc.path()));
+  EXPECT_EQ(other(ours), "another program");
+  map(other_one + " (deleted)");
+  EXPECT_TRUE(is_running(header, ours, proc.path())) << "it may be ours";
 }
 
 TEST_F(ProcessState, AProcessThatWeMayNotLookIntoIsBelieved) {

@@ -231,7 +231,7 @@ class CheckCommand : public Command {
   std::string remarks(const Tally& now) const {
     std::string text = suppressed_ == 0 ? "" : fmt::format(", {} suppressed", count_of(suppressed_, "block"));
     if (now.state == name_of(State::kRunning)) text += " (it is still running)";
-    if (now.state == name_of(State::kKilled)) text += " (it was killed)";
+    if (now.state == name_of(State::kKilled)) text += " (it did not leave through exit)";
     return text;
   }
 

@@ -144,7 +144,10 @@ class WatchCommand : public Command {
   std::string how_it_ended(const Look& look) const {
     if (look.snapshot.pid != pid_ || look.snapshot.start_ns != start_ns_)
       return fmt::format("process {} has ended, and process {} has its directory now", pid_, look.snapshot.pid);
-    return fmt::format("process {} {}", pid_, look.snapshot.state == State::kExited ? "has exited" : "was killed");
+    if (!look.snapshot.went_on_as.empty())
+      return fmt::format("process {} went on as {}", pid_, printable(look.snapshot.went_on_as));
+    return fmt::format("process {} {}", pid_,
+                       look.snapshot.state == State::kExited ? "has exited" : "did not leave through exit");
   }
 
   std::string text_of(const Look& look, std::size_t shown, const TextStyle& style) const {

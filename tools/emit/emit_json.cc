@@ -182,6 +182,7 @@ Json head_json(const Report& report) {
       {"warnings", report.warnings}};
   add_kinds(json, report);
   if (report.parts != nullptr) add_parts(json, *report.parts);
+  if (!snapshot.went_on_as.empty()) json["went_on_as"] = snapshot.went_on_as;
   if (snapshot.saved_ns != 0) json["saved"] = utc_of(snapshot.saved_ns);
   return json;
 }

@@ -83,7 +83,7 @@ Control::Control(const std::string& directory)
   program_ = reader.text(reader.header().program);
   if (reader.header().state == static_cast<std::uint32_t>(ledger::ProcessState::kExited))
     throw Error(fmt::format("{} has exited, and its files are what it left", process()));
-  if (!is_running(reader.header()))
+  if (!is_running(reader.header(), path_))
     throw Error(fmt::format("{} does not run any more; leakdir recover writes its files", process()));
 }
 
@@ -118,7 +118,7 @@ Control::Answer Control::look(bool is_done) const {
   if (is_done) return Answer::kDone;
   const ledger::Header now = header();
   if (now.state == static_cast<std::uint32_t>(ledger::ProcessState::kExited)) return Answer::kEnded;
-  if (!is_running(now)) throw Error(fmt::format("{} was killed meanwhile", process()));
+  if (!is_running(now, path_)) throw Error(fmt::format("{} does not run any more", process()));
   std::this_thread::sleep_for(kBetweenLooks);
   return Answer::kNothing;
 }

@@ -148,7 +148,10 @@ class Loader {
 
   void read_header(bool is_running) {
     const auto& header = reader_.header();
-    const bool is_exited = header.state == static_cast<std::uint32_t>(ledger::ProcessState::kExited);
+    const auto said = static_cast<ledger::ProcessState>(header.state);
+    if (said == ledger::ProcessState::kWentOn) snapshot_.went_on_as = "another program";
+    if (said == ledger::ProcessState::kRunning && !is_running) snapshot_.went_on_as = surroundings_.went_on_as(header);
+    const bool is_exited = said == ledger::ProcessState::kExited || !snapshot_.went_on_as.empty();
     snapshot_.state = is_exited ? State::kExited : is_running ? State::kRunning : State::kKilled;
     if (snapshot_.state == State::kKilled && !surroundings_.is_of_this_boot(header))
       snapshot_.notices.emplace_back(
@@ -367,7 +370,7 @@ class Loader {
     else if (snapshot_.paused && snapshot_.state == State::kRunning)
       warnings.emplace_back("recording is paused: blocks allocated since then are not here");
     else if (snapshot_.paused)
-      warnings.emplace_back("recording was paused when it was killed: blocks allocated since the pause are not here");
+      warnings.emplace_back("recording was paused when it ended: blocks allocated since the pause are not here");
     else if (snapshot_.pauses != 0)
       warnings.push_back(
           fmt::format("recording was paused ({}x): blocks allocated meanwhile are not here", snapshot_.pauses));
@@ -391,7 +394,8 @@ Snapshot load_ledger(const Bytes& bytes, const std::string& name, const LedgerSu
 
 Snapshot load_ledger_file(const std::string& path) {
   LedgerSurroundings here;
-  here.is_running = [](const ledger::Header& header) { return is_running(header); };
+  here.is_running = [&](const ledger::Header& header) { return is_running(header, path); };
+  here.went_on_as = [&](const ledger::Header& header) { return went_on_as(header, path); };
   here.is_of_this_boot = [](const ledger::Header& header) { return is_of_this_boot(header); };
   here.now_ns = now_ns();
   return load_ledger(FileBytes(path, FileBytes::Links::kRefused), path, here);

@@ -18,6 +18,8 @@ namespace leakdir::tool {
 // What the loader asks of the world outside the file.
 struct LedgerSurroundings {
   std::function<bool(const ledger::Header&)> is_running;
+  // The program that it became by exec, and runs still; empty: none.
+  std::function<std::string(const ledger::Header&)> went_on_as = [](const ledger::Header&) { return std::string(); };
   std::function<bool(const ledger::Header&)> is_of_this_boot = [](const ledger::Header&) { return true; };
   std::int64_t now_ns = 0;
 };

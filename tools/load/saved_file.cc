@@ -166,6 +166,7 @@ void describe(Archive& archive, In<Archive, Saved>& saved) {
   archive.number(27, snapshot.unread_bytes);
   archive.texts(23, snapshot.notices);
   archive.texts(24, snapshot.warnings);
+  archive.text(26, snapshot.went_on_as);
   archive.list(30, snapshot.modules);
   archive.texts(31, snapshot.places);
   archive.list(32, snapshot.frames);

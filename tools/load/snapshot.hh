@@ -100,6 +100,7 @@ struct Snapshot {
   std::string program_build_id;  // bytes
   std::uint32_t pid = 0, parent_pid = 0;
   State state = State::kExited;
+  std::string went_on_as;     // what it became by exec, where that is how it ended; else empty
   std::int64_t start_ns = 0;  // of the process; 0: not known
   std::int64_t end_ns = 0;    // what ages count to: now, the exit, or the last that a killed process recorded
 

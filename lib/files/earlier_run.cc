@@ -51,14 +51,18 @@ long read_beginning(int folder, const char* name, void* into, std::size_t bytes)
   return got;
 }
 
+bool is_known(const ledger::Header& header) {
+  if (header.magic[0] != ledger::kMagic[0] && header.magic[0] != '\0') return false;
+  for (unsigned i = 1; i < sizeof ledger::kMagic; ++i) {
+    if (header.magic[i] != ledger::kMagic[i]) return false;
+  }
+  return header.version == ledger::kVersion;
+}
+
 // The ledger's header in `folder`, as soon as its owner is known; false if there is no ledger or it is none of ours.
 bool read_header(int folder, ledger::Header* into) {
   if (read_beginning(folder, ledger::kFileName, into, sizeof *into) != static_cast<long>(sizeof *into)) return false;
-  if (into->magic[0] != ledger::kMagic[0] && into->magic[0] != '\0') return false;
-  for (unsigned i = 1; i < sizeof ledger::kMagic; ++i) {
-    if (into->magic[i] != ledger::kMagic[i]) return false;
-  }
-  return into->version == ledger::kVersion;
+  return is_known(*into);
 }
 
 // A program with trace/leakdir_trace.c alone has no ledger: it leaves its pid, and its start time, in a file.
@@ -76,16 +80,19 @@ bool find_live_owner(int folder, int* pid) {
   return true;
 }
 
+// What is written to is what was read, and not what somebody may have put there since.
 void say_that_it_went_on(int folder) {
-  ledger::Header header;
-  if (!read_header(folder, &header) || !owner_was_this_process(header)) return;
-  const int file = sys::open_at(folder, ledger::kFileName, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+  const int file = sys::open_at(folder, ledger::kFileName, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
   if (file < 0) return;
-  header.exit_realtime_ns = sys::realtime_ns();
-  header.state = static_cast<std::uint32_t>(ledger::ProcessState::kWentOn);
-  sys::write_at(file, &header.exit_realtime_ns, sizeof header.exit_realtime_ns,
-                offsetof(ledger::Header, exit_realtime_ns));
-  sys::write_at(file, &header.state, sizeof header.state, offsetof(ledger::Header, state));
+  ledger::Header header;
+  if (sys::read_at(file, &header, sizeof header, 0) == static_cast<long>(sizeof header) && is_known(header) &&
+      owner_was_this_process(header)) {
+    header.exit_realtime_ns = sys::realtime_ns();
+    header.state = static_cast<std::uint32_t>(ledger::ProcessState::kWentOn);
+    sys::write_at(file, &header.exit_realtime_ns, sizeof header.exit_realtime_ns,
+                  offsetof(ledger::Header, exit_realtime_ns));
+    sys::write_at(file, &header.state, sizeof header.state, offsetof(ledger::Header, state));
+  }
   sys::close(file);
 }
 

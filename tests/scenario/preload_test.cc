@@ -140,6 +140,13 @@ class BesideAWrapper : public testing::TestWithParam<Beside> {
       if (line.rfind("wrapped ", 0) == 0) names.push_back(line.substr(8));
     return names;
   }
+  // The dynamic loader does not like an indirect function that is needed before its library was relocated.
+  static std::string but_for_the_loaders(const std::string& text) {
+    std::string rest;
+    for (const std::string& line : lines_of(text))
+      if (line.find(": Relink `") == std::string::npos) rest += line + "\n";
+    return rest;
+  }
   // Each block is there, once, with the stack that leads to its line, and no other is.
   void expect_each_block(const Outcome& outcome) {
     const std::vector<Expected> expected = expected_by(outcome.out);
@@ -179,20 +186,21 @@ TEST_P(BesideAWrapper, ACxxProgramIsRecordedExactly) {
 TEST_P(BesideAWrapper, AProgramThatFreesAllLeavesNoRecord) {
   const Outcome outcome = run_beside("clean_cxx", "");
   ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
-  EXPECT_EQ(outcome.err, "");
+  EXPECT_EQ(but_for_the_loaders(outcome.err), "");
   expect_clean(scratch_ / "mem");
 }
 
 TEST_P(BesideAWrapper, NothingIsRecordedWhileLeakdirIsOff) {
   const Outcome outcome = run_beside("each_way", "enabled=0");
   EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
-  EXPECT_EQ(outcome.err, "");
+  EXPECT_EQ(but_for_the_loaders(outcome.err), "");
   EXPECT_FALSE(exists(scratch_ / "mem"));
 }
 
 std::vector<Beside> each_wrapper_in_both_orders() {
   std::vector<Beside> all;
-  for (const char* wrapper : {"free", "malloc", "calloc", "realloc", "aligned", "all", "optional", "old_hash"})
+  for (const char* wrapper :
+       {"free", "malloc", "calloc", "realloc", "aligned", "all", "optional", "indirect", "old_hash"})
     for (const bool comes_first : {false, true}) all.push_back({wrapper, comes_first});
   return all;
 }

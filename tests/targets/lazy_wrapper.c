@@ -3,7 +3,7 @@
 // A library for LD_PRELOAD that stands before malloc's family as many do: each wrapper asks dlsym for the next one of
 // its name when it is called for the first time, with no thought of who calls it then. Which functions it wraps is said
 // by WRAPS_MALLOC and so on; OPTIONAL: its free also asks for a name that nobody has, so that dlsym makes an error
-// text.
+// text; INDIRECT: all are indirect functions, whose resolvers say what they are.
 //
 // When the program ends it says which of its wrappers were called: a library that was passed by proves nothing.
 
@@ -22,10 +22,23 @@
 #define ASK_FOR_MORE() (void)0
 #endif
 
+#ifdef INDIRECT
+#define DEFINED_AS(name) name##_as_resolved
+#define DEFINE(result, name, parameters)                                         \
+  static result name##_as_resolved parameters;                                   \
+  static result(*resolve_##name(void)) parameters { return name##_as_resolved; } \
+  result name parameters __attribute__((ifunc("resolve_" #name)));               \
+  static
+#else
+#define DEFINED_AS(name) name
+#define DEFINE(result, name, parameters)
+#endif
+
 // Not by a jump: the wrapper's own frame is to be in the stacks.
 #define WRAP(result, name, parameters, arguments)                           \
   static int name##_was_called;                                             \
-  result name parameters {                                                  \
+  DEFINE(result, name, parameters)                                          \
+  result DEFINED_AS(name) parameters {                                      \
     static result(*next) parameters;                                        \
     name##_was_called = 1;                                                  \
     if (next == NULL) next = (result(*) parameters)dlsym(RTLD_NEXT, #name); \
@@ -40,7 +53,8 @@
 
 #ifdef WRAPS_FREE
 static int free_was_called;
-void free(void* block) {
+DEFINE(void, free, (void* block))
+void DEFINED_AS(free)(void* block) {
   static void (*next)(void*);
   free_was_called = 1;
   if (next == NULL) {

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstddef>
 
+#include "shared/error_text.h"
 #include "shared/text.hh"
 #include "sys.hh"
 
@@ -85,7 +86,7 @@ std::atomic<unsigned> bad_frees_said{0};
 constexpr unsigned kBadFreesToSay = 10;
 
 void fault(const char* what, const char* path, int error, const char* so) {
-  Line().add(what).add(path).add(" (error ").dec(static_cast<std::uint64_t>(-error)).add("): ").add(so).say();
+  Line().add(what).add(path).add(" (").add(error_text(-error)).add("): ").add(so).say();
 }
 
 }  // namespace
@@ -117,11 +118,7 @@ void ledger_not_shared(const char* path, int error) {
 
 void ledger_in_memory(int error) {
   if (!may_say_fault()) return;
-  Line()
-      .add("the ledger cannot grow (error ")
-      .dec(static_cast<std::uint64_t>(-error))
-      .add("): what is live from now on is lost if the program is killed")
-      .say();
+  fault("the ledger cannot grow", "", error, "what is live from now on is lost if the program is killed");
 }
 
 void ledger_withheld(const char* path) {
@@ -134,11 +131,7 @@ void ledger_withheld(const char* path) {
 
 void ledger_full(int error) {
   if (!may_say_fault()) return;
-  Line()
-      .add("the ledger cannot grow (error ")
-      .dec(static_cast<std::uint64_t>(-error))
-      .add("): further live blocks are counted, not recorded")
-      .say();
+  fault("the ledger cannot grow", "", error, "further live blocks are counted, not recorded");
 }
 
 void cannot_write_record(const char* path, int error) {

@@ -11,6 +11,7 @@
 #include "options.h"
 #include "owner.h"
 #include "process.h"
+#include "shared/error_text.h"
 #include "shared/record_format.h"
 #include "system.h"
 
@@ -89,7 +90,7 @@ static int claim_dir(void) {
     }
   }
   if (file < 0) {
-    say("cannot make the directory %s (error %d): nothing is recorded", dir, errno);
+    say("cannot make the directory %s (%s): nothing is recorded", dir, error_text(errno));
   } else {
     snprintf(previous, sizeof previous, "%s/previous", dir);
     clear_out(previous, NULL);

@@ -7,6 +7,7 @@
 
 #include "messages.h"
 #include "options.h"
+#include "shared/error_text.h"
 #include "shared/option_text.h"
 #include "system.h"
 
@@ -18,7 +19,7 @@ static ssize_t read_config(const char *path, int is_named, char *text, size_t ro
   struct stat status, link;
   ssize_t got = 0, used = 0;
   if (file < 0) {
-    if (is_named) say("cannot read %s (error %d): it is ignored", path, errno);
+    if (is_named) say("cannot read %s (%s): it is ignored", path, error_text(errno));
     return -1;
   }
   if (!is_named &&
@@ -29,7 +30,7 @@ static ssize_t read_config(const char *path, int is_named, char *text, size_t ro
     return -1;
   }
   while ((size_t)used < room && (got = read(file, text + used, room - (size_t)used)) > 0) used += got;
-  if (got < 0) say("cannot read %s (error %d): it is ignored", path, errno);
+  if (got < 0) say("cannot read %s (%s): it is ignored", path, error_text(errno));
   close(file);
   return got < 0 ? -1 : used;
 }

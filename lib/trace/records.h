@@ -11,6 +11,7 @@
 #include "messages.h"
 #include "module.h"
 #include "place.h"
+#include "shared/error_text.h"
 #include "shared/record_text.h"
 #include "system.h"
 
@@ -91,7 +92,7 @@ static void write_file(const void *address, const char *suffix, struct record_bu
     close(file);
     if (error != 0) unlink(path);
   }
-  if (error != 0 && !said) say("cannot write record files in %s (error %d)", shown, error);
+  if (error != 0 && !said) say("cannot write record files in %s (%s)", shown, error_text(error));
   if (error != 0) said = 1;
 }
 

@@ -489,7 +489,7 @@ TEST_F(TraceAloneProgram, ObeysOnlyAConfigFileOfItsOwn) {
   write_file(config, std::string(10000, '#') + "\nenabled=0\n");
   EXPECT_EQ(again().err, "");
   EXPECT_EQ(again({"", {}, {{"LEAKDIR_CONFIG", "./none"}}, 60}).err,
-            "leakdir: cannot read ./none (error 2): it is ignored\n" + summary);
+            "leakdir: cannot read ./none (no such file or directory): it is ignored\n" + summary);
   if (geteuid() != 0) GTEST_SKIP() << "no root: no file can be made another user's";
   ASSERT_EQ(chown(config.c_str(), 65534, 65534), 0);
   EXPECT_EQ(again().err, refusal + summary);

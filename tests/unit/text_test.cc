@@ -3,8 +3,11 @@
 #include "shared/text.hh"
 
 #include <gtest/gtest.h>
+#include <string.h>
 
 #include <string>
+
+#include "shared/error_text.h"
 
 namespace leakdir {
 namespace {
@@ -60,6 +63,22 @@ TEST(Text, WhatDoesNotFitIsCutAndSaid) {
   text.cut_to(2);
   EXPECT_FALSE(text.full());
   EXPECT_STREQ(text.c_str(), "12");
+}
+
+TEST(ErrorText, IsWhatTheCLibrarySays) {
+  unsigned known = 0;
+  for (int error = 1; error < 134; ++error) {
+    std::string words = strerror(error);
+    if (error_text(error) == std::string("unknown error")) continue;
+    ++known;
+    for (char& c : words) c = static_cast<char>(tolower(c));
+    EXPECT_EQ(error_text(error), words);
+  }
+  EXPECT_GT(known, 25u);
+  for (const int error :
+       {EIO, ENOSPC, EMFILE, ENOMEM, EACCES, ENOSYS, EINTR, EROFS, EAGAIN, EPERM, ENOENT, EINVAL, EDQUOT})
+    EXPECT_NE(error_text(error), std::string("unknown error")) << strerror(error);
+  EXPECT_STREQ(error_text(-1), "unknown error");
 }
 
 }  // namespace

@@ -5,9 +5,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+#include "files/block_file.hh"
 #include "files/helper.hh"
 #include "files/live_list.hh"
 #include "files/record_dir.hh"
+#include "files/write_mode.hh"
 #include "files/writer.hh"
 #include "ledger/clock.hh"
 #include "ledger/ledger_file.hh"
@@ -74,7 +76,7 @@ void set_state_exited() {
 
 void end_ledger(const LiveTotals& totals, bool is_last_thread) {
   ledger::Header& header = *ledger_file.header();
-  header.files_over_limit = totals.blocks > header.option_max_files ? totals.without_file : 0;
+  header.files_over_limit = totals.without_file;
   set_state_exited();
   if (is_last_thread) give_back_free_rows();
 }
@@ -122,13 +124,17 @@ void end_of_process() {
   look_for_lost_blocks(is_last_thread);
   if (!options.libc && is_last_thread) mark_blocks_of_libc();
   write_at_once();  // first: what other threads free from now on has no file left behind
-  const int error = folder >= 0 ? write_all_records() : stop_helper(true) ? 0 : folder;
+  int error = folder >= 0 ? write_all_records() : stop_helper(true) ? 0 : folder;
+  if (write_mode() == ledger::WriteMode::kNever) error = 0;
   const LiveTotals totals = count_live(0);
+  messages::say_what_was_left();
   if (error != 0 && totals.blocks != 0) messages::cannot_write_record(record_dir_shown(), error);
   const std::uint64_t bad_frees = ledger_file.header()->bad_frees;
   see_whether_all_was_seen();
   if (options.summary && (totals.blocks != 0 || bad_frees != 0)) {
-    messages::summary(totals.blocks, totals.bytes, bad_frees, record_dir_shown());
+    const bool has_all_files = error == 0 && is_room_for_files() && write_mode() != ledger::WriteMode::kNever;
+    const std::uint64_t only_in_ledger = !has_all_files && ledger_file.is_shared() ? totals.without_file : 0;
+    messages::summary(totals.blocks, totals.bytes, bad_frees, only_in_ledger, record_dir_shown());
   }
   end_ledger(totals, is_last_thread);
   errno = saved;

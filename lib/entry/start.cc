@@ -8,6 +8,7 @@
 #include "files/helper.hh"
 #include "files/record_dir.hh"
 #include "files/writer.hh"
+#include "ledger/ledger_file.hh"
 #include "ledger/live_table.hh"
 #include "ledger/recent_frees.hh"
 #include "option_sources.hh"
@@ -94,13 +95,18 @@ void ready_to_record(bool recording) {
   open_live_table();
   // Records tell where things are in memory: a caller with fewer rights reads that when it is of no use any more.
   if (files_would_be_callers()) options.write = ledger::WriteMode::kExit;
+  if (options.write == ledger::WriteMode::kNever && !ledger_file.is_shared()) {
+    options.write = ledger::WriteMode::kExit;
+    messages::never_is_exit();
+  }
   configure_writer(options);
   configure_helper(options.delay_ms, config_file.path, config_file.is_named);
   if (!recording) some_blocks_are_unknown();
   set_phase(recording ? Phase::kRecording : Phase::kPaused);
   // Somebody must see the config file change, and a tool's wish. And a program that may change its root needs somebody
   // who still reaches the directory then.
-  const bool may_change_root = options.write != ledger::WriteMode::kBehind && sys::effective_user() == 0;
+  const bool writes_at_exit = options.write == ledger::WriteMode::kSync || options.write == ledger::WriteMode::kExit;
+  const bool may_change_root = writes_at_exit && sys::effective_user() == 0;
   if (config_file.is_there || !recording || may_change_root) helper_is_needed();
 }
 

@@ -5,6 +5,7 @@
 
 #include <atomic>
 
+#include "disk_room.hh"
 #include "ledger/ledger_file.hh"
 #include "ledger/live_table.hh"
 #include "ledger/row.hh"
@@ -19,8 +20,9 @@ namespace {
 std::uint64_t most_files = 0;
 std::atomic<std::uint64_t> files{0};
 
-bool count_file() {
-  if (files.fetch_add(1, std::memory_order_relaxed) < most_files) return true;
+bool count_file(RecordFolder folder) {
+  const std::uint64_t before = files.fetch_add(1, std::memory_order_relaxed);
+  if (before < most_files && disk_has_room_for_another(folder, before)) return true;
   uncount_block_file();
   return false;
 }
@@ -32,9 +34,16 @@ bool has_file(std::uint32_t row) { return (ledger::block_flags(state_word(row)) 
 void configure_block_files(std::uint64_t max_files) {
   most_files = max_files;
   files.store(0, std::memory_order_relaxed);
+  configure_disk_room();
 }
 
-bool is_room_for_files() { return files.load(std::memory_order_relaxed) < most_files; }
+bool is_room_for_files() { return files.load(std::memory_order_relaxed) < most_files && disk_has_room(); }
+
+bool has_room_for_another_file(RecordFolder folder) {
+  return disk_has_room_for_another(folder, files.load(std::memory_order_relaxed));
+}
+
+void look_for_room(RecordFolder folder) { look_at_disk(folder, files.load(std::memory_order_relaxed)); }
 
 void uncount_block_file() { files.fetch_sub(1, std::memory_order_relaxed); }
 
@@ -45,7 +54,7 @@ void file_has_failed(int error) {
 
 MadeFile make_block_file(RecordFolder folder, std::uint32_t row, ledger::Block& block, RecordText& text) {
   if (!is_same_block(row, block)) return {FileOutcome::kNotNow, 0};  // half of it may be another's: its stack is none
-  if (!count_file()) return {FileOutcome::kNotNow, 0};
+  if (!count_file(folder)) return {FileOutcome::kNotNow, 0};
   const Rendered record = render_block(text, block);
   const std::uint64_t address = ledger::block_address(block.word[0]);
   const int error = create_record(folder, address, kRecordSuffix, record.text, record.bytes);

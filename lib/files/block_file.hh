@@ -16,10 +16,14 @@ namespace leakdir {
 // At start, and in a forked child, which has no files yet.
 void configure_block_files(std::uint64_t max_files);
 bool is_room_for_files();
+// The same of the disk alone, for a file that is no block's.
+bool has_room_for_another_file(RecordFolder folder);
+// The disk may have room again, or none any more: it is asked.
+void look_for_room(RecordFolder folder);
 
 enum class FileOutcome {
   kMade,
-  kNotNow,   // the block changed meanwhile, or there are max_files: worth another try
+  kNotNow,   // the block changed meanwhile, or there is no room for more files: worth another try
   kGivenUp,  // it was freed meanwhile
   kFailed,   // the file cannot be made
 };

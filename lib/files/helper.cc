@@ -24,6 +24,7 @@
 #include "record_dir.hh"
 #include "shared/text.hh"
 #include "system/base.hh"
+#include "system/messages.hh"
 #include "system/own_memory.hh"
 #include "system/process.hh"
 #include "system/rights.hh"
@@ -104,6 +105,12 @@ void obey_flush(int folder) {
 
 bool is_asked_to_end() { return state() == State::kAskedToStop || state() == State::kAskedForLastLook; }
 
+// Where there is something to be said, which a program's thread must do: the next hook that has a block for us comes
+// by, as if to wake us.
+void ask_hooks_to_speak() {
+  if (messages::something_was_left()) process->helper_idle.store(1);
+}
+
 // Sleeps until the next look is due, or until woken. With nothing to do it sleeps longer and says so first; then it
 // looks once more, because a block may have become live just before.
 void rest(int folder, bool something_later) {
@@ -117,6 +124,7 @@ void rest(int folder, bool something_later) {
   order_all_hooks();
   if (is_writing_behind() && look(folder, young_ns, false)) {
     process->helper_idle.store(0);
+    ask_hooks_to_speak();
     sys::wait_on(&process->helper_wake, wake, look_interval_ns);
   } else {
     sys::wait_on(&process->helper_wake, wake, kIdleNs);
@@ -146,6 +154,7 @@ int helper_main(void*) {
     obey_control();
     watch_config();
     obey_flush(folder);
+    ask_hooks_to_speak();
     rest(folder, later);
   }
   if (state() == State::kAskedForLastLook && folder >= 0 && has_rights_of_first_thread()) {
@@ -190,6 +199,7 @@ LEAKDIR_SLOW bool start_or_wake_helper() {
       return start_helper();
     case State::kRunning:
       if (process->helper_idle.exchange(0) == 1) {
+        messages::say_what_was_left();
         __atomic_fetch_add(&process->helper_wake, 1, __ATOMIC_RELEASE);
         sys::wake(&process->helper_wake);
       }

@@ -13,6 +13,7 @@
 #include "system/own_memory.hh"
 #include "system/process.hh"
 #include "system/sys.hh"
+#include "write_mode.hh"
 
 namespace leakdir {
 namespace {
@@ -140,6 +141,8 @@ bool look(int folder_descriptor, std::uint64_t min_age_ns, bool everything) {
   const RecordFolder folder = {folder_descriptor};
   use_again(rows_without_file, [](std::uint32_t) {});
   remove_files_of_gone_blocks(folder);
+  if (write_mode() == ledger::WriteMode::kNever) return false;
+  look_for_room(folder);
   bool later = false;
   tune_clock(*ledger_file.header());
   const std::uint64_t now = now_ticks();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // When records become files, as it stands now. The option `write` says it at start. At exit it becomes "at once", and
-// where the program does not reach the directory any more, "behind": the helper still does.
+// where the program does not reach the directory any more, "behind": the helper still does. "Never" stays.
 
 #pragma once
 

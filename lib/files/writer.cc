@@ -54,6 +54,7 @@ void configure_writer(const Options& options) {
 void block_became_live(std::uint32_t row, ThreadState& thread, const ReentryGuard&) {
   switch (write_mode()) {
     case WriteMode::kExit:
+    case WriteMode::kNever:
       return;
     case WriteMode::kBehind:
       hook_barrier();
@@ -88,7 +89,10 @@ TakenBlock block_is_set_aside(TakenBlock block) {
   return block;
 }
 
+bool may_make_bad_free_file() { return write_mode() != WriteMode::kNever && has_room_for_another_file({}); }
+
 int write_all_records() {
+  if (write_mode() == WriteMode::kNever) return 0;
   const int folder = open_record_dir();
   if (folder < 0) return folder;
   look(folder, 0, true);
@@ -96,6 +100,8 @@ int write_all_records() {
   return 0;
 }
 
-void write_at_once() { set_write_mode(WriteMode::kSync); }
+void write_at_once() {
+  if (write_mode() != WriteMode::kNever) set_write_mode(WriteMode::kSync);
+}
 
 }  // namespace leakdir

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Decides when a live block becomes a file, and when the file goes: at once (sync), when the block has lived for a
-// while (behind), at the end (exit). After the end of a program everything is at once, whatever the mode was, so that
-// what late destructors free has no file left.
+// while (behind), at the end (exit), or never. After the end of a program everything is at once, whatever the mode was,
+// so that what late destructors free has no file left.
 //
 // In `behind` a helper thread looks at what became live since it last looked (look.hh). It is made when there is
 // something to write; where none can be had the hooks do its work now and then (helper.hh).
@@ -29,6 +29,9 @@ void block_is_gone(const TakenBlock& block, FreeRows* free_rows);
 // The same for a block that is about to be resized: in sync mode its file goes first, because the address may be
 // somebody else's before realloc returns. Returns the block without the mark if so.
 TakenBlock block_is_set_aside(TakenBlock block);
+
+// A bad free has a file at once, unless none are to be made.
+bool may_make_bad_free_file();
 
 // Makes the files be what the ledger says, of all live blocks. Also the last look at exit. A negative errno when the
 // directory is not to be reached; then nothing was done.

@@ -30,6 +30,9 @@ class LedgerFile {
   // Gives up the mapping, not the file: for a forked child, whose parent goes on with it.
   void leave();
 
+  // Whether it lies in a file, which survives the process.
+  bool is_shared() const { return path_ != nullptr; }
+
   ledger::Header* header() const { return header_; }
 
   ledger::Block* block(std::uint32_t i) const {

@@ -81,7 +81,7 @@ enum class ProcessState : std::uint32_t {
 
 enum class Control : std::uint32_t { kNone = 0, kPause = 1, kResume = 2 };
 
-enum class WriteMode : std::uint32_t { kSync = 0, kBehind = 1, kExit = 2 };
+enum class WriteMode : std::uint32_t { kSync = 0, kBehind = 1, kExit = 2, kNever = 3 };
 
 // What became of the look for lost blocks at exit.
 enum class ReachLook : std::uint32_t {
@@ -152,7 +152,7 @@ struct Header {
   std::uint64_t unrecorded;        // allocations passed on unrecorded on purpose (min_size), not those while paused
   std::uint64_t pauses;            // how often recording was paused
   std::uint64_t bad_frees;         // seen in all; the first of them are in kBadFrees
-  std::uint64_t files_over_limit;  // live blocks without a file at exit because of max_files
+  std::uint64_t files_over_limit;  // live blocks without a file at exit: max_files, the disk's reserve, write=never
   std::uint64_t write_errors;      // record files that could not be written or removed
 
   std::uint64_t file_bytes;          // length of the file, holes included

@@ -68,7 +68,7 @@ class Line {
   }
 
  private:
-  static constexpr int kPieces = 14;
+  static constexpr int kPieces = 20;
   iovec pieces_[kPieces];
   int count_ = 0;
   char buffer_[72];
@@ -78,10 +78,26 @@ class Line {
 // True the first time.
 bool once(std::atomic<bool>& said) { return !said.exchange(true, std::memory_order_relaxed); }
 
-// One line for what goes wrong with the file system: a full disk is met in several parts. The helper thread has no
-// stderr, so it leaves the line to the others.
+// One line for what goes wrong with the file system: a full disk is met in several parts.
 std::atomic<bool> said_fault{false};
 bool may_say_fault() { return is_stderr_still() && once(said_fault); }
+
+// The helper thread has no stderr: it leaves the line to the others, once.
+enum class Left : std::uint32_t { kNothing = 0, kNotWritten, kDiskIsNearlyFull, kDiskIsShortOfInodes };
+std::atomic<bool> has_left{false};
+std::atomic<Left> left{Left::kNothing};
+const char* left_path = nullptr;
+std::uint64_t left_number = 0;
+
+// Whether the caller is to say it.
+bool say_or_leave(Left what, const char* path, std::uint64_t number) {
+  if (may_say_fault()) return true;
+  if (said_fault.load(std::memory_order_relaxed) || !once(has_left)) return false;
+  left_path = path;
+  left_number = number;
+  left.store(what, std::memory_order_release);
+  return false;
+}
 std::atomic<unsigned> bad_frees_said{0};
 constexpr unsigned kBadFreesToSay = 10;
 
@@ -134,8 +150,44 @@ void ledger_full(int error) {
   fault("the ledger cannot grow", "", error, "further live blocks are counted, not recorded");
 }
 
+void disk_is_nearly_full(const char* path, std::uint64_t mib_left) {
+  if (!say_or_leave(Left::kDiskIsNearlyFull, path, mib_left)) return;
+  Line()
+      .add(path)
+      .add(": no more files are made, the disk is nearly full (")
+      .dec(mib_left)
+      .add(" MiB left); the ledger has all blocks: leakdir report")
+      .say();
+}
+
+void disk_is_short_of_inodes(const char* path, std::uint64_t inodes_left) {
+  if (!say_or_leave(Left::kDiskIsShortOfInodes, path, inodes_left)) return;
+  Line()
+      .add(path)
+      .add(": no more files are made, the disk has room for few (")
+      .plural(inodes_left, " inode", " inodes")
+      .add(" left); the ledger has all blocks: leakdir report")
+      .say();
+}
+
+bool something_was_left() { return left.load(std::memory_order_relaxed) != Left::kNothing; }
+
+void say_what_was_left() {
+  if (!something_was_left()) return;
+  switch (left.exchange(Left::kNothing, std::memory_order_acquire)) {
+    case Left::kNothing:
+      return;
+    case Left::kNotWritten:
+      return cannot_write_record(left_path, static_cast<int>(left_number));
+    case Left::kDiskIsNearlyFull:
+      return disk_is_nearly_full(left_path, left_number);
+    case Left::kDiskIsShortOfInodes:
+      return disk_is_short_of_inodes(left_path, left_number);
+  }
+}
+
 void cannot_write_record(const char* path, int error) {
-  if (!may_say_fault()) return;
+  if (!say_or_leave(Left::kNotWritten, path, static_cast<std::uint64_t>(error))) return;
   fault("cannot write record files in ", path, error,
         "the ledger has the live blocks: leakdir report, leakdir recover");
 }
@@ -240,21 +292,41 @@ void frames_differ(const std::uintptr_t* fast, unsigned fast_count, const std::u
   }
 }
 
-void bad_free(const char* kind, std::uint64_t address, const char* directory) {
+void never_is_exit() { Line().add("write=never: no ledger stays here, so files are made at exit").say(); }
+
+void bad_free(const char* kind, std::uint64_t address, const char* directory, bool has_file) {
   const unsigned said = bad_frees_said.fetch_add(1, std::memory_order_relaxed);
   if (said > kBadFreesToSay) return;
   if (said == kBadFreesToSay) {
     Line().add("more bad frees: see ").add(directory).say();
     return;
   }
-  Line().add(kind).add(": ").hex(address).add(", see ").add(directory).add("/").hex(address).add(".badfree").say();
+  Line line;
+  line.add(kind).add(": ").hex(address).add(", see ");
+  if (has_file) {
+    line.add(directory).add("/").hex(address).add(".badfree");
+  } else {
+    line.add("leakdir report ").add(directory);
+  }
+  line.say();
 }
 
-void summary(std::uint64_t blocks, std::uint64_t bytes, std::uint64_t bad_frees, const char* directory) {
+void summary(std::uint64_t blocks, std::uint64_t bytes, std::uint64_t bad_frees, std::uint64_t without_file,
+             const char* directory) {
   Line line;
   line.plural(blocks, " live block, ", " live blocks, ").plural(bytes, " byte", " bytes");
   if (bad_frees != 0) line.add(", ").plural(bad_frees, " bad free", " bad frees");
-  line.add(" at exit: ").add(directory).say();
+  line.add(" at exit: ").add(directory);
+  if (without_file != 0) {
+    line.add(" (");
+    if (without_file == blocks) {
+      line.add("no files");
+    } else {
+      line.plural(without_file, " has no file", " have no file");
+    }
+    line.add(": leakdir report ").add(directory).add(", leakdir recover ").add(directory).add(")");
+  }
+  line.say();
 }
 
 }  // namespace leakdir::messages

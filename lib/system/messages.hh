@@ -3,7 +3,8 @@
 // Everything that the object can say. Each message has its own function; this list is the full list.
 //
 // One write to stderr each, prefixed "leakdir: ", no stdio, no allocation, errno untouched. While the program
-// runs, only the first fault of the file system is said, and the first ten bad frees.
+// runs, only the first fault of the file system is said, and the first ten bad frees. What the helper thread meets,
+// which has no stderr, the next hook says that has to do with it.
 
 #pragma once
 
@@ -25,6 +26,10 @@ void ledger_in_memory(int error);                      // the same for what is r
 void ledger_withheld(const char* path);                // the same, of a program with more rights than its caller
 void ledger_full(int error);                           // further blocks are counted, not recorded
 void cannot_write_record(const char* path, int error);
+void disk_is_nearly_full(const char* path, std::uint64_t mib_left);         // so no more files are made
+void disk_is_short_of_inodes(const char* path, std::uint64_t inodes_left);  // the same
+bool something_was_left();                                                  // by the helper thread, to be said
+void say_what_was_left();
 void children_are_elsewhere();  // those forked after chroot, which are not recorded
 void directory_in_use(const char* path, int pid, const char* instead);
 void libc_differs(const char* built_with, const char* running_with);
@@ -42,10 +47,13 @@ void option_error(const OptionError& error);
 void config_unreadable(const char* path, int error);
 void config_not_ours(const char* path);
 void help_line(const char* text);
+void never_is_exit();  // write=never, where no ledger survives
 
 // Findings.
 void frames_differ(const std::uintptr_t* fast, unsigned fast_count, const std::uintptr_t* boost, unsigned boost_count);
-void bad_free(const char* kind, std::uint64_t address, const char* directory);
-void summary(std::uint64_t blocks, std::uint64_t bytes, std::uint64_t bad_frees, const char* directory);
+void bad_free(const char* kind, std::uint64_t address, const char* directory, bool has_file);
+// `without_file`: so many of the blocks have none, and the ledger has them.
+void summary(std::uint64_t blocks, std::uint64_t bytes, std::uint64_t bad_frees, std::uint64_t without_file,
+             const char* directory);
 
 }  // namespace leakdir::messages

@@ -14,6 +14,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "shared/disk_reserve.h"
+
 namespace leakdir::sys {
 
 // False where this processor has no system call of ours: then `call` goes through libc's syscall() with errno saved,
@@ -58,6 +60,7 @@ int make_dir_at(int directory, const char* path, unsigned mode);
 int rename_at(int from_directory, const char* from, int to_directory, const char* to);
 int stat_at(int directory, const char* path, FileStatus* into, int flags);  // sys_status.cc
 int stat_descriptor(int descriptor, FileStatus* into);
+int disk_space(int descriptor, DiskSpace* into);  // sys_status.cc
 int change_mode(int descriptor, unsigned mode);
 int status_flags(int descriptor);  // F_GETFL
 // `path` seen from the working directory, zero-terminated; as it is if it is absolute. 0 or a negative errno. (Without

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// stat, as the kernel tells it. Where a word has 64 bits libc's struct is the kernel's; elsewhere libc has several, by
-// the width of its files and times, and the kernel's own must be known here.
+// stat and statfs, as the kernel tells them. Where a word has 64 bits libc's struct is the kernel's; elsewhere libc has
+// several, by the width of its files and times, and the kernel's own must be known here.
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/stat.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "sys.hh"
@@ -18,6 +19,9 @@ namespace {
 long address(const volatile void* p) { return reinterpret_cast<long>(p); }
 
 #if __SIZEOF_LONG__ == 8
+
+using DiskStatus = struct statfs;
+long ask_disk(int descriptor, DiskStatus* into) { return call(SYS_fstatfs, descriptor, address(into)); }
 
 int ask(int directory, const char* path, FileStatus* into, int flags) {
   struct stat status;
@@ -59,6 +63,9 @@ int ask_old_kernel(int directory, const char* path, FileStatus* into, int flags)
 int ask_old_kernel(int, const char*, FileStatus*, int) { return -ENOSYS; }
 #endif
 
+using DiskStatus = struct statfs64;
+long ask_disk(int descriptor, DiskStatus* into) { return call(SYS_fstatfs64, descriptor, sizeof *into, address(into)); }
+
 int ask(int directory, const char* path, FileStatus* into, int flags) {
 #if defined(SYS_statx)
   struct statx status = {};
@@ -85,5 +92,14 @@ int ask(int directory, const char* path, FileStatus* into, int flags) {
 int stat_at(int directory, const char* path, FileStatus* into, int flags) { return ask(directory, path, into, flags); }
 
 int stat_descriptor(int descriptor, FileStatus* into) { return ask(descriptor, "", into, AT_EMPTY_PATH); }
+
+int disk_space(int descriptor, DiskSpace* into) {
+  DiskStatus status = {};
+  const long error = ask_disk(descriptor, &status);
+  if (error != 0) return static_cast<int>(error);
+  const auto block_bytes = static_cast<std::uint64_t>(status.f_frsize != 0 ? status.f_frsize : status.f_bsize);
+  *into = {status.f_blocks * block_bytes, status.f_bavail * block_bytes, block_bytes, status.f_files, status.f_ffree};
+  return 0;
+}
 
 }  // namespace leakdir::sys

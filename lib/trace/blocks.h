@@ -30,12 +30,16 @@ static void *record(void *address, size_t size, int call, struct from from, int 
     made.address = address;
     made.size = size;
     made.caller = from.caller;
-    made.has_file = files < value_of(kOption_max_files);
+    made.has_file = !is_set_to(kOption_write, "never") && files < value_of(kOption_max_files) && disk_has_room(files);
     *block = made;
     put_in(block);
     number = ++sequence;
     give_lock();
-    if (made.has_file) write_record(&made, call, number, &place);
+    if (made.has_file) {
+      write_record(&made, call, number, &place);
+    } else {
+      say_if_disk_is_short();
+    }
   } else {
     libc_free(block);
   }

@@ -32,10 +32,14 @@ __attribute__((destructor(101))) static void at_end(void) {
   if (state != kOn || is_forked_child() || owner != getpid()) return;
   remove_owner(dir);
   if (value_of(kOption_summary) != 0 && (live_blocks != 0 || bad_frees != 0)) {
-    char bad[64] = "";
+    char bad[64] = "", without_file[64] = "";
     if (bad_frees != 0) snprintf(bad, sizeof bad, ", %llu bad free%s", bad_frees, bad_frees == 1 ? "" : "s");
-    say("%llu live block%s, %llu byte%s%s at exit: %s", live_blocks, live_blocks == 1 ? "" : "s", live_bytes,
-        live_bytes == 1 ? "" : "s", bad, shown);
+    if (files < live_blocks) {
+      snprintf(without_file, sizeof without_file, " (%llu %s no file)", live_blocks - files,
+               live_blocks - files == 1 ? "has" : "have");
+    }
+    say("%llu live block%s, %llu byte%s%s at exit: %s%s", live_blocks, live_blocks == 1 ? "" : "s", live_bytes,
+        live_bytes == 1 ? "" : "s", bad, shown, without_file);
   }
   if (value_of(kOption_exitcode) != 0 && live_blocks != 0) {
     state = kOff;

@@ -47,7 +47,7 @@ static struct option {
 
 /* What is different here: what they mean; "": nothing, as there is one way to write and one frame. */
 static const char *const other_meanings[kOptions] = {
-    [kOption_write] = "",
+    [kOption_write] = "before malloc returns, whatever is said; never: live blocks are counted, without a file",
     [kOption_delay_ms] = "",
     [kOption_unwind] = "",
     [kOption_depth] = "",

@@ -11,6 +11,7 @@
 #include "messages.h"
 #include "module.h"
 #include "place.h"
+#include "shared/disk_reserve.h"
 #include "shared/error_text.h"
 #include "shared/record_text.h"
 #include "system.h"
@@ -75,6 +76,32 @@ static const char *name_of(char *path, size_t room, const void *address, const c
 
 static int create(const char *path) {
   return open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kRecordFileMode);
+}
+
+static enum DiskShortage shortage; /* as of when the disk was asked last */
+
+/* It is asked for every 64th file. Under the lock. */
+static int disk_has_room(unsigned long long so_many) {
+  static unsigned until_next;
+  struct statvfs status;
+  struct DiskSpace disk;
+  if (until_next-- != 0) return shortage == kDiskHasRoom;
+  until_next = 63;
+  shortage = kDiskHasRoom;
+  if (statvfs(dir, &status) != 0) return 1;
+  disk.block_bytes = status.f_frsize != 0 ? status.f_frsize : status.f_bsize;
+  disk.bytes = status.f_blocks * disk.block_bytes;
+  disk.bytes_free = status.f_bavail * disk.block_bytes;
+  disk.inodes = status.f_files;
+  disk.inodes_free = status.f_ffree;
+  shortage = disk_shortage(&disk, so_many);
+  return shortage == kDiskHasRoom;
+}
+
+static void say_if_disk_is_short(void) {
+  static int said;
+  if (shortage == kDiskHasRoom || __atomic_exchange_n(&said, 1, __ATOMIC_RELAXED)) return;
+  say("%s: no more files are made, the disk is nearly full; further live blocks are counted only", shown);
 }
 
 static void write_file(const void *address, const char *suffix, struct record_buffer *record, size_t bytes) {

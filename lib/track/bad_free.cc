@@ -123,7 +123,9 @@ Verdict judge(std::uint64_t address, bool is_realloc, const ReentryGuard& guard)
   return verdict;
 }
 
-void write_bad_free(const BadFree& bad, ThreadState& thread) {
+// Whether it has a file.
+bool write_bad_free(const BadFree& bad, ThreadState& thread) {
+  if (!may_make_bad_free_file()) return false;
   char small[1024];  // without scratch memory: the beginning of the record
   RecordText* const large = thread.scratch != nullptr ? &thread.scratch->record : nullptr;
   if (large != nullptr) large->tail_bytes = 0;
@@ -131,6 +133,7 @@ void write_bad_free(const BadFree& bad, ThreadState& thread) {
   render_bad_free(text, bad);
   const int error = create_record({}, bad.address, kBadFreeSuffix, text.data(), text.size());
   if (error != 0) messages::cannot_write_record(record_dir_shown(), error);
+  return error == 0;
 }
 
 void record_bad_free(const Verdict& verdict, std::uint64_t address, Caller caller, ThreadState& thread,
@@ -152,8 +155,8 @@ void record_bad_free(const Verdict& verdict, std::uint64_t address, Caller calle
   }
   bad.kind = verdict.kind;
   __atomic_fetch_add(&ledger_file.header()->bad_frees, 1, __ATOMIC_RELAXED);
-  write_bad_free(bad, thread);
-  messages::bad_free(ledger::kBadFreeNames[verdict.kind], address, record_dir_shown());
+  const bool has_file = write_bad_free(bad, thread);
+  messages::bad_free(ledger::kBadFreeNames[verdict.kind], address, record_dir_shown(), has_file);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include <filesystem>
 
+#include "paths.hh"
 #include "report_json.hh"
 #include "target.hh"
 
@@ -176,6 +177,71 @@ TEST(FullDisk, AtAnyPageIsSurvived) {
   EXPECT_GT(said, 10);
   EXPECT_GT(complete, 0);
 }
+
+TEST(WriteNever, IsAtExitWhereNoLedgerStays) {
+  const Scratch scratch;
+  const Outcome outcome =
+      run_endures(scratch, "static", "summary=0:write=never", "exec prlimit --fsize=10000 \"$@\"", "");
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  expect_exactly(expected_by(outcome.out), records_in(scratch / "mem"));
+  ASSERT_EQ(lines_of(outcome.err).size(), 2u) << outcome.err;
+  EXPECT_EQ(lines_of(outcome.err)[1], "leakdir: write=never: no ledger stays here, so files are made at exit");
+}
+
+// Record files leave a part of the disk, and of its inodes, to the program: it can go on writing its own files. What is
+// not written is in the ledger, and that is said at once, not at exit.
+struct SmallDisk {
+  std::string name, mount, line;
+  std::size_t fewest, most;  // files
+};
+void PrintTo(const Way& way, std::ostream* out) { *out << way.kind << ", " << way.write; }
+void PrintTo(const SmallDisk& disk, std::ostream* out) { *out << disk.name; }
+
+class RecordsLeaveRoom : public testing::TestWithParam<std::tuple<Way, SmallDisk>> {};
+
+TEST_P(RecordsLeaveRoom, OnTheDisk) {
+  const auto& [way, disk] = GetParam();
+  if (!reason_to_skip().empty()) GTEST_SKIP() << reason_to_skip();
+  const Scratch scratch(in_memory());
+  write_file(scratch / "said", "");
+  Command command = command_for(scratch, "sh", {std::string("delay_ms=2:write=") + way.write, {}, {}, 60});
+  const std::string shell = "mkdir mem; exec unshare --mount sh -ec 'mount -t tmpfs -o " + disk.mount +
+                            " none mem; \"$@\" 2>said; find mem -name \"*.mem\" | wc -l >files; cp mem/own own; " +
+                            std::string(kTool) + " check mem >verdict || true' sh \"$@\"";
+  command.argv.insert(command.argv.end(), {"-ec", shell, "sh", target("fills_disk", way.kind), "20000"});
+  Process process(command);
+  const std::string line = "leakdir: ./mem: no more files are made, the disk " + disk.line;
+  const bool is_said_at_exit = std::string(way.write) == "exit";
+  for (int i = 0; i < 20000 && !is_said_at_exit && read_file(scratch / "said").find(line) == std::string::npos; ++i)
+    usleep(1000);
+  const std::string said = read_file(scratch / "said");
+  EXPECT_EQ(said.rfind(is_said_at_exit ? "" : line, 0), 0u) << said;
+  write_file(scratch / "write", "");
+  const Outcome outcome = process.wait();
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe() << read_file(scratch / "said");
+  EXPECT_EQ(read_file(scratch / "own"), std::string(1 << 20, 'x'));
+  const std::size_t files = std::stoul(read_file(scratch / "files"));
+  EXPECT_GE(files, disk.fewest);
+  EXPECT_LE(files, disk.most);
+  const std::vector<std::string> lines = lines_of(read_file(scratch / "said"));
+  ASSERT_EQ(lines.size(), 2u) << read_file(scratch / "said");
+  EXPECT_EQ(lines[0].rfind(line, 0), 0u) << lines[0];
+  EXPECT_NE(lines[0].find(" left); the ledger has all blocks: leakdir report"), std::string::npos) << lines[0];
+  EXPECT_EQ(lines[1], "leakdir: 20000 live blocks, 600000 bytes at exit: ./mem (" + std::to_string(20000 - files) +
+                          " have no file: leakdir report ./mem, leakdir recover ./mem)");
+  EXPECT_EQ(read_file(scratch / "verdict").rfind("leak: 20000 live blocks, 600000 bytes ", 0), 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    With, RecordsLeaveRoom,
+    testing::Combine(testing::Values(Way{"static", "behind"}, Way{"pie", "sync"}, Way{"pie", "exit"}),
+                     testing::Values(SmallDisk{"ASmallDisk", "size=16m", "is nearly full (", 2000, 3200},
+                                     SmallDisk{"ATinyDisk", "size=3m", "is nearly full (", 50, 250},
+                                     SmallDisk{"FewInodes", "size=64m,nr_inodes=1000", "has room for few (", 600,
+                                               800})),
+    [](const testing::TestParamInfo<RecordsLeaveRoom::ParamType>& info) {
+      return std::get<1>(info.param).name + "_" + std::get<0>(info.param).write;
+    });
 
 // What stands behind descriptor 2 may be anything, or nothing; what leakdir says is not worth a program's life or a
 // byte of its files.

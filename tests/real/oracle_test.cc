@@ -52,7 +52,7 @@ InUse by_valgrind(const std::string& program, const Words& arguments, const Word
 // By the record files and by the report, which must agree.
 InUse by_leakdir(const Scratch& scratch, const std::string& program, const Words& arguments,
                  const std::string& options) {
-  const Outcome outcome = run_in(scratch, program, {options, arguments, {}, 120});
+  const Outcome outcome = run_in(scratch, program, {"max_files=1000000:" + options, arguments, {}, 120});
   if (!outcome.exited_with(0)) throw std::runtime_error(program + ": " + outcome.describe());
   EXPECT_TRUE(names_in(scratch / "mem", ".badfree").empty());
   const std::vector<Record> records = records_in(scratch / "mem");

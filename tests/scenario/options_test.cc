@@ -57,7 +57,30 @@ TEST_P(Option, MaxFilesLimitsTheFilesAndNotTheReport) {
   const Outcome outcome = run_leaks("max_files=5", {"20"});
   EXPECT_EQ(records(), 5u);
   EXPECT_EQ(totals_of(report(scratch_ / "mem")).blocks, 20u);
-  EXPECT_NE(outcome.err.find("20 live blocks"), std::string::npos) << outcome.err;
+  EXPECT_EQ(
+      outcome.err,
+      "leakdir: 20 live blocks, 40210 bytes at exit: ./mem (15 have no file: leakdir report ./mem, leakdir recover "
+      "./mem)\n");
+}
+
+TEST_P(Option, WriteNeverLeavesTheLedgerAlone) {
+  const Outcome outcome = run_leaks("write=never", {"20"});
+  EXPECT_EQ(
+      outcome.err,
+      "leakdir: 20 live blocks, 40210 bytes at exit: ./mem (no files: leakdir report ./mem, leakdir recover ./mem)\n");
+  EXPECT_EQ(names_in(scratch_ / "mem"), std::vector<std::string>{".ledger"});
+  EXPECT_EQ(totals_of(report(scratch_ / "mem")).blocks, 20u);
+  EXPECT_TRUE(run_tool({"recover", scratch_ / "mem"}).exited_with(0));
+  EXPECT_EQ(records(), 20u);
+}
+
+TEST_P(Option, WriteNeverTellsOfABadFreeToo) {
+  const std::string kind = GetParam() == "static-pie" ? "static" : GetParam();
+  const Outcome outcome = run_in(scratch_, target("bad_free", kind), {"write=never", {"double"}, {}, 60});
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_NE(outcome.err.find(", see leakdir report ./mem\n"), std::string::npos) << outcome.err;
+  EXPECT_EQ(names_in(scratch_ / "mem"), std::vector<std::string>{".ledger"});
+  EXPECT_EQ(report(scratch_ / "mem")["bad_frees"].size(), 1u);
 }
 
 TEST_P(Option, MaxFilesHoldsInSyncModeToo) {
@@ -123,7 +146,7 @@ TEST_P(Option, UnknownIsSaidInOneLineAndIgnored) {
 
 TEST_P(Option, BadValueIsSaidInOneLineAndTheDefaultHolds) {
   for (const std::string bad :
-       {"depth=0", "depth=129", "depth=", "depth", "write=never", "delay_ms=soon", "exitcode=256", "exitcode=-1",
+       {"depth=0", "depth=129", "depth=", "depth", "write=soon", "delay_ms=soon", "exitcode=256", "exitcode=-1",
         "dir=", "unwind=slow", "max_files=1x", "enabled=2", "min_size=99999999999999999999999"}) {
     SCOPED_TRACE(bad);
     const Outcome outcome = run_leaks(bad + ":summary=0");

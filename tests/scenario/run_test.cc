@@ -51,7 +51,21 @@ TEST_F(Run, ReportsWhatTheProgramLeaksAndLeavesItsOutputAlone) {
   EXPECT_EQ(expected_by(outcome.out).size(), 3u);
   EXPECT_THAT(outcome.err, AllOf(HasSubstr("leakdir: 3 live blocks, "), HasSubstr("\n3 live blocks, "),
                                  HasSubstr("leak_sized"), HasSubstr("leaks.c:")));
-  expect_exactly(expected_by(outcome.out), records_in(scratch_ / "mem"));
+  // The report is there, so no files are made unless somebody wants them.
+  EXPECT_EQ(names_in(scratch_ / "mem"), std::vector<std::string>{".ledger"});
+}
+
+TEST_F(Run, MakesFilesWhereSomebodyHasSaidWhen) {
+  const auto files_after = [this](const std::vector<std::string>& arguments,
+                                  const std::map<std::string, std::string>& env = {}) {
+    EXPECT_TRUE(run_it(arguments, env).exited_with(0));
+    return records_in(scratch_ / "mem").size();
+  };
+  EXPECT_EQ(files_after({"-o", "write=exit", leaks_, "3"}), 3u);
+  EXPECT_EQ(files_after({leaks_, "4"}, {{"LEAKDIR_OPTIONS", "write=behind"}}), 4u);
+  write_file(scratch_ / "leakdir.conf", "write = sync\n");
+  EXPECT_EQ(files_after({leaks_, "5"}), 5u);
+  EXPECT_EQ(files_after({"-o", "write=never", leaks_, "3"}), 0u);
 }
 
 TEST_F(Run, WritesTheReportToAFileInAnyFormat) {
@@ -204,7 +218,7 @@ TEST_F(Run, RecordsOnceWhatHasTheMacroHookInIt) {
       expect_refused({"./program"}, "records by leakdir_trace.c: run it as it is, then leakdir report");
       continue;
     }
-    const Outcome outcome = run_it({"./program"});
+    const Outcome outcome = run_it({"-o", "write=behind", "./program"});
     EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
     EXPECT_THAT(outcome.err, StartsWith("leakdir: 1 live block, 1803 bytes at exit: " + scratch_ / "mem" + "\n"));
     EXPECT_THAT(

@@ -474,6 +474,15 @@ TEST_F(TraceAloneProgram, WorksInThreadsWithTheSmallestStack) {
   EXPECT_EQ(bad_frees_in(scratch_ / "mem").size(), 1u);
 }
 
+// There is no ledger here: what has no file is counted.
+TEST_F(TraceAloneProgram, CountsWhatHasNoFile) {
+  EXPECT_EQ(build_and_run(kLeaks, {"write=never", {}, {}, 60}).err,
+            "leakdir: 1 live block, 1801 bytes at exit: ./mem (1 has no file)\n");
+  EXPECT_THAT(names_in(scratch_ / "mem", ".mem"), IsEmpty());
+  EXPECT_EQ(again({"max_files=0", {}, {}, 60}).err,
+            "leakdir: 1 live block, 1801 bytes at exit: ./mem (1 has no file)\n");
+}
+
 // A config file that is a pipe, another user's, or too large.
 TEST_F(TraceAloneProgram, ObeysOnlyAConfigFileOfItsOwn) {
   const std::string config = scratch_ / "leakdir.conf";

@@ -21,12 +21,36 @@ __attribute__((weak)) void leakdir_stop(void);
 
 static const unsigned own[] = {SYS_read,    SYS_write,           SYS_brk,  SYS_mmap,       SYS_munmap,      SYS_mremap,
                                SYS_madvise, SYS_clock_nanosleep, SYS_exit, SYS_exit_group, SYS_rt_sigreturn};
-static const unsigned leakdirs[] = {
-    SYS_openat,         SYS_openat2,       SYS_newfstatat,      SYS_statx,       SYS_prlimit64,       SYS_fallocate,
-    SYS_pwrite64,       SYS_close,         SYS_unlinkat,        SYS_fchmod,      SYS_fcntl,           SYS_writev,
-    SYS_rt_sigprocmask, SYS_rt_sigpending, SYS_rt_sigtimedwait, SYS_futex,       SYS_membarrier,      SYS_getpid,
-    SYS_gettid,         SYS_tgkill,        SYS_prctl,           SYS_msync,       SYS_clone,           SYS_close_range,
-    SYS_umask,          SYS_geteuid,       SYS_getdents64,      SYS_sched_yield, SYS_process_vm_readv};
+static const unsigned leakdirs[] = {SYS_openat,
+                                    SYS_openat2,
+                                    SYS_newfstatat,
+                                    SYS_statx,
+                                    SYS_prlimit64,
+                                    SYS_fallocate,
+                                    SYS_pwrite64,
+                                    SYS_close,
+                                    SYS_unlinkat,
+                                    SYS_fchmod,
+                                    SYS_fcntl,
+                                    SYS_writev,
+                                    SYS_rt_sigprocmask,
+                                    SYS_rt_sigpending,
+                                    SYS_rt_sigtimedwait,
+                                    SYS_futex,
+                                    SYS_membarrier,
+                                    SYS_getpid,
+                                    SYS_gettid,
+                                    SYS_tgkill,
+                                    SYS_prctl,
+                                    SYS_msync,
+                                    SYS_clone,
+                                    SYS_close_range,
+                                    SYS_umask,
+                                    SYS_geteuid,
+                                    SYS_getdents64,
+                                    SYS_sched_yield,
+                                    SYS_process_vm_readv,
+                                    SYS_fstatfs};
 
 static struct sock_filter code[200];
 static unsigned short length;

@@ -7,6 +7,7 @@
 
 #include <string>
 
+#include "shared/disk_reserve.h"
 #include "shared/error_text.h"
 
 namespace leakdir {
@@ -80,6 +81,37 @@ TEST(ErrorText, IsWhatTheCLibrarySays) {
     EXPECT_NE(error_text(error), std::string("unknown error")) << strerror(error);
   EXPECT_STREQ(error_text(-1), "unknown error");
 }
+
+constexpr std::uint64_t kMiB = 1 << 20, kInodes = 1000000;
+
+DiskShortage shortage(std::uint64_t bytes, std::uint64_t left, std::uint64_t files, std::uint64_t inodes = kInodes,
+                      std::uint64_t inodes_left = kInodes) {
+  const DiskSpace disk = {bytes, left, 4096, inodes, inodes_left};
+  return disk_shortage(&disk, files);
+}
+
+TEST(DiskReserve, IsASixteenthWithinBounds) {
+  EXPECT_EQ(shortage(1600 * kMiB, 100 * kMiB, 100000), kDiskHasRoom);
+  EXPECT_EQ(shortage(1600 * kMiB, 100 * kMiB - 1, 100000), kDiskIsNearlyFull);
+  EXPECT_EQ(shortage(1000000 * kMiB, 256 * kMiB, 100000), kDiskHasRoom);
+  EXPECT_EQ(shortage(1000000 * kMiB, 256 * kMiB - 1, 100000), kDiskIsNearlyFull);
+  EXPECT_EQ(shortage(16 * kMiB, 4 * kMiB, 100000), kDiskHasRoom);
+  EXPECT_EQ(shortage(16 * kMiB, 4 * kMiB - 1, 100000), kDiskIsNearlyFull);
+  EXPECT_EQ(shortage(1600 * kMiB, 800 * kMiB, 1000, 16000, 1000), kDiskHasRoom);
+  EXPECT_EQ(shortage(1600 * kMiB, 800 * kMiB, 1000, 16000, 999), kDiskIsShortOfInodes);
+}
+
+TEST(DiskReserve, OfASmallDeviceIsFourTimesWhatTheFilesTake) {
+  EXPECT_EQ(shortage(1 * kMiB, 0, 0), kDiskHasRoom);
+  EXPECT_EQ(shortage(1 * kMiB, 16384, 1), kDiskHasRoom);
+  EXPECT_EQ(shortage(1 * kMiB, 16383, 1), kDiskIsNearlyFull);
+  EXPECT_EQ(shortage(1 * kMiB, 163840, 10), kDiskHasRoom);
+  EXPECT_EQ(shortage(1 * kMiB, 163839, 10), kDiskIsNearlyFull);
+  EXPECT_EQ(shortage(1 * kMiB, 900000, 10, 60, 40), kDiskHasRoom);
+  EXPECT_EQ(shortage(1 * kMiB, 900000, 10, 60, 39), kDiskIsShortOfInodes);
+}
+
+TEST(DiskReserve, IsNoneWhereTheFileSystemDoesNotSay) { EXPECT_EQ(shortage(0, 0, 100000, 0, 0), kDiskHasRoom); }
 
 }  // namespace
 }  // namespace leakdir

@@ -37,10 +37,13 @@ class FlushCommand : public Command {
     if (more_errors != 0)
       throw Error(fmt::format("{}: {} could not be written or removed", control.process(),
                               count_of(more_errors, "record file")));
+    const bool has_none = control.header().option_write == static_cast<std::uint32_t>(ledger::WriteMode::kNever);
     Output output("");
-    output.write(printable(fmt::format("{}{}: the record files are up to date", control.process(),
-                                       answer == Control::Answer::kEnded ? ", which has exited meanwhile" : "")) +
-                 "\n");
+    output.write(
+        printable(fmt::format(
+            "{}{}: {}", control.process(), answer == Control::Answer::kEnded ? ", which has exited meanwhile" : "",
+            has_none ? "no record files are made (write=never)" : "the record files are up to date")) +
+        "\n");
     output.finish();
     return 0;
   }

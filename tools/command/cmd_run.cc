@@ -58,9 +58,13 @@ std::string config_text() {
   return text;
 }
 
+// The report follows, so that files are only made where somebody has asked for them.
+constexpr ledger::WriteMode kUnlessSaid = ledger::WriteMode::kNever;
+
 // As the program will have them, but for what it says itself in leakdir_default_options().
 Options options_of_program(const std::string& own_options, const std::string& inherited_options) {
   Options options;
+  options.write = kUnlessSaid;
   parse_option_file(config_text().c_str(), "", options, pass_over);
   parse_option_list(inherited_options.c_str(), "", options, pass_over);
   parse_option_list(own_options.c_str(), "", options, pass_over);
@@ -131,7 +135,8 @@ class RunCommand : public Command {
  public:
   void describe(CLI::App& app) override {
     add_program(app, command_);
-    add_text(app, "-o,--options", options_, "Options of the object, as in LEAKDIR_OPTIONS and over it",
+    add_text(app, "-o,--options", options_,
+             "Options of the object, as in LEAKDIR_OPTIONS and over it; `write` is `never` unless it is set",
              "KEY=VALUE:...");
     report_.output = kStandardError;
     add_report_options(app, report_);
@@ -151,7 +156,8 @@ class RunCommand : public Command {
     const std::string before = inherited == nullptr ? "" : inherited;
     const Options expected = options_of_program(options_, before);
     // `dir` last: it holds over the others.
-    const std::string options = fmt::format("{}:{}:dir={}", before, options_, quoted(absolute_pattern(expected.dir)));
+    const std::string options = fmt::format("{}:{}:dir={}{}", before, options_, quoted(absolute_pattern(expected.dir)),
+                                            expected.write == kUnlessSaid ? ":write=never" : "");
     ReportFiles files = open_report_files(report_);
     const Launched launched = launch(program, command_, is_linked ? "" : library, options);
     try {

@@ -13,6 +13,7 @@
 #include "ledger/row.hh"
 #include "system/base.hh"
 #include "system/process.hh"
+#include "track/inherited.hh"
 #include "track/next_block.hh"
 #include "track/other_phases.hh"
 #include "track/threads.hh"
@@ -71,7 +72,9 @@ LEAKDIR_EXPORT void leakdir_live_since(unsigned long mark, std::size_t* blocks, 
 
 LEAKDIR_EXPORT void leakdir_ignore(const void* block) {
   if (!has_ledger()) return;
-  const std::uint32_t row = leakdir::find_live_block(reinterpret_cast<std::uintptr_t>(block));
+  const std::uint64_t address = reinterpret_cast<std::uintptr_t>(block);
+  if (leakdir::find_live_block(address) == 0) leakdir::settle_inherited_blocks();
+  const std::uint32_t row = leakdir::find_live_block(address);
   if (row == 0) return;
   const std::uint64_t word0 = leakdir::state_word(row);
   if (!leakdir::set_block_flags(row, word0, leakdir::ledger::kFlagIgnored, 0)) return;

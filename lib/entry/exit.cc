@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "files/block_file.hh"
+#include "files/ended_children.hh"
 #include "files/helper.hh"
 #include "files/live_list.hh"
 #include "files/record_dir.hh"
@@ -25,6 +26,7 @@
 #include "system/process.hh"
 #include "system/sys.hh"
 #include "track/bypass.hh"
+#include "track/inherited.hh"
 #include "track/libc_own.hh"
 
 extern "C" {
@@ -96,6 +98,14 @@ void look_for_lost_blocks(bool is_last_thread) {
   header.reach_look = static_cast<std::uint32_t>(look.outcome);
 }
 
+// A forked child that holds nothing but what it has inherited leaves nothing: its parent lists that.
+bool is_gone_without_trace() {
+  if (ledger_file.header()->parent_pid == 0 || are_there_files() || !has_nothing_to_show()) return false;
+  if (!remove_child_dir()) return false;
+  set_phase(Phase::kOff);  // what libc still frees is none of our business
+  return true;
+}
+
 void see_whether_all_was_seen() {
   const ReentryGuard guard(thread_state);
   hooks_are_bypassed(guard);
@@ -119,6 +129,11 @@ void end_of_process() {
   const int folder = open_record_dir();
   if (folder >= 0) sys::close(folder);
   if (folder >= 0) stop_helper(false);
+  if (folder >= 0 && is_gone_without_trace()) {
+    errno = saved;
+    return;
+  }
+  settle_inherited_blocks();
   const bool is_last_thread = is_only_thread();
   // Before libc is asked for its own blocks, which empties the tables that lead to them.
   look_for_lost_blocks(is_last_thread);
@@ -126,6 +141,10 @@ void end_of_process() {
   write_at_once();  // first: what other threads free from now on has no file left behind
   int error = folder >= 0 ? write_all_records() : stop_helper(true) ? 0 : folder;
   if (write_mode() == ledger::WriteMode::kNever) error = 0;
+  if (error == 0 && is_gone_without_trace()) {  // all that it held was libc's
+    errno = saved;
+    return;
+  }
   const LiveTotals totals = count_live(0);
   messages::say_what_was_left();
   if (error != 0 && totals.blocks != 0) messages::cannot_write_record(record_dir_shown(), error);
@@ -137,6 +156,9 @@ void end_of_process() {
     messages::summary(totals.blocks, totals.bytes, bad_frees, only_in_ledger, record_dir_shown());
   }
   end_ledger(totals, is_last_thread);
+  if (ledger_file.header()->children != 0) {
+    __atomic_fetch_add(&ledger_file.header()->children_removed, tidy_up_after_children(base_dir()), __ATOMIC_RELAXED);
+  }
   errno = saved;
   // Once more, from what is nearly the last that exit() calls: libc goes on where it was, and flushes what is left
   // without waiting for a thread that reads.

@@ -4,14 +4,16 @@
 // Phase::kForked in the page that the kernel wiped, and frees only take the address out of the index, which is private
 // memory and shows what was live at the fork. The ledger is still the parent's, shared, and going on.
 //
-// So the child copies what it needs out of the parent's ledger (ledger/inheritance.hh), lets go of it, claims
-// DIR/<pid>/ and fills a ledger of its own.
+// So the child claims DIR/<pid>/ and begins a ledger of its own, whose numbers go on where the parent's end. What it
+// has inherited stays in the index as it is, and the parent's ledger mapped, to be read (track/inherited.hh): a fork
+// costs the same however much is live.
 
 #include "describe.hh"
+#include "files/ended_children.hh"
 #include "files/record_dir.hh"
 #include "ledger/inheritance.hh"
 #include "ledger/ledger_file.hh"
-#include "ledger/live_table.hh"
+#include "ledger/recent_frees.hh"
 #include "option_sources.hh"
 #include "stack/scratch.hh"
 #include "start.hh"
@@ -22,6 +24,7 @@
 #include "system/messages.hh"
 #include "system/process.hh"
 #include "system/sys.hh"
+#include "track/inherited.hh"
 #include "track/other_phases.hh"
 #include "track/threads.hh"
 
@@ -31,21 +34,31 @@ namespace {
 // In ordinary memory, so that a child which another thread forks meanwhile finds it: that child has half a ledger.
 bool is_moving = false;
 
+// One child in so many looks after those that have ended.
+constexpr std::uint64_t kChildrenToOneThatTidies = 16;
+
+void tidy_up_sometimes() {
+  ledger::Header* const parent = parents_header();
+  const std::uint64_t before = __atomic_fetch_add(&parent->children, 1, __ATOMIC_RELAXED);
+  if (before % kChildrenToOneThatTidies != kChildrenToOneThatTidies - 1) return;
+  __atomic_fetch_add(&parent->children_removed, tidy_up_after_children(base_dir()), __ATOMIC_RELAXED);
+}
+
 bool move_in(ThreadState& thread, const ReentryGuard& guard) {
   // More than one thread has allocated, or libc cannot say that there was but one.
   loader_was_forked(!allocator::is_single_threaded() || ledger_file.used(ledger::Kind::kThreads) > 2);
-  Inheritance kept;
-  if (!kept.take()) return false;
   is_moving = true;
-  ledger_file.leave();
-  clear_live_table();
-  if (!claim_child_dir() || !kept.settle_tables()) return false;
-  describe_child(kept.parent());
+  keep_parents_ledger();
+  forget_free_rows();
+  if (!claim_child_dir() || !settle_tables()) return false;
+  describe_child(*parents_header());
   process_generation = static_cast<std::uint32_t>(sys::pid());
   forget_threads();
   thread.generation = 0;  // in a new pid namespace a child may have its parent's pid
   ensure_thread(thread, guard);
-  kept.settle_blocks(free_rows_of(thread.scratch));
+  begin_to_inherit();
+  tidy_up_sometimes();
+  if (parents_header()->pauses != 0) forget_all_frees();  // the fork may have been in a pause, when blocks came unseen
   return true;
 }
 

@@ -5,6 +5,7 @@
 #include <gnu/libc-version.h>
 
 #include "describe.hh"
+#include "files/ended_children.hh"
 #include "files/helper.hh"
 #include "files/record_dir.hh"
 #include "files/writer.hh"
@@ -100,6 +101,7 @@ void ready_to_record(bool recording) {
     messages::never_is_exit();
   }
   configure_writer(options);
+  configure_ended_children(options.max_children);
   configure_helper(options.delay_ms, config_file.path, config_file.is_named);
   if (!recording) some_blocks_are_unknown();
   set_phase(recording ? Phase::kRecording : Phase::kPaused);

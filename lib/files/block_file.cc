@@ -39,6 +39,8 @@ void configure_block_files(std::uint64_t max_files) {
 
 bool is_room_for_files() { return files.load(std::memory_order_relaxed) < most_files && disk_has_room(); }
 
+bool are_there_files() { return files.load(std::memory_order_relaxed) != 0; }
+
 bool has_room_for_another_file(RecordFolder folder) {
   return disk_has_room_for_another(folder, files.load(std::memory_order_relaxed));
 }

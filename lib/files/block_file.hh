@@ -16,6 +16,7 @@ namespace leakdir {
 // At start, and in a forked child, which has no files yet.
 void configure_block_files(std::uint64_t max_files);
 bool is_room_for_files();
+bool are_there_files();
 // The same of the disk alone, for a file that is no block's.
 bool has_room_for_another_file(RecordFolder folder);
 // The disk may have room again, or none any more: it is asked.

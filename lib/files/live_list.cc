@@ -40,13 +40,13 @@ void show_block(RecordText& text, const Block& block, VisitLive* visit, void* co
 }  // namespace
 
 bool is_listed(unsigned flags) {
-  if ((flags & ledger::kFlagIgnored) != 0) return false;
+  if ((flags & (ledger::kFlagIgnored | ledger::kFlagInherited)) != 0) return false;
   return (flags & ledger::kFlagLibc) == 0 || ledger_file.header()->option_libc != 0;
 }
 
 LiveTotals count_live(std::uint64_t since_sequence) {
   LiveTotals totals = {};
-  for (std::uint32_t row = 1; row < block_rows(); ++row) {
+  for (std::uint32_t row = first_block_row(); row < block_rows(); ++row) {
     const Block block = copy_row(row);
     if (!is_listed_since(block, since_sequence)) continue;
     ++totals.blocks;
@@ -56,11 +56,18 @@ LiveTotals count_live(std::uint64_t since_sequence) {
   return totals;
 }
 
+bool has_nothing_to_show() {
+  const ledger::Header& header = *ledger_file.header();
+  if (header.bad_frees != 0 || header.dropped_blocks != 0 || header.write_errors != 0 || header.unseen_blocks != 0)
+    return false;
+  return count_live(0).blocks == 0;
+}
+
 void for_each_live(std::uint64_t since_sequence, std::uint64_t upto_sequence, VisitLive* visit, void* context) {
   // Not the thread's own: what the visitor allocates may be rendered there.
   auto* text = static_cast<RecordText*>(sys::map_private(sizeof(RecordText)));
   if (text == nullptr) return;
-  for (std::uint32_t row = 1; row < block_rows(); ++row) {
+  for (std::uint32_t row = first_block_row(); row < block_rows(); ++row) {
     const Block block = copy_row(row);
     if (!is_listed_since(block, since_sequence) || ledger::low48(block.word[2]) > upto_sequence) continue;
     if (is_same_block(row, block)) show_block(*text, block, visit, context);

@@ -10,7 +10,8 @@ struct leakdir_block;
 
 namespace leakdir {
 
-// Whether a block with these flags is among what the user asked to see: not libc's own, not ignored.
+// Whether a block with these flags is among what the user asked to see: not libc's own, not ignored, and not a
+// parent's, which lists it itself.
 bool is_listed(unsigned flags);
 
 // Listed blocks with a sequence number above `since_sequence`, as they are now.
@@ -18,6 +19,9 @@ struct LiveTotals {
   std::uint64_t blocks, bytes, without_file;
 };
 LiveTotals count_live(std::uint64_t since_sequence);
+
+// A forked child that ends like this has nothing to show: no block of its own, and nothing that went wrong.
+bool has_nothing_to_show();
 
 // The same blocks one by one, those after `upto_sequence` left out. `visit` is the program's, and may do what it likes.
 using VisitLive = void(const leakdir_block* block, void* context);

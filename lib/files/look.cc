@@ -148,7 +148,7 @@ bool look(int folder_descriptor, std::uint64_t min_age_ns, bool everything) {
   const std::uint64_t now = now_ticks();
   const std::uint64_t min_age = ticks_of_ns(min_age_ns);
   const std::uint32_t rows = block_rows();
-  for (std::uint32_t page = 0; page * ledger::kBlocksPerPage < rows; ++page) {
+  for (std::uint32_t page = first_block_row() / ledger::kBlocksPerPage; page * ledger::kBlocksPerPage < rows; ++page) {
     // The marks stay, for when a file goes and there is room for another.
     if (!everything && !is_room_for_files()) break;
     if (!everything && is_cut_short.load(std::memory_order_relaxed)) {

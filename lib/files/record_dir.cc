@@ -34,7 +34,9 @@ FolderId root_id = {};  // of the process that started: a child may live in anot
 // Where a caller could have put something else there: the directory in which that of the options must lie, and that of
 // the options, in which those of other processes must lie. Else zeros.
 FolderId working_id = {}, base_id = {};
-bool is_firm = true;  // own_path cannot be made to lead elsewhere by another user
+bool is_firm = true;            // own_path cannot be made to lead elsewhere by another user
+unsigned user_then = 0;         // when that was found
+bool base_is_resolved = false;  // base_path has no link in it
 
 bool is_folder(const sys::FileStatus& status, const FolderId& id) {
   return status.device == id.device && status.inode == id.inode;
@@ -90,9 +92,21 @@ void expand(const char* pattern, const char* program, Text& into) {
   }
 }
 
-// Claims `folder`, known as own_path, and makes the ledger in it.
+// Makes the ledger in `folder`, known as own_path.
 bool make_ledger(int folder) {
+  Text(ledger_path, sizeof ledger_path).put(own_path).put('/').put(ledger::kFileName).c_str();
+  ledger_file.set_path(ledger_path);
+  bool shared = true;
+  const int error = ledger_file.create(folder, own_path, ledger::kFileName, shared);
+  if (error != 0) messages::cannot_make_ledger(own_path, error);
+  if (error == 0) announce_owner(*ledger_file.header());
+  return error == 0;
+}
+
+// What own_path leads to, and for how long.
+void know_path(int folder) {
   is_firm = is_firmly_there(folder);
+  user_then = sys::effective_user();
   // The path without any link in it, so that opening a record may refuse links altogether.
   char link[40];
   Text(link, sizeof link).put("/proc/self/fd/").dec(static_cast<std::uint64_t>(folder)).c_str();
@@ -101,13 +115,6 @@ bool make_ledger(int folder) {
   if (length > 0 && resolved[0] == '/' && length < static_cast<long>(sizeof resolved) - 1) {
     Text(own_path, sizeof own_path).put(resolved).c_str();
   }
-  Text(ledger_path, sizeof ledger_path).put(own_path).put('/').put(ledger::kFileName).c_str();
-  ledger_file.set_path(ledger_path);
-  bool shared = true;
-  const int error = ledger_file.create(own_path, ledger::kFileName, shared);
-  if (error != 0) messages::cannot_make_ledger(own_path, error);
-  if (error == 0) announce_owner(*ledger_file.header());
-  return error == 0;
 }
 
 // A program with more rights than its caller makes nothing where the caller could not, though he chose the working
@@ -151,7 +158,28 @@ Claim claim(const FolderId& above, int* owner_pid) {
   if (lock_for_a_moment(folder) && !find_live_owner(folder, owner_pid)) {
     *owner_pid = 0;
     say_that_it_went_on(folder);
-    if (move_to_previous(folder)) outcome = make_ledger(folder) ? Claim::kDone : Claim::kFailed;
+    if (move_to_previous(folder)) {
+      know_path(folder);
+      outcome = make_ledger(folder) ? Claim::kDone : Claim::kFailed;
+    }
+  }
+  sys::close(folder);
+  return outcome;
+}
+
+// For a forked child, the usual case: DIR/<pid>/ was not there, so nobody else can have it, and what is known of DIR
+// holds for it.
+Claim claim_new_dir() {
+  if (!base_is_resolved || user_then != sys::effective_user()) return Claim::kTaken;
+  if (sys::make_dir_at(AT_FDCWD, own_path, kRecordDirMode) != 0) return Claim::kTaken;
+  const int folder = sys::open_at(AT_FDCWD, own_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (folder < 0) return Claim::kTaken;
+  sys::FileStatus status;
+  Claim outcome = Claim::kTaken;
+  if (is_in(folder, base_id) && sys::stat_descriptor(folder, &status) == 0) {
+    if ((status.mode & 07777) != kRecordDirMode) sys::change_mode(folder, kRecordDirMode);  // whatever the umask is
+    own_id = id_of(status);
+    outcome = make_ledger(folder) ? Claim::kDone : Claim::kFailed;
   }
   sys::close(folder);
   return outcome;
@@ -187,7 +215,11 @@ bool claim_record_dir(const Options& options, const char* program) {
   int owner = 0;
   const Claim outcome = claim(working_id, &owner);
   if (working_id.inode != 0) base_id = own_id;
-  if (outcome != Claim::kTaken) return outcome == Claim::kDone;
+  if (outcome != Claim::kTaken) {
+    Text(base_path, sizeof base_path).put(own_path).c_str();
+    base_is_resolved = outcome == Claim::kDone;
+    return outcome == Claim::kDone;
+  }
   shown.put('/').dec(static_cast<std::uint64_t>(sys::pid()));
   if (!claim_below_base()) return false;
   // That of a program which started this one is no surprise.
@@ -199,7 +231,24 @@ bool claim_record_dir(const Options& options, const char* program) {
 bool claim_child_dir() {
   // shown_path may name the parent's own DIR/<pid>/: the child's stands beside it.
   Text(shown_path, sizeof shown_path).put(base_path).put('/').dec(static_cast<std::uint64_t>(sys::pid())).c_str();
-  return claim_below_base();
+  Text(own_path, sizeof own_path).put(shown_path).c_str();
+  const Claim outcome = claim_new_dir();
+  return outcome == Claim::kTaken ? claim_below_base() : outcome == Claim::kDone;
+}
+
+const char* base_dir() { return base_path; }
+
+bool remove_child_dir() {
+  const int folder = open_record_dir();
+  if (folder < 0) return false;
+  const int above = sys::open_at(folder, "..", O_RDONLY | O_DIRECTORY);
+  char name[24];
+  Text(name, sizeof name).dec(static_cast<std::uint64_t>(sys::pid())).c_str();
+  sys::unlink_at(folder, ledger::kFileName);
+  const int error = above < 0 ? above : sys::unlink_at(above, name, AT_REMOVEDIR);
+  if (above >= 0) sys::close(above);
+  sys::close(folder);
+  return error == 0;
 }
 
 bool root_is_another() {

@@ -21,6 +21,12 @@ bool claim_record_dir(const Options& options, const char* program);
 // DIR/<pid>/ for a forked child, below the directory that the first process claimed.
 bool claim_child_dir();
 
+// Where forked children have their directories; absolute.
+const char* base_dir();
+
+// A forked child's directory goes, with the ledger: for one that has nothing to show. Nothing else may lie in it.
+bool remove_child_dir();
+
 // Whether the process has changed its root directory since the first one claimed (chroot): a path leads elsewhere now.
 bool root_is_another();
 

@@ -2,12 +2,8 @@
 #include "inheritance.hh"
 
 #include "address_map.hh"
-#include "clock.hh"
 #include "ledger_file.hh"
-#include "live_table.hh"
-#include "recent_frees.hh"
 #include "row.hh"
-#include "system/allocator.hh"
 #include "system/sys.hh"
 
 namespace leakdir {
@@ -17,119 +13,122 @@ using ledger::Block;
 using ledger::BlockState;
 using ledger::Kind;
 
-char* array_start(Kind kind) {
-  switch (kind) {
-    case Kind::kNodes:
-      return reinterpret_cast<char*>(ledger_file.node(0));
-    case Kind::kThreads:
-      return reinterpret_cast<char*>(ledger_file.thread(0));
-    case Kind::kModules:
-      return reinterpret_cast<char*>(ledger_file.module(0));
-    default:
-      return const_cast<char*>(ledger_file.text(0));
-  }
-}
+struct Generation {
+  LedgerFile ledger;
+  std::uint32_t* own_nodes = nullptr;    // by node, from the generation's first on; made when it is needed
+  std::uint16_t* own_threads = nullptr;  // by thread
+
+  bool has(Kind kind, std::uint32_t row) const { return row >= ledger.first(kind) && row < ledger.used(kind); }
+};
+constexpr unsigned kMostGenerations = 4;
+Generation generations[kMostGenerations];
+unsigned generation_count = 0;
 
 void copy_bytes(char* to, const char* from, std::uint64_t bytes) {
   for (std::uint64_t i = 0; i < bytes; ++i) to[i] = from[i];
 }
 
-// What lives there was handed out again after any free that is remembered. That is said of all of it: whether we find
-// it as it was at the fork is not certain.
-void forget_frees_around(std::uint64_t near) {
-  for (std::uint64_t address = near; AddressMap::share(address, near); address += allocator::kAlignment) {
-    forget_free(address);
+char* start_of(const LedgerFile& file, Kind kind) {
+  return kind == Kind::kModules ? reinterpret_cast<char*>(file.module(0)) : const_cast<char*>(file.text(0));
+}
+
+Generation* generation_with(Kind kind, std::uint32_t row) {
+  for (unsigned i = 0; row != 0 && i < generation_count; ++i) {
+    if (generations[i].has(kind, row)) return &generations[i];
   }
+  return nullptr;
 }
 
-// What was known at the fork: `used` is our own memory. A row that the parent used again for the same address since may
-// refer to more, which we have no copy of.
-bool is_known(const Block& block) {
-  const std::uint32_t thread = ledger::high16(block.word[1]);
-  const std::uint32_t stack = ledger::block_stack(block.word[2], block.word[3]);
-  return (thread == 0 || thread < ledger_file.used(Kind::kThreads)) &&
-         (stack == 0 || stack < ledger_file.used(Kind::kNodes));
+// What our own are called is our own: it is forgotten when a child of ours goes on with other numbers.
+template <typename Number>
+void forget(Number*& numbers, std::uint64_t count) {
+  if (numbers != nullptr) sys::unmap(numbers, count * sizeof(Number));
+  numbers = nullptr;
 }
 
-void settle_block(const Block& block, FreeRows* free_rows) {
-  const unsigned flags = (ledger::block_flags(block.word[0]) | ledger::kFlagInherited) & ~ledger::kFlagFiled;
-  // Freed by the parent since: its row still knows all but the time, the call and the early flag.
-  const bool has_time = ledger::block_state(block.word[0]) == BlockState::kLive;
-  const NewBlock live = {ledger::block_address(block.word[0]),
-                         ledger::low48(block.word[1]),
-                         ledger::low48(block.word[2]),
-                         has_time ? ledger::low48(block.word[3]) : now_ticks(),
-                         ledger::block_stack(block.word[2], block.word[3]),
-                         static_cast<std::uint16_t>(ledger::high16(block.word[1])),
-                         static_cast<ledger::Call>(ledger::block_call(block.word[0])),
-                         flags};
-  if (add_live_block(live, free_rows).row == 0) some_blocks_are_unknown();
+void forget_translations(Generation& generation) {
+  forget(generation.own_nodes, generation.ledger.used(Kind::kNodes) - generation.ledger.first(Kind::kNodes));
+  forget(generation.own_threads, generation.ledger.used(Kind::kThreads));
+}
+
+void move_down() {
+  forget_translations(generations[0]);
+  generations[0].ledger.leave();
+  for (unsigned i = 1; i < kMostGenerations; ++i) generations[i].ledger.move_to(generations[i - 1].ledger);
+  --generation_count;
 }
 
 }  // namespace
 
-std::uint64_t Inheritance::bytes_of(const Copy& copy, Kind kind) {
-  return std::uint64_t{copy.rows} * ledger::kRowBytes[static_cast<std::uint32_t>(kind)];
+void keep_parents_ledger() {
+  for (unsigned i = 0; i < generation_count; ++i) forget_translations(generations[i]);
+  if (generation_count == kMostGenerations) move_down();
+  ledger_file.hand_over_to(generations[generation_count++].ledger);
 }
 
-void Inheritance::count_block(std::uint64_t, std::uint32_t, void* inheritance) {
-  ++static_cast<Inheritance*>(inheritance)->block_room_;
-}
+ledger::Header* parents_header() { return generations[generation_count - 1].ledger.header(); }
 
-void Inheritance::keep_block(std::uint64_t near, std::uint32_t row, void* inheritance) {
-  Inheritance& kept = *static_cast<Inheritance*>(inheritance);
-  forget_frees_around(near);
-  if (kept.block_count_ == kept.block_room_) return;
-  Block& copy = kept.blocks_[kept.block_count_];
-  copy = copy_row(row);
-  const bool is_the_same = AddressMap::share(ledger::block_address(copy.word[0]), near) &&
-                           state_word(row) == copy.word[0] &&
-                           ledger::block_state(copy.word[0]) != BlockState::kReserved && is_known(copy);
-  if (is_the_same) {
-    ++kept.block_count_;
-  } else {
-    kept.some_are_lost_ = true;
-  }
-}
-
-bool Inheritance::take() {
-  parent_ = *ledger_file.header();
-  for (unsigned i = 0; i < kCopies; ++i) {
-    Copy& copy = copies_[i];
-    copy.rows = ledger_file.used(kCopied[i]);
-    copy.bytes = static_cast<char*>(sys::map_private(bytes_of(copy, kCopied[i]) + 1));
-    if (copy.bytes == nullptr) return false;
-    copy_bytes(copy.bytes, array_start(kCopied[i]), bytes_of(copy, kCopied[i]));
-  }
-  for_each_indexed(count_block, this);
-  blocks_ = static_cast<Block*>(sys::map_private((block_room_ + 1) * sizeof(Block)));
-  if (blocks_ == nullptr) return false;
-  for_each_indexed(keep_block, this);
-  return true;
-}
-
-bool Inheritance::settle_tables() const {
-  for (unsigned i = 0; i < kCopies; ++i) {
-    const Copy& copy = copies_[i];
-    if (copy.rows == 0) continue;
-    const std::uint32_t rest = copy.rows - 1;  // the first one is never taken
-    if (rest != 0 && ledger_file.take(kCopied[i], rest) != 1) return false;
-    copy_bytes(array_start(kCopied[i]), copy.bytes, bytes_of(copy, kCopied[i]));
+bool settle_tables() {
+  const LedgerFile& parents = generations[generation_count - 1].ledger;
+  constexpr Kind kCopied[] = {Kind::kModules, Kind::kText};
+  for (const Kind kind : kCopied) {
+    const std::uint32_t rows = parents.used(kind);
+    if (rows <= 1) continue;  // the first one is never taken
+    if (ledger_file.take(kind, rows - 1) != 1) return false;
+    copy_bytes(start_of(ledger_file, kind), start_of(parents, kind),
+               std::uint64_t{rows} * ledger::kRowBytes[static_cast<std::uint32_t>(kind)]);
   }
   return true;
 }
 
-void Inheritance::settle_blocks(FreeRows* free_rows) const {
-  for (std::uint64_t i = 0; i < block_count_; ++i) settle_block(blocks_[i], free_rows);
-  if (some_are_lost_) some_blocks_are_unknown();
-  if (parent_.pauses != 0) forget_all_frees();  // the fork may have been in a pause, when blocks came unseen
+bool find_inherited_block(std::uint64_t near, std::uint32_t row, Block* into) {
+  const Generation* const generation = generation_with(Kind::kBlocks, row);
+  if (generation == nullptr) return false;
+  const Block& shared = *generation->ledger.block(row);
+  for (unsigned i = 0; i < 4; ++i) into->word[i] = load_word(shared, i, __ATOMIC_ACQUIRE);
+  const std::uint32_t thread = ledger::high16(into->word[1]);
+  const std::uint32_t stack = ledger::block_stack(into->word[2], into->word[3]);
+  return AddressMap::share(ledger::block_address(into->word[0]), near) &&
+         load_word(shared, 0, __ATOMIC_ACQUIRE) == into->word[0] &&
+         ledger::block_state(into->word[0]) != BlockState::kReserved &&
+         (thread == 0 || thread < generation->ledger.used(Kind::kThreads)) &&
+         (stack == 0 || generation->has(Kind::kNodes, stack));
 }
 
-Inheritance::~Inheritance() {
-  for (unsigned i = 0; i < kCopies; ++i) {
-    if (copies_[i].bytes != nullptr) sys::unmap(copies_[i].bytes, bytes_of(copies_[i], kCopied[i]) + 1);
+const ledger::Node* inherited_node(std::uint32_t node) {
+  const Generation* const generation = generation_with(Kind::kNodes, node);
+  return generation == nullptr ? nullptr : generation->ledger.node(node);
+}
+
+std::uint32_t* own_node_of(std::uint32_t node) {
+  Generation* const generation = generation_with(Kind::kNodes, node);
+  if (generation == nullptr) return nullptr;
+  const std::uint32_t first = generation->ledger.first(Kind::kNodes);
+  if (generation->own_nodes == nullptr) {
+    const std::uint64_t count = generation->ledger.used(Kind::kNodes) - first;
+    generation->own_nodes = static_cast<std::uint32_t*>(sys::map_private(count * sizeof(std::uint32_t)));
   }
-  if (blocks_ != nullptr) sys::unmap(blocks_, (block_room_ + 1) * sizeof(Block));
+  return generation->own_nodes == nullptr ? nullptr : generation->own_nodes + (node - first);
+}
+
+std::uint16_t own_thread_of(std::uint32_t block_row, std::uint32_t thread) {
+  Generation* const generation = generation_with(Kind::kBlocks, block_row);
+  if (generation == nullptr || thread == 0 || thread >= generation->ledger.used(Kind::kThreads)) return 0;
+  if (generation->own_threads == nullptr) {
+    const std::uint64_t bytes = std::uint64_t{generation->ledger.used(Kind::kThreads)} * sizeof(std::uint16_t);
+    generation->own_threads = static_cast<std::uint16_t*>(sys::map_private(bytes));
+    if (generation->own_threads == nullptr) return 0;
+  }
+  std::uint16_t& own = generation->own_threads[thread];
+  if (own != 0) return own;
+  const std::uint32_t index = ledger_file.take(Kind::kThreads, 1);
+  if (index == 0 || index > UINT16_MAX) return 0;
+  ledger::Thread& row = *ledger_file.thread(index);
+  const ledger::Thread& was = *generation->ledger.thread(thread);
+  row.tid = was.tid;
+  for (unsigned i = 0; i < sizeof row.name; ++i) row.name[i] = was.name[i];
+  own = static_cast<std::uint16_t>(index);
+  return own;
 }
 
 }  // namespace leakdir

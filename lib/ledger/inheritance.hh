@@ -1,57 +1,38 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// What a forked child takes over from its parent: the blocks that were live at the fork, and the stacks, modules,
-// threads and texts that they refer to. It is copied out of the parent's ledger, which is shared and goes on, and put
-// into the child's own when there is one. entry/fork.cc does one after the other.
+// What a forked child has of its parent's ledger, which is shared and goes on: a mapping to read from, kept as long as
+// the child lives, and the parent's before that for a child's child. Numbers of blocks and nodes go on from one
+// generation to the next, so a number tells whose it is. Nothing is copied at the fork but the tables that are small.
 //
-// A block that the parent freed and whose row it used again meanwhile cannot be described any more; it stays
-// unrecorded, and to free it is no error.
+// What is asked for here may have changed since the fork. Nodes never do; a block that the parent has freed and whose
+// row it used again cannot be described any more.
 
 #pragma once
 
 #include <cstdint>
 
-#include "free_rows.hh"
 #include "shared/ledger.hh"
 
 namespace leakdir {
 
-class Inheritance {
- public:
-  Inheritance() = default;
-  ~Inheritance();
-  Inheritance(const Inheritance&) = delete;
-  Inheritance& operator=(const Inheritance&) = delete;
+// Empties ledger_file, for the child's own, and keeps what it was to be read from.
+void keep_parents_ledger();
+ledger::Header* parents_header();  // shared with the parent
 
-  // Copies it out of the parent's ledger. False when there is no memory for it.
-  bool take();
+// Modules and texts have the same numbers in all generations: they are copied into the child's own ledger, which is
+// new. False when there is no room.
+bool settle_tables();
 
-  // Puts the copies into the child's ledger, which is empty: first what blocks refer to (false when there is no room),
-  // then the blocks.
-  bool settle_tables() const;
-  void settle_blocks(FreeRows* free_rows) const;
+// The block that had this row at the fork. `near`: an address that shares its cell in the index. False when that is not
+// to be known any more. The stack is its generation's.
+bool find_inherited_block(std::uint64_t near, std::uint32_t row, ledger::Block* into);
 
-  const ledger::Header& parent() const { return parent_; }
+// Null: the number is none of an ancestor's, or of one too far back.
+const ledger::Node* inherited_node(std::uint32_t node);
+// Where who translates an inherited node may write down which one of our own it is.
+std::uint32_t* own_node_of(std::uint32_t node);
 
- private:
-  // The arrays that never change once written: copied whole, so that every index in them stays right.
-  static constexpr ledger::Kind kCopied[] = {ledger::Kind::kNodes, ledger::Kind::kThreads, ledger::Kind::kModules,
-                                             ledger::Kind::kText};
-  static constexpr unsigned kCopies = sizeof kCopied / sizeof *kCopied;
-  struct Copy {
-    char* bytes;
-    std::uint32_t rows;
-  };
-
-  static std::uint64_t bytes_of(const Copy& copy, ledger::Kind kind);
-  static void count_block(std::uint64_t near, std::uint32_t row, void* inheritance);
-  static void keep_block(std::uint64_t near, std::uint32_t row, void* inheritance);
-
-  ledger::Header parent_ = {};
-  Copy copies_[kCopies] = {};
-  ledger::Block* blocks_ = nullptr;
-  std::uint64_t block_count_ = 0, block_room_ = 0;
-  bool some_are_lost_ = false;
-};
+// The row in our own ledger for the thread of an inherited block; 0: none to be had.
+std::uint16_t own_thread_of(std::uint32_t block_row, std::uint32_t thread);
 
 }  // namespace leakdir

@@ -95,41 +95,102 @@ bool LedgerFile::reserve() {
     char* at = reserved_;
     for (std::uint32_t kind = 1; kind < ledger::kKinds; ++kind) {
       arrays_[kind].base = at;
-      arrays_[kind].mapped.store(0, std::memory_order_relaxed);
-      arrays_[kind].used.store(0, std::memory_order_relaxed);
+      arrays_[kind].mapped.store(arrays_[kind].first, std::memory_order_relaxed);
+      arrays_[kind].used.store(arrays_[kind].first, std::memory_order_relaxed);
       at += std::uint64_t{arrays_[kind].capacity} * ledger::kRowBytes[kind];
     }
-    return true;
+    return map_lower_rows(array(Kind::kBlocks), Kind::kBlocks) && map_lower_rows(array(Kind::kNodes), Kind::kNodes);
   }
   return false;
 }
 
-int LedgerFile::create(const char* directory, const char* name, bool& shared) {
-  const int folder = sys::open_at(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-  if (folder < 0) return folder;
-  const int file = sys::open_at(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-  if (file < 0) {
-    sys::close(folder);
-    return file;
+bool LedgerFile::map_lower_rows(Array& array, Kind kind) const {
+  if (array.first == 0) return true;
+  if (array.first >= array.capacity) return false;
+  const std::uint64_t bytes = std::uint64_t{array.first} * ledger::kRowBytes[static_cast<std::uint32_t>(kind)];
+  return sys::map(array.base, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
+                  -1, 0) != nullptr;
+}
+
+void LedgerFile::move_to(LedgerFile& other) {
+  other.header_ = header_;
+  other.path_ = nullptr;  // it is only read from then on
+  other.reserved_ = reserved_;
+  other.reserved_bytes_ = reserved_bytes_;
+  for (std::uint32_t kind = 0; kind < ledger::kKinds; ++kind) {
+    other.arrays_[kind].base = arrays_[kind].base;
+    other.arrays_[kind].capacity = arrays_[kind].capacity;
+    other.arrays_[kind].first = arrays_[kind].first;
+    other.arrays_[kind].mapped.store(arrays_[kind].mapped.load());
+    other.arrays_[kind].used.store(arrays_[kind].used.load());
   }
-  sys::change_mode(file, 0600);  // whatever the umask is
+  header_ = nullptr;
+  reserved_ = nullptr;
+  leave();
+}
+
+void LedgerFile::hand_over_to(LedgerFile& kept) {
+  move_to(kept);
+  constexpr Kind kGoOn[] = {Kind::kBlocks, Kind::kNodes};
+  for (const Kind kind : kGoOn) {
+    Array& goes_on = array(kind);
+    const std::uint32_t row_bytes = ledger::kRowBytes[static_cast<std::uint32_t>(kind)];
+    goes_on.first = static_cast<std::uint32_t>(page_aligned(std::uint64_t{kept.used(kind)} * row_bytes) / row_bytes);
+  }
+}
+
+namespace {
+
+// What every process needs, made at once: each growth by itself would open the file again.
+constexpr Kind kFirstKinds[] = {Kind::kBlocks, Kind::kNodes, Kind::kThreads, Kind::kModules, Kind::kText};
+
+std::uint64_t first_bytes(Kind kind) { return page_aligned(kRooms[static_cast<std::uint32_t>(kind)].first); }
+
+std::uint64_t first_bytes_in_all() {
+  std::uint64_t bytes = 0;
+  for (const Kind kind : kFirstKinds) bytes += first_bytes(kind);
+  return bytes;
+}
+
+}  // namespace
+
+void LedgerFile::map_first_extents(int file) {
+  std::uint64_t offset = header_->file_bytes;
+  header_->file_bytes += first_bytes_in_all();
+  for (const Kind kind : kFirstKinds) {
+    Array& array = this->array(kind);
+    const std::uint32_t row_bytes = ledger::kRowBytes[static_cast<std::uint32_t>(kind)];
+    const std::uint64_t bytes = first_bytes(kind);
+    char* const at = array.base + std::uint64_t{array.first} * row_bytes;
+    if (std::uint64_t{array.capacity - array.first} * row_bytes >= bytes &&
+        sys::map(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, offset) != nullptr)
+      add_extent(array, kind, offset, bytes);
+    offset += bytes;
+  }
+}
+
+int LedgerFile::create(int folder, const char* path, const char* name, bool& shared) {
+  const int file = sys::open_at(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+  if (file < 0) return file;
   sys::FileStatus status = {};
+  const int unknown = sys::stat_descriptor(file, &status);
+  if (unknown != 0 || (status.mode & 07777) != 0600) sys::change_mode(file, 0600);  // whatever the umask is
   const bool is_withheld = files_would_be_callers();
-  int error = is_withheld ? -EPERM : sys::stat_descriptor(file, &status);
-  if (error == 0) error = sys::allocate(file, 0, ledger::kHeaderBytes);
+  int error = is_withheld ? -EPERM : unknown;
+  const bool has_extents = error == 0 && sys::allocate(file, 0, ledger::kHeaderBytes + first_bytes_in_all()) == 0;
+  if (error == 0 && !has_extents) error = sys::allocate(file, 0, ledger::kHeaderBytes);
   void* mapping = nullptr;
   if (error == 0) {
     mapping = sys::map(nullptr, ledger::kHeaderBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (mapping == nullptr) error = -ENODEV;
   }
-  sys::close(file);
-  if (error != 0) sys::unlink_at(folder, name);  // a reader has the record files then
-  sys::close(folder);
   if (error != 0) {
+    sys::close(file);
+    sys::unlink_at(folder, name);  // a reader has the record files then
     if (is_withheld) {
-      messages::ledger_withheld(directory);
+      messages::ledger_withheld(path);
     } else {
-      messages::ledger_not_shared(directory, error);
+      messages::ledger_not_shared(path, error);
     }
     shared = false;
     return create_private();
@@ -140,11 +201,12 @@ int LedgerFile::create(const char* directory, const char* name, bool& shared) {
   header_->file_bytes = ledger::kHeaderBytes;
   device_ = status.device;
   inode_ = status.inode;
-  if (!reserve()) {
-    leave();
-    return -ENOMEM;
-  }
-  return 0;
+  const bool has_room = reserve();
+  if (has_room && has_extents) map_first_extents(file);
+  sys::close(file);
+  if (has_room) return 0;
+  leave();
+  return -ENOMEM;
 }
 
 int LedgerFile::create_private() {
@@ -213,13 +275,19 @@ int LedgerFile::map_extent(Array& array, Kind kind, std::uint64_t bytes) {
           nullptr) {
     return -ENOMEM;
   }
-  const auto count = static_cast<std::uint32_t>(bytes / row_bytes);
   const std::uint64_t offset = file_error == 0 ? header_->file_bytes : ledger::kInMemory;
-  directory()[extents] = {offset, static_cast<std::uint32_t>(kind), first, count, 0};
   if (file_error == 0) header_->file_bytes = offset + bytes;
+  add_extent(array, kind, offset, bytes);
+  return 0;
+}
+
+void LedgerFile::add_extent(Array& array, Kind kind, std::uint64_t offset, std::uint64_t bytes) {
+  const std::uint32_t extents = header_->extent_count;
+  const std::uint32_t first = array.mapped.load(std::memory_order_relaxed);
+  const auto count = static_cast<std::uint32_t>(bytes / ledger::kRowBytes[static_cast<std::uint32_t>(kind)]);
+  directory()[extents] = {offset, static_cast<std::uint32_t>(kind), first, count, 0};
   __atomic_store_n(&header_->extent_count, extents + 1, __ATOMIC_RELEASE);
   array.mapped.store(first + count, std::memory_order_release);
-  return 0;
 }
 
 LEAKDIR_SLOW bool LedgerFile::grow(Kind kind, std::uint32_t until) {
@@ -230,12 +298,12 @@ LEAKDIR_SLOW bool LedgerFile::grow(Kind kind, std::uint32_t until) {
   Array& array = this->array(kind);
   const std::uint32_t row_bytes = ledger::kRowBytes[static_cast<std::uint32_t>(kind)];
   while (array.mapped.load(std::memory_order_relaxed) < until) {
-    const std::uint64_t have = std::uint64_t{array.mapped.load(std::memory_order_relaxed)} * row_bytes;
+    const std::uint64_t have = std::uint64_t{array.mapped.load(std::memory_order_relaxed) - array.first} * row_bytes;
     const std::uint64_t most = largest_extent(have);
     std::uint64_t bytes =
         have < kRooms[static_cast<std::uint32_t>(kind)].first ? kRooms[static_cast<std::uint32_t>(kind)].first : have;
     bytes = page_aligned(bytes < most ? bytes : most);
-    const std::uint64_t left = std::uint64_t{array.capacity} * row_bytes - have;
+    const std::uint64_t left = std::uint64_t{array.capacity - array.first} * row_bytes - have;
     if (bytes > left) bytes = left & ~(page_bytes() - 1);
     const int error = bytes == 0 ? -EFBIG : map_extent(array, kind, bytes);
     if (error != 0) {

@@ -20,15 +20,25 @@ namespace leakdir {
 
 class LedgerFile {
  public:
-  // Makes a new ledger under a temporary name in `directory` (an absolute path) and maps it. Returns 0 or a negative
-  // errno; then nothing was made. `shared` comes out false where the ledger is in private memory only.
-  int create(const char* directory, const char* name, bool& shared);
+  // Makes a new ledger in the directory `folder` (a descriptor; `path` for messages) and maps it. Returns 0 or a
+  // negative errno; then nothing was made. `shared` comes out false where the ledger is in private memory only.
+  int create(int folder, const char* path, const char* name, bool& shared);
 
   // In private memory from the start.
   int create_private();
 
-  // Gives up the mapping, not the file: for a forked child, whose parent goes on with it.
+  // Gives up the mapping, not the file.
   void leave();
+
+  // For a forked child, whose parent goes on with the file: `kept` has it from now on, to be read, and this one is
+  // empty. When it is made anew, the numbers of its blocks and nodes go on where the parent's end, so that no number
+  // means two things; rows with lower ones are zeros.
+  void hand_over_to(LedgerFile& kept);
+  // All of it, to one that is empty.
+  void move_to(LedgerFile& other);
+
+  // The lowest number of a row of its own.
+  std::uint32_t first(ledger::Kind kind) const { return arrays_[static_cast<std::uint32_t>(kind)].first; }
 
   // Whether it lies in a file, which survives the process.
   bool is_shared() const { return path_ != nullptr; }
@@ -71,6 +81,7 @@ class LedgerFile {
   struct Array {
     char* base;
     std::uint32_t capacity;             // rows that fit the reserved address space
+    std::uint32_t first;                // of its own; 0 unless it goes on where another's end
     std::atomic<std::uint32_t> mapped;  // rows that may be used
     std::atomic<std::uint32_t> used;
   };
@@ -82,10 +93,13 @@ class LedgerFile {
   // The file, opened anew; negative errno if it is not to be reached any more. The caller closes it.
   int open_again() const;
   bool reserve();
+  bool map_lower_rows(Array& array, ledger::Kind kind) const;
   bool grow(ledger::Kind kind, std::uint32_t until);
   void trim_tail(int file, ledger::Extent& extent);
   static void trim_pages(int file, const ledger::Extent& extent, bool (*page_is_empty)(std::uint32_t page));
   int map_extent(Array& array, ledger::Kind kind, std::uint64_t bytes);
+  void map_first_extents(int file);
+  void add_extent(Array& array, ledger::Kind kind, std::uint64_t offset, std::uint64_t bytes);
   int map_from_file(char* at, std::uint64_t bytes);
   bool bring_home(int file, ledger::Extent& extent);
   ledger::Extent* directory() {

@@ -5,6 +5,7 @@
 
 #include "address_map.hh"
 #include "ledger_file.hh"
+#include "recent_frees.hh"
 #include "row.hh"
 #include "system/allocator.hh"
 #include "system/base.hh"
@@ -17,6 +18,12 @@ using ledger::Block;
 using ledger::BlockState;
 
 AddressMap cells;
+
+}  // namespace
+
+DescribeInherited* describe_inherited = nullptr;
+
+namespace {
 
 // ---- One store that frees ----
 //
@@ -50,6 +57,29 @@ std::uint64_t mark_freed(Block& block, std::uint64_t word0) {
   return (word0 & ~kFlagByteBits) | flags << 56;
 }
 
+std::uint32_t first_own_row() { return ledger_file.first(ledger::Kind::kBlocks); }
+
+// What is in the index under the row of an ancestor. Our own rows of such numbers are zeros: they are never taken for
+// the block's.
+bool is_inherited(std::uint32_t row) { return row != 0 && row < first_own_row(); }
+
+[[gnu::always_inline]] inline void mark_page(std::uint32_t page) {
+  __atomic_store_n(&ledger_file.block(page * ledger::kBlocksPerPage)->word[1], 1, __ATOMIC_RELEASE);
+}
+
+[[gnu::always_inline]] inline void fill_row(std::uint32_t row, const NewBlock& block) {
+  Block& words = *ledger_file.block(row);
+  store_word(words, 0, ledger::block_word0(block.address, BlockState::kReserved, block.call, block.flags));
+  // A reader that sees one of the next three words sees the new word 0, too (ledger.hh).
+  __atomic_thread_fence(__ATOMIC_RELEASE);
+  store_word(words, 1, ledger::block_word(block.size_bytes, block.thread));
+  store_word(words, 2, ledger::block_word(block.sequence, block.stack & 0xffff));
+  store_word(words, 3, ledger::block_word(block.ticks, block.stack >> 16));
+  store_word(words, 0, ledger::block_word0(block.address, BlockState::kLive, block.call, block.flags),
+             __ATOMIC_RELEASE);
+  mark_page(row / ledger::kBlocksPerPage);
+}
+
 LEAKDIR_SLOW AddedBlock not_added() {
   __atomic_fetch_add(&ledger_file.header()->dropped_blocks, 1, __ATOMIC_RELAXED);
   return {};
@@ -66,8 +96,28 @@ bool empty_cell(AddressMap::Cell& cell, std::uint32_t row) {
   return cell.compare_exchange_strong(row, 0, std::memory_order_acquire);
 }
 
+TakenBlock end_of_block_slow(std::uint32_t row);
+
+// An inherited block is taken: it gets a row of our own to be taken from, even where its address is all that is known.
+LEAKDIR_SLOW TakenBlock take_inherited(std::uint64_t address) {
+  AddressMap::Cell& cell = *cells.find(address);
+  std::uint32_t row = cell.load(std::memory_order_acquire);
+  if (!is_inherited(row) || address % allocator::kAlignment != 0) return {};
+  // Meanwhile it may get a row of its own by another thread.
+  if (!cell.compare_exchange_strong(row, 0, std::memory_order_acquire)) return take_live_block(address);
+  NewBlock block;
+  describe_inherited(address, row, &block);
+  const std::uint32_t own = take_row(nullptr);
+  if (own == 0) {
+    some_blocks_are_unknown();
+    return {};
+  }
+  fill_row(own, block);
+  return end_of_block_slow(own);
+}
+
 // `row` is no longer in the index: its row is freed, and the caller's.
-TakenBlock end_of_block(std::uint32_t row, std::uint64_t word0) {
+[[gnu::always_inline]] inline TakenBlock end_of_block(std::uint32_t row, std::uint64_t word0) {
   Block& words = *ledger_file.block(row);
   TakenBlock taken = {row, {}};
   for (unsigned i = 1; i < 4; ++i) taken.was.word[i] = load_word(words, i);
@@ -78,6 +128,8 @@ TakenBlock end_of_block(std::uint32_t row, std::uint64_t word0) {
   return taken;
 }
 
+LEAKDIR_SLOW TakenBlock end_of_block_slow(std::uint32_t row) { return end_of_block(row, state_word(row)); }
+
 }  // namespace
 
 void open_live_table() { frees_have_barriers = !sys::can_order_all_threads(); }
@@ -87,16 +139,7 @@ AddedBlock add_live_block(const NewBlock& block, FreeRows* free_rows) {
   if (LEAKDIR_UNLIKELY(cell == nullptr)) return not_added();
   const std::uint32_t row = take_row(free_rows);
   if (LEAKDIR_UNLIKELY(row == 0)) return not_added();
-  Block& words = *ledger_file.block(row);
-  store_word(words, 0, ledger::block_word0(block.address, BlockState::kReserved, block.call, block.flags));
-  // A reader that sees one of the next three words sees the new word 0, too (ledger.hh).
-  __atomic_thread_fence(__ATOMIC_RELEASE);
-  store_word(words, 1, ledger::block_word(block.size_bytes, block.thread));
-  store_word(words, 2, ledger::block_word(block.sequence, block.stack & 0xffff));
-  store_word(words, 3, ledger::block_word(block.ticks, block.stack >> 16));
-  store_word(words, 0, ledger::block_word0(block.address, BlockState::kLive, block.call, block.flags),
-             __ATOMIC_RELEASE);
-  set_page_mark(row / ledger::kBlocksPerPage);
+  fill_row(row, block);
   const std::uint32_t replaced = cell->load(std::memory_order_relaxed);
   cell->store(row, std::memory_order_release);
   return {row, replaced};
@@ -108,14 +151,14 @@ TakenBlock take_live_block(std::uint64_t address) {
   const std::uint32_t row = cell->load(std::memory_order_acquire);
   if (row == 0) return {};
   const std::uint64_t word0 = state_word(row);
-  if (LEAKDIR_UNLIKELY(ledger::block_address(word0) != address)) return {};
+  if (LEAKDIR_UNLIKELY(ledger::block_address(word0) != address)) return take_inherited(address);
   if (LEAKDIR_UNLIKELY(!empty_cell(*cell, row))) return {};
   return end_of_block(row, word0);
 }
 
 TakenBlock take_replaced_block(std::uint32_t row) {
   const std::uint64_t word0 = state_word(row);
-  return ledger::block_state(word0) == BlockState::kLive ? end_of_block(row, word0) : TakenBlock{};
+  return ledger::block_state(word0) == BlockState::kLive ? end_of_block_slow(row) : TakenBlock{};
 }
 
 void put_back_live_block(const TakenBlock& block) {
@@ -161,6 +204,14 @@ std::uint32_t find_live_block(std::uint64_t address) {
   return row != 0 && ledger::block_address(load_word(*ledger_file.block(row), 0)) == address ? row : 0;
 }
 
+bool is_live_block(std::uint64_t address) {
+  const AddressMap::Cell* cell = cells.find(address);
+  const std::uint32_t row = cell == nullptr ? 0 : cell->load(std::memory_order_acquire);
+  if (LEAKDIR_LIKELY(row == 0)) return false;
+  if (ledger::block_address(load_word(*ledger_file.block(row), 0)) == address) return true;
+  return address % allocator::kAlignment == 0 && is_inherited(row);
+}
+
 bool set_block_flags(std::uint32_t row, std::uint64_t word0_seen, unsigned set, unsigned clear) {
   std::uint64_t* word0 = &ledger_file.block(row)->word[0];
   std::uint64_t seen = word0_seen;
@@ -175,7 +226,7 @@ bool set_block_flags(std::uint32_t row, std::uint64_t word0_seen, unsigned set, 
 }
 
 LEAKDIR_SLOW std::uint32_t find_block_around(std::uint64_t address) {
-  for (std::uint32_t i = 1; i < block_rows(); ++i) {
+  for (std::uint32_t i = first_block_row(); i < block_rows(); ++i) {
     const Block& words = *ledger_file.block(i);
     const std::uint64_t word0 = load_word(words, 0, __ATOMIC_ACQUIRE);
     if (ledger::block_state(word0) != BlockState::kLive) continue;
@@ -186,12 +237,14 @@ LEAKDIR_SLOW std::uint32_t find_block_around(std::uint64_t address) {
 }
 
 LEAKDIR_SLOW std::uint32_t find_freed_block(std::uint64_t address) {
-  for (std::uint32_t i = 1; i < block_rows(); ++i) {
+  for (std::uint32_t i = first_block_row(); i < block_rows(); ++i) {
     const std::uint64_t word0 = load_word(*ledger_file.block(i), 0);
     if (ledger::block_state(word0) == BlockState::kFreed && ledger::block_address(word0) == address) return i;
   }
   return 0;
 }
+
+std::uint32_t first_block_row() { return first_own_row() + 1; }
 
 std::uint32_t block_rows() { return ledger_file.used(ledger::Kind::kBlocks); }
 
@@ -222,19 +275,20 @@ bool take_page_mark(std::uint32_t page) {
   return __atomic_exchange_n(mark, 0, __ATOMIC_SEQ_CST) != 0;
 }
 
-void set_page_mark(std::uint32_t page) {
-  __atomic_store_n(&ledger_file.block(page * ledger::kBlocksPerPage)->word[1], 1, __ATOMIC_RELEASE);
-}
+void set_page_mark(std::uint32_t page) { mark_page(page); }
 
-void for_each_indexed(void (*visit)(std::uint64_t, std::uint32_t, void*), void* context) {
-  cells.for_each([&](std::uint64_t stretch, AddressMap::Cell& cell) {
-    visit(stretch, cell.load(std::memory_order_relaxed), context);
+void adopt_inherited_blocks() {
+  cells.for_each([](std::uint64_t near, AddressMap::Cell& cell) {
+    std::uint32_t row = cell.load(std::memory_order_acquire);
+    NewBlock block;
+    if (!is_inherited(row) || !describe_inherited(near, row, &block)) return;
+    const std::uint32_t own = take_row(nullptr);
+    if (own == 0) return;
+    fill_row(own, block);
+    if (cell.compare_exchange_strong(row, own, std::memory_order_release)) return;
+    end_of_block_slow(own);  // freed meanwhile
+    reuse_row(own, nullptr);
   });
-}
-
-void clear_live_table() {
-  cells.clear();
-  forget_free_rows();
 }
 
 }  // namespace leakdir

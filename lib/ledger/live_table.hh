@@ -14,6 +14,7 @@
 
 #include "free_rows.hh"
 #include "shared/ledger.hh"
+#include "system/base.hh"
 
 namespace leakdir {
 
@@ -69,8 +70,10 @@ void hook_barrier();
 // For a forked child that has no ledger of its own yet: forgets the address and leaves the parent's row alone.
 void forget_inherited_block(std::uint64_t address);
 
-// The row of a live address, 0 if there is none.
+// The row of a live address, 0 if there is none, or none of our own.
 std::uint32_t find_live_block(std::uint64_t address);
+// Whether it is live, inherited or not.
+bool is_live_block(std::uint64_t address);
 
 // Sets flags of a live block, unless it was freed meanwhile. Returns whether it is still live.
 bool set_block_flags(std::uint32_t row, std::uint64_t word0_seen, unsigned set, unsigned clear);
@@ -81,7 +84,8 @@ std::uint32_t find_block_around(std::uint64_t address);
 // The row that a freed block had, as long as no other block has it: for double frees. 0 if it is not to be found.
 std::uint32_t find_freed_block(std::uint64_t address);
 
-// One past the last row. Rows are 1 …; those at multiples of kBlocksPerPage are page marks.
+// The first row, and one past the last. Those at multiples of kBlocksPerPage are page marks.
+std::uint32_t first_block_row();
 std::uint32_t block_rows();
 
 // At the end: the space of rows that are not in use goes back to the file system. What becomes live later takes new
@@ -93,10 +97,12 @@ void give_back_free_rows();
 bool take_page_mark(std::uint32_t page);
 void set_page_mark(std::uint32_t page);
 
-// For a forked child: calls `visit` for each block that was live at the fork, with an address that shares its cell
-// (AddressMap::share) and its row in the parent's ledger. Then clear_live_table(), before its own ledger takes them
-// in again.
-void for_each_indexed(void (*visit)(std::uint64_t near, std::uint32_t row, void* context), void* context);
-void clear_live_table();
+// In a forked child the index has also what was live at the fork, under its row in the parent's ledger: the numbers of
+// rows of our own are higher. take_live_block() finds these blocks too. Who knows what they are is given here: `near`
+// is an address that shares the block's cell (AddressMap::share). False: no more is known than that.
+using DescribeInherited = bool(std::uint64_t near, std::uint32_t row, NewBlock* into);
+LEAKDIR_OURS extern DescribeInherited* describe_inherited;
+// All that can be described get a row of our own.
+void adopt_inherited_blocks();
 
 }  // namespace leakdir

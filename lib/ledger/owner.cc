@@ -73,7 +73,11 @@ void set_owner(ledger::Header& header) {
   header.pid = static_cast<std::uint32_t>(sys::pid());
   ProcessStat stat = {};
   if (read_process_stat(header.pid, &stat)) header.start_time = stat.start_time;
-  read_boot_id(header.boot_id);
+  static std::uint8_t boot_id[16];  // a forked child has it from its parent
+  static bool is_known = false;
+  if (!is_known) read_boot_id(boot_id);
+  is_known = true;
+  for (unsigned i = 0; i < sizeof boot_id; ++i) header.boot_id[i] = boot_id[i];
   const auto* random = reinterpret_cast<const std::uint8_t*>(::getauxval(AT_RANDOM));
   for (unsigned i = 0; random != nullptr && i < 16; ++i) header.image_id[i] = random[i];
 }

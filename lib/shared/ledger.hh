@@ -171,6 +171,10 @@ struct Header {
   std::uint32_t some_unknown;  // 1: there may be blocks that are in no row (min_size, paused, no room)
   std::uint64_t unread_bytes;  // memory that could not be read when it looked
   std::uint64_t own_memory;    // where in the process OwnMemory's are; 0: not known
+
+  // Forked children. An older writer left zeros here.
+  std::uint64_t children;          // that have recorded
+  std::uint64_t children_removed;  // whose directories had something to show, and went to make room
 };
 static_assert(offsetof(Header, pid) == 32);
 static_assert(offsetof(Header, start_realtime_ns) == 80);
@@ -180,7 +184,8 @@ static_assert(offsetof(Header, extent_count) == 248);
 static_assert(offsetof(Header, block_pages) == 256);
 static_assert(offsetof(Header, passed_by) == 272);
 static_assert(offsetof(Header, reach_look) == 288);
-static_assert(sizeof(Header) == 312);
+static_assert(offsetof(Header, children) == 312);
+static_assert(sizeof(Header) == 328);
 
 // Memory of the process that is leakdir's own and holds no pointer of the program's: a table in the process, not in the
 // file. Entries that are not in use are zeros.

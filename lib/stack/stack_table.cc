@@ -41,6 +41,18 @@ std::uint32_t add(std::uint64_t hash, const ledger::Node& content) {
   return node;
 }
 
+std::uint32_t find_equal(std::uint64_t hash, const ledger::Node& wanted) {
+  std::uint32_t node = 0;
+  nodes.find(hash, [&](std::uint64_t word) {
+    if (word >> 32 != hash >> 32) return false;
+    const ledger::Node& known = *ledger_file.node(static_cast<std::uint32_t>(word));
+    if (known.pc_module != wanted.pc_module || known.parent != wanted.parent || known.line != wanted.line) return false;
+    node = static_cast<std::uint32_t>(word);
+    return true;
+  });
+  return node;
+}
+
 // Names of source files, each in the ledger once. A slot: upper half of the hash << 32 | offset of the text.
 ProbeTable<128, 2, 8> files;
 
@@ -101,15 +113,18 @@ LEAKDIR_SLOW std::uint32_t text_of_file(const char* file) {
 LEAKDIR_SLOW std::uint32_t place_node(std::uint32_t parent, std::uint32_t file, std::uint32_t line) {
   const ledger::Node place = {ledger::block_word(file, ledger::kPlaceModule), parent, line};
   const std::uint64_t hash = mix(hash_of(parent, file) ^ line);
-  std::uint32_t node = 0;
-  nodes.find(hash, [&](std::uint64_t word) {
-    if (word >> 32 != hash >> 32) return false;
-    const ledger::Node& known = *ledger_file.node(static_cast<std::uint32_t>(word));
-    if (known.pc_module != place.pc_module || known.parent != parent || known.line != line) return false;
-    node = static_cast<std::uint32_t>(word);
-    return true;
-  });
-  return node != 0 ? node : add(hash, place);
+  const std::uint32_t known = find_equal(hash, place);
+  return known != 0 ? known : add(hash, place);
+}
+
+std::uint32_t node_like(const ledger::Node& content, std::uint32_t parent) {
+  const ledger::Node wanted = {content.pc_module, parent, content.line};
+  const std::uint64_t place_or_pc = ledger::low48(content.pc_module);
+  const std::uint64_t hash = ledger::high16(content.pc_module) == ledger::kPlaceModule
+                                 ? mix(hash_of(parent, place_or_pc) ^ content.line)
+                                 : hash_of(parent, place_or_pc);
+  const std::uint32_t known = find_equal(hash, wanted);
+  return known != 0 ? known : add(hash, wanted);
 }
 
 std::uint32_t stack_epoch() { return epoch.load(std::memory_order_acquire); }

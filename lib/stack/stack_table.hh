@@ -8,6 +8,7 @@
 
 #include <cstdint>
 
+#include "shared/ledger.hh"
 #include "system/guard.hh"
 
 namespace leakdir {
@@ -24,6 +25,9 @@ std::uint32_t text_of_file(const char* file);
 
 // The node of a place in the source, from the macro hook; `parent` is the innermost frame (ledger::kPlaceModule).
 std::uint32_t place_node(std::uint32_t parent, std::uint32_t file, std::uint32_t line);
+
+// A node as another ledger has it, below `parent` in this one. Also for the helper thread.
+std::uint32_t node_like(const ledger::Node& content, std::uint32_t parent);
 
 // Asks whether a module was unloaded, and if so forgets what was known of addresses. To be asked when the loader
 // allocates: it is about to load something, perhaps at the same addresses.

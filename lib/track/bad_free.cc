@@ -12,6 +12,7 @@
 #include "files/record_file.hh"
 #include "files/render.hh"
 #include "files/writer.hh"
+#include "inherited.hh"
 #include "ledger/clock.hh"
 #include "ledger/ledger_file.hh"
 #include "ledger/live_table.hh"
@@ -95,7 +96,7 @@ Verdict judge(std::uint64_t address, bool is_realloc, const ReentryGuard& guard)
   if (is_remembered || row != 0) {
     kind(BadFreeKind::kDoubleFree, BadFreeKind::kReallocFreed);
     verdict.block = address;
-    verdict.allocation_stack = freed.stack;
+    verdict.allocation_stack = own_stack(freed.stack);
     verdict.freed_by = freed.freed_by;
     if (row != 0) {
       const ledger::Block& block = *ledger_file.block(row);

@@ -26,7 +26,7 @@ void wait_for_ledger() {
 
 // While paused: not recorded, and nothing to be said about it.
 bool is_unknown(const void* block) {
-  return find_live_block(address_of(block)) == 0 && address_of(block) % allocator::kAlignment == 0;
+  return !is_live_block(address_of(block)) && address_of(block) % allocator::kAlignment == 0;
 }
 
 }  // namespace

@@ -136,9 +136,9 @@ std::uint64_t mark_sequence() {
 }
 
 void forget_threads() {
-  for (std::atomic<std::uint32_t>& owner : scratch_owner) {
-    if (owner.load(std::memory_order_relaxed) != 0) owner.store(0, std::memory_order_relaxed);
-  }
+  const std::uint32_t slots =
+      scratch_slots.load(std::memory_order_relaxed);  // threads may have counted beyond the last
+  for (std::uint32_t i = 0; i < slots && i < kScratchSlots; ++i) scratch_owner[i].store(0, std::memory_order_relaxed);
   scratch_slots.store(0, std::memory_order_relaxed);
 }
 

@@ -3,6 +3,7 @@
 // Forked children: no deadlock, the parent's records untouched, the child's own in DIR/<pid>/; and children that only
 // exec leave nothing.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <regex>
@@ -18,19 +19,23 @@ namespace {
 // block that it freed, and one block of its own.
 void expect_child(const std::string& dir) {
   SCOPED_TRACE(dir);
-  size_t own = 0, of_parent = 0;
-  for (const Record& record : records_in(dir)) {
-    EXPECT_NE(record.size, 4013u) << "freed by the child";
-    if (!record.inherited) {
-      ++own;
-      EXPECT_EQ(record.size, 5003u);
-    } else {
-      of_parent += record.size == 4001 || record.size == 4003 || record.size == 4007;
-    }
+  EXPECT_EQ(sizes_of(records_in(dir)), std::vector<std::uint64_t>{5003});
+  EXPECT_TRUE(names_in(dir, ".badfree").empty());
+}
+
+// What a child has from its parent has no file there, and is shown all the same.
+void expect_inherited(const std::string& dir) {
+  std::uint64_t own = 0, of_parent = 0;
+  const nlohmann::json json = report(dir);
+  for (const auto& stack : json.at("stacks")) {
+    const std::uint64_t bytes = stack.at("bytes"), blocks = stack.at("blocks");
+    EXPECT_NE(bytes, 4013u) << "freed by the child";
+    if (bytes == 4001 || bytes == 4003 || bytes == 4007) ++of_parent;
+    if (!stack.contains("inherited")) own += blocks;
+    EXPECT_FALSE(bytes == 5003 && stack.contains("inherited"));
   }
   EXPECT_EQ(own, 1u);
   EXPECT_EQ(of_parent, 3u);
-  EXPECT_TRUE(names_in(dir, ".badfree").empty());
 }
 
 struct ForkMode {
@@ -45,8 +50,9 @@ class Fork : public testing::TestWithParam<ForkMode> {};
 TEST_P(Fork, OfAThreadedProgramKeepsAllRecordsApart) {
   const ForkMode& mode = GetParam();
   const Scratch scratch;
-  const Outcome outcome = run_in(scratch, target("fork_with_threads", mode.kind),
-                                 {std::string("write=") + mode.write, {std::to_string(mode.forks)}, {}, 240});
+  const Outcome outcome =
+      run_in(scratch, target("fork_with_threads", mode.kind),
+             {std::string("max_children=1000:write=") + mode.write, {std::to_string(mode.forks)}, {}, 240});
   ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
   expect_exactly(expected_by(outcome.out), records_in(scratch / "mem"));
   EXPECT_TRUE(names_in(scratch / "mem", ".badfree").empty());
@@ -65,6 +71,7 @@ TEST_P(Fork, OfAThreadedProgramKeepsAllRecordsApart) {
       ASSERT_TRUE(run_tool({"recover", dir}).exited_with(0));
     }
     expect_child(dir);
+    if (m[2] == "exit" && children % 20 == 2) expect_inherited(dir);
     if (HasFailure()) break;
   }
   EXPECT_EQ(children, mode.forks);
@@ -91,6 +98,56 @@ TEST_P(NotRecorded, ChildrenDoTheirWorkAndLeaveNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Linked, NotRecorded, testing::Values("static", "pie", "preload"));
+
+// A child that holds nothing of its own leaves nothing, however it ends; of those that do, so many are kept.
+class Connections : public testing::TestWithParam<std::tuple<std::string, std::string>> {
+ protected:
+  std::size_t directories() const {
+    std::size_t count = 0;
+    for (const std::string& name : names_in(scratch_ / "mem")) count += is_process(name);
+    return count;
+  }
+  static bool is_process(const std::string& name) { return name.find_first_not_of("0123456789") == std::string::npos; }
+  Outcome run_server(const std::string& options, const std::string& how, int children) {
+    const auto& [kind, write] = GetParam();
+    return run_in(scratch_, target("forks_for_each", kind),
+                  {"write=" + write + ":" + options, {how, std::to_string(children)}, {}, 240});
+  }
+  Scratch scratch_;
+};
+
+TEST_P(Connections, ThatHoldNothingLeaveNothing) {
+  for (const std::string how : {"exit", "_exit", "killed"}) {
+    SCOPED_TRACE(how);
+    const Outcome outcome = run_server("", how, 60);
+    ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    EXPECT_LE(std::stoul(said(outcome.out, "at most", "directories")), how == "exit" ? 0u : 16u);
+    EXPECT_EQ(directories(), 0u);
+    EXPECT_EQ(outcome.err.rfind("leakdir: 2 live blocks, 8010 bytes at exit: ./mem", 0), 0u) << outcome.err;
+    EXPECT_EQ(lines_of(outcome.err).size(), 1u) << outcome.err;
+    EXPECT_EQ(totals_of(report(scratch_ / "mem")).blocks, 2u);
+  }
+}
+
+TEST_P(Connections, ThatLeakAreKeptUpToALimitTheOldestGoFirst) {
+  const Outcome outcome = run_server("max_children=10:summary=0", "leak", 60);
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_LE(std::stoul(said(outcome.out, "at most", "directories")), 26u);
+  EXPECT_EQ(directories(), 10u);
+  const std::string last = said(outcome.out, "last", "pid");
+  std::uint64_t own = 0;
+  const nlohmann::json json = report(scratch_ / ("mem/" + last));
+  for (const auto& stack : json.at("stacks"))
+    own += stack.contains("inherited") ? 0 : stack.at("bytes").get<std::uint64_t>();
+  EXPECT_EQ(own, 6001u);
+  EXPECT_THAT(run_tool({"report", scratch_ / "mem"}).out, testing::HasSubstr("50 earlier children"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, Connections,
+                         testing::Combine(testing::Values("static", "pie"), testing::Values("behind", "exit", "never")),
+                         [](const testing::TestParamInfo<Connections::ParamType>& info) {
+                           return std::get<0>(info.param) + "_" + std::get<1>(info.param);
+                         });
 
 // It can record nothing, and neither can its own children: all do their work.
 class Grandchild : public testing::TestWithParam<std::string> {};

@@ -60,7 +60,7 @@ void Soaked::start() {
   dead_.clear();
   enter(kSoakRecorded);
   Command command = {{target("soak", kind_), "board"}, folder_, {}, "", 3600};
-  command.env["LEAKDIR_OPTIONS"] = "write=behind:delay_ms=10";
+  command.env["LEAKDIR_OPTIONS"] = "write=behind:delay_ms=10:max_children=100000";
   process_ = std::make_unique<Process>(command);
   for (int i = 0; i < 20000 && load(board_->operations) < 1000; ++i) usleep(1000);
   ASSERT_GE(load(board_->operations), 1000u);

@@ -71,13 +71,14 @@ TEST_F(Recover, WritesTheRecordOfALiveBlock) {
 
 TEST_F(Recover, WritesPlaceAndFlags) {
   auto place = ledger.node(ledger.text("dir/app.c"), ledger::kPlaceModule, ledger.stack({0x401000}), 69);
-  ledger.block({0x800000, 1, place, ledger::Call::kCalloc,
-                ledger::kFlagPlace | ledger::kFlagEarly | ledger::kFlagInherited | ledger::kFlagTruncated});
+  ledger.block(
+      {0x800000, 1, place, ledger::Call::kCalloc, ledger::kFlagPlace | ledger::kFlagEarly | ledger::kFlagTruncated});
+  ledger.block({0x900000, 1, place, ledger::Call::kCalloc, ledger::kFlagInherited});  // its parent has its file
   recover();
-  EXPECT_THAT(
-      read_file(directory / "0x800000.mem"),
-      HasSubstr("build-id: 3f01\nlocation: dir/app.c:69\nearly: yes\ninherited: yes\ntruncated: yes\nframes: 1\n"
-                "#0 0x401000 /home/you/app+0x401000\n"));
+  EXPECT_FALSE(exists(directory / "0x900000.mem"));
+  EXPECT_THAT(read_file(directory / "0x800000.mem"),
+              HasSubstr("build-id: 3f01\nlocation: dir/app.c:69\nearly: yes\ntruncated: yes\nframes: 1\n"
+                        "#0 0x401000 /home/you/app+0x401000\n"));
 }
 
 TEST_F(Recover, DoneTwiceItChangesNothing) {

@@ -165,6 +165,9 @@ class Loader {
     snapshot_.paused = header.recording == 0 && !is_exited;
     snapshot_.never_recorded = header.option_recording == static_cast<std::uint32_t>(ledger::Recording::kPaused) &&
                                header.recording == 0 && header.pauses <= 1;
+    if (header.children_removed != 0)
+      snapshot_.notices.push_back(
+          fmt::format("{} earlier children were removed, to make room (max_children)", header.children_removed));
     snapshot_.max_files = header.option_max_files;
     snapshot_.reach_look = static_cast<ledger::ReachLook>(header.reach_look);
     snapshot_.unread_bytes = header.unread_bytes;

@@ -173,7 +173,8 @@ class Directory {
 };
 
 bool has_file(const Snapshot& snapshot, const Block& block) {
-  return !(block.flags & ledger::kFlagIgnored) && (snapshot.lists_libc || !(block.flags & ledger::kFlagLibc));
+  return !(block.flags & (ledger::kFlagIgnored | ledger::kFlagInherited)) &&
+         (snapshot.lists_libc || !(block.flags & ledger::kFlagLibc));
 }
 
 class Recovery {

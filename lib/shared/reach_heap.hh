@@ -180,8 +180,14 @@ class Heaps {
 
   void in_data_of_libc(const Mapping& mapping, Holes& holes) {
     if (mapping.end - mapping.start > kLargestData) return;
-    // At a pair that leads to itself: which of the table's is it?
+    // At a pair that leads to itself: which of the table's is it? Pages that nobody has written are not read.
+    Stretch used = {mapping.start, mapping.start};
     for (std::uint64_t at = mapping.start; at + kHeader <= mapping.end; at += kWord) {
+      if (at >= used.end) {
+        used = source_.next_used({at, mapping.end});
+        if (used.start >= used.end) return;
+        if (used.start > at) at = used.start & ~(kWord - 1);
+      }
       Word pair[2];
       if (!read_words(at, 2, pair)) {
         at = (at | 4095) + 1 - kWord;

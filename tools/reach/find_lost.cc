@@ -3,10 +3,12 @@
 
 #include "base/error.hh"
 #include "kinds.hh"
+#include "live_process.hh"
 
 namespace leakdir::tool {
 
 void find_lost(Snapshot& snapshot) {
+  if (snapshot.state == State::kRunning && !snapshot.from_records && snapshot.saved_ns == 0) look_at_process(snapshot);
   if (!knows_kinds(snapshot) && has_listable(snapshot)) throw Error(kinds_not_known(snapshot));
 }
 

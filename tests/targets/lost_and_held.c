@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Blocks of each kind, each held, or lost, in another way; then it waits. Each has a size of its own, and is told by
+// `expect kind=definite size=1001`. What loses a block does so far down the stack, and that part is wiped after.
+
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+
+#include "expect.h"
+
+struct node {
+  struct node *a, *b;
+};
+
+// As leakdir/leakdir.h has it: weak, as it does nothing without leakdir.
+extern void leakdir_ignore(const void*) __attribute__((weak));
+
+static struct node* volatile in_data;
+static char* volatile into_the_middle;
+static char* volatile past_the_end;
+static void* volatile elements;
+static void** volatile in_own_mapping;
+static void** volatile in_shared_memory;
+static __thread void* volatile in_thread_local;
+static void* volatile untold;
+static pthread_key_t key;
+static pthread_barrier_t barrier;
+
+static void tell(const char* kind, size_t size) {
+  char text[80];
+  snprintf(text, sizeof text, "expect kind=%s size=%zu\n", kind, size);
+  say(text);
+}
+
+static NOINLINE void* make(const char* kind, size_t size) {
+  tell(kind, size);
+  return hidden(calloc(1, size));
+}
+
+static NOINLINE void lose_here(void) {
+  struct node* tree = make("definite", 1001);
+  tree->a = make("indirect", 1003);
+  tree->b = make("indirect", 1005);
+  tree->a->a = make("indirect", 1007);
+  struct node* cycle = make("definite", 2001);
+  cycle->a = make("indirect", 2003);
+  cycle->a->a = cycle;
+  make("definite", 3001);
+}
+
+static NOINLINE void lose(void) {
+  char deep[2048];
+  hidden(deep);
+  lose_here();
+  hidden(deep);
+}
+
+static NOINLINE void wipe(void) {
+  char stack[16384];
+  memset(hidden(stack), 0, sizeof stack);
+  hidden(stack);
+}
+
+// Another thread's stack, its thread-local data, and what it has by a key.
+static void* waits(void* unused) {
+  void* volatile on_its_stack = make("reachable", 4001);
+  in_thread_local = make("reachable", 4003);
+  pthread_setspecific(key, make("reachable", 4005));
+  lose();
+  wipe();
+  pthread_barrier_wait(&barrier);
+  for (;;) pause();
+  hidden(on_its_stack);
+  return unused;
+}
+
+// All that it held is lost, although its stack is kept for the next thread.
+static void* ends(void* unused) {
+  void* volatile on_its_stack = make("definite", 4101);
+  in_thread_local = make("definite", 4103);
+  hidden(on_its_stack);
+  return unused;
+}
+
+static ucontext_t main_context, coroutine;
+
+static void runs_on_a_block(void) {
+  void* volatile on_its_stack = make("reachable", 5003);
+  swapcontext(&coroutine, &main_context);
+  hidden(on_its_stack);
+}
+
+static NOINLINE void start_coroutine(void) {
+  void** const stack = make("reachable", 65536);
+  in_own_mapping[8] = stack;
+  getcontext(&coroutine);
+  coroutine.uc_stack.ss_sp = stack;
+  coroutine.uc_stack.ss_size = 65536;
+  makecontext(&coroutine, runs_on_a_block, 0);
+  swapcontext(&main_context, &coroutine);
+}
+
+// What was in a block that is free does not count; nor what realloc has left behind.
+static NOINLINE void leave_in_free_chunk(size_t size, size_t lost) {
+  void** block = make("freed", size);
+  block[5] = make("definite", lost);
+  free(block);
+}
+
+static NOINLINE void leave_in_free_chunks(void) {
+  leave_in_free_chunk(6000, 6001);
+  leave_in_free_chunk(42000, 6003);
+  leave_in_free_chunk(300000, 6005);
+}
+
+static NOINLINE void hold(void) {
+  in_data = make("reachable", 101);
+  in_data->a = make("reachable", 103);
+  in_data->b = make("reachable", 105);
+  in_data->a->a = in_data;
+  in_thread_local = make("reachable", 107);
+  into_the_middle = make("possible", 201);
+  *(void**)into_the_middle = make("possible", 203);
+  into_the_middle += 24;
+  past_the_end = make("definite", 208);
+  past_the_end += 208;
+  size_t* const array = make("reachable", 8 + 5 * 24);  // new[] of a type that has a destructor
+  *array = 5;
+  elements = array + 1;
+  in_own_mapping = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  in_own_mapping[100] = make("reachable", 301);
+  in_shared_memory = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  in_shared_memory[1000] = make("reachable", 303);
+  pthread_key_create(&key, NULL);
+  pthread_setspecific(key, make("reachable", 401));
+  char* const variable = make("reachable", 601);
+  strcpy(variable, "LOST_AND_HELD=yes");
+  putenv(variable);
+  setvbuf(stdout, make("reachable", 4096), _IOFBF, 4096);
+  void* const ignored = make("ignored", 703);
+  *(void**)ignored = make("reachable", 701);
+  if (leakdir_ignore) leakdir_ignore(ignored);
+}
+
+// The only pointer is in a register that calls keep, while the thread waits in a system call.
+static _Noreturn void wait_with_a_register(void) {
+  void* block = make("reachable", 8001);
+#ifdef __x86_64__
+  register void* kept __asm__("r12") = block;
+  block = NULL;
+  __asm__ volatile("" : "+r"(kept), "+r"(block));
+  wipe();
+  say("ready\n");
+  for (;;) {
+    long call = SYS_pause;
+    __asm__ volatile("syscall" : "+a"(call), "+r"(kept) : : "rcx", "r11", "memory");
+  }
+#else
+  untold = block;
+  say("ready\n");
+  for (;;) pause();
+#endif
+}
+
+int main(void) {
+  hold();
+  start_coroutine();
+  leave_in_free_chunks();
+  lose();
+  wipe();
+  pthread_t thread;
+  pthread_create(&thread, NULL, ends, NULL);
+  pthread_join(thread, NULL);
+  pthread_barrier_init(&barrier, NULL, 2);
+  pthread_create(&thread, NULL, waits, NULL);
+  pthread_barrier_wait(&barrier);
+  wipe();
+  wait_with_a_register();
+}

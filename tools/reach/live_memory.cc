@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "live_memory.hh"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.hh"
+#include "process_status.hh"
+
+namespace leakdir::tool {
+
+namespace {
+
+constexpr std::uint64_t kPage = 4096;
+constexpr std::uint64_t kPresent = std::uint64_t{1} << 63, kSwapped = std::uint64_t{1} << 62;
+constexpr std::uint64_t kOfFile = std::uint64_t{1} << 61;
+
+int open_of(pid_t pid, const char* name) {
+  return open(fmt::format("/proc/{}/{}", pid, name).c_str(), O_RDONLY | O_CLOEXEC);
+}
+
+}  // namespace
+
+LiveMemory::LiveMemory(pid_t pid)
+    : pid_(pid),
+      memory_(open_of(pid, "mem")),
+      // Of another page size the numbers mean something else; then all counts as used.
+      pagemap_(sysconf(_SC_PAGESIZE) == kPage ? open_of(pid, "pagemap") : -1),
+      window_text_(kWindow),
+      pages_(kPages) {}
+
+LiveMemory::~LiveMemory() {
+  if (memory_ >= 0) close(memory_);
+  if (pagemap_ >= 0) close(pagemap_);
+}
+
+std::size_t LiveMemory::read(const reach::Piece* pieces, unsigned count, void* into) {
+  if (count != 1 || pieces[0].bytes > kPage) return read_some(pieces, count, into);
+  const reach::Piece piece = pieces[0];
+  if (piece.address - window_ >= window_bytes_ || window_bytes_ - (piece.address - window_) < piece.bytes) {
+    if (!fill_window(piece)) return read_some(pieces, 1, into);
+  }
+  std::memcpy(into, window_text_.data() + (piece.address - window_), piece.bytes);
+  return piece.bytes;
+}
+
+// No page is asked for that the process has not used: the kernel would make it, or wait for who fills it.
+bool LiveMemory::fill_window(const reach::Piece& piece) {
+  window_bytes_ = 0;
+  const std::uint64_t start = piece.address & ~(kPage - 1);
+  const reach::Stretch used = next_used({start, start + kWindow});
+  if (used.start != start || used.end <= start) return false;
+  const reach::Piece window = {start, used.end - start};
+  const std::size_t got = read_some(&window, 1, window_text_.data());
+  if (got < piece.address - start + piece.bytes) return false;
+  window_ = start;
+  window_bytes_ = got;
+  return true;
+}
+
+std::size_t LiveMemory::read_some(const reach::Piece* pieces, unsigned count, void* into) {
+  static_assert(reach::MarkRoom::kPieces <= 1024);  // what the kernel takes at once
+  if (!reads_file_) {
+    iovec remote[reach::MarkRoom::kPieces];
+    std::size_t bytes = 0;
+    count = std::min(count, reach::MarkRoom::kPieces);
+    for (unsigned i = 0; i < count; ++i) {
+      remote[i] = {reinterpret_cast<void*>(pieces[i].address), pieces[i].bytes};
+      bytes += pieces[i].bytes;
+    }
+    const iovec local = {into, bytes};
+    const ssize_t got = process_vm_readv(pid_, &local, 1, remote, count, 0);
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno == EFAULT) return 0;
+    reads_file_ = true;
+  }
+  std::size_t done = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    const ssize_t got =
+        pread(memory_, static_cast<char*>(into) + done, pieces[i].bytes, static_cast<off_t>(pieces[i].address));
+    if (got > 0) done += static_cast<std::size_t>(got);
+    if (got < 0 || static_cast<std::uint64_t>(got) != pieces[i].bytes) break;
+  }
+  return done;
+}
+
+// A page of the process's own is one that was written; of a file's that nobody wrote no pointer of the program's can be
+// in it. Of what is shared only pages that the process has touched can hold any.
+bool LiveMemory::is_used(std::uint64_t page, const reach::Mapping& mapping) {
+  if (page - first_page_ >= page_count_) {
+    first_page_ = page;
+    const std::uint64_t wanted = std::clamp<std::uint64_t>(mapping.end / kPage - page, kFewPages, kPages);
+    const ssize_t got =
+        pread(pagemap_, pages_.data(), wanted * sizeof pages_[0], static_cast<off_t>(page * sizeof pages_[0]));
+    page_count_ = got > 0 ? static_cast<std::size_t>(got) / sizeof pages_[0] : 0;
+    if (page_count_ == 0) return true;  // not known
+  }
+  const std::uint64_t entry = pages_[page - first_page_];
+  if ((entry & kSwapped) != 0) return true;
+  return (entry & kPresent) != 0 && (mapping.has(reach::Mapping::kShared) || (entry & kOfFile) == 0);
+}
+
+reach::Stretch LiveMemory::next_used(reach::Stretch within) {
+  if (pagemap_ < 0 || within.start >= within.end) return within;
+  const reach::Mapping* mapping = reach::Mappings{mappings_.data(), mappings_.size()}.find(within.start);
+  if (mapping == nullptr) return within;
+  const std::uint64_t behind = std::min(within.end, mapping->end);
+  const std::uint64_t end = (behind + kPage - 1) / kPage;
+  std::uint64_t page = within.start / kPage;
+  while (page < end && !is_used(page, *mapping)) ++page;
+  if (page == end)
+    return behind == within.end ? reach::Stretch{within.end, within.end} : next_used({behind, within.end});
+  const std::uint64_t first = page;
+  while (page < end && is_used(page, *mapping)) ++page;
+  return {std::max(within.start, first * kPage), std::min(behind, page * kPage)};
+}
+
+void LiveMemory::read_mappings() {
+  const int file = open_of(pid_, "maps");
+  std::string text;
+  ssize_t got = file < 0 ? -1 : 1;
+  while (got > 0) {
+    const std::size_t before = text.size();
+    text.resize(before + (1 << 20));
+    got = ::read(file, text.data() + before, 1 << 20);
+    text.resize(before + (got > 0 ? static_cast<std::size_t>(got) : 0));
+  }
+  const int error = errno;
+  if (file >= 0) close(file);
+  if (got < 0) throw Error(why_not_traced(pid_, error));
+  mappings_.clear();
+  for (std::size_t at = 0, end; at < text.size(); at = end + 1) {
+    end = std::min(text.find('\n', at), text.size());
+    reach::Mapping mapping;
+    if (reach::parse_mapping(text.data() + at, text.data() + end, &mapping)) mappings_.push_back(mapping);
+  }
+}
+
+}  // namespace leakdir::tool

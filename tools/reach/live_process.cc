@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// All is read and followed while the process stands still. To let it go earlier all of its heap would have to be
+// copied: to copy it takes nearly as long as to follow it, and twice the memory. The ledger is the exception: of it a
+// copy is made, and what has to be said of the blocks is read from that afterwards.
+
+#include "live_process.hh"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+
+#include "base/error.hh"
+#include "base/now.hh"
+#include "ledger.hh"
+#include "live_memory.hh"
+#include "load/bytes.hh"
+#include "load/load_ledger.hh"
+#include "load/process_state.hh"
+#include "modules_in_memory.hh"
+#include "process_status.hh"
+#include "search.hh"
+#include "thread_stop.hh"
+
+namespace leakdir::tool {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kPiece = 4 << 20;
+
+std::string ledger_of(const Snapshot& snapshot) {
+  const fs::path path = snapshot.directory;
+  return path.filename() == ledger::kFileName ? path.string() : (path / ledger::kFileName).string();
+}
+
+std::string copy_of(const Bytes& file) {
+  std::string copy(file.size(), '\0');
+  for (std::uint64_t at = file.next_data(0); at < copy.size(); at = file.next_data(at)) {
+    const std::size_t got = file.read(at, copy.data() + at, std::min<std::uint64_t>(kPiece, copy.size() - at));
+    if (got == 0) break;
+    at += got;
+  }
+  return copy;
+}
+
+bool is_same(const ledger::Header& one, const ledger::Header& other) {
+  return one.pid == other.pid && one.start_time == other.start_time &&
+         std::memcmp(one.image_id, other.image_id, sizeof one.image_id) == 0 && other.state == one.state;
+}
+
+}  // namespace
+
+void look_at_process(Snapshot& snapshot) {
+  const std::string path = ledger_of(snapshot);
+  const FileBytes file(path, FileBytes::Links::kRefused);
+  const LedgerReader before(file, path);
+  const ledger::Header& header = before.header();
+  const auto pid = static_cast<pid_t>(header.pid);
+  const unsigned pointer_bytes = header.pointer_bytes;
+  if (!is_running(header)) throw Error(fmt::format("process {} has ended meanwhile", header.pid));
+
+  LiveMemory memory(pid);
+  memory.read_mappings();
+  const HookCode hooks = hook_code_of(memory.mappings(), memory, pointer_bytes);
+  // (Where the hooks are the program's own, they sit upon glibc's.)
+  if (const std::string other =
+          hooks.is_library ? other_allocator(snapshot.modules, memory, pointer_bytes) : std::string();
+      !other.empty())
+    throw Error(fmt::format(
+        "cannot look for lost blocks: process {} has its memory from {}, and only glibc's heaps are known well enough",
+        pid, other));
+
+  std::string copy;
+  Found found;
+  std::chrono::steady_clock::duration pause{};
+  {
+    const auto start = std::chrono::steady_clock::now();
+    StoppedThreads stopped(pid, header.machine);
+    const auto is_inside = [&](const StoppedThreads::Thread& thread) {
+      memory.forget();
+      return is_inside_hook(thread.registers, hooks, memory, pointer_bytes);
+    };
+    stopped.settle(is_inside);
+    memory.forget();
+    copy = copy_of(file);
+    const MemoryBytes bytes(copy);
+    const LedgerReader ledger(bytes, path);
+    if (!is_same(header, ledger.header()) || !is_running(ledger.header()))
+      throw Error(fmt::format("process {} has ended meanwhile", header.pid));
+    memory.read_mappings();
+    StillProcess process{memory, memory.mappings(), {}, ledger};
+    for (const auto& thread : stopped.threads())
+      process.threads.push_back({thread.tid, thread.registers, is_inside(thread)});
+    found = search(process);
+    pause = std::chrono::steady_clock::now() - start;
+  }
+
+  LedgerSurroundings surroundings;
+  surroundings.is_running = [](const ledger::Header&) { return true; };
+  surroundings.now_ns = now_ns();
+  Snapshot still = load_ledger(MemoryBytes(copy), path, surroundings);
+  still.directory = snapshot.directory;
+  still.notices.insert(still.notices.begin(), snapshot.notices.begin(), snapshot.notices.end());
+  for (std::size_t i = 0; i < still.blocks.size() && i < found.kinds.size(); ++i)
+    still.blocks[i].reach = found.kinds[i];
+  still.reach_look = ledger::ReachLook::kDone;
+  still.unread_bytes = found.unread_bytes;
+  still.notices.push_back(fmt::format("process {} was stopped for {:.1f} ms", pid,
+                                      std::chrono::duration<double, std::milli>(pause).count()));
+  snapshot = std::move(still);
+}
+
+}  // namespace leakdir::tool

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What /proc says of a process that is to be looked at, and why it may not be.
+
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+namespace leakdir::tool {
+
+// The value of a line of /proc/PID/status ("TracerPid"); empty: none.
+std::string status_of(pid_t pid, const std::string& key);
+
+// Whether the thread has ended (and nobody was told yet), or is not there.
+bool has_ended(pid_t pid, pid_t tid);
+
+// One line: why ptrace said `error`, and what helps.
+std::string why_not_traced(pid_t pid, int error);
+
+}  // namespace leakdir::tool

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Which memory of a process that stands still is no root although it is the program's: what lies beyond the end of each
+// thread's stack, the stacks of threads that have ended, and leakdir's own. And which blocks are stacks.
+
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "search.hh"
+
+namespace leakdir::tool {
+
+// The table that the ledger leads to; sorted. Empty: it has none, or it cannot be read.
+std::vector<reach::Stretch> own_memory_of(const StillProcess& process);
+bool is_in(const std::vector<reach::Stretch>& sorted, std::uint64_t address);
+
+// What lies beyond the end of a stack; empty where that is not known.
+reach::Stretch unused_part_of_stack(const StillProcess& process, const Registers& registers);
+
+// Those that glibc keeps for threads to come: all that lies below what it keeps of the thread itself.
+std::vector<reach::Stretch> unused_stacks(const StillProcess& process);
+
+}  // namespace leakdir::tool

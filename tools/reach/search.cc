@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "search.hh"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "ledger.hh"
+#include "reach_blocks.hh"
+#include "reach_heap.hh"
+#include "reach_mark.hh"
+#include "reach_roots.hh"
+#include "roots.hh"
+
+namespace leakdir::tool {
+
+namespace {
+
+constexpr std::uint64_t kNearEnd = 1024;      // of a stack: where a hook that is under way shows
+constexpr std::uint64_t kOfHooks = 16 << 10;  // of a stack: what a hook, and malloc below it, may have there
+
+// The live rows, in the order in which the loader takes them.
+std::vector<reach::Block> blocks_of(const LedgerReader& ledger) {
+  std::vector<reach::Block> blocks;
+  ledger.for_each_run(ledger::Kind::kBlocks, [&](std::uint32_t first, const char* rows, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      ledger::Block row;
+      std::memcpy(&row, rows + i * sizeof row, sizeof row);
+      if ((first + i) % ledger::kBlocksPerPage == 0) continue;
+      if (ledger::block_state(row.word[0]) != ledger::BlockState::kLive) continue;
+      reach::Block block{};
+      block.address = ledger::block_address(row.word[0]);
+      block.bytes_and_flags = ledger::low48(row.word[1]);
+      block.id = static_cast<std::uint32_t>(blocks.size());
+      if ((ledger::block_flags(row.word[0]) & (ledger::kFlagLibc | ledger::kFlagIgnored)) != 0)
+        block.set(reach::Block::kRoot);
+      blocks.push_back(block);
+    }
+  });
+  return blocks;
+}
+
+template <class Word>
+class Search {
+ public:
+  explicit Search(const StillProcess& process)
+      : process_(process),
+        mappings_{process.mappings.data(), process.mappings.size()},
+        blocks_(blocks_of(process.ledger)),
+        room_(std::make_unique<reach::MarkRoom>()) {}
+
+  Found run() {
+    Found found;
+    found.kinds.resize(blocks_.size());
+    std::sort(blocks_.begin(), blocks_.end(), [](const auto& a, const auto& b) { return a.address < b.address; });
+    const auto take = [&](std::uint64_t bytes) {
+      index_.push_back(std::make_unique<char[]>(bytes));
+      return static_cast<void*>(index_.back().get());
+    };
+    table_.build(blocks_.data(), static_cast<std::uint32_t>(blocks_.size()), take);
+
+    const std::vector<reach::Stretch> own = own_memory_of(process_);
+    auto threads = process_.threads;
+    threads.erase(std::remove_if(threads.begin(), threads.end(),
+                                 [&](const auto& thread) { return is_in(own, thread.registers.stack); }),
+                  threads.end());
+    // A hole for each gap between blocks at the most.
+    std::vector<reach::Stretch> hole_room(2 * blocks_.size() + 4 * process_.mappings.size() + own.size() +
+                                          2 * threads.size() + 16);
+    reach::Holes holes(hole_room.data(), hole_room.size());
+    for (const auto& stretch : own) holes.add(stretch);
+    for (const auto& thread : threads) holes.add(unused_part_of_stack(process_, thread.registers));
+    for (const auto& stretch : unused_stacks(process_)) holes.add(stretch);
+    auto heaps = std::make_unique<reach::Heaps<Word, Memory>>(table_, mappings_, process_.memory, knows_all(), 0);
+    heaps->find_holes(holes);
+
+    reach::NoObserver observer;
+    reach::Marker<Word, Memory> marker(table_, mappings_, process_.memory, observer, *room_);
+    for (std::uint32_t i = 0; i < table_.count(); ++i)
+      if (table_[i].has(reach::Block::kRoot)) marker.root_block(i);
+    for (const auto& thread : threads) add_thread(thread, marker);
+    for_each_root(mappings_, table_, holes, [&](reach::Stretch stretch) { marker.root(stretch); });
+    marker.mark();
+
+    for (std::uint32_t i = 0; i < table_.count(); ++i) found.kinds[table_[i].id] = table_[i].reach();
+    found.unread_bytes = marker.unread_bytes();
+    return found;
+  }
+
+ private:
+  bool knows_all() const {
+    const auto& header = process_.ledger.header();
+    return header.some_unknown == 0 && header.dropped_blocks == 0 && header.unrecorded == 0 && header.pauses == 0 &&
+           header.recording != 0;
+  }
+
+  template <class Marker>
+  void add_thread(const StillThread& thread, Marker& marker) {
+    const Registers& registers = thread.registers;
+    for (const auto& one : registers.general) {
+      marker.root_word(one.value, 0);
+      if (thread.is_inside) add_unknown_chunk(one.value, marker);
+    }
+    for (const std::uint64_t word : registers.vector_words) marker.root_word(word, 0);
+    // The stack of a coroutine, say.
+    if (const std::uint32_t block = table_.find(registers.stack); block != reach::kNoBlock) marker.root_block(block);
+    if (!thread.is_inside) return;
+    std::vector<Word> words(kOfHooks / sizeof(Word));
+    const reach::Piece piece = {registers.stack & ~(std::uint64_t{sizeof(Word)} - 1), words.size() * sizeof(Word)};
+    words.resize(process_.memory.read(&piece, 1, words.data()) / sizeof(Word));
+    for (const Word word : words) add_unknown_chunk(word, marker);
+  }
+
+  // What a block moves to while it is resized is in no row yet.
+  template <class Marker>
+  void add_unknown_chunk(std::uint64_t address, Marker& marker) {
+    if (address % (2 * sizeof(Word)) != 0 || address == 0 || table_.find(address) != reach::kNoBlock) return;
+    const reach::Mapping* mapping = mappings_.find(address);
+    constexpr std::uint32_t kNone = reach::Mapping::kShared | reach::Mapping::kFile | reach::Mapping::kStack;
+    if (mapping == nullptr || !mapping->has(reach::Mapping::kWrite) || (mapping->flags & kNone) != 0) return;
+    const std::uint64_t size = process_.memory.word(address - sizeof(Word), sizeof(Word)) & ~std::uint64_t{7};
+    if (size < 4 * sizeof(Word) || size > mapping->end - address + 2 * sizeof(Word)) return;
+    marker.root({address, address + size - sizeof(Word)});
+  }
+
+  const StillProcess& process_;
+  const reach::Mappings mappings_;
+  std::vector<reach::Block> blocks_;
+  std::vector<std::unique_ptr<char[]>> index_;
+  reach::BlockTable table_;
+  std::unique_ptr<reach::MarkRoom> room_;
+};
+
+}  // namespace
+
+bool is_inside_hook(const Registers& registers, const HookCode& hooks, Memory& memory, unsigned pointer_bytes) {
+  if (hooks.covers(registers.code)) return true;
+  char bytes[kNearEnd];
+  const reach::Piece piece = {registers.stack & ~(std::uint64_t{pointer_bytes} - 1), sizeof bytes};
+  const std::size_t got = memory.read(&piece, 1, bytes);
+  for (std::size_t at = 0; at + pointer_bytes <= got; at += pointer_bytes) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes + at, pointer_bytes);
+    if (hooks.covers(word)) return true;
+  }
+  return false;
+}
+
+Found search(const StillProcess& process) {
+  return process.ledger.header().pointer_bytes == 8 ? Search<std::uint64_t>(process).run()
+                                                    : Search<std::uint32_t>(process).run();
+}
+
+}  // namespace leakdir::tool

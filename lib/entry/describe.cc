@@ -83,6 +83,7 @@ void describe_child(const ledger::Header& parent) {
   header.suppressions = parent.suppressions;
   header.directory = ledger_file.add_text(record_dir());
   header.parent_pid = parent.pid;
+  header.some_unknown = 1;  // what it inherited gets rows later, and not all of it
   inherit_bypass(parent);
   // Clock and numbers go on, so that what a block inherited says of its birth stays true.
   header.sequence = parent.sequence;

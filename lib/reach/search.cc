@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "find_lost.hh"
+#include "search.hh"
 
 #include <algorithm>
 #include <new>
@@ -110,7 +110,8 @@ LostLook find_lost(const ThreadAtExit& thread, bool is_only_thread) {
   WorkMemory memory;
   OwnProcess process;
   if (!process.open(memory)) return {ReachLook::kUnreadable, 0};
-  const bool knows_all = all_blocks_are_known();
+  // What a forked child has from its parent is not all in its rows.
+  const bool knows_all = all_blocks_are_known() && ledger_file.header()->parent_pid == 0;
   const std::uint64_t freed_mark = knows_all ? 0 : learn_freed_mark();
 
   std::uint32_t count = 0;

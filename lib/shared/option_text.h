@@ -181,8 +181,8 @@ LEAKDIR_TEXT void put_column(struct TextBuffer* out, const char* text, size_t co
 LEAKDIR_TEXT void put_option_help(struct TextBuffer* out, const char* name, const char* default_value,
                                   const char* words, const char* meaning) {
   put_column(out, name, 2);
-  put_column(out, default_value, 14);
-  put_column(out, words, 24);
+  put_column(out, default_value, 16);
+  put_column(out, words, 26);
   if (*words != '\0') put_text(out, ": ");
   put_text(out, meaning);
   put_char(out, '\n');

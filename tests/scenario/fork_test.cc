@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <regex>
+#include <set>
 
 #include "paths.hh"
 #include "report_json.hh"
@@ -85,6 +86,48 @@ INSTANTIATE_TEST_SUITE_P(Linked, Fork,
                          [](const testing::TestParamInfo<ForkMode>& info) {
                            return std::string(info.param.kind) + "_" + info.param.write;
                          });
+
+// A process tree as one: what a child has inherited is counted where it belongs, with its parent.
+TEST(ReportAll, ShowsATreeAsOne) {
+  const Scratch scratch;
+  const Outcome outcome = run_in(scratch, target("fork_with_threads", "static"), {"write=exit", {"6"}, {}, 60});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  const nlohmann::json json = report(scratch / "mem", {"--all"});
+  EXPECT_EQ(totals_of(json).blocks, 9u);
+  EXPECT_EQ(totals_of(json).bytes, 4001u + 4003u + 4007u + 6 * 5003u);
+  EXPECT_EQ(json.at("stacks").size(), 4u);
+  EXPECT_EQ(json.at("stacks")[0].at("blocks"), 6u);
+  ASSERT_EQ(json.at("processes").size(), 7u);
+  std::set<std::string> states;
+  for (const auto& process : json.at("processes")) {
+    const bool is_parent = process.at("pid") == json.at("pid");
+    EXPECT_EQ(process.at("program"), target("fork_with_threads", "static"));
+    EXPECT_EQ(process.at("blocks"), is_parent ? 3u : 1u);
+    EXPECT_EQ(process.at("bytes"), is_parent ? 12011u : 5003u);
+    states.insert(process.at("state"));
+  }
+  EXPECT_EQ(states, (std::set<std::string>{"exited", "killed"}));
+  const Outcome text = run_tool({"report", "--all", scratch / "mem"});
+  EXPECT_THAT(text.out, testing::HasSubstr("\n7 processes as one:\n"));
+  EXPECT_THAT(text.out, testing::HasSubstr("\n30018 bytes (29.3 KiB) in 6 blocks, "));
+}
+
+// Wherever each of them was loaded.
+TEST(ReportAll, TakesSeveralDirectories) {
+  const Scratch scratch;
+  for (const char* dir : {"one", "two"}) {
+    ASSERT_TRUE(run_in(scratch, target("leaks", "pie"), {std::string("dir=./") + dir, {"3"}, {}, 60}).exited_with(0));
+  }
+  const nlohmann::json one = report(scratch / "one"), both = report(scratch / "one", {scratch / "two"});
+  EXPECT_FALSE(one.contains("processes"));
+  EXPECT_EQ(both.at("processes").size(), 2u);
+  EXPECT_EQ(totals_of(both).blocks, 6u);
+  ASSERT_EQ(both.at("stacks").size(), one.at("stacks").size());
+  for (std::size_t i = 0; i < one.at("stacks").size(); ++i) {
+    EXPECT_EQ(both.at("stacks")[i].at("blocks"), 2 * one.at("stacks")[i].at("blocks").get<unsigned>());
+    EXPECT_EQ(both.at("stacks")[i].at("frames")[0].at("line"), one.at("stacks")[i].at("frames")[0].at("line"));
+  }
+}
 
 class NotRecorded : public testing::TestWithParam<std::string> {};
 

@@ -108,7 +108,7 @@ TEST_F(CommandLine, WrongUsageIsStatusTwoAndOneLine) {
   for (const char* arguments :
        {"", "nonsense", "report --nonsense", "report --top x", "report --top 0", "report --sort size",
         "report --format xml", "report --color sometimes", "report --min-age -1", "report --error-exitcode 256",
-        "report mem mem2", "watch --interval 0", "watch --count 0", "watch --sort size", "recover --top 3"}) {
+        "check mem mem2", "watch --interval 0", "watch --count 0", "watch --sort size", "recover --top 3"}) {
     EXPECT_EQ(run(arguments), 2) << arguments;
     expect_one_line_of_error();
   }

@@ -3,6 +3,7 @@
 // leakdir report: the live blocks of a process by stack, largest first.
 
 #include "command.hh"
+#include "load/load.hh"
 #include "print_report.hh"
 
 namespace leakdir::tool {
@@ -12,7 +13,8 @@ namespace {
 class ReportCommand : public Command {
  public:
   void describe(CLI::App& app) override {
-    add_directory(app, directory_);
+    add_directories(app, directories_);
+    add_flag(app, "--all", is_of_all_, "With all processes that have recorded in DIR/<pid>/, as one");
     add_report_options(app, options_);
     add_file(app, "-o,--output", options_.output, "Write to a file");
     add_footer(app, "Exit status: 0 done; 1 could not; 2 usage; that of --error-exitcode.");
@@ -20,11 +22,14 @@ class ReportCommand : public Command {
 
   int run() override {
     check_report_options(options_);
-    return print_report(directory_, options_, {read_suppression_files(options_.suppressions), nullptr});
+    ReportFiles files = {read_suppression_files(options_.suppressions), nullptr};
+    const auto see = [&](Snapshot& snapshot) { find_kinds(options_.kinds, snapshot); };
+    return print_report(load_all(directories_, is_of_all_, see), options_, std::move(files));
   }
 
  private:
-  std::string directory_;
+  std::vector<std::string> directories_;
+  bool is_of_all_ = false;
   ReportOptions options_;
 };
 

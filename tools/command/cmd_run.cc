@@ -177,9 +177,11 @@ class RunCommand : public Command {
       say(fmt::format("{}: nothing was recorded: {}", command_.front(), why));
       return launched.exit_status == 0 ? kNoTrust : launched.exit_status;
     }
-    const std::string doubt = distrust(load(*directory));
+    Snapshot snapshot = load(*directory);
+    find_kinds(report_.kinds, snapshot);
+    const std::string doubt = distrust(snapshot);
     if (!doubt.empty()) say(doubt);
-    const int status = print_report(*directory, report_, std::move(files));
+    const int status = print_report(snapshot, report_, std::move(files));
     if (status != 0) return status;
     return !doubt.empty() && launched.exit_status == 0 ? kNoTrust : launched.exit_status;
   }

@@ -81,6 +81,12 @@ void add_directory(CLI::App& app, std::string& directory) {
   app.add_option("DIR", directory, "The record directory of the program")->capture_default_str();
 }
 
+void add_directories(CLI::App& app, std::vector<std::string>& directories) {
+  directories = {"./mem"};
+  app.add_option("DIR", directories, "The record directory of the program; several are reported as one")
+      ->capture_default_str();
+}
+
 void add_debug_paths(CLI::App& app, SymbolOptions& options, const std::string& group) {
   CLI::Option* option =
       app.add_option("--debug-path", options.debug_paths,

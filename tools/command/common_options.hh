@@ -45,6 +45,7 @@ void add_program(CLI::App& app, std::vector<std::string>& command);
 void add_footer(CLI::App& app, const std::string& text);
 
 void add_directory(CLI::App& app, std::string& directory);
+void add_directories(CLI::App& app, std::vector<std::string>& directories);
 void add_symbol_options(CLI::App& app, SymbolOptions& options);
 void add_debug_paths(CLI::App& app, SymbolOptions& options, const std::string& group = "");
 void add_min_age(CLI::App& app, double& seconds);

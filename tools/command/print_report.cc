@@ -12,7 +12,6 @@
 #include "base/error.hh"
 #include "base/words.hh"
 #include "emit/emit.hh"
-#include "load/load.hh"
 #include "progress.hh"
 
 namespace leakdir::tool {
@@ -83,10 +82,7 @@ ReportFiles open_report_files(const ReportOptions& options) {
   return files;
 }
 
-int print_report(const std::string& directory, const ReportOptions& wanted, ReportFiles files) {
-  Snapshot loaded = load(directory);
-  find_kinds(wanted.kinds, loaded);
-  const Snapshot& snapshot = loaded;
+int print_report(const Snapshot& snapshot, const ReportOptions& wanted, ReportFiles files) {
   GroupOptions options;
   options.lists_libc = wanted.lists_libc || snapshot.lists_libc;
   options.min_age_ns = static_cast<std::int64_t>(wanted.min_age * 1e9);

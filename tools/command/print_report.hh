@@ -44,6 +44,6 @@ struct ReportFiles {
 ReportFiles open_report_files(const ReportOptions& options);
 
 // Returns the exit status: error_exitcode when live blocks or bad frees are listed, else 0.
-int print_report(const std::string& directory, const ReportOptions& wanted, ReportFiles files);
+int print_report(const Snapshot& snapshot, const ReportOptions& wanted, ReportFiles files);
 
 }  // namespace leakdir::tool

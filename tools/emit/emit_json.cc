@@ -155,6 +155,17 @@ void add_kinds(Json& json, const Report& report) {
   if (report.snapshot.unread_bytes != 0) json["unread_bytes"] = report.snapshot.unread_bytes;
 }
 
+Json processes_json(const std::vector<Process>& processes) {
+  Json array = Json::array();
+  for (const auto& process : processes)
+    array.push_back({{"pid", process.pid},
+                     {"program", process.program},
+                     {"state", name_of(process.state)},
+                     {"blocks", process.blocks},
+                     {"bytes", process.bytes}});
+  return array;
+}
+
 Json head_json(const Report& report) {
   const Snapshot& snapshot = report.snapshot;
   const Grouped& grouped = report.grouped;
@@ -181,6 +192,7 @@ Json head_json(const Report& report) {
       {"notices", snapshot.notices},
       {"warnings", report.warnings}};
   add_kinds(json, report);
+  if (!snapshot.processes.empty()) json["processes"] = processes_json(snapshot.processes);
   if (report.parts != nullptr) add_parts(json, *report.parts);
   if (!snapshot.went_on_as.empty()) json["went_on_as"] = snapshot.went_on_as;
   if (snapshot.saved_ns != 0) json["saved"] = utc_of(snapshot.saved_ns);

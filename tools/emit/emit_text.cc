@@ -85,6 +85,11 @@ class TextReport {
   void put_process() {
     put("{}, {}\n", snapshot_.program.empty() ? "unknown program" : printable(snapshot_.program),
         about_process(snapshot_));
+    if (snapshot_.processes.empty() || style_.most_frames != 0) return;
+    put("{} process{} as one:\n", snapshot_.processes.size(), snapshot_.processes.size() == 1 ? "" : "es");
+    for (const auto& process : snapshot_.processes)
+      put("    {}, {}: {}, {} of its own, {}\n", process.pid, name_of(process.state),
+          count_of(process.blocks, "live block"), bytes_of(process.bytes), printable(process.program));
   }
 
   void put_totals() {

@@ -17,6 +17,7 @@
 #include "ledger.hh"
 #include "load_ledger.hh"
 #include "load_records.hh"
+#include "merge.hh"
 #include "record.hh"
 #include "saved_file.hh"
 
@@ -81,7 +82,9 @@ Snapshot load_file(const std::string& path) {
 
 }  // namespace
 
-Snapshot load(const std::string& directory) {
+namespace {
+
+Snapshot load_one(const std::string& directory, bool tells_of_others) {
   std::error_code error;
   const auto status = fs::status(directory, error);
   if (!fs::exists(status)) throw Error(fmt::format("{}: no such directory", directory));
@@ -103,9 +106,37 @@ Snapshot load(const std::string& directory) {
     if (!contents.processes.empty()) hint = "; " + beside(contents.processes);
     throw Error(fmt::format("{} has neither a ledger nor record files{}", directory, hint));
   }
-  if (!contents.processes.empty()) snapshot.notices.push_back(beside(contents.processes));
+  if (!contents.processes.empty() && tells_of_others) snapshot.notices.push_back(beside(contents.processes));
   snapshot.directory = directory;
   return snapshot;
+}
+
+// A child may be gone, with its directory, since the names were read.
+void add_children(const std::string& directory, std::vector<Snapshot>& snapshots) {
+  for (const auto& process : look_into(directory).processes) {
+    const std::string path = (fs::path(directory) / process).string();
+    try {
+      snapshots.push_back(load_one(path, false));
+    } catch (const Error& error) {
+      if (fs::exists(path)) snapshots.front().warnings.emplace_back(error.what());
+    }
+  }
+}
+
+}  // namespace
+
+Snapshot load(const std::string& directory) { return load_one(directory, true); }
+
+Snapshot load_all(const std::vector<std::string>& directories, bool with_children,
+                  const std::function<void(Snapshot&)>& see) {
+  std::vector<Snapshot> snapshots;
+  for (const auto& directory : directories) {
+    snapshots.push_back(load_one(directory, !with_children));
+    if (with_children && fs::is_directory(directory)) add_children(directory, snapshots);
+  }
+  for (Snapshot& snapshot : snapshots) see(snapshot);
+  if (directories.size() == 1 && !with_children) return std::move(snapshots.front());
+  return merged(std::move(snapshots));
 }
 
 }  // namespace leakdir::tool

@@ -6,12 +6,19 @@
 
 #pragma once
 
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "snapshot.hh"
 
 namespace leakdir::tool {
 
 Snapshot load(const std::string& directory);
+
+// Several as one (merge.hh). `with_children`: and all processes that have ledgers in DIR/<pid>/.
+// `see` is called with each of them before.
+Snapshot load_all(const std::vector<std::string>& directories, bool with_children,
+                  const std::function<void(Snapshot&)>& see);
 
 }  // namespace leakdir::tool

@@ -92,6 +92,14 @@ using FrameLines = std::vector<std::vector<SourceLine>>;  // for each of Snapsho
 inline constexpr std::string_view kNeverRecorded =
     "recording was paused from the start, and nobody switched it on: nothing was recorded";
 
+// One of several processes that a snapshot is of (merge.hh).
+struct Process {
+  std::uint32_t pid = 0;
+  std::string program;
+  State state = State::kExited;
+  std::uint64_t blocks = 0, bytes = 0;  // live and its own, without libc's
+};
+
 struct Snapshot {
   std::string directory;      // as the user named it; or the saved file
   bool from_records = false;  // no ledger: read from the record files, so the state and the counters are not known
@@ -126,6 +134,8 @@ struct Snapshot {
   std::vector<std::string> places;  // files that the macro hook named
   std::vector<Module> modules;
   std::vector<Thread> threads;  // [0]: not known
+
+  std::vector<Process> processes;  // if there are several
 
   bool is_damaged = false;            // the file is damaged or cut short: what is here may be wrong, or not be all
   std::vector<std::string> notices;   // about what was read, and what lies beside it

@@ -72,7 +72,7 @@ LEAKDIR_EXPORT void leakdir_live_since(unsigned long mark, std::size_t* blocks, 
 
 LEAKDIR_EXPORT void leakdir_ignore(const void* block) {
   if (!has_ledger()) return;
-  const std::uint64_t address = reinterpret_cast<std::uintptr_t>(block);
+  const auto address = reinterpret_cast<std::uintptr_t>(block);
   if (leakdir::find_live_block(address) == 0) leakdir::settle_inherited_blocks();
   const std::uint32_t row = leakdir::find_live_block(address);
   if (row == 0) return;

@@ -12,7 +12,7 @@
 namespace leakdir {
 
 // At start.
-void configure_ended_children(std::uint32_t max_children);
+void configure_ended_children(std::uint32_t most);
 
 // How many directories went that had something to show. `base`: the directory of the first process, absolute.
 std::uint32_t tidy_up_after_children(const char* base);

@@ -104,7 +104,7 @@ bool LedgerFile::reserve() {
   return false;
 }
 
-bool LedgerFile::map_lower_rows(Array& array, Kind kind) const {
+bool LedgerFile::map_lower_rows(const Array& array, Kind kind) {
   if (array.first == 0) return true;
   if (array.first >= array.capacity) return false;
   const std::uint64_t bytes = std::uint64_t{array.first} * ledger::kRowBytes[static_cast<std::uint32_t>(kind)];

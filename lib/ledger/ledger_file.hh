@@ -93,7 +93,7 @@ class LedgerFile {
   // The file, opened anew; negative errno if it is not to be reached any more. The caller closes it.
   int open_again() const;
   bool reserve();
-  bool map_lower_rows(Array& array, ledger::Kind kind) const;
+  static bool map_lower_rows(const Array& array, ledger::Kind kind);
   bool grow(ledger::Kind kind, std::uint32_t until);
   void trim_tail(int file, ledger::Extent& extent);
   static void trim_pages(int file, const ledger::Extent& extent, bool (*page_is_empty)(std::uint32_t page));

@@ -34,7 +34,7 @@ LEAKDIR_TEXT bool is_below_reserve(uint64_t total, uint64_t left, uint64_t taken
 /* `so_many` files were made there. */
 LEAKDIR_TEXT enum DiskShortage disk_shortage(const struct DiskSpace* disk, uint64_t so_many) {
   const uint64_t taken = so_many * disk->block_bytes;
-  if (is_below_reserve(disk->bytes, disk->bytes_free, taken, (uint64_t)4 << 20, (uint64_t)256 << 20))
+  if (is_below_reserve(disk->bytes, disk->bytes_free, taken, UINT64_C(4) << 20, UINT64_C(256) << 20))
     return kDiskIsNearlyFull;
   if (is_below_reserve(disk->inodes, disk->inodes_free, so_many, 256, 65536)) return kDiskIsShortOfInodes;
   return kDiskHasRoom;

@@ -64,6 +64,7 @@ class CheckCommand : public Command {
     add_file(app, "--baseline", baseline_, "Fail only on stacks that are new, or have grown, since this was written");
     add_file(app, "--write-baseline", new_baseline_, "Store what there is as known, for --baseline");
     add_lost(app, kinds_);
+    add_core(app, kinds_);
     add_min_age(app, min_age_);
     add_alloc_fn(app, alloc_fns_);
     add_suppression_options(app, suppression_options_);

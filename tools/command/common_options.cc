@@ -127,6 +127,17 @@ void add_lost(CLI::App& app, KindOptions& options) {
                "Find out which blocks nobody can reach any more, and leave out the others");
 }
 
+void add_core(CLI::App& app, KindOptions& options) {
+  app.add_option_function<std::string>(
+         "--core",
+         [&options](const std::string& file) {
+           options.core = file;
+           options.finds_lost = true;
+         },
+         "Find it out from a core of the process (the kernel's or gcore's; zstd and lz4 too)")
+      ->type_name("FILE");
+}
+
 void add_kinds(CLI::App& app, KindOptions& options) {
   const CLI::Validator is_list(
       [](std::string& text) {
@@ -141,7 +152,7 @@ void add_kinds(CLI::App& app, KindOptions& options) {
 }
 
 void find_kinds(const KindOptions& options, Snapshot& snapshot) {
-  if (options.finds_lost) find_lost(snapshot);
+  if (options.finds_lost) find_lost(snapshot, options.core);
   const bool is_choice = kinds_to_list(options, kAllKinds) != kAllKinds;
   if (is_choice && !options.finds_lost && !knows_kinds(snapshot) && has_listable(snapshot))
     throw Error(kinds_not_known(snapshot));

@@ -56,9 +56,11 @@ void add_libc(CLI::App& app, bool& lists_libc);
 // Which blocks are lost, and which kinds are listed.
 struct KindOptions {
   bool finds_lost = false;  // --lost
+  std::string core;         // --core, which is --lost too
   std::string kinds;        // --kinds; empty: not given
 };
 void add_lost(CLI::App& app, KindOptions& options);
+void add_core(CLI::App& app, KindOptions& options);
 void add_kinds(CLI::App& app, KindOptions& options);
 // Finds out what is lost, where that is asked for. Throws Error where it cannot be known.
 void find_kinds(const KindOptions& options, Snapshot& snapshot);

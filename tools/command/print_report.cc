@@ -47,6 +47,7 @@ void add_report_options(CLI::App& app, ReportOptions& options) {
   add_min_age(app, options.min_age);
   add_sort(app, options.sort, {"bytes", "blocks", "age"});
   add_lost(app, options.kinds);
+  add_core(app, options.kinds);
   add_kinds(app, options.kinds);
   add_libc(app, options.lists_libc);
   add_alloc_fn(app, options.alloc_fns);

@@ -2,12 +2,17 @@
 #include "find_lost.hh"
 
 #include "base/error.hh"
+#include "core_process.hh"
 #include "kinds.hh"
 #include "live_process.hh"
 
 namespace leakdir::tool {
 
-void find_lost(Snapshot& snapshot) {
+void find_lost(Snapshot& snapshot, const std::string& core) {
+  if (!core.empty()) {
+    look_at_core(snapshot, core);
+    return;
+  }
   if (snapshot.state == State::kRunning && !snapshot.from_records && snapshot.saved_ns == 0) look_at_process(snapshot);
   if (!knows_kinds(snapshot) && has_listable(snapshot)) throw Error(kinds_not_known(snapshot));
 }

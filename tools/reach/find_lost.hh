@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Finds out which live blocks are lost: what `--lost` asks for. Of a process that has ended it is what was stored.
+// Finds out which live blocks are lost: what `--lost` asks for. Of a running process it looks into
+// its memory; of one that has ended it is what was stored, or what its core says.
 
 #pragma once
+
+#include <string>
 
 #include "load/snapshot.hh"
 
@@ -10,6 +13,7 @@ namespace leakdir::tool {
 
 // Each block of the snapshot has its kind afterwards, but for those of which nobody can tell. Where nothing is live
 // there is nothing to be found out. Throws Error, with a sentence that says why, where it cannot be known.
-void find_lost(Snapshot& snapshot);
+// `core`: a core of the process; empty: none.
+void find_lost(Snapshot& snapshot, const std::string& core = "");
 
 }  // namespace leakdir::tool

@@ -11,11 +11,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <filesystem>
 
 #include "base/error.hh"
 #include "base/now.hh"
 #include "ledger.hh"
+#include "ledger_path.hh"
 #include "live_memory.hh"
 #include "load/bytes.hh"
 #include "load/load_ledger.hh"
@@ -29,14 +29,7 @@ namespace leakdir::tool {
 
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr std::size_t kPiece = 4 << 20;
-
-std::string ledger_of(const Snapshot& snapshot) {
-  const fs::path path = snapshot.directory;
-  return path.filename() == ledger::kFileName ? path.string() : (path / ledger::kFileName).string();
-}
 
 std::string copy_of(const Bytes& file) {
   std::string copy(file.size(), '\0');

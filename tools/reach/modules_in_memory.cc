@@ -16,6 +16,7 @@ namespace {
 // Nothing that a program or a library really has is larger.
 constexpr std::uint64_t kMostNotes = 64 << 10;
 constexpr unsigned kMostSegments = 256, kMostModules = 4096, kMostEntries = 1024;
+constexpr std::uint64_t kNearEnd = 1024;  // of a stack: where a hook that is under way shows
 constexpr std::uint32_t kMostSymbols = 1 << 22;
 
 struct Elf32 {
@@ -169,6 +170,19 @@ HookCode hook_code_of(const std::vector<reach::Mapping>& mappings, Memory& memor
     hooks.is_library |= is_library;
   }
   return hooks;
+}
+
+bool is_inside_hook(const Registers& registers, const HookCode& hooks, Memory& memory, unsigned pointer_bytes) {
+  if (hooks.covers(registers.code)) return true;
+  char bytes[kNearEnd];
+  const reach::Piece piece = {registers.stack & ~(std::uint64_t{pointer_bytes} - 1), sizeof bytes};
+  const std::size_t got = memory.read(&piece, 1, bytes);
+  for (std::size_t at = 0; at + pointer_bytes <= got; at += pointer_bytes) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes + at, pointer_bytes);
+    if (hooks.covers(word)) return true;
+  }
+  return false;
 }
 
 // The loader's list is in the order in which names are searched for. Its first entry is the program.

@@ -12,6 +12,7 @@
 #include "load/snapshot.hh"
 #include "memory.hh"
 #include "reach_maps.hh"
+#include "registers.hh"
 
 namespace leakdir::tool {
 
@@ -27,6 +28,9 @@ struct HookCode {
 };
 
 HookCode hook_code_of(const std::vector<reach::Mapping>& mappings, Memory& memory, unsigned pointer_bytes);
+
+// Whether a hook is under way in the thread: a return address of leakdir's code lies near the end of its stack.
+bool is_inside_hook(const Registers& registers, const HookCode& hooks, Memory& memory, unsigned pointer_bytes);
 
 // The module, not libc and not leakdir, whose malloc the program and leakdir get; empty: none is known.
 std::string other_allocator(const std::vector<Module>& modules, Memory& memory, unsigned pointer_bytes);

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "search.hh"
+#include "still_process.hh"
 
 namespace leakdir::tool {
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
 #include "ledger.hh"
 #include "reach_blocks.hh"
@@ -17,7 +18,6 @@ namespace leakdir::tool {
 
 namespace {
 
-constexpr std::uint64_t kNearEnd = 1024;      // of a stack: where a hook that is under way shows
 constexpr std::uint64_t kOfHooks = 16 << 10;  // of a stack: what a hook, and malloc below it, may have there
 
 // The live rows, in the order in which the loader takes them.
@@ -91,8 +91,8 @@ class Search {
  private:
   bool knows_all() const {
     const auto& header = process_.ledger.header();
-    return header.some_unknown == 0 && header.dropped_blocks == 0 && header.unrecorded == 0 && header.pauses == 0 &&
-           header.recording != 0;
+    return !process_.is_older && header.some_unknown == 0 && header.dropped_blocks == 0 && header.unrecorded == 0 &&
+           header.pauses == 0 && header.recording != 0;
   }
 
   template <class Marker>
@@ -133,19 +133,6 @@ class Search {
 };
 
 }  // namespace
-
-bool is_inside_hook(const Registers& registers, const HookCode& hooks, Memory& memory, unsigned pointer_bytes) {
-  if (hooks.covers(registers.code)) return true;
-  char bytes[kNearEnd];
-  const reach::Piece piece = {registers.stack & ~(std::uint64_t{pointer_bytes} - 1), sizeof bytes};
-  const std::size_t got = memory.read(&piece, 1, bytes);
-  for (std::size_t at = 0; at + pointer_bytes <= got; at += pointer_bytes) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes + at, pointer_bytes);
-    if (hooks.covers(word)) return true;
-  }
-  return false;
-}
 
 Found search(const StillProcess& process) {
   return process.ledger.header().pointer_bytes == 8 ? Search<std::uint64_t>(process).run()

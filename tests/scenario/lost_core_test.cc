@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Lost or held, in a process that is dead, by the kernel's core and the ledger: each block has its kind; a core that is
+// compressed says the same; one that is cut short says less and nothing wrong; another process's is refused.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <lz4frame.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <zstd.h>
+
+#include <set>
+
+#include "paths.hh"
+#include "report_json.hh"
+#include "target.hh"
+
+namespace leakdir_test {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+using Kinds = std::multiset<std::pair<std::string, std::uint64_t>>;  // kind and size
+
+class LostCore : public testing::TestWithParam<std::string> {
+ protected:
+  // A core is a file in the process's own directory, where the kernel is told nothing else.
+  static bool kernel_writes_cores() {
+    const std::string pattern = read_file("/proc/sys/kernel/core_pattern");
+    return pattern.find_first_of("|/%") == std::string::npos;
+  }
+
+  void SetUp() override {
+    if (!kernel_writes_cores()) GTEST_SKIP() << "the kernel's cores go elsewhere";
+    dies(scratch_);
+  }
+
+  void dies(const Scratch& scratch) {
+    Process process(command_for(scratch, target("lost_and_held", GetParam()), {}));
+    ASSERT_TRUE(process.says("ready\n"));
+    const rlimit no_limit = {RLIM_INFINITY, RLIM_INFINITY};
+    if (prlimit(process.pid(), RLIMIT_CORE, &no_limit, nullptr) != 0) GTEST_SKIP() << "only root may lift the limit";
+    process.kill(SIGSEGV);
+    const Outcome outcome = process.wait();
+    ASSERT_TRUE(outcome.killed_by(SIGSEGV)) << outcome.describe();
+    for (const std::string& line : lines_of(outcome.out)) {
+      const std::string kind = said(line, "expect", "kind");
+      if (kind.empty() || kind == "freed" || kind == "ignored" || &scratch != &scratch_) continue;
+      expected_.emplace(kind, std::stoull(said(line, "expect", "size")));
+    }
+  }
+
+  static std::string core_in(const Scratch& scratch) {
+    for (const std::string& name : names_in(scratch.path()))
+      if (name.rfind("core", 0) == 0) return scratch / name;
+    throw std::runtime_error("no core");
+  }
+  std::string core() const { return core_in(scratch_); }
+
+  static Kinds kinds_in(const nlohmann::json& json) {
+    Kinds kinds;
+    for (const auto& stack : json.at("stacks")) {
+      const auto blocks = stack.at("blocks").get<std::uint64_t>();
+      for (std::uint64_t i = 0; i < blocks; ++i)
+        kinds.emplace(stack.value("kind", "unknown"), stack.at("bytes").get<std::uint64_t>() / blocks);
+    }
+    return kinds;
+  }
+
+  Kinds kinds_by(const std::string& core) {
+    return kinds_in(report(scratch_ / "mem", {"--kinds", "all", "--core", core}));
+  }
+
+  Scratch scratch_;
+  Kinds expected_;
+};
+
+TEST_P(LostCore, EachBlockHasItsKind) { EXPECT_EQ(kinds_by(core()), expected_); }
+
+TEST_P(LostCore, ACompressedCoreSaysTheSame) {
+  const std::string text = read_file(core());
+  std::string packed(ZSTD_compressBound(text.size()), '\0');
+  packed.resize(ZSTD_compress(packed.data(), packed.size(), text.data(), text.size(), 1));
+  write_file(scratch_ / "packed.zst", packed);
+  EXPECT_EQ(kinds_by(scratch_ / "packed.zst"), expected_);
+  packed.resize(LZ4F_compressFrameBound(text.size(), nullptr));
+  packed.resize(LZ4F_compressFrame(packed.data(), packed.size(), text.data(), text.size(), nullptr));
+  write_file(scratch_ / "packed.lz4", packed);
+  EXPECT_EQ(kinds_by(scratch_ / "packed.lz4"), expected_);
+}
+
+TEST_P(LostCore, ACoreThatIsCutSaysNothingWrong) {
+  const std::string text = read_file(core());
+  Kinds held;
+  for (const auto& one : expected_)
+    if (one.first == "reachable") held.insert(one);
+  for (const std::size_t percent : {30, 60, 90}) {
+    write_file(scratch_ / "cut", text.substr(0, text.size() * percent / 100));
+    const Outcome outcome =
+        run_tool({"report", "--format", "json", "--kinds", "all", "--core", scratch_ / "cut", scratch_ / "mem"});
+    ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    EXPECT_THAT(outcome.out, HasSubstr("cut is cut short: "));
+    for (const auto& one : kinds_in(nlohmann::json::parse(outcome.out))) {
+      EXPECT_TRUE(one.first == "unknown" || held.count(one) == 1) << one.first << " " << one.second;
+    }
+  }
+  write_file(scratch_ / "cut", text.substr(0, 100));
+  const Outcome outcome = run_tool({"report", "--core", scratch_ / "cut", scratch_ / "mem"});
+  EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();
+  EXPECT_THAT(outcome.err, HasSubstr("is cut short"));
+}
+
+TEST_P(LostCore, CheckFailsOnWhatIsLost) {
+  const Outcome outcome = run_tool({"check", "--core", core(), scratch_ / "mem"});
+  EXPECT_TRUE(outcome.exited_with(23)) << outcome.describe();
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("lost blocks"), HasSubstr("are still reachable")));
+}
+
+TEST_P(LostCore, WhatDoesNotBelongTogetherIsRefused) {
+  Scratch another;
+  dies(another);
+  Outcome outcome = run_tool({"report", "--core", core_in(another), scratch_ / "mem"});
+  EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("is the core of process"), HasSubstr("the ledger is process")));
+
+  // The same pid, and another run.
+  std::string ledger = read_file(scratch_ / "mem/.ledger");
+  ledger[64] = static_cast<char>(ledger[64] + 1);  // Header::image_id
+  write_file(another / "changed/.ledger", ledger);
+  outcome = run_tool({"report", "--core", core(), another / "changed"});
+  EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();
+  EXPECT_THAT(outcome.err, HasSubstr("of another run"));
+
+  outcome = run_tool({"report", "--core", target("lost_and_held", "none"), scratch_ / "mem"});
+  EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();
+  EXPECT_THAT(outcome.err, HasSubstr("an ELF file, but no core"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, LostCore, testing::Values("static", "static-pie", "pie", "preload"),
+                         [](const auto& info) { return case_name(info.param); });
+
+}  // namespace
+}  // namespace leakdir_test

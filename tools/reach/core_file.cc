@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What a core does not have, of what was mapped: text, and data of files that nobody wrote, which are in the files; and
+// shared mappings of files, which are there, too. What is neither is unread.
+
+#include "core_file.hh"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/error.hh"
+#include "unpack.hh"
+
+namespace leakdir::tool {
+
+namespace {
+
+constexpr std::uint64_t kMostNotes = 256 << 20;
+constexpr std::uint64_t kMostSegments = 1 << 22;
+constexpr bool kIsLittle = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
+
+std::size_t read_at(int file, std::uint64_t offset, void* into, std::size_t bytes) {
+  std::size_t done = 0;
+  while (done < bytes) {
+    const ssize_t got = pread(file, static_cast<char*>(into) + done, bytes - done, static_cast<off_t>(offset + done));
+    if (got <= 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  return done;
+}
+
+std::uint32_t word32(const std::string& bytes, std::size_t at) {
+  std::uint32_t word = 0;
+  if (at + sizeof word <= bytes.size()) std::memcpy(&word, bytes.data() + at, sizeof word);
+  return word;
+}
+
+template <class Range>
+auto containing(const Range& sorted, std::uint64_t address) {
+  auto after = std::upper_bound(sorted.begin(), sorted.end(), address,
+                                [](std::uint64_t value, const auto& one) { return value < one.start; });
+  const auto found = after == sorted.begin() ? sorted.end() : std::prev(after);
+  return found != sorted.end() && address < found->end ? found : sorted.end();
+}
+
+}  // namespace
+
+CoreFile::CoreFile(const std::string& path) : path_(path) {
+  const OpenedFile opened = open_unpacked(path);
+  descriptor_ = opened.descriptor;
+  is_cut_ = opened.is_cut;
+  try {
+    struct stat status;
+    size_ = fstat(descriptor_, &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+    read_segments();
+    make_mappings();
+    parse_threads();
+  } catch (...) {
+    close(descriptor_);
+    throw;
+  }
+}
+
+CoreFile::~CoreFile() {
+  close(descriptor_);
+  for (const auto& [path, file] : opened_)
+    if (file >= 0) close(file);
+}
+
+std::uint64_t CoreFile::word_in(const std::string& bytes, std::size_t at) const {
+  std::uint64_t word = 0;
+  if (at + pointer_bytes_ <= bytes.size()) {
+    if (pointer_bytes_ == 4) return word32(bytes, at);
+    std::memcpy(&word, bytes.data() + at, sizeof word);
+  }
+  return word;
+}
+
+void CoreFile::read_segments() {
+  Elf64_Ehdr header{};
+  unsigned char ident[EI_NIDENT] = {};
+  if (read_at(descriptor_, 0, ident, sizeof ident) != sizeof ident || std::memcmp(ident, ELFMAG, SELFMAG) != 0)
+    throw Error(fmt::format("{} is no core", path_));
+  if (ident[EI_DATA] != (kIsLittle ? ELFDATA2LSB : ELFDATA2MSB))
+    throw Error(fmt::format("{} is a core of a machine with another byte order, and so is no ledger", path_));
+  pointer_bytes_ = ident[EI_CLASS] == ELFCLASS32 ? 4 : 8;
+  std::uint64_t table = 0, sections = 0, count = 0, entry = 0;
+  if (pointer_bytes_ == 8) {
+    read_at(descriptor_, 0, &header, sizeof header);
+    table = header.e_phoff, sections = header.e_shoff, count = header.e_phnum, entry = sizeof(Elf64_Phdr);
+  } else {
+    Elf32_Ehdr narrow{};
+    read_at(descriptor_, 0, &narrow, sizeof narrow);
+    header.e_type = narrow.e_type;
+    header.e_machine = narrow.e_machine;
+    table = narrow.e_phoff, sections = narrow.e_shoff, count = narrow.e_phnum, entry = sizeof(Elf32_Phdr);
+  }
+  if (header.e_type != ET_CORE) throw Error(fmt::format("{} is an ELF file, but no core", path_));
+  machine_ = header.e_machine;
+  if (count == PN_XNUM) {  // there are more, and the first section says how many
+    if (pointer_bytes_ == 8) {
+      Elf64_Shdr first{};
+      read_at(descriptor_, sections, &first, sizeof first);
+      count = first.sh_info;
+    } else {
+      Elf32_Shdr first{};
+      read_at(descriptor_, sections, &first, sizeof first);
+      count = first.sh_info;
+    }
+  }
+  count = std::min(count, kMostSegments);
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> notes;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    Elf64_Phdr segment{};
+    Elf32_Phdr narrow{};
+    void* const into = pointer_bytes_ == 8 ? static_cast<void*>(&segment) : &narrow;
+    if (read_at(descriptor_, table + i * entry, into, entry) != entry)
+      throw Error(fmt::format("{} is cut short: not even its table of contents is whole", path_));
+    if (pointer_bytes_ == 4) {
+      segment.p_type = narrow.p_type, segment.p_flags = narrow.p_flags, segment.p_offset = narrow.p_offset;
+      segment.p_vaddr = narrow.p_vaddr, segment.p_filesz = narrow.p_filesz, segment.p_memsz = narrow.p_memsz;
+    }
+    if (segment.p_type == PT_NOTE) notes.emplace_back(segment.p_offset, segment.p_filesz);
+    if (segment.p_type != PT_LOAD || segment.p_memsz == 0 || segment.p_vaddr + segment.p_memsz < segment.p_vaddr)
+      continue;
+    Segment loaded;
+    loaded.start = segment.p_vaddr;
+    loaded.end = segment.p_vaddr + segment.p_memsz;
+    loaded.offset = segment.p_offset;
+    loaded.in_core = std::min<std::uint64_t>(segment.p_filesz, segment.p_memsz);
+    loaded.is_writable = (segment.p_flags & PF_W) != 0;
+    if (loaded.in_core != 0 && (loaded.offset > size_ || loaded.in_core > size_ - loaded.offset)) is_cut_ = true;
+    segments_.push_back(loaded);
+    mappings_.push_back({loaded.start, loaded.end,
+                         ((segment.p_flags & PF_R) != 0 ? reach::Mapping::kRead : 0) |
+                             ((segment.p_flags & PF_W) != 0 ? reach::Mapping::kWrite : 0) |
+                             ((segment.p_flags & PF_X) != 0 ? reach::Mapping::kExecute : 0)});
+  }
+  const auto by_start = [](const auto& a, const auto& b) { return a.start < b.start; };
+  std::sort(segments_.begin(), segments_.end(), by_start);
+  std::sort(mappings_.begin(), mappings_.end(), by_start);
+  for (const auto& [offset, bytes] : notes) {
+    std::string content(std::min(bytes, kMostNotes), '\0');
+    content.resize(read_at(descriptor_, offset, content.data(), content.size()));
+    for (std::size_t at = 0; at + 12 <= content.size();) {
+      const std::uint64_t name = word32(content, at), size = word32(content, at + 4);
+      const std::uint64_t start = at + 12 + ((name + 3) & ~std::uint64_t{3});
+      if (start > content.size() || size > content.size() - start) break;
+      take_note(word32(content, at + 8), content.substr(start, size));
+      at = start + ((size + 3) & ~std::uint64_t{3});
+    }
+  }
+}
+
+// The notes that follow a thread's NT_PRSTATUS are that thread's.
+void CoreFile::take_note(unsigned type, const std::string& content) {
+  const bool is_wide = pointer_bytes_ == 8;
+  switch (type) {
+    case NT_PRSTATUS: {
+      const auto tid = static_cast<pid_t>(word32(content, is_wide ? 32 : 24));
+      if (registers_.empty()) signal_ = static_cast<int>(word32(content, 12) & 0xffff);
+      const std::size_t at = is_wide ? 112 : 72;
+      registers_.emplace_back(tid, RegisterSets{content.size() > at ? content.substr(at) : std::string(), {}, {}});
+      break;
+    }
+    case NT_PRPSINFO:
+      pid_ = static_cast<pid_t>(word32(content, is_wide ? 24 : 12));
+      break;
+    case NT_AUXV:
+      for (std::size_t at = 0; at + 2 * pointer_bytes_ <= content.size(); at += 2 * pointer_bytes_)
+        if (word_in(content, at) == AT_RANDOM) random_ = word_in(content, at + pointer_bytes_);
+      break;
+    case NT_FILE:
+      take_files(content);
+      break;
+    case NT_FPREGSET:
+    case NT_X86_XSTATE:
+      // The second has all that the first has.
+      if (!registers_.empty() && registers_.back().second.wide.size() < content.size())
+        registers_.back().second.wide = content;
+      break;
+    case NT_386_TLS:
+    case NT_ARM_TLS:
+      if (!registers_.empty()) registers_.back().second.local = content;
+      break;
+    default:
+      break;
+  }
+}
+
+void CoreFile::take_files(const std::string& content) {
+  const std::uint64_t count = word_in(content, 0), page = word_in(content, pointer_bytes_);
+  if (count > content.size() / (3 * pointer_bytes_)) return;
+  std::size_t name = (2 + 3 * count) * pointer_bytes_;
+  for (std::uint64_t i = 0; i < count && name < content.size(); ++i) {
+    const std::size_t at = (2 + 3 * i) * pointer_bytes_;
+    const std::size_t end = std::min(content.find('\0', name), content.size());
+    files_.push_back({word_in(content, at), word_in(content, at + pointer_bytes_),
+                      word_in(content, at + 2 * pointer_bytes_) * page, content.substr(name, end - name)});
+    name = end + 1;
+  }
+  std::sort(files_.begin(), files_.end(), [](const auto& a, const auto& b) { return a.start < b.start; });
+}
+
+void CoreFile::make_mappings() {
+  for (auto& mapping : mappings_) {
+    const auto file = containing(files_, mapping.start);
+    if (file != files_.end()) {
+      mapping.flags |= reach::Mapping::kFile;
+      const std::string& path = file->path;
+      // What is shared anonymously has a name there, too.
+      if (path.rfind("/dev/", 0) == 0 && path.rfind("/dev/shm/", 0) != 0 && path.rfind("/dev/zero", 0) != 0)
+        mapping.flags |= reach::Mapping::kDevice;
+    }
+    if (random_ >= mapping.start && random_ < mapping.end) mapping.flags |= reach::Mapping::kStack;
+  }
+}
+
+void CoreFile::parse_threads() {
+  for (const auto& [tid, sets] : registers_) {
+    StillThread thread;
+    thread.tid = tid;
+    if (!parse_registers(machine_, sets, thread.registers))
+      throw Error(fmt::format("{} is of a processor whose registers this leakdir does not know", path_));
+    threads_.push_back(std::move(thread));
+  }
+  if (threads_.empty()) throw Error(fmt::format("{} has no threads: it is cut short, or no core of Linux", path_));
+}
+
+void CoreFile::mark_heap(std::uint64_t block) {
+  for (auto& mapping : mappings_)
+    if (block >= mapping.start && block < mapping.end && !mapping.has(reach::Mapping::kFile))
+      mapping.flags |= reach::Mapping::kHeap;
+}
+
+const CoreFile::Segment* CoreFile::segment_of(std::uint64_t address) const {
+  const auto segment = containing(segments_, address);
+  return segment == segments_.end() ? nullptr : &*segment;
+}
+
+std::size_t CoreFile::read(const reach::Piece* pieces, unsigned count, void* into) {
+  std::size_t done = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    const std::size_t got = read_piece(pieces[i].address, pieces[i].bytes, static_cast<char*>(into) + done);
+    done += got;
+    if (got != pieces[i].bytes) break;
+  }
+  return done;
+}
+
+std::size_t CoreFile::read_piece(std::uint64_t address, std::uint64_t bytes, char* into) {
+  std::size_t done = 0;
+  while (done < bytes) {
+    const std::uint64_t at = address + done;
+    const Segment* segment = segment_of(at);
+    if (segment == nullptr) break;
+    const std::uint64_t inside = at - segment->start;
+    const bool is_here = inside < segment->in_core;
+    const std::uint64_t some =
+        std::min<std::uint64_t>(bytes - done, is_here ? segment->in_core - inside : segment->end - at);
+    const std::size_t got =
+        is_here ? read_at(descriptor_, segment->offset + inside, into + done, some) : read_file(at, some, into + done);
+    done += got;
+    if (got != some) break;
+  }
+  return done;
+}
+
+std::size_t CoreFile::read_file(std::uint64_t address, std::uint64_t bytes, char* into) {
+  const auto file = containing(files_, address);
+  if (file == files_.end()) return 0;
+  const auto [opened, is_new] = opened_.try_emplace(file->path, -1);
+  struct stat status;
+  if (is_new && stat(file->path.c_str(), &status) == 0 && S_ISREG(status.st_mode))
+    opened->second = open(file->path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (opened->second < 0) return 0;
+  const std::uint64_t some = std::min(bytes, file->end - address);
+  return read_at(opened->second, file->offset + (address - file->start), into, some);
+}
+
+// What is not in the core and could not be written holds nothing of the program's.
+reach::Stretch CoreFile::next_used(reach::Stretch within) {
+  while (within.start < within.end) {
+    const auto segment = containing(segments_, within.start);
+    if (segment == segments_.end()) break;
+    const std::uint64_t here_end = segment->start + segment->in_core;
+    if (segment->is_writable) return {within.start, std::min(within.end, segment->end)};
+    if (within.start < here_end) return {within.start, std::min(within.end, here_end)};
+    within.start = std::min(within.end, segment->end);
+  }
+  return {within.end, within.end};
+}
+
+}  // namespace leakdir::tool

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// A core: the memory of a process that is dead, and its threads. The kernel's or gcore's, of 32 and 64 bits. It trusts
+// no number in the file. Of the byte order of this machine only: so is the ledger.
+
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "memory.hh"
+#include "reach_maps.hh"
+#include "still_process.hh"
+
+namespace leakdir::tool {
+
+class CoreFile : public Memory {
+ public:
+  // Throws Error with one line when it is no core that can be read. `blocks` are addresses of blocks, of any: by their
+  // headers the heap is told from other mappings.
+  explicit CoreFile(const std::string& path);
+  ~CoreFile() override;
+  CoreFile(const CoreFile&) = delete;
+  CoreFile& operator=(const CoreFile&) = delete;
+
+  std::size_t read(const reach::Piece* pieces, unsigned count, void* into) override;
+  reach::Stretch next_used(reach::Stretch within) override;
+
+  unsigned machine() const { return machine_; }
+  unsigned pointer_bytes() const { return pointer_bytes_; }
+  pid_t pid() const { return pid_; }
+  int signal() const { return signal_; }            // of which it died; 0: of none, so it may have gone on
+  std::uint64_t random() const { return random_; }  // where AT_RANDOM's 16 bytes lie; 0: not known
+  const std::vector<reach::Mapping>& mappings() const { return mappings_; }
+  const std::vector<StillThread>& threads() const { return threads_; }
+  bool is_cut() const { return is_cut_; }
+
+  // Which mapping is what brk gave is not in a core: the one in which this block of the main arena lies.
+  void mark_heap(std::uint64_t block);
+
+ private:
+  struct Segment {
+    std::uint64_t start = 0, end = 0;
+    std::uint64_t in_core = 0;  // bytes of it that are in the core
+    std::uint64_t offset = 0;
+    bool is_writable = false;
+  };
+  struct File {
+    std::uint64_t start = 0, end = 0, offset = 0;
+    std::string path;
+  };
+
+  void read_segments();
+  void read_notes();
+  void take_note(unsigned type, const std::string& content);
+  void take_files(const std::string& content);
+  void make_mappings();
+  void parse_threads();
+  const Segment* segment_of(std::uint64_t address) const;
+  std::size_t read_piece(std::uint64_t address, std::uint64_t bytes, char* into);
+  std::size_t read_file(std::uint64_t address, std::uint64_t bytes, char* into);
+  std::uint64_t word_in(const std::string& bytes, std::size_t at) const;
+
+  std::string path_;
+  int descriptor_ = -1;
+  bool is_cut_ = false;
+  std::uint64_t size_ = 0;
+  unsigned machine_ = 0, pointer_bytes_ = 8;
+  pid_t pid_ = 0;
+  int signal_ = 0;
+  std::uint64_t random_ = 0;
+  std::vector<Segment> segments_;  // sorted
+  std::vector<File> files_;        // sorted
+  std::map<std::string, int> opened_;
+  std::vector<reach::Mapping> mappings_;
+  std::vector<std::pair<pid_t, RegisterSets>> registers_;
+  std::vector<StillThread> threads_;
+};
+
+}  // namespace leakdir::tool

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Lost or held, in a process that is dead, by its core and its ledger.
+
+#pragma once
+
+#include <string>
+
+#include "load/snapshot.hh"
+
+namespace leakdir::tool {
+
+// Gives each block of the snapshot its kind, as far as the core can tell. Throws Error with one line where the two do
+// not belong together.
+void look_at_core(Snapshot& snapshot, const std::string& core);
+
+}  // namespace leakdir::tool

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// A process that stands still, as the search sees it: stopped (live_process.cc), or dead (core_process.cc).
+
+#pragma once
+
+#include <sys/types.h>
+
+#include <vector>
+
+#include "load/ledger_reader.hh"
+#include "memory.hh"
+#include "reach_maps.hh"
+#include "registers.hh"
+
+namespace leakdir::tool {
+
+struct StillThread {
+  pid_t tid = 0;
+  Registers registers;
+  bool is_inside = false;  // one of leakdir's hooks, or malloc below it: it may hold what no row knows
+};
+
+struct StillProcess {
+  Memory& memory;
+  const std::vector<reach::Mapping>& mappings;
+  std::vector<StillThread> threads;
+  const LedgerReader& ledger;
+  bool is_older = false;  // than the ledger: blocks may have been freed since
+};
+
+}  // namespace leakdir::tool

@@ -9,8 +9,8 @@
 #
 #   --build DIR         the build folder with lib/leakdir.o and lib/leakdir-static.o  (build)
 #   --rounds N          runs of each tool on each workload; the slow ones have 3 at most  (7)
-#   --workloads "..."   of: churn-8 churn-33 churn-64 churn-8x2 churn-33x2 churn-64x2 descend-33 paths-33 live sqlite lua sync
-#                       pauses
+#   --workloads "..."   of: churn-8 churn-33 churn-64 churn-8x2 churn-33x2 churn-64x2 descend-33 paths-33 outer-1 outer-16
+#                       outer-256 live sqlite lua sync pauses
 #   --only REGEX        only tools whose key matches (extended regular expression); glibc always runs
 #   --by cpu|wall       the clock that ratios are made of: the thread's own time, which other programs do not disturb, or
 #                       the time that passes  (cpu)
@@ -30,7 +30,8 @@ unset MALLOC_PERTURB_ MALLOC_CONF LD_PRELOAD LEAKDIR_OPTIONS LEAKDIR_CONFIG
 root=$(cd "$(dirname "$0")/.." && pwd)
 bench=$root/tests/bench
 build=$root/build quick='' rounds=7 only=. by=cpu scale=100 scratch='' install=yes remove=''
-workloads="churn-8 churn-33 churn-64 churn-8x2 churn-33x2 churn-64x2 descend-33 paths-33 live sqlite lua sync pauses"
+workloads="churn-8 churn-33 churn-64 churn-8x2 churn-33x2 churn-64x2 descend-33 paths-33 outer-1 outer-16 outer-256 live
+sqlite lua sync pauses"
 while [ $# -gt 0 ]; do
   case $1 in
     --quick)
@@ -202,6 +203,7 @@ options_of() {
       ;;
     paths-*) echo "--depth ${workload#paths-} --paths 4 --pairs $(at_least $((20000 * scale / w)) 1000)" ;;
     descend-*) echo "--depth ${workload#descend-} --descend 1 --pairs $(at_least $((20000 * scale / w)) 1000)" ;;
+    outer-*) echo "--depth 33 --outer-paths ${workload#outer-} --pairs $(at_least $((20000 * scale / w)) 1000)" ;;
     # The same number for all, or memory could not be compared; tenfold fewer where it would take minutes.
     live) echo "--blocks $((10000 * scale / (w >= 50 ? 10 : 1)))" ;;
     sqlite) echo "--rows $((200 * scale))" ;;
@@ -209,7 +211,7 @@ options_of() {
   esac
 }
 
-program_of() { case $1 in churn-* | paths-* | descend-*) echo churn ;; *) echo "$1" ;; esac; }
+program_of() { case $1 in churn-* | paths-* | descend-* | outer-*) echo churn ;; *) echo "$1" ;; esac; }
 
 # Runs the tool KEY on WORKLOAD once and keeps its figures.
 run_once() {
@@ -259,6 +261,7 @@ titles() {
     churn-*) echo "churn, ${1#churn-} frames: ns per malloc/free pair, 10 000 live blocks, 1 thread" ;;
     paths-*) echo "changing stacks, ${1#paths-} frames, the innermost of them 4 different ways: ns per pair, 10 000 live blocks" ;;
     descend-*) echo "churn, ${1#descend-} frames, gone down and up for each pair: ns per pair, 10 000 live blocks" ;;
+    outer-*) echo "changing stacks, 33 frames, the outermost of them ${1#outer-} different ways: ns per pair, 10 000 live blocks" ;;
     live) echo "$((10000 * scale)) live blocks, 33 frames: ns per block (a tenth of the blocks for the slowest)" ;;
     sqlite) echo "sqlite fills and queries a database: ms" ;;
     lua) echo "Lua builds tables: ms" ;;
@@ -344,7 +347,9 @@ print_goals() {
   local a b workload
   a=$(overhead churn-33 leakdir-behind) b=$(overhead churn-33 heaptrack)
   if [ -n "$a" ] && [ -n "$b" ]; then goal "churn, 33 frames: overhead, of heaptrack's" "$a / $b" 0.25 ""; fi
-  b=$(overhead churn-33x2 leakdir-behind)
+  a=$(overhead outer-16 leakdir-behind) b=$(overhead outer-16 heaptrack)
+  if [ -n "$a" ] && [ -n "$b" ]; then goal "16 outer paths: overhead, of heaptrack's" "$a / $b" 0.10 ""; fi
+  a=$(overhead churn-33 leakdir-behind) b=$(overhead churn-33x2 leakdir-behind)
   if [ -n "$a" ] && [ -n "$b" ]; then goal "two threads: overhead per pair, of one thread's" "$b / $a" 1.3 ""; fi
   a=$(overhead churn-33 leakdir-off)
   [ -z "$a" ] || goal "enabled=0: per call" "$a / 2" 2 ns

@@ -112,3 +112,35 @@ static inline __attribute__((always_inline)) void at_depth(int frames, Work work
   }
   BENCH_KEEP_FRAME();
 }
+
+// with_outer_path(path, work, argument) calls `work` from two functions, one in the other, that are others for each
+// `path` of kOuterPaths. They differ in size too: all that lies further in is elsewhere on the stack.
+enum { kOuterWays = 16, kOuterPaths = kOuterWays * kOuterWays };
+typedef void (*Outer)(int, Work, void*);
+static Outer const* outer_functions(void);
+
+#define BENCH_OUTER(number)                                                        \
+  static BENCH_NOINLINE void outer_##number(int path, Work work, void* argument) { \
+    volatile char room[16 + (number) % 7 * 16];                                    \
+    room[0] = (char)path;                                                          \
+    if (path >= 0) {                                                               \
+      outer_functions()[path](-1, work, argument);                                 \
+    } else {                                                                       \
+      work(argument);                                                              \
+    }                                                                              \
+    (void)room[0];                                                                 \
+    BENCH_KEEP_FRAME();                                                            \
+  }
+BENCH_EIGHT(BENCH_OUTER, 1)
+BENCH_EIGHT(BENCH_OUTER, 2)
+
+#define BENCH_NAME_OF_OUTER(number) outer_##number,
+static BENCH_NOINLINE Outer const* outer_functions(void) {
+  static Outer const functions[kOuterWays] = {BENCH_EIGHT(BENCH_NAME_OF_OUTER, 1) BENCH_EIGHT(BENCH_NAME_OF_OUTER, 2)};
+  return functions;
+}
+
+static inline __attribute__((always_inline)) void with_outer_path(int path, Work work, void* argument) {
+  outer_functions()[path % kOuterWays](path / kOuterWays, work, argument);
+  BENCH_KEEP_FRAME();
+}

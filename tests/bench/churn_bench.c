@@ -9,6 +9,7 @@
 //   --threads N  1 or 2; one of them is the initial thread                     (1)
 //   --descend 1  each pair anew goes down to that depth and comes back, as programs do; 0: stays there (0)
 //   --paths N    1 to 4: ways that the innermost two frames change among       (1)
+//   --outer-paths N  1 to 256: each pair goes down anew, by one of so many outer frames; 0: none of them (0)
 //
 // Prints per pair and thread: cpu_ns, that thread's own time; wall_ns; process_ns, the time of all threads, helpers
 // included, per pair. The pairs are measured in ten parts, of which the median counts. peak_kib is VmHWM.
@@ -21,14 +22,14 @@
 enum { kParts = 10, kThreadsMost = 2, kLeafFrames = 2 };
 
 // Frames below and above the chain: churn with its leaf, and what calls into it.
-enum { kBelowChain = 1 + kLeafFrames, kAboveInitial = 4, kAboveOther = 3 };
+enum { kBelowChain = 1 + kLeafFrames, kAboveInitial = 4, kAboveOther = 3, kOuterFrames = 2 };
 
 struct Thread {
   int number;
   double cpu_ns[kParts], wall_ns[kParts];
 };
 
-static long g_depth, g_live, g_pairs, g_paths, g_descend;
+static long g_depth, g_live, g_pairs, g_paths, g_outer_paths, g_descend;
 static pthread_barrier_t g_start;
 static struct Thread g_threads[kThreadsMost];
 static double g_process_ns;  // of all threads while the pairs are measured
@@ -73,8 +74,24 @@ static BENCH_NOINLINE void replace_one_below(void* place) {
   BENCH_KEEP_FRAME();
 }
 
+struct WayDown {
+  int frames;
+  struct Place* place;
+};
+
+static BENCH_NOINLINE void replace_one_further_in(void* way) {
+  const struct WayDown* const down = way;
+  at_depth(down->frames, replace_one_below, down->place);
+}
+
 static inline __attribute__((always_inline)) void replace_some(struct Place* place, long pairs, int above) {
-  if (g_descend) {
+  if (g_outer_paths != 0) {
+    struct WayDown way = {(int)g_depth - kBelowChain - above - kOuterFrames - 2, place};
+    uint32_t random = 88675123;
+    for (long i = 0; i < pairs; ++i) {
+      with_outer_path((int)(next_random(&random) % (uint32_t)g_outer_paths), replace_one_further_in, &way);
+    }
+  } else if (g_descend) {
     const int frames = (int)g_depth - kBelowChain - above - 1;
     for (long i = 0; i < pairs; ++i) at_depth(frames, replace_one_below, place);
   } else {
@@ -106,7 +123,7 @@ static BENCH_NOINLINE void churn(void* argument) {
 }
 
 static void* run(void* thread) {
-  at_depth(g_descend ? 0 : (int)g_depth - kBelowChain - kAboveOther, churn, thread);
+  at_depth(g_descend || g_outer_paths ? 0 : (int)g_depth - kBelowChain - kAboveOther, churn, thread);
   return thread;
 }
 
@@ -115,9 +132,11 @@ int main(int argc, char** argv) {
   g_live = option(argc, argv, "--live", 10000);
   g_pairs = option(argc, argv, "--pairs", 1000000);
   g_paths = option(argc, argv, "--paths", 1);
+  g_outer_paths = option(argc, argv, "--outer-paths", 0);
   g_descend = option(argc, argv, "--descend", 0);
   const int threads = (int)option(argc, argv, "--threads", 1);
-  if (threads < 1 || threads > kThreadsMost || g_paths < 1 || g_paths > 4 || g_pairs < kParts || g_live < 1) {
+  if (threads < 1 || threads > kThreadsMost || g_paths < 1 || g_paths > 4 || g_outer_paths < 0 ||
+      g_outer_paths > kOuterPaths || g_pairs < kParts || g_live < 1) {
     die("churn_bench: an option is out of range");
   }
   maybe_mtrace(argc, argv);
@@ -128,7 +147,7 @@ int main(int argc, char** argv) {
   for (int i = 1; i < threads; ++i) {
     if (pthread_create(&others[i], NULL, run, &g_threads[i]) != 0) die("churn_bench: no thread");
   }
-  at_depth(g_descend ? 0 : (int)g_depth - kBelowChain - kAboveInitial, churn, &g_threads[0]);
+  at_depth(g_descend || g_outer_paths ? 0 : (int)g_depth - kBelowChain - kAboveInitial, churn, &g_threads[0]);
   for (int i = 1; i < threads; ++i) pthread_join(others[i], NULL);
 
   double cpu = 0, wall = 0;

@@ -32,10 +32,12 @@ struct Room {
   std::uint64_t first;
 };
 constexpr bool kWide = sizeof(void*) == 8;
+constexpr std::uint64_t kNodeBytes = kWide ? std::uint64_t{1} << 30 : 32u << 20;
+static_assert(kNodeBytes / sizeof(ledger::Node) <= std::uint64_t{1} << LedgerFile::kNodeBits);
 constexpr Room kRooms[ledger::kKinds] = {
     {0, 0},
     {kWide ? std::uint64_t{2} << 30 : 64u << 20, 32 << 10},  // blocks
-    {kWide ? std::uint64_t{1} << 30 : 32u << 20, 16 << 10},  // nodes
+    {kNodeBytes, 16 << 10},                                  // nodes
     {1 << 20, 4 << 10},                                      // threads
     {512 << 10, 4 << 10},                                    // modules
     {256 << 10, 4 << 10},                                    // bad frees

@@ -20,6 +20,9 @@ namespace leakdir {
 
 class LedgerFile {
  public:
+  // No node has a higher index than so many bits can say.
+  static constexpr unsigned kNodeBits = 26;
+
   // Makes a new ledger in the directory `folder` (a descriptor; `path` for messages) and maps it. Returns 0 or a
   // negative errno; then nothing was made. `shared` comes out false where the ledger is in private memory only.
   int create(int folder, const char* path, const char* name, bool& shared);

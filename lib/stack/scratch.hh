@@ -28,27 +28,20 @@ struct ThreadScratch {
   std::uint32_t generation;                      // of the process (process.hh) in which it was used last
   static constexpr unsigned kFrames = 128 + 16;  // the deepest stack, our own frames and operator new
   FastWalkState walk;
-  // The last stack's nodes and return addresses, from the outermost frame that was kept inwards: as far as the return
-  // addresses are the same, so are the nodes.
-  std::uint32_t nodes[kFrames];
-  std::uintptr_t node_pcs[kFrames];
-  // The frames of the walk under way. (Not before `walk`: the parts of both that are in use would lie a multiple of 4
-  // KiB apart, which the processor takes for the same address, and waits. 30 ns in a walk.)
+  // Of a walk that is not all runs, frame by frame.
   std::uintptr_t frames[kFrames];
-  unsigned nodes_known;    // 0: none
-  unsigned nodes_dropped;  // outermost frames that were beyond `depth`
   std::uint32_t nodes_epoch;
-  // Nodes that the thread has met, by parent and return address: to meet one again costs one comparison.
+  // Nodes that the thread has met, by parent and by run or return address: to meet one again costs a comparison.
   struct KnownNode {
-    std::uintptr_t pc;  // 0: none
+    std::uint64_t key;  // 0: none
     std::uint32_t parent;
     std::uint32_t node;
   };
-  static constexpr unsigned kKnownNodeBits = 10;
-  KnownNode known_nodes[1 << kKnownNodeBits];
-  static unsigned slot_of_node(std::uint32_t parent, std::uintptr_t pc) {
-    const std::uint64_t key = (std::uint64_t{pc} ^ std::uint64_t{parent} << 32) * 0x9e3779b97f4a7c15u;
-    return static_cast<unsigned>(key >> (64 - kKnownNodeBits));
+  static constexpr unsigned kSetBits = 10, kWays = 2;
+  KnownNode known_nodes[kWays << kSetBits];
+  static unsigned set_of_node(std::uint32_t parent, std::uint64_t key) {
+    const std::uint64_t both = (key ^ std::uint64_t{parent} << 32) * 0x9e3779b97f4a7c15u;
+    return static_cast<unsigned>(both >> (64 - kSetBits)) * kWays;
   }
   RecordText record;
 };

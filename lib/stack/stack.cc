@@ -24,6 +24,7 @@ using ledger::Call;
 
 Unwind unwind_way = Unwind::kFast;
 unsigned frames_kept = 32;
+unsigned frames_walked = 36;
 
 // Whether the unwinder may be called. Plain -static programs ask again each time until the tables are there, and each
 // time once exit has begun.
@@ -65,12 +66,10 @@ __attribute__((noinline)) unsigned boost_frames(std::uintptr_t* into, unsigned m
   return count;
 }
 
-// Frames of this call, from the caller of the hook on.
+// Frames of this call, from the caller of the hook on, one by one: what a capture comes to that is not all runs.
 struct Walk {
   std::uintptr_t* frames;
   unsigned count;
-  unsigned reused;  // outermost frames that are the same as in the thread's last fast walk
-  bool is_fast;
   bool is_truncated;
 };
 
@@ -80,7 +79,7 @@ LEAKDIR_SLOW void walk_with_boost(Walk& walk, std::uintptr_t* into, unsigned mos
   errno = saved;
   unsigned ours = 0;
   while (ours < count && into[ours] != caller) ++ours;
-  walk = {into + ours, count - ours, 0, false, count == most};
+  walk = {into + ours, count - ours, count == most};
 }
 
 // Frames of our own that lie between the hook and Boost's first frame.
@@ -104,28 +103,30 @@ WalkStart walk_start(Caller caller) { return {caller.pc(), caller.sp(), caller.b
 // a few frames further out, which the fast walk knows, and which are all that is kept then.
 LEAKDIR_SLOW bool walk_to_unwinder(Walk& walk, ThreadScratch& scratch, Caller caller) {
   constexpr unsigned kFrames = 4;
-  if (!caller.has_frame()) return false;
-  const int count =
-      fast_walk(scratch.walk, walk_start(caller), scratch.frames, kFrames, &walk.reused, &walk.is_truncated);
-  fast_walk_forget_previous(scratch.walk);  // its frames have no nodes
-  for (int i = 0; i < count; ++i) {
+  if (!caller.has_frame() || fast_walk(scratch.walk, walk_start(caller), kFrames) == kCannot) return false;
+  const unsigned count = frames_of_walk(scratch.walk, scratch.frames, kFrames);
+  for (unsigned i = 0; i < count; ++i) {
     if (!is_in_unwinders_search(scratch.frames[i])) continue;
-    walk = {scratch.frames, static_cast<unsigned>(count), 0, false, true};
+    walk = {scratch.frames, count, true};
     return true;
   }
   return false;
 }
 
-// The last frame is of code without a table: what lies beyond it, by its frame pointer. The nodes of the last walk are
-// of no use any more for what is added.
+// The last frame is of code without a table: what lies beyond it, by its frame pointer.
 LEAKDIR_SLOW void go_on_without_table(Walk& walk, ThreadScratch& scratch, unsigned most) {
   const WalkStart last = scratch.walk.without_table;
-  const unsigned more =
+  walk.count +=
       walk_by_frame_pointer(scratch.walk, last, walk.frames + walk.count, most - walk.count, &walk.is_truncated);
-  if (more == 0) return;
-  walk.count += more;
-  walk.reused = 0;
-  walk.is_fast = false;
+}
+
+bool fast_walk_ended_without_table(const FastWalkState& walk) {
+  return walk.plain_count != 0 && !walk.truncated && walk.without_table.pc != 0;
+}
+
+// The frames of the fast walk, one by one.
+Walk frames_of(ThreadScratch& scratch) {
+  return {scratch.frames, frames_of_walk(scratch.walk, scratch.frames, kFastWalkMaxFrames), scratch.walk.truncated};
 }
 
 // Whether Boost's walk came to an end only because there is no table for the last frame.
@@ -138,37 +139,20 @@ bool ends_without_table(const Walk& walk, const ReentryGuard& guard) {
 LEAKDIR_SLOW bool go_on_from_boosts(Walk& walk, ThreadScratch& scratch, Caller caller, unsigned most) {
   const unsigned expected = walk.count;
   if (expected >= most || !caller.has_frame()) return false;
-  const int count = fast_walk(scratch.walk, walk_start(caller), scratch.frames, most, &walk.reused, &walk.is_truncated);
-  if (count != static_cast<int>(expected) || walk.is_truncated || scratch.walk.complete ||
-      scratch.walk.without_table.pc == 0)
-    return false;
-  walk.frames = scratch.frames;
-  walk.is_fast = true;
+  const int count = fast_walk(scratch.walk, walk_start(caller), most);
+  if (count != static_cast<int>(expected) || !fast_walk_ended_without_table(scratch.walk)) return false;
+  walk = frames_of(scratch);
   go_on_without_table(walk, scratch, most);
   return true;
 }
 
-// (Into the caller's Walk: one that is handed back by value is copied in pieces of another size than it was stored in,
-// and the processor waits for that.)
-inline void walk_stack(Walk& walk, ThreadScratch& scratch, Caller caller, unsigned depth, const ReentryGuard& guard) {
-  const unsigned most = depth + kMostNewFrames < kFastWalkMaxFrames ? depth + kMostNewFrames : kFastWalkMaxFrames;
-  if (LEAKDIR_LIKELY(unwind_way == Unwind::kFast || unwind_way == Unwind::kCompare) && caller.has_frame()) {
-    const int count =
-        fast_walk(scratch.walk, walk_start(caller), scratch.frames, most, &walk.reused, &walk.is_truncated);
-    if (LEAKDIR_LIKELY(count != kCannot)) {
-      walk.frames = scratch.frames;
-      walk.count = static_cast<unsigned>(count);
-      walk.is_fast = true;
-      if (LEAKDIR_UNLIKELY(unwind_way == Unwind::kCompare) && boost_may_walk(guard))
-        compare_with_boost(walk, most, caller.pc());
-      if (LEAKDIR_UNLIKELY(!scratch.walk.complete) && !walk.is_truncated && scratch.walk.without_table.pc != 0) {
-        go_on_without_table(walk, scratch, most);
-      }
-      return;
-    }
-  }
+// Where the fast walk declined, or is not wanted.
+// (Inlined: each frame of ours costs Boost as much as one of the program's.)
+[[gnu::always_inline]] inline void walk_without_runs(Walk& walk, ThreadScratch& scratch, Caller caller, unsigned most,
+                                                     const ReentryGuard& guard) {
   if (walk_to_unwinder(walk, scratch, caller)) return;
   walk.count = 0;
+  walk.is_truncated = false;
   if (!boost_may_walk(guard)) return;
   const unsigned room = most + kMostOwnFrames < ThreadScratch::kFrames ? most + kMostOwnFrames : ThreadScratch::kFrames;
   walk_with_boost(walk, scratch.frames, room, caller.pc());
@@ -181,68 +165,99 @@ inline void walk_stack(Walk& walk, ThreadScratch& scratch, Caller caller, unsign
 }
 
 // How many of the innermost frames are operator new: that is what the user called, then.
-LEAKDIR_SLOW unsigned new_frames(const Walk& walk, const ReentryGuard& guard) {
+LEAKDIR_SLOW unsigned new_frames(const std::uintptr_t* frames, unsigned count, const ReentryGuard& guard) {
   unsigned i = 0;
-  while (i < kMostNewFrames && i + 1 < walk.count && function_kind(walk.frames[i], guard) == FunctionKind::kNew) ++i;
+  while (i < kMostNewFrames && i + 1 < count && function_kind(frames[i], guard) == FunctionKind::kNew) ++i;
   return i;
 }
 
-// The node of (parent, pc), from the thread's own cache where it can.
-std::uint32_t node_beside(ThreadScratch& scratch, std::uint32_t parent, std::uintptr_t pc, const ReentryGuard& guard) {
-  ThreadScratch::KnownNode& known = scratch.known_nodes[ThreadScratch::slot_of_node(parent, pc)];
-  if (LEAKDIR_LIKELY(known.pc == pc && known.parent == parent)) return known.node;
-  const std::uint32_t node = stack_node(parent, pc, guard);
-  if (LEAKDIR_UNLIKELY(node == 0)) return 0;  // no room now; there may be the next time
-  known.pc = 0;                               // a handler may leave by longjmp in between
+// ---- Nodes ----
+
+// What a thread knows of nodes counts as long as no module was unloaded.
+inline void forget_outdated_nodes(ThreadScratch& scratch) {
+  const std::uint32_t epoch = stack_epoch();
+  if (LEAKDIR_LIKELY(scratch.nodes_epoch == epoch)) return;
+  for (ThreadScratch::KnownNode& node : scratch.known_nodes) node.key = 0;
   signal_fence();
-  known.parent = parent;
-  known.node = node;
+  scratch.nodes_epoch = epoch;
+}
+
+// The node for which `find` is asked if the thread does not know it. 0, no room now, is not kept: there may be the next
+// time.
+template <typename Find>
+inline std::uint32_t known_node(ThreadScratch& scratch, std::uint32_t parent, std::uint64_t key, Find find) {
+  ThreadScratch::KnownNode* const ways = scratch.known_nodes + ThreadScratch::set_of_node(parent, key);
+  for (unsigned i = 0; i < ThreadScratch::kWays; ++i) {
+    if (LEAKDIR_LIKELY(ways[i].key == key && ways[i].parent == parent)) return ways[i].node;
+  }
+  const std::uint32_t node = find();
+  if (LEAKDIR_UNLIKELY(node == 0)) return 0;
+  // The one that came last but one gives way.
+  ways[1].key = 0;  // a handler may leave by longjmp in between
   signal_fence();
-  known.pc = pc;
+  ways[1].parent = ways[0].parent;
+  ways[1].node = ways[0].node;
+  signal_fence();
+  ways[1].key = ways[0].key;
+  ways[0].key = 0;
+  signal_fence();
+  ways[0].parent = parent;
+  ways[0].node = node;
+  signal_fence();
+  ways[0].key = key;
   return node;
 }
 
-constexpr unsigned kNotAFastWalk = ~0u;
-
-// The node of frames [first, last) of the walk; frames beyond `last` are dropped. What the stack has in common with the
-// last one, from the outermost frame inwards, has the same nodes.
-inline std::uint32_t node_of(ThreadScratch& scratch, const Walk& walk, unsigned first, unsigned last,
-                             const ReentryGuard& guard) {
-  const std::uintptr_t* const end = walk.frames + last;
-  const unsigned count = last - first;
-  const unsigned dropped = walk.count - last;
-  const std::uint32_t epoch = stack_epoch();
-  unsigned known = 0;
-  if (LEAKDIR_UNLIKELY(scratch.nodes_epoch != epoch)) {
-    for (ThreadScratch::KnownNode& node : scratch.known_nodes) node.pc = 0;
-  } else {
-    const unsigned most = scratch.nodes_known < count ? scratch.nodes_known : count;
-    // Of some the walk knows it without comparing.
-    if (scratch.nodes_dropped == dropped && walk.reused > dropped) known = walk.reused - dropped;
-    if (known > most) known = most;
-    while (known < most && scratch.node_pcs[known] == end[-1 - static_cast<int>(known)]) ++known;
-  }
-  std::uint32_t node = known == 0 ? 0 : scratch.nodes[known - 1];
-  scratch.nodes_dropped = walk.is_fast ? dropped : kNotAFastWalk;
-  if (known == count) {
-    scratch.nodes_known = known;
-    return node;
-  }
-  scratch.nodes_known = 0;
-  signal_fence();
-  scratch.nodes_epoch = epoch;
-  const std::uintptr_t* at = end - known;
-  do {
-    const std::uintptr_t pc = *--at;
-    node = node_beside(scratch, node, pc, guard);
+// The node of `count` frames, one by one from the outermost inwards; frame(i) is the i-th from the innermost on, and
+// find(parent, pc) its node.
+template <typename Frame, typename Find>
+inline std::uint32_t node_of_frames(std::uint32_t parent, Frame frame, unsigned count, Find find) {
+  std::uint32_t node = parent;
+  for (unsigned i = count; i-- > 0;) {
+    node = find(node, frame(i));
     if (LEAKDIR_UNLIKELY(node == 0)) return 0;  // no room: half a stack would mislead
-    scratch.nodes[known] = node;
-    scratch.node_pcs[known] = pc;
-    ++known;
-  } while (known != count);
-  signal_fence();
-  scratch.nodes_known = count;
+  }
   return node;
+}
+
+// A node and how many frames of a run are called from it, in one number that is not 0.
+constexpr std::uint32_t parent_key(std::uint32_t parent, unsigned frames) {
+  static_assert(Run::kMostFrames < 1u << (32 - LedgerFile::kNodeBits));
+  return parent | frames << LedgerFile::kNodeBits;
+}
+
+LEAKDIR_SLOW std::uint32_t node_of_run(ThreadScratch& scratch, Run& run, std::uint32_t parent, unsigned frames,
+                                       const ReentryGuard& guard) {
+  constexpr std::uint64_t kOfRun = std::uint64_t{1} << 63;  // no return address
+  forget_outdated_nodes(scratch);
+  const std::uint32_t key = parent_key(parent, frames);
+  const std::uint32_t node = known_node(scratch, key, kOfRun | run.serial, [&] {
+    // Not of those that the thread keeps: they are many, and asked for once.
+    const auto find = [&](std::uint32_t above, std::uintptr_t pc) { return stack_node(above, pc, guard); };
+    return node_of_frames(
+        parent, [&](unsigned i) { return frame_of_run(run, i); }, frames, find);
+  });
+  if (LEAKDIR_LIKELY(node != 0)) run.memo = std::uint64_t{key} << 32 | node;
+  return node;
+}
+
+// The node of the first `count` frames of the walk, which are all of runs. Each run remembers the node that it was
+// last, and of which parent.
+inline std::uint32_t node_of_runs(ThreadScratch& scratch, unsigned count, const ReentryGuard& guard) {
+  FastWalkState& walk = scratch.walk;
+  unsigned i = walk.run_count - 1;
+  unsigned dropped = walk.run_frames - count;
+  while (LEAKDIR_UNLIKELY(dropped >= walk.used[i])) dropped -= walk.used[i--];
+  unsigned frames = walk.used[i] - dropped;
+  std::uint32_t node = 0;
+  for (;;) {
+    Run& run = *walk.runs[i];
+    const std::uint64_t memo = run.memo;
+    node = LEAKDIR_LIKELY(memo >> 32 == parent_key(node, frames)) ? static_cast<std::uint32_t>(memo)
+                                                                  : node_of_run(scratch, run, node, frames, guard);
+    if (i-- == 0 || LEAKDIR_UNLIKELY(node == 0)) return node;
+    frames = walk.used[i];
+  }
 }
 
 LEAKDIR_SLOW unsigned unusual_flags(std::uint32_t line, const ReentryGuard& guard) {
@@ -279,29 +294,101 @@ void add_place(Captured& captured, const Place& place) {
   captured.flags |= ledger::kFlagPlace;
 }
 
+namespace {
+
+// Most stacks are kept whole. Else `depth` counts from the caller of operator new on: so many frames with those of
+// operator new, which captured() leaves out again.
+LEAKDIR_SLOW unsigned kept_of_runs(ThreadScratch& scratch, unsigned count, unsigned depth, const ReentryGuard& guard) {
+  Run& first = *scratch.walk.runs[0];
+  unsigned of_new = first.new_frames;
+  if (of_new == Run::kNotKnown) {
+    std::uintptr_t frames[kMostNewFrames + 1];
+    of_new = new_frames(frames, frames_of_walk(scratch.walk, frames, kMostNewFrames + 1), guard);
+    if (of_new < first.frames) first.new_frames = static_cast<std::uint8_t>(of_new);
+  }
+  return count - of_new > depth ? of_new + depth : count;
+}
+
+LEAKDIR_SLOW Captured capture_frame_by_frame(ThreadScratch& scratch, const Walk& stack, Caller caller, Call call,
+                                             unsigned depth, const ReentryGuard& guard) {
+  if (stack.count == 0) return captured(stack_node(0, caller.pc(), guard), call, true, guard);
+  unsigned first = 0, last = stack.count;
+  if (stack.count > depth) {
+    first = new_frames(stack.frames, stack.count, guard);
+    if (first != 0) call = Call::kNew;
+    if (stack.count - first > depth) last = first + depth;
+  }
+  const bool is_cut = last != stack.count || stack.is_truncated;
+  forget_outdated_nodes(scratch);
+  const auto frame = [&](unsigned i) { return stack.frames[first + i]; };
+  const auto find = [&](std::uint32_t parent, std::uintptr_t pc) {
+    return known_node(scratch, parent, pc, [&] { return stack_node(parent, pc, guard); });
+  };
+  return captured(node_of_frames(0, frame, last - first, find), call, is_cut, guard);
+}
+
+// The caller alone, unless that is operator new.
+inline std::uint32_t node_of_caller(ThreadScratch& scratch, std::uintptr_t pc, const ReentryGuard& guard) {
+  forget_outdated_nodes(scratch);
+  return known_node(scratch, 0, pc,
+                    [&] { return function_kind(pc, guard) == FunctionKind::kNew ? 0 : stack_node(0, pc, guard); });
+}
+
+unsigned most_walked(unsigned depth) {
+  return depth + kMostNewFrames < kFastWalkMaxFrames ? depth + kMostNewFrames : kFastWalkMaxFrames;
+}
+
+LEAKDIR_SLOW Captured capture_otherwise(ThreadScratch& scratch, int count, Caller caller, Call call, unsigned depth,
+                                        const ReentryGuard& guard) {
+  const unsigned most = most_walked(depth);
+  Walk stack;
+  if (count != kCannot) {
+    stack = frames_of(scratch);
+    if (unwind_way == Unwind::kCompare && boost_may_walk(guard)) compare_with_boost(stack, most, caller.pc());
+    if (fast_walk_ended_without_table(scratch.walk)) go_on_without_table(stack, scratch, most);
+  } else {
+    walk_without_runs(stack, scratch, caller, most, guard);
+  }
+  return capture_frame_by_frame(scratch, stack, caller, call, depth, guard);
+}
+
+inline Captured capture_frames(ThreadScratch& scratch, Caller caller, Call call, unsigned depth, unsigned most,
+                               const ReentryGuard& guard) {
+  int count = kCannot;
+  if (LEAKDIR_LIKELY(unwind_way != Unwind::kBoost) && LEAKDIR_LIKELY(caller.has_frame())) {
+    count = fast_walk(scratch.walk, walk_start(caller), most);
+  }
+  if (LEAKDIR_UNLIKELY(count == kCannot) || LEAKDIR_UNLIKELY(scratch.walk.plain_count != 0) ||
+      LEAKDIR_UNLIKELY(unwind_way == Unwind::kCompare)) {
+    return capture_otherwise(scratch, count, caller, call, depth, guard);
+  }
+  const auto found = static_cast<unsigned>(count);
+  const unsigned kept = LEAKDIR_LIKELY(found <= depth) ? found : kept_of_runs(scratch, found, depth, guard);
+  const bool is_cut = kept != found || scratch.walk.truncated;
+  return captured(node_of_runs(scratch, kept, guard), call, is_cut, guard);
+}
+
+// With unwind=caller operator new is walked over, and what lies beyond its caller was not asked for.
+LEAKDIR_SLOW Captured capture_caller_of_new(ThreadScratch& scratch, Caller caller, Call call,
+                                            const ReentryGuard& guard) {
+  Captured captured = capture_frames(scratch, caller, call, 1, most_walked(1), guard);
+  captured.flags &= ~ledger::kFlagTruncated;
+  return captured;
+}
+
+}  // namespace
+
 Captured capture_stack(ThreadState& thread, Caller caller, Call call, const ReentryGuard& guard) {
   if (LEAKDIR_UNLIKELY(thread.scratch == nullptr) || LEAKDIR_UNLIKELY(!may_unwind(guard))) {
     return capture_caller(caller.pc(), call);
   }
-  unsigned depth = frames_kept;
-  if (LEAKDIR_UNLIKELY(unwind_way == Unwind::kCaller)) {
-    if (function_kind(caller.pc(), guard) != FunctionKind::kNew) {
-      return captured(stack_node(0, caller.pc(), guard), call, false, guard);
-    }
-    depth = 1;
+  ThreadScratch& scratch = *thread.scratch;
+  if (unwind_way == Unwind::kCaller) {
+    const std::uint32_t node = node_of_caller(scratch, caller.pc(), guard);
+    return LEAKDIR_LIKELY(node != 0) ? captured(node, call, false, guard)
+                                     : capture_caller_of_new(scratch, caller, call, guard);
   }
-  Walk stack;
-  walk_stack(stack, *thread.scratch, caller, depth, guard);
-  if (LEAKDIR_UNLIKELY(stack.count == 0)) return captured(stack_node(0, caller.pc(), guard), call, true, guard);
-  // Most stacks are kept whole. Else `depth` counts from the caller of operator new on.
-  unsigned first = 0, last = stack.count;
-  if (LEAKDIR_UNLIKELY(stack.count > depth)) {
-    first = new_frames(stack, guard);
-    if (first != 0) call = Call::kNew;
-    if (stack.count - first > depth) last = first + depth;
-  }
-  const bool is_cut = (last != stack.count || stack.is_truncated) && unwind_way != Unwind::kCaller;
-  return captured(node_of(*thread.scratch, stack, first, last, guard), call, is_cut, guard);
+  return capture_frames(scratch, caller, call, frames_kept, frames_walked, guard);
 }
 
 void prime_unwinder(const ReentryGuard& guard) {
@@ -314,6 +401,7 @@ void prime_unwinder(const ReentryGuard& guard) {
 void configure_capture(Unwind unwind, unsigned depth) {
   unwind_way = unwind;
   frames_kept = depth;
+  frames_walked = most_walked(depth);
 }
 
 void prepare_static_capture() {

@@ -60,16 +60,13 @@ ThreadScratch* take_scratch(std::uint32_t tid, int pid) {
 }
 
 // A thread may have ended, by a longjmp or a cancellation, in the middle of a hook.
-void forget_last_call(ThreadScratch& scratch) {
-  fast_walk_forget_previous(scratch.walk);
-  scratch.nodes_known = 0;
-  scratch.record.tail_bytes = 0;
-}
+void forget_last_call(ThreadScratch& scratch) { scratch.record.tail_bytes = 0; }
 
 // In a forked child: another thread of the parent may have been writing it while it was copied, page by page.
 void forget_parent(ThreadScratch& scratch) {
   scratch.walk.reach = {};
-  for (ThreadScratch::KnownNode& node : scratch.known_nodes) node.pc = 0;
+  fast_walk_forget_runs(scratch.walk);
+  for (ThreadScratch::KnownNode& node : scratch.known_nodes) node.key = 0;
   scratch.free_rows.epoch = 0;
   scratch.generation = process_generation;
 }

@@ -77,6 +77,17 @@ void fast_walk_forget(std::uintptr_t start, std::uintptr_t end) noexcept {
   g_walk_generation.fetch_add(1, std::memory_order_release);
 }
 
+unsigned frames_of_walk(const FastWalkState& state, std::uintptr_t* out, unsigned most) noexcept {
+  const unsigned count = most < state.frames ? most : state.frames;
+  unsigned n = 0;
+  for (unsigned i = 0; i < state.run_count; ++i) {
+    const Run& run = *state.runs[i];
+    for (unsigned j = 0; j < state.used[i] && n < count; ++j) out[n++] = frame_of_run(run, j);
+  }
+  for (unsigned i = 0; i < state.plain_count && n < count; ++i) out[n++] = state.plain[i];
+  return n;
+}
+
 void fast_walk_tables_gone() noexcept { g_tables_gone.store(true, std::memory_order_relaxed); }
 
 bool tables_are_gone() noexcept { return g_tables_gone.load(std::memory_order_relaxed); }

@@ -7,9 +7,10 @@
 // stack while it meets only return addresses that it has met before.
 //
 // How it works. The unwind tables say for each return address where the caller's frame begins and where rbp was saved.
-// That answer is read once per address and kept (fast_walk_rule.hh, fast_walk_cfi.hh). Beside that, each thread keeps
-// its previous walk; where the stack still holds what it held, the rest of the previous walk is the rest of this one.
-// What may be read is known for each stack (fast_walk_reach.hh).
+// That answer is read once per address and kept (fast_walk_rule.hh, fast_walk_cfi.hh). Frames that were found by these
+// rules are remembered, some in a row, with where on the stack they were found; where the stack holds the same, at
+// whatever depth, they are compared and not looked up (run.hh). What may be read is known for each stack
+// (fast_walk_reach.hh).
 //
 // What it asks of the caller:
 //  - no use of one FastWalkState by two walks at a time: a hook that a signal interrupts must not walk again with it.
@@ -24,21 +25,14 @@
 
 #include <cstdint>
 
+#include "run.hh"
+
 namespace leakdir {
 
 inline constexpr unsigned kFastWalkMaxFrames = 128;
 
 // The walk declines: capture this stack with Boost.
 inline constexpr int kCannot = -1;
-
-// One frame: the stack pointer and rbp as they are in it, once its callee has returned to pc. `bp_slot` is where
-// its caller's rbp was saved.
-struct WalkFrame {
-  std::uintptr_t sp;
-  std::uintptr_t pc;
-  std::uintptr_t bp;
-  std::uintptr_t bp_slot;
-};
 
 // The part of the thread's own stack that is known to be readable for as long as the thread lives, and which thread
 // that is; see fast_walk_reach.hh.
@@ -49,15 +43,6 @@ struct StackReach {
   std::uintptr_t foreign;
 };
 
-// What a walk read beside the return address and rbp: the word that holds the beginning of the frame at `sp`,
-// in functions that align their stack by more than the ABI does.
-struct CfaSlot {
-  std::uintptr_t sp;
-  std::uintptr_t slot;
-  std::uintptr_t cfa;
-};
-inline constexpr unsigned kMaxCfaSlots = 4;
-
 // Where the walk starts, the frame that called the hook: the hook's return address, the stack pointer as it will
 // be after the return, and rbp as it will be then.
 struct WalkStart {
@@ -67,26 +52,31 @@ struct WalkStart {
 };
 
 // Of one thread at a time, all zero at first, plain data, never copied or moved; when the thread has ended, another one
-// may use it as it is. The previous walk is frames[current][begin .. end), innermost first; end 0: there is none. New
-// frames are put before it, or, when there is no room or nothing of it holds, into the other array.
-inline constexpr unsigned kFastWalkRoom = 32;
+// may use it as it is. What the last walk found are frames of runs[0 .. run_count), innermost first, the first `used`
+// of each and `run_frames` in all, and then plain[0 .. plain_count), of which no run could be made. The last run may
+// have more frames than were asked for.
 struct FastWalkState {
-  WalkFrame frames[2][kFastWalkRoom + kFastWalkMaxFrames + 1];  // the last: behind a walk, while it is compared
-  CfaSlot cfa_slots[kMaxCfaSlots];
-  CfaSlot fresh_cfa_slots[kMaxCfaSlots];
-  std::uint32_t cfa_slot_count;
-  std::uint32_t current;
-  std::uint32_t begin;
-  std::uint32_t end;
-  bool complete;  // the last frame is the outermost of the stack, by its table
-  // Where `complete` is false: the last frame of the walk, if there is no table for its code; else its pc is 0.
+  Run* runs[kFastWalkMaxFrames];
+  std::uint8_t used[kFastWalkMaxFrames];
+  std::uintptr_t plain[kFastWalkMaxFrames];
+  std::uint32_t run_count;
+  std::uint32_t run_frames;
+  std::uint32_t plain_count;
+  std::uint32_t frames;    // of both, as many as were asked for
+  bool truncated;          // the stack goes on beyond the last frame, or cannot be read there
+  bool store_is_full;      // no more runs: the next walk begins anew
+  std::uint32_t walks;     // that began with this state
+  std::uint32_t followed;  // frames in all these that were followed by their rules
+  // Where there are plain frames: the last frame of the walk, if there is no table for its code; else its pc is 0.
   WalkStart without_table;
   StackReach reach;
   std::uintptr_t generation;
+  RunDraft draft;
+  RunStore store;
 };
 
-// The next walk with this state takes over nothing of the previous one.
-inline void fast_walk_forget_previous(FastWalkState& state) noexcept { state.end = 0; }
+// The next walk with this state learns all anew. To be called when what `Run::memo` says is not true any more.
+inline void fast_walk_forget_runs(FastWalkState& state) noexcept { state.store.clear(); }
 
 // The start for a walk from the function that this is used in. It makes that function keep a frame pointer, which
 // is all that it relies on.
@@ -95,18 +85,18 @@ inline void fast_walk_forget_previous(FastWalkState& state) noexcept { state.end
   return {frame[1], reinterpret_cast<std::uintptr_t>(frame + 2), frame[0]};
 }
 
-// Fills out[0 .. result) with the return addresses, innermost first: out[0] is start.pc. At most `max` of them, and
-// never more than kFastWalkMaxFrames.
-//
-// *reused: that many of the outermost ones are, frame for frame up to the outermost, what the last call with this state
-// that did not decline returned; so a chain of ids given from the outermost frame inwards holds for them.
-//
-// *truncated: the stack goes on beyond the last frame given, or cannot be read there.
+// Finds the frames of the stack that begins at `start`, its own first: at most `max` of them, and never more than
+// kFastWalkMaxFrames. Returns how many; they are in `state` until its next walk.
 //
 // Returns kCannot where the tables say something that a rule cannot hold, and on processors without a walk; nothing is
-// known of out, *reused and *truncated then, and the previous walk is kept.
-[[nodiscard]] int fast_walk(FastWalkState& state, const WalkStart& start, std::uintptr_t* out, unsigned max,
-                            unsigned* reused, bool* truncated) noexcept;
+// known of the frames then.
+[[nodiscard]] int fast_walk(FastWalkState& state, const WalkStart& start, unsigned max) noexcept;
+
+// The return addresses of the last walk, if it did not decline: `most` at most, innermost first. Returns how many.
+unsigned frames_of_walk(const FastWalkState& state, std::uintptr_t* out, unsigned most) noexcept;
+
+// The return addresses of a run's frames.
+inline std::uintptr_t frame_of_run(const Run& run, unsigned i) noexcept { return i == 0 ? run.pc : run.pcs()[i - 1]; }
 
 // Whether there is a walk for this processor that does without tables.
 #if defined(__x86_64__)
@@ -129,9 +119,9 @@ inline constexpr bool kWalksWithoutTables = false;
 [[nodiscard]] unsigned walk_by_frame_pointer(FastWalkState& state, const WalkStart& from, std::uintptr_t* out,
                                              unsigned max, bool* truncated) noexcept;
 
-// Code in [start, end) was unmapped or changed: what was learned about it, and every thread's previous walk, no longer
-// holds. Costs some microseconds. Safe against walks in other threads. Of dlclose the walk learns by itself, from the
-// next walk that starts in the dynamic loader: so the loader's allocations (its return address: is_loader in
+// Code in [start, end) was unmapped or changed: what was learned about it, and every thread's runs, no longer hold.
+// Costs some microseconds. Safe against walks in other threads. Of dlclose the walk learns by itself, from the next
+// walk that starts in the dynamic loader: so the loader's allocations (its return address: is_loader in
 // fast_walk_rule.hh) are to be walked, or this is to be called, also while others are not.
 void fast_walk_forget(std::uintptr_t start, std::uintptr_t end) noexcept;
 

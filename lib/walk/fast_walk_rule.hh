@@ -86,7 +86,7 @@ class RuleCache {
 // Of the whole process, empty (all zero) at first: no constructor runs, as the first walk may come before those.
 LEAKDIR_OURS extern RuleCache g_rules;
 
-// Grows by one with each fast_walk_forget: a previous walk of another generation is not to be trusted.
+// Grows by one with each fast_walk_forget: runs of another generation are not to be trusted.
 LEAKDIR_OURS extern std::atomic<std::uintptr_t> g_walk_generation;
 
 // Where the dynamic loader's code lies; 0 bytes until find_loader() found it, and in a static program.

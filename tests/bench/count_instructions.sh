@@ -38,13 +38,17 @@ if [ "$(id -u)" -eq 0 ]; then
   chown 65534:65534 "$work"
 fi
 
-# count PROGRAM OPTIONS [ARGUMENT]: "malloc free", of the last round.
+# count PROGRAM OPTIONS [ARGUMENT...]: "malloc free", of the last round.
 count() {
   (
     cd "$work"
     rm -rf out.* mem
+    # By other ways each time: count_pairs.c says itself what is to be counted.
+    local toggle=
+    [ "${3-}" != outer ] || toggle=--collect-atstart=no
+    # shellcheck disable=SC2086  # one flag or none
     TMPDIR=$work LEAKDIR_OPTIONS=summary=0:libc=1:write=exit:depth=64:$2 \
-      "${as_nobody[@]}" valgrind -q --tool=callgrind --callgrind-out-file=out "./$1" "${@:3}" >log 2>&1 ||
+      "${as_nobody[@]}" valgrind -q --tool=callgrind $toggle --callgrind-out-file=out "./$1" "${@:3}" >log 2>&1 ||
       { cat log >&2; exit 1; }
     local name
     for name in malloc free; do
@@ -56,16 +60,20 @@ count() {
   )
 }
 
-# row NAME COUNT'S ARGUMENTS
+# row NAME COUNT'S ARGUMENTS. What both calls take beyond glibc's is told in the last column; `alone` is what those take.
 row() {
-  local counts
+  local counts beyond=
   counts=$(count "${@:2}")
+  # shellcheck disable=SC2086  # numbers
+  [ -z "$alone" ] || beyond=$(printf '%s\n' $counts $alone | awk '{ n[NR] = $1 } END { printf "%.1f", n[1] + n[2] - n[3] - n[4] }')
   # shellcheck disable=SC2086  # two numbers
-  printf '%-34s %8s %8s\n' "$1" $counts
+  printf '%-34s %8s %8s %8s\n' "$1" $counts "$beyond" | sed 's/ *$//'
+  [ -n "$alone" ] || alone=$counts
 }
 
 table() {
-  printf '%-34s %8s %8s\n' "$tools" malloc free
+  printf '%-34s %8s %8s %8s\n' "$tools" malloc free beyond
+  alone=
   row "glibc alone" glibc ""
   row enabled=0 leakdir enabled=0
   row paused leakdir recording=1 pause
@@ -73,12 +81,17 @@ table() {
   for mode in unwind=caller unwind=fast unwind=boost; do
     row "$mode" leakdir "$mode"
   done
+  alone=
+  row "glibc alone, 16 outer paths" glibc "" outer 16
+  row "unwind=fast, 16 outer paths" leakdir unwind=fast outer 16
+  row "unwind=fast, 256 outer paths" leakdir unwind=fast outer 256
 }
 
 cat_header() {
   cat <<'END'
 # Instructions of one call, 33 frames deep, static, write=exit: tests/bench/count_instructions.sh made this. A reviewer
-# looks at what changed: more in the rows that matter wants a reason. Columns: the mode, malloc, free.
+# looks at what changed: more in the rows that matter wants a reason. Columns: the mode, malloc, free, and what the two
+# take beyond glibc's. "Outer paths": each malloc has another stack than the one before, in its outermost frames.
 END
 }
 
@@ -89,20 +102,20 @@ if [ -z "$golden" ]; then
 fi
 
 if ! grep -q "^$tools  " "$golden"; then
-  echo "the counts were made with others than $tools: $(sed -n 3p "$golden")"
+  echo "the counts were made with others than $tools: $(sed -n 4p "$golden")"
   exit 77
 fi
 table >"$work/now"
 awk -v percent=$percent '
   /^#/ { next }
-  { free = $NF; malloc = $(NF - 1); name = $1; if (NF > 3) name = $1 " " $2 }
+  { name = substr($0, 1, 34); sub(/ *$/, "", name); $0 = substr($0, 35); malloc = $1; free = $2 }
   FNR == NR { was_malloc[name] = malloc; was_free[name] = free; next }
   malloc == "malloc" { next }
   !(name in was_malloc) { print name ": not in the file"; bad = 1; next }
   {
     state = ""
     if (differs(malloc, was_malloc[name]) || differs(free, was_free[name])) { state = "  CHANGED"; bad = 1 }
-    printf "%-20s malloc %8.1f (was %8.1f)   free %8.1f (was %8.1f)%s\n", name, malloc, was_malloc[name], free, was_free[name], state
+    printf "%-30s malloc %8.1f (was %8.1f)   free %8.1f (was %8.1f)%s\n", name, malloc, was_malloc[name], free, was_free[name], state
   }
   # Of a handful of instructions one more is not a change of the path.
   function differs(now, was,   d) { d = now > was ? now - was : was - now; return d > was * percent / 100 && d > 2 }

@@ -4,7 +4,7 @@
 //
 //   repeated    the same stack as last time, from the same call: a loop that allocates
 //   changed     the innermost four frames differ from last time: a loop that calls functions that allocate
-//   new         nothing of the previous walk is used, all rules are known
+//   new         no run is known, all rules are
 //   coroutine   repeated, on a stack that is not the thread's own: each walk asks the kernel what can be read
 //
 // Each figure is the median of several runs. It prints; it asserts nothing but that the frames are right.
@@ -29,9 +29,6 @@ constexpr int kCalls = 100000;
 constexpr int kBoostCalls = 2000;
 
 leakdir::FastWalkState g_state;
-std::uintptr_t g_out[leakdir::kFastWalkMaxFrames];
-unsigned g_reused;
-bool g_truncated;
 
 double now_ns() {
   timespec t;
@@ -40,9 +37,7 @@ double now_ns() {
 }
 
 // Stands for a hook.
-[[gnu::noinline]] int walk_fast() {
-  return leakdir::fast_walk(g_state, leakdir::walk_start_here(), g_out, kFrames, &g_reused, &g_truncated);
-}
+[[gnu::noinline]] int walk_fast() { return leakdir::fast_walk(g_state, leakdir::walk_start_here(), kFrames); }
 
 [[gnu::noinline]] int walk_boost() {
   static std::uintptr_t dump[kFrames + 1];
@@ -107,7 +102,7 @@ void measure() {
   print("new",
         ns_per_call(kCalls,
                     [] {
-                      leakdir::fast_walk_forget_previous(g_state);
+                      leakdir::fast_walk_forget_runs(g_state);
                       walk_fast();
                     }),
         boost);

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -19,17 +20,23 @@ constexpr unsigned kOwnFrames = 8;  // of this file, above the stack that is ask
 std::atomic<unsigned long> g_compared, g_declined, g_frames, g_reused;
 
 struct PerThread {
-  leakdir::FastWalkState state;
-  leakdir::FastWalkState new_state;
+  leakdir::FastWalkState* state;
+  leakdir::FastWalkState* new_state;
   std::uintptr_t boost[kMax + kOwnFrames + 2];
   std::uintptr_t fast[kMax];
-  std::uintptr_t previous[kMax];
-  unsigned previous_count;
   unsigned calls;
   leakdir::FastWalkState* lent;
   bool is_inside;
 };
 thread_local PerThread t_own;
+
+// Too large for a small stack's thread-local data, and left when the thread ends.
+leakdir::FastWalkState* make_state() {
+  void* const memory =
+      mmap(nullptr, sizeof(leakdir::FastWalkState), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) abort();
+  return static_cast<leakdir::FastWalkState*>(memory);
+}
 
 void say(const char* text) {
   if (write(2, text, strlen(text)) < 0) _exit(99);
@@ -55,50 +62,46 @@ void print_frames(const char* name, const std::uintptr_t* frames, unsigned count
 }
 
 // Walks with `state` and at most `max` frames, compares with the first of Boost's. Returns the number of frames,
-// kCannot when the walk declines.
+// kCannot when the walk declines; sets *followed to how many of them were found by their rules.
 int compare_with(leakdir::FastWalkState& state, const leakdir::WalkStart& start, unsigned max,
-                 const std::uintptr_t* boost, unsigned boost_count, unsigned* reused) {
+                 const std::uintptr_t* boost, unsigned boost_count, unsigned* followed) {
   PerThread& own = t_own;
-  bool truncated = false;
   memset(own.fast, 0xee, sizeof own.fast);
-  const int n = leakdir::fast_walk(state, start, own.fast, max, reused, &truncated);
+  const unsigned followed_before = state.followed;
+  const int n = leakdir::fast_walk(state, start, max);
+  *followed = state.followed - followed_before;
   if (n == leakdir::kCannot) return n;
-  const auto found = static_cast<unsigned>(n);
+  const unsigned found = leakdir::frames_of_walk(state, own.fast, kMax < max ? kMax : max);
   const unsigned expected = boost_count < max ? boost_count : max;
+  if (found != static_cast<unsigned>(n)) fail("another number of frames than it said", boost, expected, found);
   if (found != expected) fail("another number of frames", boost, expected, found);
   if (memcmp(own.fast, boost, found * sizeof own.fast[0]) != 0) fail("other frames", boost, expected, found);
-  if (*reused > found) fail("more frames reused than found", boost, expected, found);
-  if (boost_count > max && !truncated) fail("not marked as truncated", boost, boost_count, found);
-  if (boost_count < max && truncated) fail("marked as truncated", boost, boost_count, found);
+  if (boost_count > max && !state.truncated) fail("not marked as truncated", boost, boost_count, found);
+  if (boost_count < max && state.truncated) fail("marked as truncated", boost, boost_count, found);
   return n;
 }
 
 void compare_all(const leakdir::WalkStart& start, const std::uintptr_t* boost, unsigned boost_count) {
   PerThread& own = t_own;
-  unsigned reused;
-  const int n = compare_with(own.lent != nullptr ? *own.lent : own.state, start, kMax, boost, boost_count, &reused);
+  unsigned followed;
+  leakdir::FastWalkState& state = own.lent != nullptr ? *own.lent : *own.state;
+  const int n = compare_with(state, start, kMax, boost, boost_count, &followed);
   g_compared.fetch_add(1, std::memory_order_relaxed);
   if (n == leakdir::kCannot) {
     g_declined.fetch_add(1, std::memory_order_relaxed);
   } else {
     const auto count = static_cast<unsigned>(n);
-    if (own.lent == nullptr) {  // or its previous walk is not known here
-      if (reused > own.previous_count || memcmp(own.fast + count - reused, own.previous + own.previous_count - reused,
-                                                reused * sizeof own.fast[0]) != 0) {
-        fail("frames called reused that are others", own.previous, own.previous_count, count);
-      }
-      memcpy(own.previous, own.fast, count * sizeof own.fast[0]);
-      own.previous_count = count;
-    }
     g_frames.fetch_add(count, std::memory_order_relaxed);
-    g_reused.fetch_add(reused, std::memory_order_relaxed);
+    g_reused.fetch_add(followed < count ? count - followed : 0, std::memory_order_relaxed);
+    // The same stack again, by what was learnt.
+    compare_with(state, start, kMax, boost, boost_count, &followed);
   }
 
-  // A walk that finds nothing of its own, and one whose previous walk was cut elsewhere.
+  // A walk that has learnt nothing, and one that learnt with another limit.
   static constexpr unsigned kLimits[] = {kMax, 32, 1, 5, 64, 17, 3, 33};
   const unsigned limit = kLimits[own.calls++ % (sizeof kLimits / sizeof kLimits[0])];
-  if (own.calls % 3 == 0) leakdir::fast_walk_forget_previous(own.new_state);
-  const int m = compare_with(own.new_state, start, limit, boost, boost_count, &reused);
+  if (own.calls % 3 == 0) leakdir::fast_walk_forget_runs(*own.new_state);
+  const int m = compare_with(*own.new_state, start, limit, boost, boost_count, &followed);
   if (n != leakdir::kCannot && m == leakdir::kCannot) fail("declined with a limit only", boost, boost_count, 0);
 }
 
@@ -110,6 +113,8 @@ void compare_from(const leakdir::WalkStart& start) noexcept {
   PerThread& own = t_own;
   if (own.is_inside) return;
   own.is_inside = true;
+  if (own.state == nullptr) own.state = make_state();
+  if (own.new_state == nullptr) own.new_state = make_state();
   const std::size_t dumped = boost::stacktrace::safe_dump_to(own.boost, sizeof own.boost) - 1;
   unsigned skip = 0;
   while (skip < dumped && own.boost[skip] != start.pc) ++skip;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // The parts of the fast walk that the comparison with Boost does not show: what it reads, what it leaves alone, what it
-// says it reused, when it declines.
+// has to look up again, when it declines.
 
 #include "walk/fast_walk.hh"
 
@@ -49,7 +49,7 @@ std::uintptr_t number(const void* p) { return reinterpret_cast<std::uintptr_t>(p
 // The result of one walk. The tests call through plain function pointers, so it is a global.
 struct Walk {
   int frames;
-  unsigned reused;
+  unsigned followed;  // found by their rules; the others were known to be there
   bool truncated;
   int errno_after;
   std::uintptr_t out[kFastWalkMaxFrames];
@@ -60,8 +60,14 @@ Walk g_walk;
 
 [[gnu::noinline]] void walk_here() {
   errno = 1234;
-  g_walk.frames = fast_walk(g_state, walk_start_here(), g_walk.out, g_max, &g_walk.reused, &g_walk.truncated);
+  const unsigned followed_before = g_state.followed;
+  g_walk.frames = fast_walk(g_state, walk_start_here(), g_max);
   g_walk.errno_after = errno;
+  g_walk.followed = g_state.followed - followed_before;
+  g_walk.truncated = g_state.truncated;
+  if (g_walk.frames != kCannot) {
+    EXPECT_EQ(frames_of_walk(g_state, g_walk.out, kFastWalkMaxFrames), static_cast<unsigned>(g_walk.frames));
+  }
 }
 
 [[gnu::noinline]] int walk_at(int depth) {
@@ -78,7 +84,7 @@ class FastWalk : public testing::Test {
  protected:
   FastWalk() {
     g_max = kFastWalkMaxFrames;
-    fast_walk_forget_previous(g_state);
+    fast_walk_forget_runs(g_state);
   }
 };
 
@@ -197,7 +203,7 @@ TEST_F(FastWalk, KeepsErrno) {
   EXPECT_EQ(g_walk.errno_after, 1234);
 }
 
-TEST_F(FastWalk, ReusesTheWholeOfAnUnchangedStack) {
+TEST_F(FastWalk, KnowsTheWholeOfAnUnchangedStack) {
   Walk walks[2];
   for (volatile int i = 0; i < 2; i = i + 1) {  // volatile: one call, not two
     walk_at(5);
@@ -205,24 +211,74 @@ TEST_F(FastWalk, ReusesTheWholeOfAnUnchangedStack) {
   }
   const Walk& first = walks[0];
   EXPECT_GT(first.frames, 6);
-  EXPECT_EQ(first.reused, 0u);
+  EXPECT_GT(first.followed, 6u);
   EXPECT_EQ(g_walk.frames, first.frames);
-  EXPECT_EQ(g_walk.reused, static_cast<unsigned>(g_walk.frames));
+  EXPECT_EQ(g_walk.followed, 0u);
 }
 
-TEST_F(FastWalk, ReusesTheOuterPartWhenTheInnerOneChanges) {
-  for (int depth : {5, 9, 2}) walk_at(depth);
-  EXPECT_GT(g_walk.reused, 3u);
-  EXPECT_LT(g_walk.reused, static_cast<unsigned>(g_walk.frames));
+// A frame that lies between the others' and is of another size each time.
+template <unsigned kBytes>
+[[gnu::noinline]] void walk_from_room() {
+  char room[kBytes];
+  asm volatile("" : : "r"(room) : "memory");
+  walk_at(6);
+  asm volatile("" : : "r"(room) : "memory");
 }
 
-TEST_F(FastWalk, ReusesNothingAfterForget) {
-  for (int i = 0; i < 2; ++i) {
-    walk_at(5);
-    fast_walk_forget(0, ~std::uintptr_t{0});
+TEST_F(FastWalk, KnowsTheInnerFramesWhereverTheyLie) {
+  void (*volatile const ways[])() = {walk_from_room<64>, walk_from_room<208>, walk_from_room<4096>};
+  for (int round = 0; round < 3; ++round) {
+    for (const auto way : ways) way();
   }
-  EXPECT_GT(g_walk.frames, 6);
-  EXPECT_EQ(g_walk.reused, 0u);
+  EXPECT_GT(g_walk.frames, 8);
+  EXPECT_EQ(g_walk.followed, 0u);
+}
+
+TEST_F(FastWalk, FollowsNoMoreThanWhatChanges) {
+  for (volatile int depth = 3; depth < 40; depth = depth + 1) walk_at(depth);
+  const unsigned deepest = static_cast<unsigned>(g_walk.frames);
+  EXPECT_GT(deepest, 40u);
+  volatile int depth = 41;
+  walk_at(depth);
+  EXPECT_LT(g_walk.followed, deepest / 2);
+}
+
+TEST_F(FastWalk, MakesOneRunOfThoseThatFollowEachOther) {
+  for (volatile int i = 0; i < 3; i = i + 1) walk_at(i);
+  for (volatile int i = 0; i < 20000; i = i + 1) walk_at(12);
+  EXPECT_LE(g_state.run_count, 2u);
+  EXPECT_EQ(g_walk.followed, 0u);
+}
+
+TEST_F(FastWalk, BeginsAnewWhenItsMemoryIsFull) {
+  unsigned times_full = 0;
+  for (volatile int i = 0; i < 3000; i = i + 1) {
+    Walk walks[2];
+    for (volatile int j = 0; j < 2; j = j + 1) {
+      walk_at(i % 50);
+      walks[j] = g_walk;
+      times_full += g_state.store_is_full ? 1 : 0;
+      for (unsigned run = 0; run < g_state.run_count; ++run) {
+        g_state.runs[run]->wanted = g_state.used[run];
+        g_state.runs[run]->is_plain = false;
+      }
+    }
+    ASSERT_EQ(walks[0].frames, walks[1].frames);
+    ASSERT_EQ(memcmp(walks[0].out, walks[1].out, static_cast<unsigned>(walks[0].frames) * sizeof walks[0].out[0]), 0);
+  }
+  EXPECT_GT(times_full, 1u);
+}
+
+TEST_F(FastWalk, KnowsNothingAfterForget) {
+  unsigned followed[3];
+  for (volatile int i = 0; i < 3; i = i + 1) {
+    walk_at(5);
+    followed[i] = g_walk.followed;
+    if (i == 1) fast_walk_forget(0, ~std::uintptr_t{0});
+  }
+  EXPECT_GT(followed[0], 6u);
+  EXPECT_EQ(followed[1], 0u);
+  EXPECT_EQ(followed[2], followed[0]);
 }
 
 TEST_F(FastWalk, StopsAtTheLimit) {

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Runs: what one thread remembers of the stacks that it has walked.
+//
+// A run begins with a return address and is the frames that followed from there: where, from the beginning of the first
+// one's caller on, each return address lies, and which it is. On another stack, at any depth, the same frames follow if
+// each place holds what it held: that is so many loads and comparisons that do not wait for each other, and no look at
+// a rule. Nothing of it is believed before it was compared, so a run may be of any stack, and a change of one frame
+// costs the run that it lies in. How runs are found and how long they are: fast_walk_x86_64.cc.
+//
+// Of one thread at a time, all zero at first, plain data. A handler may leave a walk by longjmp at any instruction:
+// what is being written counts only once it is whole.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace leakdir {
+
+enum class RunStart : std::uint8_t {
+  kFromSp,     // the base is the stack pointer + first
+  kFromBp,     // … rbp + first
+  kThroughBp,  // … a word below what rbp - first holds, and rbp was saved where it points to
+};
+
+// rbp in a frame that is found by it, and is not the first: what `slot` holds has to be the base + `distance`.
+struct BpCheck {
+  std::int32_t slot;
+  std::int32_t distance;
+  std::uint32_t frame;
+};
+
+// Places are in bytes from the base: where the first frame's own return address lies, a word below its caller's frame.
+struct Run {
+  static constexpr unsigned kMostFrames = 63;
+  static constexpr std::int32_t kUnchanged = INT32_MIN;
+
+  std::uintptr_t pc;  // of the first frame
+  // For the user of the walk: what it makes of these frames and of what called them. 0 at first.
+  std::uint64_t memo;
+  std::uint32_t serial;  // no two runs of a store have the same
+  std::uint8_t frames;
+  bool ends;      // its last frame is the outermost of the stack, by its table
+  bool is_plain;  // it starts from the stack pointer, nothing is asked of rbp, and it is not wanted otherwise
+  RunStart start;
+  std::uint8_t wanted;  // not 0: it is no longer to be used, but to be learnt anew, with so many frames
+  std::int32_t first;
+  std::int32_t first_bp;         // place where rbp was saved, of the first frame; kUnchanged: nowhere
+  std::uint32_t next;            // place of what the last frame returns to; where `ends`, of its own return address
+  std::int32_t bp_slot;          // … and of its caller's rbp; kUnchanged: that is as at the base
+  std::int32_t bp_distance;      // rbp at the base has to be the base + this; kUnchanged: anything …
+  std::uint8_t bp_distance_for;  // … for the sake of that frame
+  std::uint8_t bp_checks;
+  std::uint8_t checks;          // of return addresses, a multiple of kChecksAtOnce
+  std::uint32_t follower;       // serial of the run that followed when it was last looked at …
+  std::uint8_t streak;          // … and how often in succession it was that one
+  std::uint8_t parts_at;        // how many of its frames the stack had, when that was not all …
+  std::uint8_t parts_at_times;  // … and how often in succession it was as many
+  std::uint8_t new_frames;      // for the user of the walk; kNotKnown at first
+  static constexpr std::uint8_t kNotKnown = 0xff;
+
+  // Behind it lie the return addresses that are to be there, the places where, for each frame `bp_slot` as if it were
+  // the last, and the checks of rbp.
+  static constexpr unsigned kChecksAtOnce = 4;
+  const std::uintptr_t* pcs() const { return reinterpret_cast<const std::uintptr_t*>(this + 1); }
+  const std::uint32_t* places() const { return reinterpret_cast<const std::uint32_t*>(pcs() + checks); }
+  const std::int32_t* bp_slots() const { return reinterpret_cast<const std::int32_t*>(places() + checks); }
+  const BpCheck* bps() const { return reinterpret_cast<const BpCheck*>(bp_slots() + checks); }
+  static constexpr std::size_t bytes(unsigned checks, unsigned bp_checks) {
+    return sizeof(Run) + checks * (sizeof(std::uintptr_t) + 2 * sizeof(std::uint32_t)) + bp_checks * sizeof(BpCheck);
+  }
+};
+
+// A run that is being learnt.
+struct RunDraft {
+  Run run;
+  std::uintptr_t pcs[Run::kMostFrames + 1];
+  std::uint32_t places[Run::kMostFrames + 1];
+  std::int32_t bp_slots[Run::kMostFrames + 1];
+  BpCheck bps[Run::kMostFrames];
+};
+
+class RunStore {
+ public:
+  // The run that begins with `pc`; null where there is none.
+  Run* find(std::uintptr_t pc) noexcept {
+    for (unsigned slot = slot_of(pc);; slot = (slot + 1) % kSlots) {
+      const unsigned at = slots_[slot];
+      if (at == 0) return nullptr;
+      Run* const run = run_at(at);
+      if (__builtin_expect(run->pc == pc, 1)) return run;
+    }
+  }
+
+  // Takes the place of the run with the same beginning. Null when there is no room: nothing but clear() makes some.
+  Run* add(const RunDraft& draft) noexcept;
+
+  // Forgets all of them. The serials go on.
+  void clear() noexcept;
+
+ private:
+  static constexpr unsigned kSlotBits = 11;
+  static constexpr unsigned kSlots = 1 << kSlotBits;
+  static constexpr unsigned kMostRuns = kSlots / 2;
+  static constexpr std::size_t kUnit = 8;
+  static constexpr std::size_t kBytes = 120 << 10;
+  static_assert(kBytes / kUnit < 1 << 16);
+
+  static unsigned slot_of(std::uintptr_t pc) {
+    return static_cast<unsigned>((pc * 0x9e3779b97f4a7c15u) >> (64 - kSlotBits));
+  }
+  Run* run_at(unsigned at) noexcept { return reinterpret_cast<Run*>(memory_ + at * kUnit); }
+
+  std::uint32_t last_serial_;
+  std::uint32_t used_;  // units of memory_; the first is never used
+  std::uint32_t runs_;
+  std::uint16_t slots_[kSlots];
+  alignas(kUnit) unsigned char memory_[kBytes];
+};
+
+}  // namespace leakdir

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// One frame of a walk on x86-64 Linux: rules from call frame information, and how one is followed.
+
+#include "step_x86_64.hh"
+
+#include "call_site.hh"
+#include "fast_walk_cfi.hh"
+#include "fast_walk_reach.hh"
+
+namespace leakdir {
+namespace {
+
+constexpr CfiColumns kColumns = {7, 6, 16};  // rsp, rbp, the return address
+
+// ---- Rules ------------------------------------------------------------------------------------------------------
+
+constexpr Rule kRuleEnd{RuleKind::kEnd, 0, 0};
+constexpr Rule kRuleCannot{RuleKind::kCannot, 0, 0};
+constexpr Rule kRuleNoTable{RuleKind::kNoTable, 0, 0};
+
+// The number of words in a byte offset that is to lie in 0 .. max; above max where it does not.
+std::uint32_t words_in(std::int64_t offset, std::uint32_t max) {
+  if (offset < 0 || offset % std::int64_t{kWord} != 0 || offset / std::int64_t{kWord} > max) return max + 1;
+  return static_cast<std::uint32_t>(offset / std::int64_t{kWord});
+}
+
+Rule rule_of(const CfiRow& row) {
+  // An undefined return address marks the outermost frame, whatever else the row says.
+  if (row.return_address.how == SavedHow::kUndefined) return kRuleEnd;
+  if (row.return_address.how != SavedHow::kAtCfa || row.return_address.offset != -std::int64_t{kWord})
+    return kRuleCannot;
+  if (row.stack_pointer.how != SavedHow::kUnchanged && row.stack_pointer.how != SavedHow::kUndefined)
+    return kRuleCannot;
+
+  if (row.cfa_how == CfaHow::kThroughFramePointer) {
+    // What gcc makes of a function that realigns its stack and needs the address of its arguments: rbp points at the
+    // saved rbp.
+    const std::uint32_t words = words_in(-row.through_offset, Rule::kMaxOffsetWords);
+    const bool usual = row.frame_pointer.how == SavedHow::kAtFramePointer && row.frame_pointer.offset == 0;
+    return usual && words <= Rule::kMaxOffsetWords ? Rule(RuleKind::kThroughBp, words, 0) : kRuleCannot;
+  }
+  if (row.cfa_how != CfaHow::kRegister) return kRuleCannot;
+
+  const bool from_sp = row.cfa_column == kColumns.stack_pointer;
+  if (!from_sp && row.cfa_column != kColumns.frame_pointer) return kRuleCannot;
+  const std::uint32_t words = words_in(row.cfa_offset, Rule::kMaxOffsetWords);
+  if (words > Rule::kMaxOffsetWords) return kRuleCannot;
+
+  std::uint32_t bp_words = 0;
+  if (row.frame_pointer.how == SavedHow::kAtCfa) {
+    bp_words = words_in(-row.frame_pointer.offset, Rule::kMaxBpWords);
+    if (bp_words < 2 || bp_words > Rule::kMaxBpWords) return kRuleCannot;
+  } else if (row.frame_pointer.how != SavedHow::kUnchanged && row.frame_pointer.how != SavedHow::kUndefined) {
+    return kRuleCannot;
+  }
+  return Rule(from_sp ? RuleKind::kFromSp : RuleKind::kFromBp, words, bp_words);
+}
+
+Rule learn(std::uintptr_t pc) {
+  find_loader();
+  if (tables_are_gone() || !RuleCache::holds(pc)) return kRuleCannot;
+  CfiRow row;
+  Rule rule = kRuleCannot;
+  switch (read_cfi_row(pc, kColumns, &row)) {
+    case CfiAnswer::kRow:
+      rule = rule_of(row);
+      break;
+    case CfiAnswer::kNoTable:
+      // Code without tables ends the stack, here as there.
+      rule = is_program_entry(pc) ? kRuleEnd : is_signal_return(pc) ? kRuleCannot : kRuleNoTable;
+      break;
+    case CfiAnswer::kUnsupported:
+      break;
+  }
+  if (is_in_module(pc - 1)) {
+    g_rules.add(pc, rule);
+    return rule;
+  }
+  // Code that was made at run time may be replaced, or get its tables, without anybody being told: nothing of it is
+  // kept. A frame of it that were followed might be reused later on the strength of an old table, so Boost takes that
+  // stack.
+  return rule.kind() == RuleKind::kEnd || rule.kind() == RuleKind::kNoTable ? rule : kRuleCannot;
+}
+
+}  // namespace
+
+Rule rule_for(std::uintptr_t pc) noexcept {
+  if (__builtin_expect(RuleCache::holds(pc), 1)) {
+    const Rule rule = g_rules.find(pc);
+    if (__builtin_expect(rule.kind() != RuleKind::kNone, 1)) return rule;
+  }
+  return learn(pc);
+}
+
+// ---- One frame --------------------------------------------------------------------------------------------------
+
+Readable readable_by_asking(StackReach& reach, std::uintptr_t thread, std::uintptr_t sp) noexcept {
+  if (is_own_stack(reach, sp, thread)) return {reach.hi, true};
+  return {can_ask() ? readable_end_at(sp) : 0, false};
+}
+
+namespace {
+
+// The caller's frame is said to begin at `cfa`, where nothing is known to be readable.
+Step follow_beyond(Readable& readable, std::uintptr_t sp, std::uintptr_t cfa) {
+  if (cfa > sp && cfa % kWord == 0 && !readable.is_own_stack && extend_readable(&readable.end, cfa)) return Step::kNext;
+  // Another stack, or a register that does not hold what the table says. Boost would read there.
+  return can_read(cfa - kWord) && can_read(cfa - 1) ? Step::kCannot : Step::kUnreadable;
+}
+
+}  // namespace
+
+std::uintptr_t cfa_through_bp(std::uintptr_t readable_end, const Registers& at, std::uintptr_t offset) noexcept {
+  const std::uintptr_t slot = at.bp - offset;
+  if (slot % kWord != 0 || slot < at.sp || at.bp < slot || at.bp >= readable_end) return 0;
+  const std::uintptr_t cfa = word_at(slot);
+  return cfa > at.bp + kWord ? cfa : 0;
+}
+
+Step follow(Readable& readable, Rule rule, Registers* registers) noexcept {
+  const Registers at = *registers;
+  std::uintptr_t cfa = (rule.kind() == RuleKind::kFromSp ? at.sp : at.bp) + rule.offset();
+  std::uintptr_t bp_offset = rule.bp_offset();
+  if (rule.kind() > RuleKind::kFromBp) {
+    if (rule.kind() == RuleKind::kEnd) return Step::kEnd;
+    if (rule.kind() == RuleKind::kNoTable) return Step::kNoTable;
+    if (rule.kind() == RuleKind::kCannot) return Step::kCannot;
+    cfa = cfa_through_bp(readable.end, at, rule.offset());
+    if (cfa == 0) return Step::kCannot;
+    bp_offset = cfa - at.bp;
+  }
+  if (cfa <= at.sp || cfa > readable.end || cfa % kWord != 0) {
+    const Step step = follow_beyond(readable, at.sp, cfa);
+    if (step != Step::kNext) return step;
+  }
+  if (bp_offset != 0) {
+    if (cfa - bp_offset < at.sp) return Step::kCannot;
+    registers->bp = word_at(cfa - bp_offset);
+  }
+  registers->sp = cfa;
+  registers->pc = word_at(cfa - kWord);
+  return registers->pc != 0 ? Step::kNext : Step::kEnd;
+}
+
+}  // namespace leakdir

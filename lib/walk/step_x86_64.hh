@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// One frame of a walk on x86-64 Linux: from its registers to its caller's. What walks of any kind are made of; the hot
+// path itself takes these steps only for what it has not met before.
+//
+// Every step that is not beyond doubt ends in kCannot; then Boost looks at this stack.
+
+#pragma once
+
+#if !defined(__x86_64__) || !defined(__LP64__)
+#error "this file is for x86-64 with 64-bit pointers; others take fast_walk_none.cc"
+#endif
+
+#include <cstdint>
+
+#include "fast_walk.hh"
+#include "fast_walk_rule.hh"
+
+namespace leakdir {
+
+inline constexpr std::uintptr_t kWord = sizeof(std::uintptr_t);
+
+// One load, which the compiler does not join with its neighbours: to shuffle them costs more than they do.
+inline std::uintptr_t word_at(std::uintptr_t address) {
+  return __atomic_load_n(reinterpret_cast<const std::uintptr_t*>(address), __ATOMIC_RELAXED);
+}
+
+// What may be read in this walk: up to `end`; on the thread's own stack that is its top.
+struct Readable {
+  std::uintptr_t end;
+  bool is_own_stack;
+};
+
+Readable readable_by_asking(StackReach& reach, std::uintptr_t thread, std::uintptr_t sp) noexcept;
+
+inline Readable readable_from(StackReach& reach, std::uintptr_t sp) noexcept {
+  std::uintptr_t thread;  // its control block, which begins with its own address and lies above its stack
+  asm("mov %%fs:0, %0" : "=r"(thread));
+  if (__builtin_expect(sp >= reach.lo && sp < reach.hi && reach.thread == thread, 1)) return {reach.hi, true};
+  return readable_by_asking(reach, thread, sp);
+}
+
+struct Registers {
+  std::uintptr_t sp;
+  std::uintptr_t pc;
+  std::uintptr_t bp;
+};
+
+// The rule of a return address, from the cache or from the tables.
+Rule rule_for(std::uintptr_t pc) noexcept;
+
+enum class Step { kNext, kEnd, kNoTable, kUnreadable, kCannot };
+
+// From the frame of these registers, which has this rule, to its caller's.
+[[nodiscard]] Step follow(Readable& readable, Rule rule, Registers* registers) noexcept;
+
+// The beginning of the frame, for RuleKind::kThroughBp; 0 where that cannot be followed.
+[[nodiscard]] std::uintptr_t cfa_through_bp(std::uintptr_t readable_end, const Registers& at,
+                                            std::uintptr_t offset) noexcept;
+
+}  // namespace leakdir

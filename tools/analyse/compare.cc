@@ -8,6 +8,17 @@ namespace leakdir::tool {
 
 namespace {
 
+// `blocks` and `bytes`: how much more there is.
+Fate fate_of(const TallyStack* before, const TallyStack* after, std::int64_t blocks, std::int64_t bytes) {
+  if (before == nullptr) return Fate::kNew;
+  // In lost_part_of_baseline() there are stacks of which nothing was lost.
+  const bool was_held = before->blocks == 0 && before->held().blocks != 0;
+  if (after == nullptr) return was_held ? Fate::kSame : Fate::kGone;
+  if (!was_held && (blocks > 0 || bytes > 0)) return Fate::kGrown;
+  if (before->knows_kinds() && after->lost().blocks > before->lost().blocks) return Fate::kLost;
+  return blocks < 0 || bytes < 0 ? Fate::kShrunk : Fate::kSame;
+}
+
 Difference difference_of(const TallyStack* before, const TallyStack* after) {
   Difference difference;
   difference.before = before;
@@ -19,18 +30,7 @@ Difference difference_of(const TallyStack* before, const TallyStack* after) {
   };
   difference.blocks = less(&TallyStack::blocks);
   difference.bytes = less(&TallyStack::bytes);
-  if (before == nullptr)
-    difference.fate = Fate::kNew;
-  else if (after == nullptr)
-    difference.fate = before->blocks != 0 ? Fate::kGone : Fate::kSame;  // lost_part_of_baseline() has stacks of none
-  else if (before->blocks == 0 && before->held().blocks != 0)
-    difference.fate = Fate::kLost;
-  else if (difference.blocks > 0 || difference.bytes > 0)
-    difference.fate = Fate::kGrown;
-  else if (before->knows_kinds() && after->lost().blocks > before->lost().blocks)
-    difference.fate = Fate::kLost;
-  else if (difference.blocks < 0 || difference.bytes < 0)
-    difference.fate = Fate::kShrunk;
+  difference.fate = fate_of(before, after, difference.blocks, difference.bytes);
   return difference;
 }
 

@@ -96,7 +96,7 @@ Grouped group(const Snapshot& snapshot, const GroupOptions& options) {
     }
     const std::uint32_t content = block.stack == kNone ? kNone : same_node[block.stack];
     static_assert(ledger::kCalls <= 16 && ledger::kReaches <= 8);
-    const std::uint64_t kind = static_cast<std::uint64_t>(block.reach);
+    const auto kind = static_cast<std::uint64_t>(block.reach);
     auto [at, is_new] =
         group_of.try_emplace(std::uint64_t{content} << 8 | kind << 4 | block.call, grouped.groups.size());
     if (is_new) grouped.groups.emplace_back();

@@ -115,7 +115,7 @@ class Profile {
     if (locations.empty()) locations.push_back(named_location(kNoStack));
     std::vector<std::pair<const char*, const char*>> labels = {{"call", ledger::kCallNames[group.call]}};
     if (group.reach != ledger::Reach::kUnknown)
-      labels.push_back({"kind", ledger::kReachWords[static_cast<std::size_t>(group.reach)]});
+      labels.emplace_back("kind", ledger::kReachWords[static_cast<std::size_t>(group.reach)]);
     add_sample(locations, group.blocks.size(), group.bytes, labels);
   }
 

@@ -9,6 +9,7 @@
 
 #include <protozero/pbf_writer.hpp>
 
+#include "analyse/trust.hh"
 #include "base/error.hh"
 #include "emit/emit.hh"
 #include "load/pack.hh"
@@ -127,6 +128,17 @@ TEST(SavedFile, KeepsTheKindsOfBlocksAndWhoLookedForThem) {
   EXPECT_EQ(read.reach_look, ledger::ReachLook::kThreads);
   EXPECT_EQ(read.unread_bytes, 8192u);
   EXPECT_EQ(everything(read), everything(snapshot));
+}
+
+// check must not find no leak in it where it would not have in DIR.
+TEST(SavedFile, KeepsThatCallsWentPast) {
+  LedgerBuilder ledger;
+  ledger.program("/home/you/app", 0x400000);
+  ledger.thread(4711, "app", 17, 14);
+  ledger.header.passed_by = static_cast<std::uint32_t>(ledger::PassedBy::kProgram);
+  const Snapshot snapshot = load_built(ledger);
+  EXPECT_NE(distrust(snapshot), "");
+  EXPECT_EQ(distrust(load(saved_bytes(snapshot))), distrust(snapshot));
 }
 
 TEST(SavedFile, IsSmall) {

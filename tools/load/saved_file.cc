@@ -164,6 +164,7 @@ void describe(Archive& archive, In<Archive, Saved>& saved) {
   archive.number(25, snapshot.never_recorded);
   archive.look(26, snapshot.reach_look);
   archive.number(27, snapshot.unread_bytes);
+  archive.text(28, snapshot.passed_by);
   archive.texts(23, snapshot.notices);
   archive.texts(24, snapshot.warnings);
   archive.text(26, snapshot.went_on_as);

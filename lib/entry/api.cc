@@ -4,6 +4,7 @@
 
 #include "api.hh"
 
+#include "exit.hh"
 #include "files/config_watch.hh"
 #include "files/live_list.hh"
 #include "files/record_dir.hh"
@@ -11,6 +12,7 @@
 #include "ledger/ledger_file.hh"
 #include "ledger/live_table.hh"
 #include "ledger/row.hh"
+#include "reach/search.hh"
 #include "system/base.hh"
 #include "system/process.hh"
 #include "track/inherited.hh"
@@ -68,6 +70,16 @@ LEAKDIR_EXPORT void leakdir_live_since(unsigned long mark, std::size_t* blocks, 
   const leakdir::LiveTotals totals = has_ledger() ? leakdir::count_live(mark) : leakdir::LiveTotals{};
   if (blocks != nullptr) *blocks = totals.blocks;
   if (bytes != nullptr) *bytes = totals.bytes;
+}
+
+LEAKDIR_EXPORT int leakdir_lost_since(unsigned long mark, std::size_t* blocks, std::size_t* bytes) {
+  const bool is_told =
+      has_ledger() && leakdir::is_only_thread(1) &&
+      leakdir::find_lost(leakdir::find_thread_here(), true).outcome == leakdir::ledger::ReachLook::kDone;
+  const leakdir::LiveTotals totals = is_told ? leakdir::count_live(mark) : leakdir::LiveTotals{};
+  if (blocks != nullptr) *blocks = totals.lost_blocks;
+  if (bytes != nullptr) *bytes = totals.lost_bytes;
+  return is_told ? 1 : 0;
 }
 
 LEAKDIR_EXPORT void leakdir_ignore(const void* block) {

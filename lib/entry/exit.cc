@@ -55,12 +55,12 @@ const unsigned* libcs_thread_count() {
   return static_cast<const unsigned*>(exported_anywhere("__nptl_nthreads"));
 }
 
-// A thread that was joined is counted until the kernel has quite done with it: a moment's patience.
-bool is_only_thread() {
+}  // namespace
+
+bool is_only_thread(unsigned tries) {
   if (allocator::is_single_threaded()) return true;  // there never was another
-  constexpr unsigned kTries = 50;
   const unsigned* const libcs_count = libcs_thread_count();
-  for (unsigned i = 0; i < kTries; ++i) {
+  for (unsigned i = 0; i < tries; ++i) {
     // (Main that left by pthread_exit is not counted, nor is the last thread, from which libc then calls exit.)
     const unsigned count = libcs_count != nullptr ? __atomic_load_n(libcs_count, __ATOMIC_RELAXED) : thread_count();
     if (count <= 1) return true;
@@ -68,6 +68,8 @@ bool is_only_thread() {
   }
   return false;
 }
+
+namespace {
 
 void set_state_exited() {
   ledger::Header& header = *ledger_file.header();
@@ -134,12 +136,13 @@ void end_of_process() {
     return;
   }
   settle_inherited_blocks();
-  const bool is_last_thread = is_only_thread();
+  constexpr unsigned kTries = 50;
+  const bool is_last_thread = is_only_thread(kTries);
   // Before libc is asked for its own blocks, which empties the tables that lead to them.
   look_for_lost_blocks(is_last_thread);
   if (!options.libc && is_last_thread) mark_blocks_of_libc();
   write_at_once();  // first: what other threads free from now on has no file left behind
-  int error = folder >= 0 ? write_all_records() : stop_helper(true) ? 0 : folder;
+  int error = folder >= 0 ? write_last_records() : stop_helper(true) ? 0 : folder;
   if (write_mode() == ledger::WriteMode::kNever) error = 0;
   if (error == 0 && is_gone_without_trace()) {  // all that it held was libc's
     errno = saved;
@@ -153,7 +156,9 @@ void end_of_process() {
   if (options.summary && (totals.blocks != 0 || bad_frees != 0)) {
     const bool has_all_files = error == 0 && is_room_for_files() && write_mode() != ledger::WriteMode::kNever;
     const std::uint64_t only_in_ledger = !has_all_files && ledger_file.is_shared() ? totals.without_file : 0;
-    messages::summary(totals.blocks, totals.bytes, bad_frees, only_in_ledger, record_dir_shown());
+    const bool knows_lost = ledger_file.header()->reach_look == static_cast<std::uint32_t>(ledger::ReachLook::kDone);
+    const std::uint64_t held = knows_lost ? totals.blocks - totals.lost_blocks : 0;
+    messages::summary(totals.blocks, totals.bytes, held, bad_frees, only_in_ledger, record_dir_shown());
   }
   end_ledger(totals, is_last_thread);
   if (ledger_file.header()->children != 0) {

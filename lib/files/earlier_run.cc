@@ -64,7 +64,8 @@ bool is_left_behind(int folder, const char* name) {
 }
 
 bool is_of_earlier_run(int folder, const char* name) {
-  return is_record_name(name) || is_same_text(name, ledger::kFileName) || is_left_behind(folder, name);
+  return is_record_name(name) || is_same_text(name, ledger::kFileName) || is_left_behind(folder, name) ||
+         is_lost_dir(folder, name);
 }
 
 // A link of that name is taken away, not followed; a file gets another name.

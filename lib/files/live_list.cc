@@ -52,6 +52,9 @@ LiveTotals count_live(std::uint64_t since_sequence) {
     ++totals.blocks;
     totals.bytes += ledger::low48(block.word[1]);
     if ((ledger::block_flags(block.word[0]) & ledger::kFlagFiled) == 0) ++totals.without_file;
+    if (!ledger::is_lost(ledger::block_reach(block.word[0]))) continue;
+    ++totals.lost_blocks;
+    totals.lost_bytes += ledger::low48(block.word[1]);
   }
   return totals;
 }

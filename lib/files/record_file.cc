@@ -76,6 +76,17 @@ int create_record(RecordFolder folder, std::uint64_t address, const char* suffix
   return error;
 }
 
+int rewrite_record(RecordFolder folder, std::uint64_t address, const char* suffix, const char* text,
+                   std::size_t bytes) {
+  const RecordPath path(folder, address, suffix);
+  if (!path.serves || folder.descriptor == RecordFolder::kNone) return -EBADF;
+  const int file = sys::open_at(folder.descriptor, path.text, O_WRONLY | O_NOFOLLOW);
+  if (file < 0) return file;
+  const int error = sys::write_all(file, text, bytes);
+  sys::close(file);
+  return error;
+}
+
 int remove_record(RecordFolder folder, std::uint64_t address, const char* suffix) {
   const RecordPath path(folder, address, suffix);
   if (!path.serves) {

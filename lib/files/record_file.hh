@@ -21,6 +21,8 @@ struct RecordFolder {
 
 // 0 or a negative errno.
 int create_record(RecordFolder folder, std::uint64_t address, const char* suffix, const char* text, std::size_t bytes);
+// Writes another text over that of a record which is there. It may not be shorter.
+int rewrite_record(RecordFolder folder, std::uint64_t address, const char* suffix, const char* text, std::size_t bytes);
 int remove_record(RecordFolder folder, std::uint64_t address, const char* suffix);
 
 }  // namespace leakdir

@@ -51,7 +51,9 @@ constexpr FrameChain kChain = {frame_of, nullptr};
 Rendered render_block(RecordText& into, const ledger::Block& block) {
   const unsigned flags = ledger::block_flags(block.word[0]);
   const std::uint32_t stack = ledger::block_stack(block.word[2], block.word[3]);
-  const ledger::Reach reach = ledger::block_reach(block.word[0]);
+  // What leakdir_lost_since found while the program ran is not true any more.
+  const bool is_known = ledger_file.header()->reach_look != 0;
+  const ledger::Reach reach = is_known ? ledger::block_reach(block.word[0]) : ledger::Reach::kUnknown;
   const ledger::Node* const place = is_place(stack) ? ledger_file.node(stack) : nullptr;
   const RecordView view = {origin_of(ledger::high16(block.word[1]), ledger::low48(block.word[3])),
                            ledger::block_address(block.word[0]),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "run_folder.hh"
 
+#include "lost_dir.hh"
 #include "shared/record.hh"
 #include "shared/text.hh"
 
@@ -55,7 +56,27 @@ bool read_header(int folder, ledger::Header* into) {
   return is_ledger(*into);
 }
 
+bool is_lost_dir(int folder, const char* name) {
+  if (!is_same_text(name, kLostDir)) return false;
+  const int lost = sys::open_at(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (lost < 0) return false;
+  bool has_others = false;
+  for_each_name(lost, [&](const char* there) {
+    const bool is_itself = is_same_text(there, ".") || is_same_text(there, "..");
+    has_others = has_others || (!is_itself && !is_record_name(there));
+    return false;
+  });
+  sys::close(lost);
+  return !has_others;
+}
+
 void remove_run(int folder) {
+  if (is_lost_dir(folder, kLostDir)) {
+    const int lost = sys::open_at(folder, kLostDir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    for_each_name(lost, [&](const char* name) { return is_record_name(name) && sys::unlink_at(lost, name) == 0; });
+    sys::close(lost);
+    sys::unlink_at(folder, kLostDir, AT_REMOVEDIR);
+  }
   for_each_name(folder, [&](const char* name) {
     return (is_record_name(name) || is_same_text(name, ledger::kFileName)) && sys::unlink_at(folder, name) == 0;
   });

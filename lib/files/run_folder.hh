@@ -27,7 +27,10 @@ bool read_header(int folder, ledger::Header* into);
 // The beginning of a file in `folder`, never through a link; as read() answers.
 long read_beginning(int folder, const char* name, void* into, std::size_t bytes);
 
-// Removes the record files and the ledger in `folder`.
+// Whether `name` in `folder` is the lost/ of a run (lost_dir.hh).
+bool is_lost_dir(int folder, const char* name);
+
+// Removes the record files, lost/ and the ledger in `folder`.
 void remove_run(int folder);
 // DIR/<pid>/ with all that its process has left.
 void remove_process_dir(int folder, const char* name);

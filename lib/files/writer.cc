@@ -8,6 +8,7 @@
 #include "ledger/clock.hh"
 #include "ledger/row.hh"
 #include "look.hh"
+#include "lost_dir.hh"
 #include "record_dir.hh"
 #include "shared/record.hh"
 #include "system/base.hh"
@@ -73,6 +74,7 @@ void block_is_gone(const TakenBlock& block, FreeRows* free_rows) {
   if (LEAKDIR_LIKELY(!has_file(block))) return reuse_row(block.row, free_rows);
   if (write_mode() != WriteMode::kBehind) {
     const std::uint64_t address = ledger::block_address(block.was.word[0]);
+    if (LEAKDIR_UNLIKELY(ledger::is_lost(ledger::block_reach(block.was.word[0])))) remove_lost_record(address);
     if (remove_record({}, address, kRecordSuffix) == 0 || !hand_over_to_helper()) {
       uncount_block_file();
       return is_looking() ? reuse_row_after_look(block.row) : reuse_row(block.row, free_rows);
@@ -96,6 +98,17 @@ int write_all_records() {
   const int folder = open_record_dir();
   if (folder < 0) return folder;
   look(folder, 0, true);
+  sys::close(folder);
+  return 0;
+}
+
+int write_last_records() {
+  if (write_mode() == WriteMode::kNever) return 0;
+  const int folder = open_record_dir();
+  if (folder < 0) return folder;
+  write_kinds_into_records(folder);
+  look(folder, 0, true);
+  fill_lost_dir(folder);
   sys::close(folder);
   return 0;
 }

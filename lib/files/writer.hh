@@ -37,6 +37,9 @@ bool may_make_bad_free_file();
 // directory is not to be reached; then nothing was done.
 int write_all_records();
 
+// The same at exit, when it is known which blocks are lost: DIR/lost/ too (lost_dir.hh).
+int write_last_records();
+
 // From now on at once.
 void write_at_once();
 

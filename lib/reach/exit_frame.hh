@@ -24,4 +24,7 @@ struct ThreadAtExit {
 // Allocates nothing. Before exit() is over, in the thread that called it.
 ThreadAtExit find_thread_at_exit();
 
+// The thread as it is now. What its callers' frames hold from earlier calls counts.
+ThreadAtExit find_thread_here();
+
 }  // namespace leakdir

@@ -4,7 +4,9 @@
 
 namespace leakdir {
 
-__attribute__((noinline)) ThreadAtExit find_thread_at_exit() {
+ThreadAtExit find_thread_at_exit() { return find_thread_here(); }
+
+__attribute__((noinline)) ThreadAtExit find_thread_here() {
   ThreadAtExit thread = {};
   std::uintptr_t* const registers = thread.registers;
 #if defined(__aarch64__)

@@ -77,15 +77,7 @@ bool leave_exit(Frame& frame) {
   return false;
 }
 
-ThreadAtExit thread_of(const Frame& frame) {
-  ThreadAtExit thread = {frame.sp, {}, 0, true};
-  for (const unsigned kept : kKept) thread.registers[thread.register_count++] = frame.kept[kept];
-  return thread;
-}
-
-}  // namespace
-
-ThreadAtExit find_thread_at_exit() {
+[[gnu::always_inline]] inline Frame this_frame() {
   Frame here = {};
   __asm__ volatile(
       "leaq 0f(%%rip), %%rax\n0:\n\tmovq %%rax, %0\n\tmovq %%rsp, %1\n\tmovq %%rbx, %2\n\tmovq %%rbp, %3\n\tmovq "
@@ -95,8 +87,28 @@ ThreadAtExit find_thread_at_exit() {
         "=m"(here.kept[13]), "=m"(here.kept[14]), "=m"(here.kept[kR15])
       :
       : "rax");
+  return here;
+}
+
+ThreadAtExit thread_of(const Frame& frame) {
+  ThreadAtExit thread = {frame.sp, {}, 0, true};
+  for (const unsigned kept : kKept) thread.registers[thread.register_count++] = frame.kept[kept];
+  return thread;
+}
+
+}  // namespace
+
+ThreadAtExit find_thread_at_exit() {
+  const Frame here = this_frame();
   Frame frame = here;
   return thread_of(leave_exit(frame) ? frame : here);
+}
+
+// This function's own caller, so that nothing of the look itself is on its stack.
+__attribute__((noinline)) ThreadAtExit find_thread_here() {
+  const Frame here = this_frame();
+  Frame frame = here;
+  return thread_of(step(frame) ? frame : here);
 }
 
 }  // namespace leakdir

@@ -34,10 +34,10 @@ bool is_held_by_itself(const ledger::Block& row) {
 Block* live_blocks(WorkMemory& memory, std::uint32_t* count) {
   const std::uint32_t rows = block_rows();
   std::uint32_t live = 0;
-  for (std::uint32_t row = 1; row < rows; ++row) live += is_live(copy_row(row)) ? 1 : 0;
+  for (std::uint32_t row = first_block_row(); row < rows; ++row) live += is_live(copy_row(row)) ? 1 : 0;
   auto* const blocks = memory.take_array<Block>(live);
   *count = 0;
-  for (std::uint32_t row = 1; row < rows && blocks != nullptr && *count < live; ++row) {
+  for (std::uint32_t row = first_block_row(); row < rows && blocks != nullptr && *count < live; ++row) {
     const ledger::Block copy = copy_row(row);
     if (!is_live(copy)) continue;
     blocks[(*count)++] = {ledger::block_address(copy.word[0]),
@@ -97,8 +97,8 @@ void store(std::uint32_t row, ledger::Reach reach) {
 void store_all(const reach::BlockTable& table, bool is_only_thread) {
   for (std::uint32_t i = 0; i < table.count(); ++i) {
     const ledger::Reach reach = table[i].reach();
-    if (table[i].has(Block::kRoot) || (!is_only_thread && reach != ledger::Reach::kReachable)) continue;
-    store(table[i].id, reach);
+    const bool is_known = !table[i].has(Block::kRoot) && (is_only_thread || reach == ledger::Reach::kReachable);
+    store(table[i].id, is_known ? reach : ledger::Reach::kUnknown);
   }
 }
 
@@ -138,15 +138,6 @@ LostLook find_lost(const ThreadAtExit& thread, bool is_only_thread) {
   mark_all(marker, table, thread, holes, mappings);
   store_all(table, is_only_thread);
   return {is_only_thread ? ReachLook::kDone : ReachLook::kThreads, marker.unread_bytes()};
-}
-
-void forget_lost() {
-  for (std::uint32_t row = 1; row < block_rows(); ++row) {
-    const std::uint64_t word0 = state_word(row);
-    if (ledger::block_state(word0) == ledger::BlockState::kLive &&
-        ledger::block_reach(word0) != ledger::Reach::kUnknown)
-      set_block_flags(row, word0, 0, ledger::kReachMask);
-  }
 }
 
 }  // namespace leakdir

@@ -23,7 +23,4 @@ struct LostLook {
 // Allocates nothing by malloc; up to 32 bytes for each live block meanwhile. Stops nobody.
 LostLook find_lost(const ThreadAtExit& thread, bool is_only_thread);
 
-// Nothing is known any more.
-void forget_lost();
-
 }  // namespace leakdir

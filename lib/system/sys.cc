@@ -163,6 +163,10 @@ int make_dir_at(int directory, const char* path, unsigned mode) {
   return static_cast<int>(call(SYS_mkdirat, directory, address(path), mode));
 }
 
+int link_at(int from_directory, const char* from, int to_directory, const char* to) {
+  return static_cast<int>(call(SYS_linkat, from_directory, address(from), to_directory, address(to), 0));
+}
+
 int rename_at(int from_directory, const char* from, int to_directory, const char* to) {
   return static_cast<int>(call(SYS_renameat2, from_directory, address(from), to_directory, address(to), 0));
 }

@@ -57,6 +57,7 @@ long write_at(int descriptor, const void* bytes, std::size_t count, std::uint64_
 long read_file(const char* path, char* into, std::size_t count);
 int unlink_at(int directory, const char* name, int flags = 0);
 int make_dir_at(int directory, const char* path, unsigned mode);
+int link_at(int from_directory, const char* from, int to_directory, const char* to);  // a second name of the file
 int rename_at(int from_directory, const char* from, int to_directory, const char* to);
 int stat_at(int directory, const char* path, FileStatus* into, int flags);  // sys_status.cc
 int stat_descriptor(int descriptor, FileStatus* into);

@@ -39,7 +39,7 @@ unsigned long leakdir_mark() {
 const char *leakdir_dir() { return "/made/up"; }
 int leakdir_is_recording() { return 1; }
 #ifndef WITHOUT_LOST
-int leakdir_lost_since(unsigned long mark, unsigned long *count, unsigned long *bytes) {
+int leakdir_lost_since(unsigned long mark, size_t *count, size_t *bytes) {
   unsigned long lost = 0, size = 0;
   for (const MadeUp &block : blocks()) {
     if (block.sequence <= mark || block.reach == reachable || !can_tell) continue;

@@ -166,7 +166,7 @@ inline bool is_looked_for(const leakdir_block &block) {
 
 /* Finds out what is lost of all that was allocated since, where that is asked for. False: it cannot be told. A thread
  * that is about to end may stand in the way: there are some tries, unless they helped nothing before. */
-inline bool find_lost(unsigned long mark, unsigned long *blocks = nullptr) {
+inline bool find_lost(unsigned long mark, std::size_t *blocks = nullptr) {
   static int tries = 20;
   if (!is_lost_only()) return true;
   for (int left = tries;; --left) {
@@ -245,7 +245,7 @@ inline Leaks leaks_since(unsigned long mark, const Counts *before, unsigned long
   const bool is_alone = &__libc_single_threaded != nullptr && __libc_single_threaded != 0;
   for (int looks = is_alone ? 1 : 100;; --looks) {
     Leaks leaks;
-    unsigned long lost = 1;
+    std::size_t lost = 1;
     if (!find_lost(mark, &lost) || lost == 0) return leaks;
     leakdir_each_since(mark, note_leak, &leaks);
     if (before != nullptr && !leaks.empty()) keep_growth(leaks, *before, counts_since(base));

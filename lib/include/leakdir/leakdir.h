@@ -55,7 +55,7 @@ void leakdir_live_since(unsigned long mark, size_t *blocks, size_t *bytes) LEAKD
  * Looks through all memory of the program. What other threads may still hold is not lost; a stale pointer in the
  * caller's own frames may keep a block from being lost, but no block is lost that the program can still use.
  * leakdir_each_since shows the kind of each block then. Without leakdir nothing is stored: set them to 0 first. */
-int leakdir_lost_since(unsigned long mark, unsigned long *blocks, unsigned long *bytes) LEAKDIR_WEAK;
+int leakdir_lost_since(unsigned long mark, size_t *blocks, size_t *bytes) LEAKDIR_WEAK;
 #define leakdir_lost_since(mark, blocks, bytes) (leakdir_lost_since ? leakdir_lost_since(mark, blocks, bytes) : 0)
 
 /* The block (null or the start of a live block) is meant to stay: it has no record file and counts nowhere. */

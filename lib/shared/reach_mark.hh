@@ -15,6 +15,8 @@
 // and whoever wants to know who holds what is an Observer:
 //   void reached(std::uint32_t block, std::uint32_t from, std::uint64_t location);
 //       // `from` (kNoBlock: a root) holds a pointer to `block` at `location`. Called again when a better one is found
+//   void pointer(std::uint32_t block, std::uint32_t from, std::uint64_t location);
+//       // the same for each pointer in a root or in a block that a root leads to
 
 #pragma once
 
@@ -31,6 +33,7 @@ struct Piece {
 
 struct NoObserver {
   void reached(std::uint32_t, std::uint32_t, std::uint64_t) {}
+  void pointer(std::uint32_t, std::uint32_t, std::uint64_t) {}
 };
 
 // What a Marker works with: much for a stack, so it lies elsewhere.
@@ -103,6 +106,7 @@ class Marker {
   void point(std::uint64_t word, std::uint32_t from, std::uint64_t location, bool from_reachable) {
     const std::uint32_t to = table_.find(word);
     if (to == kNoBlock) return;
+    observer_.pointer(to, from, location);
     Block& block = table_[to];
     if (block.reach() == Reach::kReachable) return;
     if (from_reachable && (word == block.address || (block.reach() == Reach::kUnknown && is_whole(word, block)))) {

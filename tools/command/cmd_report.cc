@@ -2,8 +2,10 @@
 //
 // leakdir report: the live blocks of a process by stack, largest first.
 
+#include "base/error.hh"
 #include "command.hh"
 #include "load/load.hh"
+#include "print_held.hh"
 #include "print_report.hh"
 
 namespace leakdir::tool {
@@ -17,11 +19,17 @@ class ReportCommand : public Command {
     add_flag(app, "--all", is_of_all_, "With all processes that have recorded in DIR/<pid>/, as one");
     add_report_options(app, options_);
     add_file(app, "-o,--output", options_.output, "Write to a file");
+    add_flag(app, "--held", is_held_,
+             "List what is still reachable by the root that holds it: variables, stacks, registers");
     add_footer(app, "Exit status: 0 done; 1 could not; 2 usage; that of --error-exitcode.");
   }
 
   int run() override {
     check_report_options(options_);
+    if (is_held_) {
+      if (is_of_all_ || directories_.size() != 1) throw Error("--held is of one process");
+      return print_held(directories_.front(), options_);
+    }
     ReportFiles files = {read_suppression_files(options_.suppressions), nullptr};
     const auto see = [&](Snapshot& snapshot) { find_kinds(options_.kinds, snapshot); };
     return print_report(load_all(directories_, is_of_all_, see), options_, std::move(files));
@@ -31,6 +39,7 @@ class ReportCommand : public Command {
   std::vector<std::string> directories_;
   bool is_of_all_ = false;
   ReportOptions options_;
+  bool is_held_ = false;
 };
 
 }  // namespace

@@ -34,5 +34,6 @@ std::unique_ptr<Command> make_resume();
 std::unique_ptr<Command> make_run();
 std::unique_ptr<Command> make_save();
 std::unique_ptr<Command> make_watch();
+std::unique_ptr<Command> make_why();
 
 }  // namespace leakdir::tool

@@ -87,6 +87,18 @@ void add_directories(CLI::App& app, std::vector<std::string>& directories) {
       ->capture_default_str();
 }
 
+void add_directory_and(CLI::App& app, const std::string& name, std::string& directory, std::string& argument,
+                       const std::string& help) {
+  app.add_option("DIR", directory, "The record directory of the program (./mem)")->required();
+  app.add_option(name, argument, help);
+  app.parse_complete_callback([&directory, &argument] {
+    if (!argument.empty()) return;
+    // What is alone is the last.
+    argument = directory;
+    directory = "./mem";
+  });
+}
+
 void add_debug_paths(CLI::App& app, SymbolOptions& options, const std::string& group) {
   CLI::Option* option =
       app.add_option("--debug-path", options.debug_paths,

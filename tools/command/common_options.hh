@@ -46,6 +46,9 @@ void add_footer(CLI::App& app, const std::string& text);
 
 void add_directory(CLI::App& app, std::string& directory);
 void add_directories(CLI::App& app, std::vector<std::string>& directories);
+// The same, and before the end of the line one more thing, which must be there.
+void add_directory_and(CLI::App& app, const std::string& name, std::string& directory, std::string& argument,
+                       const std::string& help);
 void add_symbol_options(CLI::App& app, SymbolOptions& options);
 void add_debug_paths(CLI::App& app, SymbolOptions& options, const std::string& group = "");
 void add_min_age(CLI::App& app, double& seconds);

@@ -79,7 +79,7 @@ std::uint64_t look_at_headers(const Snapshot& snapshot, CoreFile& core) {
 
 }  // namespace
 
-void look_at_core(Snapshot& snapshot, const std::string& path) {
+void look_at_core(Snapshot& snapshot, const std::string& path, Holders* holders) {
   check_state(snapshot);
   const std::string ledger_path = ledger_of(snapshot);
   const FileBytes file(ledger_path, FileBytes::Links::kRefused);
@@ -106,7 +106,7 @@ void look_at_core(Snapshot& snapshot, const std::string& path) {
   StillProcess process{core, core.mappings(), core.threads(), ledger, went_on};
   for (auto& thread : process.threads)
     thread.is_inside = is_inside_hook(thread.registers, hooks, core, core.pointer_bytes());
-  const Found found = search(process);
+  const Found found = search(process, holders);
 
   const bool is_whole = found.unread_bytes == 0;
   for (std::size_t i = 0; i < snapshot.blocks.size() && i < found.kinds.size(); ++i)

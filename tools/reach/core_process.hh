@@ -6,12 +6,14 @@
 
 #include <string>
 
+#include "holders.hh"
 #include "load/snapshot.hh"
 
 namespace leakdir::tool {
 
+// `holders`: to be filled, too.
 // Gives each block of the snapshot its kind, as far as the core can tell. Throws Error with one line where the two do
 // not belong together.
-void look_at_core(Snapshot& snapshot, const std::string& core);
+void look_at_core(Snapshot& snapshot, const std::string& core, Holders* holders = nullptr);
 
 }  // namespace leakdir::tool

@@ -7,6 +7,7 @@
 
 #include <string>
 
+#include "holders.hh"
 #include "load/snapshot.hh"
 
 namespace leakdir::tool {
@@ -15,5 +16,8 @@ namespace leakdir::tool {
 // there is nothing to be found out. Throws Error, with a sentence that says why, where it cannot be known.
 // `core`: a core of the process; empty: none.
 void find_lost(Snapshot& snapshot, const std::string& core = "");
+
+// The same, and who holds whom: only memory can tell that, of a running process or of a core.
+void find_holders(Snapshot& snapshot, const std::string& core, Holders& holders);
 
 }  // namespace leakdir::tool

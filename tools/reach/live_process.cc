@@ -48,7 +48,7 @@ bool is_same(const ledger::Header& one, const ledger::Header& other) {
 
 }  // namespace
 
-void look_at_process(Snapshot& snapshot) {
+void look_at_process(Snapshot& snapshot, Holders* holders) {
   const std::string path = ledger_of(snapshot);
   const FileBytes file(path, FileBytes::Links::kRefused);
   const LedgerReader before(file, path);
@@ -89,7 +89,7 @@ void look_at_process(Snapshot& snapshot) {
     StillProcess process{memory, memory.mappings(), {}, ledger};
     for (const auto& thread : stopped.threads())
       process.threads.push_back({thread.tid, thread.registers, is_inside(thread)});
-    found = search(process);
+    found = search(process, holders);
     pause = std::chrono::steady_clock::now() - start;
   }
 

@@ -72,17 +72,19 @@ bool is_in(const std::vector<reach::Stretch>& sorted, std::uint64_t address) {
   return after != sorted.begin() && address < std::prev(after)->end;
 }
 
-reach::Stretch unused_part_of_stack(const StillProcess& process, const Registers& registers) {
+reach::Stretch stack_of(const StillProcess& process, const Registers& registers) {
   const reach::Mappings mappings = {process.mappings.data(), process.mappings.size()};
   const reach::Mapping* mapping = mappings.find(registers.stack);
   if (mapping == nullptr) return {0, 0};
-  reach::Stretch stack = {mapping->start, mapping->end};
-  if (!mapping->has(reach::Mapping::kStack)) {
-    const std::uint64_t thread = registers.thread;
-    stack = thread == 0 ? reach::Stretch{0, 0} : stack_told_at(process, thread, registers.stack, thread);
-    if (stack.start == 0 && thread > kOfThread)
-      stack = stack_told_at(process, thread - kOfThread, registers.stack, thread);
-  }
+  if (mapping->has(reach::Mapping::kStack)) return {mapping->start, mapping->end};
+  const std::uint64_t thread = registers.thread;
+  if (thread <= kOfThread) return {0, 0};
+  const reach::Stretch stack = stack_told_at(process, thread, registers.stack, thread);
+  return stack.start != 0 ? stack : stack_told_at(process, thread - kOfThread, registers.stack, thread);
+}
+
+reach::Stretch unused_part_of_stack(const StillProcess& process, const Registers& registers) {
+  const reach::Stretch stack = stack_of(process, registers);
   const std::uint64_t end = registers.stack - registers.red_zone;
   return stack.start == 0 || end <= stack.start ? reach::Stretch{0, 0} : reach::Stretch{stack.start, end};
 }

@@ -16,6 +16,9 @@ namespace leakdir::tool {
 std::vector<reach::Stretch> own_memory_of(const StillProcess& process);
 bool is_in(const std::vector<reach::Stretch>& sorted, std::uint64_t address);
 
+// All of the stack that the thread runs on; empty where that is not known.
+reach::Stretch stack_of(const StillProcess& process, const Registers& registers);
+
 // What lies beyond the end of a stack; empty where that is not known.
 reach::Stretch unused_part_of_stack(const StillProcess& process, const Registers& registers);
 

@@ -41,6 +41,26 @@ std::vector<reach::Block> blocks_of(const LedgerReader& ledger) {
   return blocks;
 }
 
+// Keeps who holds whom, by the number that the block has in the table.
+class Recorder {
+ public:
+  Recorder(Holders& holders, std::size_t blocks) : holders_(holders) { holders_.of.resize(blocks); }
+  void reached(std::uint32_t block, std::uint32_t from, std::uint64_t location) {
+    holders_.of[block] = {from, location};
+  }
+  void pointer(std::uint32_t block, std::uint32_t from, std::uint64_t location) {
+    if (!holders_.wants_pointers || block == from) return;
+    if (from == reach::kNoBlock) {
+      holders_.roots.push_back({block, location});
+    } else {
+      holders_.pointers.push_back({from, block});
+    }
+  }
+
+ private:
+  Holders& holders_;
+};
+
 template <class Word>
 class Search {
  public:
@@ -50,7 +70,10 @@ class Search {
         blocks_(blocks_of(process.ledger)),
         room_(std::make_unique<reach::MarkRoom>()) {}
 
-  Found run() {
+  std::size_t size() const { return blocks_.size(); }
+
+  template <class Observer>
+  Found run(Observer& observer) {
     Found found;
     found.kinds.resize(blocks_.size());
     std::sort(blocks_.begin(), blocks_.end(), [](const auto& a, const auto& b) { return a.address < b.address; });
@@ -61,7 +84,8 @@ class Search {
     table_.build(blocks_.data(), static_cast<std::uint32_t>(blocks_.size()), take);
 
     const std::vector<reach::Stretch> own = own_memory_of(process_);
-    auto threads = process_.threads;
+    auto& threads = threads_;
+    threads = process_.threads;
     threads.erase(std::remove_if(threads.begin(), threads.end(),
                                  [&](const auto& thread) { return is_in(own, thread.registers.stack); }),
                   threads.end());
@@ -75,17 +99,29 @@ class Search {
     auto heaps = std::make_unique<reach::Heaps<Word, Memory>>(table_, mappings_, process_.memory, knows_all(), 0);
     heaps->find_holes(holes);
 
-    reach::NoObserver observer;
-    reach::Marker<Word, Memory> marker(table_, mappings_, process_.memory, observer, *room_);
+    reach::Marker<Word, Memory, Observer> marker(table_, mappings_, process_.memory, observer, *room_);
     for (std::uint32_t i = 0; i < table_.count(); ++i)
       if (table_[i].has(reach::Block::kRoot)) marker.root_block(i);
-    for (const auto& thread : threads) add_thread(thread, marker);
+    for (std::size_t i = 0; i < threads.size(); ++i) add_thread(threads[i], i, marker);
     for_each_root(mappings_, table_, holes, [&](reach::Stretch stretch) { marker.root(stretch); });
     marker.mark();
 
     for (std::uint32_t i = 0; i < table_.count(); ++i) found.kinds[table_[i].id] = table_[i].reach();
     found.unread_bytes = marker.unread_bytes();
     return found;
+  }
+
+  // As the caller knows the blocks.
+  void number_as_rows(Holders& holders) const {
+    const auto row = [&](std::uint32_t block) { return block == reach::kNoBlock ? kNone : blocks_[block].id; };
+    std::vector<Holder> of(holders.of.size());
+    for (std::uint32_t i = 0; i < of.size(); ++i) of[row(i)] = {row(holders.of[i].block), holders.of[i].location};
+    holders.of = std::move(of);
+    for (auto& root : holders.roots) root.block = row(root.block);
+    for (auto& pointer : holders.pointers) pointer = {row(pointer.from), row(pointer.to)};
+    holders.threads = threads_;
+    holders.mappings = process_.mappings;
+    for (const auto& thread : threads_) holders.stacks.push_back(stack_of(process_, thread.registers));
   }
 
  private:
@@ -96,13 +132,15 @@ class Search {
   }
 
   template <class Marker>
-  void add_thread(const StillThread& thread, Marker& marker) {
+  void add_thread(const StillThread& thread, std::size_t number, Marker& marker) {
     const Registers& registers = thread.registers;
+    std::size_t index = 0;
     for (const auto& one : registers.general) {
-      marker.root_word(one.value, 0);
+      marker.root_word(one.value, register_location(number, index++));
       if (thread.is_inside) add_unknown_chunk(one.value, marker);
     }
-    for (const std::uint64_t word : registers.vector_words) marker.root_word(word, 0);
+    for (const std::uint64_t word : registers.vector_words)
+      marker.root_word(word, register_location(number, kWideRegister));
     // The stack of a coroutine, say.
     if (const std::uint32_t block = table_.find(registers.stack); block != reach::kNoBlock) marker.root_block(block);
     if (!thread.is_inside) return;
@@ -127,6 +165,7 @@ class Search {
   const StillProcess& process_;
   const reach::Mappings mappings_;
   std::vector<reach::Block> blocks_;
+  std::vector<StillThread> threads_;  // but for leakdir's own
   std::vector<std::unique_ptr<char[]>> index_;
   reach::BlockTable table_;
   std::unique_ptr<reach::MarkRoom> room_;
@@ -134,9 +173,23 @@ class Search {
 
 }  // namespace
 
-Found search(const StillProcess& process) {
-  return process.ledger.header().pointer_bytes == 8 ? Search<std::uint64_t>(process).run()
-                                                    : Search<std::uint32_t>(process).run();
+Found search(const StillProcess& process, Holders* holders) {
+  const auto run = [&](auto& search) {
+    if (holders == nullptr) {
+      reach::NoObserver observer;
+      return search.run(observer);
+    }
+    Recorder recorder(*holders, search.size());
+    Found found = search.run(recorder);
+    search.number_as_rows(*holders);
+    return found;
+  };
+  if (process.ledger.header().pointer_bytes == 8) {
+    Search<std::uint64_t> search(process);
+    return run(search);
+  }
+  Search<std::uint32_t> search(process);
+  return run(search);
 }
 
 }  // namespace leakdir::tool

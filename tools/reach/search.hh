@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "holders.hh"
 #include "ledger.hh"
 #include "still_process.hh"
 
@@ -21,6 +22,7 @@ struct Found {
   std::vector<std::string> warnings;
 };
 
-Found search(const StillProcess& process);
+// `holders`: to be filled, too; null: nobody wants them.
+Found search(const StillProcess& process, Holders* holders);
 
 }  // namespace leakdir::tool

@@ -17,12 +17,25 @@
 
 namespace leakdir::tool {
 
+// A global or static variable.
+struct Variable {
+  std::string name;
+  std::string file;  // empty: not known
+  unsigned line = 0;
+  std::uint64_t start = 0,
+                bytes = 0;  // a link-time address; of a thread-local one the offset among those of its module
+};
+
 class Symbols {
  public:
   virtual ~Symbols() = default;
   // What stands at `offset` of the module's file (a link-time address), innermost inlined function first. Empty when
   // nothing is known.
   virtual std::vector<SourceLine> lookup(const Module& module, std::uint64_t offset) = 0;
+  // The variable that lies at a link-time address; empty name: none is known.
+  virtual Variable variable_at(const Module&, std::uint64_t) { return {}; }
+  // The thread-local variable that lies `before_end` bytes before the end of those of its module.
+  virtual Variable thread_local_at(const Module&, std::uint64_t) { return {}; }
   // Files that were not there or not the right ones, one sentence each.
   virtual std::vector<std::string> warnings() const { return {}; }
 };

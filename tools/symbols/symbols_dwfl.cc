@@ -18,6 +18,7 @@
 #include "debug_files.hh"
 #include "debuginfod.hh"
 #include "dwarf_lines.hh"
+#include "dwarf_variables.hh"
 #include "symbols.hh"
 
 namespace leakdir::tool {
@@ -69,6 +70,16 @@ class DwflSymbols : public Symbols {
     return opened.lines ? opened.lines->lookup(offset) : std::vector<SourceLine>();
   }
 
+  Variable variable_at(const Module& module, std::uint64_t address) override {
+    DwarfVariables* const variables = variables_of(module);
+    return variables != nullptr ? variables->at(address) : Variable();
+  }
+
+  Variable thread_local_at(const Module& module, std::uint64_t before_end) override {
+    DwarfVariables* const variables = variables_of(module);
+    return variables != nullptr ? variables->thread_local_at(before_end) : Variable();
+  }
+
   std::vector<std::string> warnings() const override {
     std::vector<std::string> warnings = debug_files_.problems();
     warnings.insert(warnings.end(), warnings_.begin(), warnings_.end());
@@ -79,7 +90,15 @@ class DwflSymbols : public Symbols {
   struct Opened {
     std::unique_ptr<ElfFile> file;
     std::unique_ptr<DwarfLines> lines;
+    std::unique_ptr<DwarfVariables> variables;
   };
+
+  DwarfVariables* variables_of(const Module& module) {
+    Opened& opened = open(module);
+    if (opened.file == nullptr) return nullptr;
+    if (opened.variables == nullptr) opened.variables = std::make_unique<DwarfVariables>(opened.file->module());
+    return opened.variables.get();
+  }
 
   Opened& open(const Module& module) {
     auto [known, is_new] = opened_.try_emplace({module.path, module.build_id});

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Who holds a block: leakdir why, and report --held, on a running program that holds blocks in every way.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <map>
+#include <memory>
+
+#include "paths.hh"
+#include "report_json.hh"
+#include "target.hh"
+
+namespace leakdir_test {
+namespace {
+
+using testing::AllOf;
+using testing::ContainsRegex;
+using testing::HasSubstr;
+using testing::Not;
+
+class Why : public testing::TestWithParam<std::string> {
+ protected:
+  Why() {
+    process_ = std::make_unique<Process>(command_for(scratch_, target("lost_and_held", GetParam()), {"", {}, {}, 300}));
+    if (!process_->says("ready\n")) throw std::runtime_error("it did not start");
+    const nlohmann::json json = report(scratch_ / "mem");
+    for (const auto& stack : json.at("stacks"))
+      for (const auto& address : stack.at("addresses"))
+        addresses_.emplace(stack.at("bytes").get<std::uint64_t>() / stack.at("blocks").get<std::uint64_t>(), address);
+  }
+
+  std::string why(std::uint64_t size) {
+    const Outcome outcome = run_tool({"why", scratch_ / "mem", addresses_.at(size)});
+    EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    return outcome.out;
+  }
+
+  Scratch scratch_;
+  std::unique_ptr<Process> process_;
+  std::map<std::uint64_t, std::string> addresses_;
+};
+
+TEST_P(Why, TheWayFromAVariableIsShown) {
+  const std::string out = why(105);
+  EXPECT_THAT(out, ContainsRegex("105 bytes, made in hold \\(lost_and_held.c:[0-9]+\\) is still reachable"));
+  EXPECT_THAT(out, ContainsRegex("held by in_data \\(lost_and_held.c:[0-9]+\\)\n  -> 0x[0-9a-f]+: 101 bytes"));
+  EXPECT_THAT(out, HasSubstr("at " + std::to_string(sizeof(void*)) + " of it a pointer to"));
+}
+
+TEST_P(Why, EachRootIsNamed) {
+  const std::string pid = std::to_string(process_->pid());
+  EXPECT_THAT(why(107),
+              ContainsRegex("held by in_thread_local \\(lost_and_held.c:[0-9]+, thread-local\\) of thread " + pid));
+  EXPECT_THAT(why(301), HasSubstr("held by memory of its own (mmap) at 0x"));
+  EXPECT_THAT(why(303), HasSubstr("held by shared memory at 0x"));
+  EXPECT_THAT(why(401), HasSubstr("held by what libc keeps of thread " + pid));
+  EXPECT_THAT(why(701), HasSubstr("held by leakdir_ignore()"));
+  EXPECT_THAT(why(4001), AllOf(HasSubstr("held by stack of thread "), Not(HasSubstr("thread " + pid))));
+#ifdef __x86_64__
+  EXPECT_THAT(why(8001), HasSubstr("held by register r12 of thread " + pid));
+#endif
+}
+
+TEST_P(Why, OfALostBlockItSaysThatNobodyHoldsIt) {
+  EXPECT_THAT(why(6001), AllOf(HasSubstr("is definitely lost\nnobody points to it\n"), Not(HasSubstr("held by"))));
+  EXPECT_THAT(why(1007), AllOf(HasSubstr("is indirectly lost\nheld by blocks that are lost themselves"),
+                               ContainsRegex("1001 bytes.*\n.*\n.*1003 bytes.*\n.*\n.*1007 bytes")));
+  EXPECT_THAT(why(203), HasSubstr("is possibly lost\nheld by into_the_middle"));
+}
+
+TEST_P(Why, WhatEachRootHoldsAddsUp) {
+  const Outcome outcome = run_tool({"report", "--held", scratch_ / "mem"});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_THAT(outcome.out, ContainsRegex("in_data \\(lost_and_held.c:[0-9]+\\) holds 3 blocks, 309 bytes\n"));
+  EXPECT_THAT(outcome.out, ContainsRegex("elements \\(lost_and_held.c:[0-9]+\\) holds 1 block, 128 bytes\n"));
+  std::uint64_t blocks = 0, all = 0, least = ~std::uint64_t{0};
+  for (const std::string& line : lines_of(outcome.out)) {
+    if (all == 0) {
+      all = std::stoull(line);
+      continue;
+    }
+    const std::size_t shared = line.find("several roots: "), holds = line.find(" holds ");
+    const std::string amount = line.substr(holds != std::string::npos ? holds + 7 : shared + 15);
+    blocks += std::stoull(amount);
+    const std::uint64_t bytes = std::stoull(amount.substr(amount.find(", ") + 2));
+    EXPECT_LE(bytes, least) << line;  // largest first
+    least = bytes;
+  }
+  EXPECT_EQ(blocks, all);
+  EXPECT_EQ(all, report(scratch_ / "mem", {"--lost"}).at("totals").at("kinds").at("reachable").at("blocks"));
+}
+
+TEST_P(Why, MistakesAreToldFromAnswers) {
+  Outcome outcome = run_tool({"why", scratch_ / "mem", "0x1"});
+  EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();
+  EXPECT_THAT(outcome.err, HasSubstr("no live block is at 0x1"));
+  outcome = run_tool({"why", scratch_ / "mem", "here"});
+  EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();
+  EXPECT_THAT(outcome.err, HasSubstr("here is no address"));
+  process_->kill(SIGKILL);
+  process_->wait();
+  outcome = run_tool({"why", scratch_ / "mem", addresses_.at(101)});
+  EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();
+  EXPECT_THAT(outcome.err, HasSubstr("--core FILE"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, Why, testing::Values("static", "static-pie", "pie", "preload"),
+                         [](const auto& info) { return case_name(info.param); });
+
+}  // namespace
+}  // namespace leakdir_test

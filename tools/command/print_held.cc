@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "print_held.hh"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.hh"
+#include "base/words.hh"
+#include "load/load.hh"
+#include "reach/find_lost.hh"
+#include "reach/holders.hh"
+#include "reach/retained.hh"
+#include "reach/root_names.hh"
+
+namespace leakdir::tool {
+
+namespace {
+
+constexpr std::int64_t kRecentNs = 60'000'000'000;
+
+std::string row_of(const Retained& root, bool has_growth) {
+  const std::uint64_t before = root.bytes - root.recent_bytes;
+  std::string growth;
+  if (has_growth && root.recent_bytes != 0)
+    growth = before == 0 ? ", all of it new in the last minute"
+                         : fmt::format(", +{:.0f} % in the last minute",
+                                       100.0 * static_cast<double>(root.recent_bytes) / static_cast<double>(before));
+  const std::string amount = fmt::format("{}, {}{}", count_of(root.blocks, "block"), bytes_of(root.bytes), growth);
+  return root.root.empty() ? fmt::format("shared by several roots: {}", amount)
+                           : fmt::format("{} holds {}", root.root, amount);
+}
+
+}  // namespace
+
+int print_held(const std::string& directory, const ReportOptions& wanted) {
+  if (wanted.format != "text") throw Error("--held is for text");
+  Snapshot snapshot = load(directory);
+  Holders holders;
+  holders.wants_pointers = true;
+  find_holders(snapshot, wanted.kinds.core, holders);
+  snapshot.lists_libc |= wanted.lists_libc;
+  const auto symbols = make_dwfl_symbols(wanted.symbols, snapshot);
+  const RootNames names(snapshot, holders, *symbols);
+  const auto roots = retained_by_root(
+      snapshot, holders, [&](std::uint64_t location, std::uint32_t block) { return names.of(location, block).name; });
+
+  Retained all;
+  for (const auto& root : roots) all.blocks += root.blocks, all.bytes += root.bytes;
+  std::string out = fmt::format("{} still reachable, {}, held by {}\n", count_of(all.blocks, "block"),
+                                bytes_of(all.bytes), count_of(roots.size(), "root"));
+  const std::size_t shown = wanted.top == 0 ? roots.size() : std::min(wanted.top, roots.size());
+  const bool has_growth = snapshot.state == State::kRunning && snapshot.end_ns - snapshot.start_ns > kRecentNs;
+  for (std::size_t i = 0; i < shown; ++i) out += printable(row_of(roots[i], has_growth)) + "\n";
+  if (shown < roots.size()) {
+    Retained rest;
+    for (std::size_t i = shown; i < roots.size(); ++i) rest.blocks += roots[i].blocks, rest.bytes += roots[i].bytes;
+    out += fmt::format("{} more: {}, {}\n", count_of(roots.size() - shown, "root"), count_of(rest.blocks, "block"),
+                       bytes_of(rest.bytes));
+  }
+  Output output(wanted.output);
+  output.write(out);
+  output.finish();
+  for (const auto& notice : snapshot.notices) say("note: " + notice);
+  for (const auto& warning : snapshot.warnings) say("warning: " + warning);
+  for (const auto& warning : symbols->warnings()) say("warning: " + warning);
+  return 0;
+}
+
+}  // namespace leakdir::tool

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "root_names.hh"
+
+#include <fmt/format.h>
+
+#include "base/words.hh"
+#include "ledger.hh"
+
+namespace leakdir::tool {
+
+namespace {
+
+constexpr std::uint64_t kMostThreadLocal = 1 << 20;  // further from the thread pointer it is something else
+constexpr std::uint64_t kOfThread = 4096;            // what libc keeps of the thread
+
+}  // namespace
+
+std::string place_of(const std::string& file, unsigned line) {
+  if (file.empty()) return {};
+  return fmt::format("{}:{}", file.substr(file.rfind('/') + 1), line);
+}
+
+std::string RootNames::thread(std::size_t number) const {
+  const pid_t tid = holders_.threads[number].tid;
+  for (const auto& known : snapshot_.threads)
+    if (known.tid == static_cast<std::uint32_t>(tid) && !known.name.empty())
+      return fmt::format("thread {} {}", tid, known.name);
+  return fmt::format("thread {}", tid);
+}
+
+RootName RootNames::in_module(const Module& module, std::uint64_t location) const {
+  const std::uint64_t address = location - module.bias;
+  const Variable variable = symbols_.variable_at(module, address);
+  if (variable.name.empty())
+    return {fmt::format("data of {}", module.path.substr(module.path.rfind('/') + 1)), address};
+  const std::string place = place_of(variable.file, variable.line);
+  return {place.empty() ? variable.name : fmt::format("{} ({})", variable.name, place), address - variable.start};
+}
+
+RootName RootNames::of(std::uint64_t location, std::uint32_t block) const {
+  if ((location & kRegisterBit) != 0) {
+    const std::size_t number = (location & ~kRegisterBit) >> 8, index = location & 0xff;
+    const auto& registers = holders_.threads[number].registers.general;
+    const std::string name = index < registers.size() ? registers[index].name : "a vector register";
+    return {fmt::format("register {} of {}", name, thread(number)), 0};
+  }
+  if (location == 0) {
+    const unsigned flags = snapshot_.blocks[block].flags;
+    if ((flags & ledger::kFlagLibc) != 0) return {"libc's and the C++ runtime's own", 0};
+    if ((flags & ledger::kFlagIgnored) != 0) return {"leakdir_ignore()", 0};
+    return {"a thread that runs on it as its stack", 0};
+  }
+  for (std::size_t i = 0; i < holders_.threads.size(); ++i) {
+    const Registers& registers = holders_.threads[i].registers;
+    const std::uint64_t before = registers.thread - location;
+    if (registers.thread != 0 && before != 0 && before < kMostThreadLocal) {
+      for (const auto& module : snapshot_.modules) {
+        if (!module.is_program) continue;
+        const Variable variable = symbols_.thread_local_at(module, before);
+        if (variable.name.empty()) continue;
+        const std::string place = place_of(variable.file, variable.line);
+        return {fmt::format("{}{} of {}", variable.name,
+                            place.empty() ? " (thread-local)" : fmt::format(" ({}, thread-local)", place), thread(i)),
+                0};
+      }
+    }
+    if (registers.thread != 0 && location - registers.thread < kOfThread)
+      return {fmt::format("what libc keeps of {} (pthread_setspecific, say)", thread(i)), location - registers.thread};
+    if (location >= registers.stack - registers.red_zone && location < holders_.stacks[i].end)
+      return {fmt::format("stack of {}", thread(i)), location - registers.stack};
+  }
+  for (const auto& module : snapshot_.modules)
+    if (location >= module.start && location < module.end) return in_module(module, location);
+  const reach::Mapping* mapping = reach::Mappings{holders_.mappings.data(), holders_.mappings.size()}.find(location);
+  if (mapping == nullptr) return {hex_of(location), 0};
+  const char* const what = mapping->has(reach::Mapping::kHeap)     ? "the heap, outside of recorded blocks"
+                           : mapping->has(reach::Mapping::kShared) ? "shared memory"
+                           : mapping->has(reach::Mapping::kFile)   ? "data of a library"
+                                                                   : "memory of its own (mmap)";
+  return {fmt::format("{} at {}", what, hex_of(mapping->start)), location - mapping->start};
+}
+
+}  // namespace leakdir::tool

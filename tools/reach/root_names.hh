@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// What a root is called for people: the variable that lies there, whose stack or thread-local data it is, which
+// register.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "holders.hh"
+#include "load/snapshot.hh"
+#include "symbols/symbols.hh"
+
+namespace leakdir::tool {
+
+struct RootName {
+  std::string name;      // "session_cache (server.c:41)"
+  std::uint64_t offset;  // from where what is named begins
+};
+
+class RootNames {
+ public:
+  RootNames(const Snapshot& snapshot, const Holders& holders, Symbols& symbols)
+      : snapshot_(snapshot), holders_(holders), symbols_(symbols) {}
+
+  // `block` is what the pointer there leads to.
+  RootName of(std::uint64_t location, std::uint32_t block) const;
+
+ private:
+  std::string thread(std::size_t number) const;
+  RootName in_module(const Module& module, std::uint64_t location) const;
+
+  const Snapshot& snapshot_;
+  const Holders& holders_;
+  Symbols& symbols_;
+};
+
+// "server.c:41", without directories.
+std::string place_of(const std::string& file, unsigned line);
+
+}  // namespace leakdir::tool

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: BSL-1.0
+// The search for what is lost: which block a word points to, and the kinds, on heaps made by hand and by chance.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "shared/reach_blocks.hh"
+#include "shared/reach_mark.hh"
+
+namespace leakdir::reach {
+namespace {
+
+// A heap that is not there: words by their addresses, all others are zeros.
+class Heap {
+ public:
+  std::uint32_t add(std::uint64_t address, std::uint64_t bytes) {
+    Block block{};
+    block.address = address;
+    block.bytes_and_flags = bytes;
+    block.id = static_cast<std::uint32_t>(blocks_.size());
+    blocks_.push_back(block);
+    return block.id;
+  }
+  void put(std::uint64_t address, std::uint64_t word) { words_[address] = word; }
+
+  std::size_t read(const Piece* pieces, unsigned count, void* into) {
+    char* to = static_cast<char*>(into);
+    for (unsigned i = 0; i < count; ++i) {
+      for (std::uint64_t at = 0; at + 8 <= pieces[i].bytes; at += 8, to += 8) {
+        const auto word = words_.find(pieces[i].address + at);
+        const std::uint64_t value = word == words_.end() ? 0 : word->second;
+        std::memcpy(to, &value, 8);
+      }
+      to += pieces[i].bytes % 8;
+    }
+    return static_cast<std::size_t>(to - static_cast<char*>(into));
+  }
+  Stretch next_used(Stretch within) { return within; }
+
+  const BlockTable& table() {
+    std::sort(blocks_.begin(), blocks_.end(), [](const Block& a, const Block& b) { return a.address < b.address; });
+    table_ = BlockTable();
+    EXPECT_TRUE(table_.build(blocks_.data(), static_cast<std::uint32_t>(blocks_.size()), [&](std::uint64_t bytes) {
+      rooms_.push_back(std::make_unique<char[]>(bytes));
+      return static_cast<void*>(rooms_.back().get());
+    }));
+    return table_;
+  }
+
+  // The kinds, by the number that add() gave. `root`: the words that lie in a root.
+  std::vector<Reach> kinds(const std::vector<std::uint64_t>& root) {
+    const BlockTable& table = this->table();
+    constexpr std::uint64_t kRoot = 0x100000;
+    for (std::size_t i = 0; i < root.size(); ++i) put(kRoot + 8 * i, root[i]);
+    NoObserver observer;
+    auto room = std::make_unique<MarkRoom>();
+    Marker<std::uint64_t, Heap> marker(table, Mappings(), *this, observer, *room);
+    marker.root({kRoot, kRoot + 8 * root.size()});
+    marker.mark();
+    std::vector<Reach> kinds(blocks_.size());
+    for (const Block& block : blocks_) kinds[block.id] = block.reach();
+    return kinds;
+  }
+
+  std::vector<Block> blocks_;
+
+ private:
+  std::map<std::uint64_t, std::uint64_t> words_;
+  std::vector<std::unique_ptr<char[]>> rooms_;
+  BlockTable table_;
+};
+
+constexpr Reach kDefinite = Reach::kDefinite, kIndirect = Reach::kIndirect, kPossible = Reach::kPossible,
+                kReachable = Reach::kReachable;
+using Kinds = std::vector<Reach>;
+
+TEST(BlockTable, FindsTheBlockOfEachWord) {
+  std::minstd_rand random(4711);
+  for (int round = 0; round < 50; ++round) {
+    Heap heap;
+    std::uint64_t at = 0x10000000;
+    for (int i = 0; i < 300; ++i) {
+      // Close together, far apart, of no byte, and large.
+      at += random() % 10 == 0 ? random() % 100000 : random() % 64;
+      const std::uint64_t bytes = random() % 20 == 0 ? random() % 300000 : random() % 200;
+      heap.add(at, bytes);
+      at += std::max<std::uint64_t>(bytes, 1);
+    }
+    const BlockTable& table = heap.table();
+    const auto look = [&](std::uint64_t word) {
+      std::uint32_t found = kNoBlock;
+      for (std::uint32_t i = 0; i < table.count(); ++i)
+        if (word >= table[i].address && word < table[i].end()) found = i;
+      ASSERT_EQ(table.find(word), found) << std::hex << word;
+    };
+    for (const Block& block : heap.blocks_) {
+      for (const std::uint64_t word :
+           {block.address - 1, block.address, block.address + 1, block.end() - 1, block.end()})
+        look(word);
+    }
+    for (int i = 0; i < 1000; ++i) look(0x10000000 - 1000 + random() % (at - 0x10000000 + 2000));
+    look(0);
+    look(~std::uint64_t{0});
+  }
+}
+
+TEST(BlockTable, FindsNothingWhereNothingIs) {
+  Heap heap;
+  EXPECT_EQ(heap.table().find(0x1000), kNoBlock);
+}
+
+TEST(Marker, ATreeIsHeldOrLostWhole) {
+  Heap heap;
+  for (std::uint64_t i = 0; i < 6; ++i) heap.add(0x10000 + 0x100 * i, 32);
+  for (const std::uint64_t first : {0x10000, 0x10300}) {
+    heap.put(first, first + 0x100);
+    heap.put(first + 0x108, first + 0x200);
+  }
+  EXPECT_EQ(heap.kinds({0x10000}), (Kinds{kReachable, kReachable, kReachable, kDefinite, kIndirect, kIndirect}));
+}
+
+TEST(Marker, ACycleIsLostWholeWithOneHead) {
+  Heap heap;
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    heap.add(0x10000 + 0x100 * i, 32);
+    heap.put(0x10000 + 0x100 * i, 0x10000 + 0x100 * ((i + 1) % 3));
+  }
+  EXPECT_EQ(heap.kinds({}), (Kinds{kDefinite, kIndirect, kIndirect}));
+}
+
+TEST(Marker, ACycleToWhichAnotherLeadsHasNoHeadOfItsOwn) {
+  Heap heap;
+  for (std::uint64_t i = 0; i < 4; ++i) heap.add(0x10000 + 0x100 * i, 32);
+  heap.put(0x10000, 0x10100), heap.put(0x10100, 0x10000);
+  heap.put(0x10200, 0x10300), heap.put(0x10300, 0x10200), heap.put(0x10308, 0x10000);
+  EXPECT_EQ(heap.kinds({}), (Kinds{kIndirect, kIndirect, kDefinite, kIndirect}));
+}
+
+TEST(Marker, APointerIntoTheMiddleMakesItPossible) {
+  Heap heap;
+  for (std::uint64_t i = 0; i < 3; ++i) heap.add(0x10000 + 0x100 * i, 64);
+  heap.put(0x10000, 0x10100);
+  heap.put(0x10108, 0x10208);
+  EXPECT_EQ(heap.kinds({0x10020}), (Kinds{kPossible, kPossible, kPossible}));
+}
+
+TEST(Marker, ABetterPointerCountsWheneverItComes) {
+  Heap heap;
+  for (std::uint64_t i = 0; i < 3; ++i) heap.add(0x10000 + 0x100 * i, 64);
+  heap.put(0x10000, 0x10100);
+  heap.put(0x10200, 0x10000);
+  EXPECT_EQ(heap.kinds({0x10020, 0x10200}), (Kinds{kReachable, kReachable, kReachable}));
+}
+
+TEST(Marker, PastTheEndIsOutside) {
+  Heap heap;
+  heap.add(0x10000, 64);
+  heap.add(0x10100, 0);
+  EXPECT_EQ(heap.kinds({0x10040, 0x10100}), (Kinds{kDefinite, kReachable}));
+}
+
+TEST(Marker, SomePointersIntoTheMiddleMeanTheWhole) {
+  Heap heap;
+  heap.add(0x10000, 8 + 5 * 24);  // new[] of 5
+  heap.put(0x10000, 5);
+  heap.add(0x10100, 24 + 11 + 1);  // std::string before C++11: length, capacity, count
+  heap.put(0x10100, 7), heap.put(0x10108, 11);
+  heap.add(0x10200, 8 + 100);  // a buffer behind its length
+  heap.put(0x10200, 100);
+  heap.add(0x10300, 8 + 5 * 24);  // no count of anything
+  heap.put(0x10300, 7);
+  EXPECT_EQ(heap.kinds({0x10008, 0x10118, 0x10208, 0x10308}), (Kinds{kReachable, kReachable, kReachable, kPossible}));
+}
+
+TEST(Marker, ALargeBlockIsReadWhole) {
+  Heap heap;
+  heap.add(0x1000000, 3 * MarkRoom::kBytes);
+  heap.add(0x10000, 32);
+  heap.put(0x1000000 + 3 * MarkRoom::kBytes - 8, 0x10000);
+  EXPECT_EQ(heap.kinds({0x1000000}), (Kinds{kReachable, kReachable}));
+}
+
+// All pointers lead to the start of a block: what is reached is known by a simpler search, and of the rest each block
+// that no other lost one points to is a head.
+TEST(Marker, ByChanceItFindsWhatASimplerSearchFinds) {
+  std::minstd_rand random(4711);
+  for (int round = 0; round < 200; ++round) {
+    Heap heap;
+    const std::size_t count = 1 + random() % 200;
+    std::vector<std::vector<std::size_t>> to(count);
+    const auto address = [](std::size_t i) { return 0x10000 + 0x100 * std::uint64_t{i}; };
+    for (std::size_t i = 0; i < count; ++i) heap.add(address(i), 64);
+    for (std::size_t i = 0; i < count; ++i) {
+      for (std::uint64_t at = 0; at < 64; at += 8) {
+        if (random() % 8 != 0) continue;
+        to[i].push_back(random() % count);
+        heap.put(address(i) + at, address(to[i].back()));
+      }
+    }
+    std::vector<bool> is_held(count), has_holder(count);
+    std::vector<std::size_t> pending;
+    std::vector<std::uint64_t> root;
+    for (int i = 0; i < 3; ++i) {
+      pending.push_back(random() % count);
+      root.push_back(address(pending.back()));
+    }
+    while (!pending.empty()) {
+      const std::size_t block = pending.back();
+      pending.pop_back();
+      if (is_held[block]) continue;
+      is_held[block] = true;
+      pending.insert(pending.end(), to[block].begin(), to[block].end());
+    }
+    for (std::size_t i = 0; i < count; ++i)
+      for (const std::size_t other : to[i])
+        if (!is_held[i] && other != i) has_holder[other] = true;
+    const Kinds kinds = heap.kinds(root);
+    for (std::size_t i = 0; i < count; ++i) {
+      ASSERT_EQ(kinds[i] == kReachable, is_held[i]) << i;
+      if (is_held[i]) continue;
+      ASSERT_TRUE(kinds[i] == kDefinite || kinds[i] == kIndirect) << i;
+      ASSERT_TRUE(has_holder[i] || kinds[i] == kDefinite) << i;
+    }
+    // Each that is lost indirectly is led to by a head.
+    std::vector<bool> is_led_to(count);
+    for (std::size_t i = 0; i < count; ++i)
+      if (kinds[i] == kDefinite) pending.push_back(i);
+    while (!pending.empty()) {
+      const std::size_t block = pending.back();
+      pending.pop_back();
+      if (is_led_to[block]) continue;
+      is_led_to[block] = true;
+      pending.insert(pending.end(), to[block].begin(), to[block].end());
+    }
+    for (std::size_t i = 0; i < count; ++i) ASSERT_TRUE(is_held[i] || is_led_to[i]) << i;
+  }
+}
+
+}  // namespace
+}  // namespace leakdir::reach

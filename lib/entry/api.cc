@@ -12,7 +12,7 @@
 #include "ledger/ledger_file.hh"
 #include "ledger/live_table.hh"
 #include "ledger/row.hh"
-#include "reach/search.hh"
+#include "reach/reachability.hh"
 #include "system/base.hh"
 #include "system/process.hh"
 #include "track/inherited.hh"

@@ -17,7 +17,7 @@
 #include "ledger/live_table.hh"
 #include "ledger/owner.hh"
 #include "option_sources.hh"
-#include "reach/search.hh"
+#include "reach/reachability.hh"
 #include "stack/stack.hh"
 #include "system/allocator.hh"
 #include "system/find_export.hh"

@@ -13,8 +13,6 @@
 
 namespace leakdir {
 
-inline constexpr char kLostDir[] = "lost";
-
 // Records that were made before anybody had looked get the line that says it; and where there is not room for the files
 // of all blocks, those of lost blocks come first. `folder` is a descriptor of DIR. Before the rest is written.
 void write_kinds_into_records(int folder);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "run_folder.hh"
 
-#include "lost_dir.hh"
 #include "shared/record.hh"
 #include "shared/text.hh"
 

@@ -13,6 +13,8 @@
 
 namespace leakdir {
 
+inline constexpr char kLostDir[] = "lost";  // in DIR: the records of what is lost
+
 // The file's name without its directory.
 void put_record_name(Text& out, std::uint64_t address, const char* suffix);
 

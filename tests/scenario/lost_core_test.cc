@@ -12,6 +12,7 @@
 
 #include <set>
 
+#include "kinds.hh"
 #include "paths.hh"
 #include "report_json.hh"
 #include "target.hh"
@@ -21,8 +22,6 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
-
-using Kinds = std::multiset<std::pair<std::string, std::uint64_t>>;  // kind and size
 
 class LostCore : public testing::TestWithParam<std::string> {
  protected:
@@ -45,11 +44,7 @@ class LostCore : public testing::TestWithParam<std::string> {
     process.kill(SIGSEGV);
     const Outcome outcome = process.wait();
     ASSERT_TRUE(outcome.killed_by(SIGSEGV)) << outcome.describe();
-    for (const std::string& line : lines_of(outcome.out)) {
-      const std::string kind = said(line, "expect", "kind");
-      if (kind.empty() || kind == "freed" || kind == "ignored" || &scratch != &scratch_) continue;
-      expected_.emplace(kind, std::stoull(said(line, "expect", "size")));
-    }
+    if (&scratch == &scratch_) expected_ = expected_kinds(outcome.out);
   }
 
   static std::string core_in(const Scratch& scratch) {
@@ -58,16 +53,6 @@ class LostCore : public testing::TestWithParam<std::string> {
     throw std::runtime_error("no core");
   }
   std::string core() const { return core_in(scratch_); }
-
-  static Kinds kinds_in(const nlohmann::json& json) {
-    Kinds kinds;
-    for (const auto& stack : json.at("stacks")) {
-      const auto blocks = stack.at("blocks").get<std::uint64_t>();
-      for (std::uint64_t i = 0; i < blocks; ++i)
-        kinds.emplace(stack.value("kind", "unknown"), stack.at("bytes").get<std::uint64_t>() / blocks);
-    }
-    return kinds;
-  }
 
   Kinds kinds_by(const std::string& core) {
     return kinds_in(report(scratch_ / "mem", {"--kinds", "all", "--core", core}));

@@ -14,8 +14,8 @@
 #include <fstream>
 #include <memory>
 #include <random>
-#include <set>
 
+#include "kinds.hh"
 #include "paths.hh"
 #include "report_json.hh"
 #include "target.hh"
@@ -32,29 +32,7 @@ constexpr int kKills = 1000, kLooks = 1000;
 constexpr int kKills = 60, kLooks = 40;
 #endif
 
-using Kinds = std::multiset<std::pair<std::string, std::uint64_t>>;  // kind and size
-
-Kinds expected_kinds(const std::string& output) {
-  Kinds kinds;
-  for (const std::string& line : lines_of(output)) {
-    if (line.rfind("expect ", 0) != 0) continue;
-    const std::string kind = said(line, "expect", "kind");
-    if (kind != "freed" && kind != "ignored") kinds.emplace(kind, std::stoull(said(line, "expect", "size")));
-  }
-  return kinds;
-}
-
 nlohmann::json look(const std::string& dir) { return report(dir, {"--lost", "--kinds", "all"}); }
-
-Kinds kinds_in(const nlohmann::json& json) {
-  Kinds kinds;
-  for (const auto& stack : json.at("stacks")) {
-    const auto blocks = stack.at("blocks").get<std::uint64_t>();
-    for (std::uint64_t i = 0; i < blocks; ++i)
-      kinds.emplace(stack.at("kind"), stack.at("bytes").get<std::uint64_t>() / blocks);
-  }
-  return kinds;
-}
 
 std::uint64_t blocks_of(const nlohmann::json& json, const char* kind) {
   return json.at("totals").at("kinds").at(kind).at("blocks").get<std::uint64_t>();

@@ -204,10 +204,10 @@ Record parse_record(const std::string& path) {
   record.address = number(first[2]);
   record.size = number(first[3]);
   check_name(lines, path, record.address, ".mem");
-  const Keys keys = read_keys(
-      lines,
-      {"call", "thread", "time", "sequence", "program", "build-id", "location", "early", "inherited", "truncated"},
-      {"call", "thread", "time", "sequence", "program"}, "frames: ");
+  const Keys keys = read_keys(lines,
+                              {"call", "thread", "time", "sequence", "program", "build-id", "location", "early",
+                               "inherited", "truncated", "reach"},
+                              {"call", "thread", "time", "sequence", "program"}, "frames: ");
   record.call = keys.at("call");
   record.sequence = number(keys.at("sequence"));
   if (keys.count("location") != 0) record.location = keys.at("location");
@@ -215,6 +215,10 @@ Record parse_record(const std::string& path) {
   record.early = flag(lines, keys, "early");
   record.inherited = flag(lines, keys, "inherited");
   record.truncated = flag(lines, keys, "truncated");
+  if (keys.count("reach") != 0) record.reach = keys.at("reach");
+  static const std::set<std::string> kinds = {"", "definitely lost", "indirectly lost", "possibly lost",
+                                              "still reachable"};
+  if (kinds.count(record.reach) == 0) lines.fail("no such kind: " + record.reach);
   record.stack = read_stack(lines);
   check_caller(lines, record.caller, record.stack);
   if (!lines.done()) lines.fail("more lines than expected");

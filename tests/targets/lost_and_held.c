@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Blocks of each kind, each held, or lost, in another way; then it waits. Each has a size of its own, and is told by
+// Blocks of each kind, each held, or lost, in another way; then it waits, or ends (`exit`). Each has a size of its own, and is told by
 // `expect kind=definite size=1001`. What loses a block does so far down the stack, and that part is wiped after.
 
 #define _GNU_SOURCE
@@ -166,7 +166,23 @@ static _Noreturn void wait_with_a_register(void) {
 #endif
 }
 
-int main(void) {
+// The program calls exit deep down: what its frames and its registers hold is held still.
+static NOINLINE void end_here(void) {
+  void* volatile on_its_stack = make("reachable", 9001);
+  void* block = make("reachable", 9003);
+#ifdef __x86_64__
+  register void* kept __asm__("r12") = block;
+  block = NULL;
+  __asm__ volatile("" : "+r"(kept), "+r"(block));
+  wipe();
+  exit(kept == hidden(NULL) || on_its_stack == NULL);
+#else
+  untold = block;
+  exit(on_its_stack == NULL);
+#endif
+}
+
+int main(int count, char** arguments) {
   hold();
   start_coroutine();
   leave_in_free_chunks();
@@ -175,6 +191,7 @@ int main(void) {
   pthread_t thread;
   pthread_create(&thread, NULL, ends, NULL);
   pthread_join(thread, NULL);
+  if (count > 1 && strcmp(arguments[1], "exit") == 0) end_here();
   pthread_barrier_init(&barrier, NULL, 2);
   pthread_create(&thread, NULL, waits, NULL);
   pthread_barrier_wait(&barrier);

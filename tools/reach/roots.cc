@@ -1,8 +1,4 @@
 // SPDX-License-Identifier: BSL-1.0
-//
-// glibc keeps what it knows of a thread (struct pthread) at the thread pointer; on x86 it begins with two pointers to
-// itself, the first and the third word. In it stand the start and the size of the thread's stack, one after the other,
-// at a place that differs between releases. On the other machines it lies below the thread pointer.
 
 #include "roots.hh"
 
@@ -10,39 +6,19 @@
 #include <unordered_set>
 
 #include "ledger.hh"
+#include "reach_stacks.hh"
 
 namespace leakdir::tool {
 
 namespace {
 
-constexpr std::uint64_t kOfThread = 4096;  // struct pthread is shorter, on every machine
 constexpr std::uint64_t kPage = 4096;
-constexpr std::uint64_t kSmallestStack = 16 << 10;
 
-std::uint64_t in_table(const std::vector<char>& bytes, std::size_t at, unsigned pointer_bytes) {
-  std::uint64_t eight = 0;
-  std::uint32_t four = 0;
-  if (pointer_bytes == 8) {
-    std::copy_n(bytes.data() + at, 8, reinterpret_cast<char*>(&eight));
-    return eight;
-  }
-  std::copy_n(bytes.data() + at, 4, reinterpret_cast<char*>(&four));
-  return four;
-}
-
-// The stack that the words from `from` on tell of, in which both `first` and `second` lie.
-reach::Stretch stack_told_at(const StillProcess& process, std::uint64_t from, std::uint64_t first,
-                             std::uint64_t second) {
-  const unsigned bytes = process.ledger.header().pointer_bytes;
-  std::vector<char> words(kOfThread);
-  const reach::Piece piece = {from, words.size()};
-  words.resize(process.memory.read(&piece, 1, words.data()));
-  for (std::size_t at = 0; at + 2 * bytes <= words.size(); at += bytes) {
-    const std::uint64_t start = in_table(words, at, bytes), size = in_table(words, at + bytes, bytes);
-    if (start == 0 || start % kPage != 0 || size < kSmallestStack || size % kPage != 0) continue;
-    if (first - start < size && second - start < size) return {start, start + size};
-  }
-  return {0, 0};
+// The stack that the words from `from` on tell of, in which both the stack pointer and the thread pointer lie.
+reach::Stretch stack_told_at(const StillProcess& process, std::uint64_t from, const Registers& registers) {
+  std::vector<char> room(reach::kMostOfThread);
+  return reach::stack_told_at(process.memory, process.ledger.header().pointer_bytes, room.data(), from, registers.stack,
+                              registers.thread);
 }
 
 }  // namespace
@@ -78,9 +54,9 @@ reach::Stretch stack_of(const StillProcess& process, const Registers& registers)
   if (mapping == nullptr) return {0, 0};
   if (mapping->has(reach::Mapping::kStack)) return {mapping->start, mapping->end};
   const std::uint64_t thread = registers.thread;
-  if (thread <= kOfThread) return {0, 0};
-  const reach::Stretch stack = stack_told_at(process, thread, registers.stack, thread);
-  return stack.start != 0 ? stack : stack_told_at(process, thread - kOfThread, registers.stack, thread);
+  if (thread <= reach::kMostOfThread) return {0, 0};
+  const reach::Stretch stack = stack_told_at(process, thread, registers);
+  return stack.start != 0 ? stack : stack_told_at(process, thread - reach::kMostOfThread, registers);
 }
 
 reach::Stretch unused_part_of_stack(const StillProcess& process, const Registers& registers) {
@@ -97,24 +73,11 @@ std::vector<reach::Stretch> unused_stacks(const StillProcess& process) {
     if (thread.registers.thread == 0) return stacks;  // who knows whose they are
     in_use.insert(thread.registers.thread);
   }
-  constexpr std::uint32_t kNeeded = reach::Mapping::kRead | reach::Mapping::kWrite;
-  constexpr std::uint32_t kNone = reach::Mapping::kShared | reach::Mapping::kFile | reach::Mapping::kHeap |
-                                  reach::Mapping::kStack | reach::Mapping::kKernel;
-  std::vector<char> words(kPage);
+  std::vector<char> room(reach::kMostOfThread);
+  const auto is_in_use = [&](std::uint64_t thread) { return in_use.count(thread) != 0; };
   for (const auto& mapping : process.mappings) {
-    if ((mapping.flags & (kNeeded | kNone)) != kNeeded || mapping.end - mapping.start < kSmallestStack - kPage)
-      continue;
-    const std::uint64_t last = mapping.end - kPage;
-    const reach::Stretch used = process.memory.next_used({last, mapping.end});
-    if (used.start >= used.end || !process.memory.read_all(last, words.data(), kPage)) continue;
-    for (std::uint64_t at = 0; at + 4 * bytes <= kPage; at += 64) {
-      const std::uint64_t thread = last + at;
-      if (in_table(words, at, bytes) != thread || in_table(words, at + 2 * bytes, bytes) != thread) continue;
-      const reach::Stretch stack = stack_told_at(process, thread, thread, thread);
-      if (stack.start != 0 && stack.end == mapping.end && stack.start <= mapping.start && in_use.count(thread) == 0)
-        stacks.push_back({mapping.start, thread});
-      break;
-    }
+    const reach::Stretch stack = reach::stack_of_ended_thread(process.memory, bytes, room.data(), mapping, is_in_use);
+    if (stack.start < stack.end) stacks.push_back(stack);
   }
   return stacks;
 }

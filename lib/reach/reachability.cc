@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "search.hh"
+#include "reachability.hh"
 
 #include <algorithm>
 #include <new>
@@ -10,6 +10,7 @@
 #include "own_process.hh"
 #include "shared/reach_mark.hh"
 #include "shared/reach_roots.hh"
+#include "shared/reach_stacks.hh"
 #include "system/allocator.hh"
 #include "system/own_memory.hh"
 
@@ -76,6 +77,27 @@ void add_stack_below(const ThreadAtExit& thread, const reach::Mappings& mappings
   if (stack != nullptr && stack->has(reach::Mapping::kStack)) holes.add({stack->start, thread.sp});
 }
 
+// The thread pointer of this thread, at which glibc keeps what it knows of it.
+std::uint64_t this_thread() {
+#if defined(__x86_64__)
+  std::uint64_t thread;
+  __asm__("movq %%fs:0, %0" : "=r"(thread));
+  return thread;
+#else
+  return 0;  // there, the stack of a thread that has ended is not told
+#endif
+}
+
+// `room`: kMostOfThread bytes.
+void add_stacks_of_ended_threads(OwnProcess& process, char* room, reach::Holes& holes) {
+  const std::uint64_t here = this_thread();
+  const reach::Mappings& mappings = process.mappings();
+  for (std::size_t i = 0; here != 0 && i < mappings.count; ++i) {
+    holes.add(reach::stack_of_ended_thread(process, sizeof(void*), room, mappings.first[i],
+                                           [&](std::uint64_t thread) { return thread == here; }));
+  }
+}
+
 void mark_all(Marker& marker, const reach::BlockTable& table, const ThreadAtExit& thread, reach::Holes& holes,
               const reach::Mappings& mappings) {
   for (unsigned i = 0; i < thread.register_count; ++i) marker.root_word(thread.registers[i], 0);
@@ -132,6 +154,7 @@ LostLook find_lost(const ThreadAtExit& thread, bool is_only_thread) {
   add_own_memory(holes);
   memory.add_to(holes);
   add_stack_below(thread, mappings, holes);
+  if (is_only_thread) add_stacks_of_ended_threads(process, room->bytes, holes);
 
   reach::NoObserver nobody;
   Marker marker(table, mappings, process, nobody, *room);

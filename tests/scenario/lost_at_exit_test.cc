@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Lost or held, as the program itself finds it out at exit: in the ledger, in the records, and in DIR/lost/.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "kinds.hh"
+#include "report_json.hh"
+#include "target.hh"
+
+namespace leakdir_test {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+class LostAtExit : public testing::TestWithParam<std::string> {
+ protected:
+  Outcome run_to_exit(const std::string& options, const std::string& how = "exit") {
+    return run_in(scratch_, target("lost_and_held", GetParam()), {options, {how}, {}, 60});
+  }
+  // What the records in `dir` say, by the words of the tool.
+  static Kinds kinds_of_records(const std::string& dir) {
+    const std::map<std::string, std::string> words = {{"definitely lost", "definite"},
+                                                      {"indirectly lost", "indirect"},
+                                                      {"possibly lost", "possible"},
+                                                      {"still reachable", "reachable"},
+                                                      {"", "not known"}};
+    Kinds kinds;
+    for (const Record& record : records_in(dir)) kinds.emplace(words.at(record.reach), record.size);
+    return kinds;
+  }
+  static Kinds lost_of(const Kinds& all) {
+    Kinds lost;
+    for (const auto& kind : all)
+      if (kind.first != "reachable") lost.insert(kind);
+    return lost;
+  }
+
+  Scratch scratch_;
+};
+
+TEST_P(LostAtExit, EachBlockHasItsKindInLedgerRecordsAndLostDirectory) {
+  for (const char* options : {"write=behind", "write=behind:delay_ms=1", "write=sync", "write=exit"}) {
+    SCOPED_TRACE(options);
+    const Outcome outcome = run_to_exit(options);
+    ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    const Kinds expected = expected_kinds(outcome.out);
+    ASSERT_GT(lost_of(expected).size(), 10u);
+    EXPECT_EQ(kinds_in(report(scratch_ / "mem")), expected);
+    EXPECT_EQ(kinds_of_records(scratch_ / "mem"), expected);
+    EXPECT_EQ(kinds_of_records(scratch_ / "mem/lost"), lost_of(expected));
+    EXPECT_THAT(outcome.err, HasSubstr(" at exit, " + std::to_string(lost_of(expected).size()) + " lost: ./mem\n"));
+  }
+  // The run before lies in previous/, with what it lost; that before it is gone.
+  EXPECT_FALSE(records_in(scratch_ / "mem/previous/lost").empty());
+  EXPECT_FALSE(fs::exists(scratch_ / "mem/previous/previous"));
+}
+
+TEST_P(LostAtExit, LostBlocksHaveTheirFilesFirst) {
+  const Outcome outcome = run_to_exit("write=exit:max_files=12:summary=0");
+  const std::size_t lost = lost_of(expected_kinds(outcome.out)).size();
+  EXPECT_EQ(records_in(scratch_ / "mem").size(), 12u);
+  EXPECT_EQ(records_in(scratch_ / "mem/lost").size(), std::min<std::size_t>(lost, 12));
+}
+
+TEST_P(LostAtExit, NobodyLooksWithoutTheOption) {
+  const Outcome outcome = run_to_exit("reach=0");
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_FALSE(fs::exists(scratch_ / "mem/lost"));
+  for (const Record& record : records_in(scratch_ / "mem")) EXPECT_EQ(record.reach, "");
+  EXPECT_EQ(report(scratch_ / "mem").at("totals").count("kinds"), 0u);
+}
+
+TEST_P(LostAtExit, NothingIsLeftBehindForTheLedgerAlone) {
+  const Outcome outcome = run_to_exit("write=never");
+  EXPECT_EQ(kinds_in(report(scratch_ / "mem")), expected_kinds(outcome.out));
+  EXPECT_FALSE(fs::exists(scratch_ / "mem/lost"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, LostAtExit, testing::Values("static", "static-pie", "pie", "preload"),
+                         [](const auto& info) { return case_name(info.param); });
+
+}  // namespace
+}  // namespace leakdir_test

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Which kind each block is of, lost or held: as targets/lost_and_held.c says, and as the tool does.
+
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <utility>
+
+namespace leakdir_test {
+
+using Kinds = std::multiset<std::pair<std::string, std::uint64_t>>;  // "definite" …, and the size
+
+// The lines "expect kind=definite size=1001" of its output; without what is freed or ignored.
+Kinds expected_kinds(const std::string& output);
+
+// Of `leakdir report --format json`.
+Kinds kinds_in(const nlohmann::json& report);
+
+}  // namespace leakdir_test

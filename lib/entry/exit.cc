@@ -156,9 +156,7 @@ void end_of_process() {
   if (options.summary && (totals.blocks != 0 || bad_frees != 0)) {
     const bool has_all_files = error == 0 && is_room_for_files() && write_mode() != ledger::WriteMode::kNever;
     const std::uint64_t only_in_ledger = !has_all_files && ledger_file.is_shared() ? totals.without_file : 0;
-    const bool knows_lost = ledger_file.header()->reach_look == static_cast<std::uint32_t>(ledger::ReachLook::kDone);
-    const std::uint64_t held = knows_lost ? totals.blocks - totals.lost_blocks : 0;
-    messages::summary(totals.blocks, totals.bytes, held, bad_frees, only_in_ledger, record_dir_shown());
+    messages::summary(totals.blocks, totals.bytes, bad_frees, only_in_ledger, record_dir_shown());
   }
   end_ledger(totals, is_last_thread);
   if (ledger_file.header()->children != 0) {

@@ -53,7 +53,7 @@ void* WorkMemory::take(std::uint64_t bytes) {
   if (count_ == kMost || bytes > SIZE_MAX / 2) return nullptr;
   void* const memory = sys::map_private(static_cast<std::size_t>(bytes));
   if (memory == nullptr) return nullptr;
-  const std::uint64_t start = reinterpret_cast<std::uintptr_t>(memory);
+  const auto start = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(memory));
   pieces_[count_++] = {start, start + bytes};
   return memory;
 }
@@ -88,11 +88,11 @@ bool OwnProcess::read_mappings(WorkMemory& memory) {
   static constexpr char kMaps[] = "/proc/self/maps";
   constexpr std::size_t kRoom = 64 << 10;
   constexpr std::uint64_t kMore = 64;  // that may come in between: what is taken here, to begin with
-  char* const buffer = memory.take_array<char>(kRoom);
+  auto* const buffer = memory.take_array<char>(kRoom);
   if (buffer == nullptr) return false;
   std::uint64_t lines = 0;
   if (!for_each_line(kMaps, buffer, kRoom, [&](const char*, const char*) { ++lines; })) return false;
-  reach::Mapping* const list = memory.take_array<reach::Mapping>(lines + kMore);
+  auto* const list = memory.take_array<reach::Mapping>(lines + kMore);
   if (list == nullptr) return false;
   std::size_t count = 0;
   for_each_line(kMaps, buffer, kRoom, [&](const char* begin, const char* end) {

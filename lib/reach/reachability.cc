@@ -18,7 +18,7 @@ namespace leakdir {
 namespace {
 
 using ledger::ReachLook;
-using reach::Block;
+using reach::HeapBlock;
 using Marker = reach::Marker<std::uintptr_t, OwnProcess>;
 using Heaps = reach::Heaps<std::uintptr_t, OwnProcess>;
 
@@ -32,21 +32,21 @@ bool is_held_by_itself(const ledger::Block& row) {
 }
 
 // Sorted by address; how many there are comes out in `count`. Null: no memory.
-Block* live_blocks(WorkMemory& memory, std::uint32_t* count) {
+HeapBlock* live_blocks(WorkMemory& memory, std::uint32_t* count) {
   const std::uint32_t rows = block_rows();
   std::uint32_t live = 0;
   for (std::uint32_t row = first_block_row(); row < rows; ++row) live += is_live(copy_row(row)) ? 1 : 0;
-  auto* const blocks = memory.take_array<Block>(live);
+  auto* const blocks = memory.take_array<HeapBlock>(live);
   *count = 0;
   for (std::uint32_t row = first_block_row(); row < rows && blocks != nullptr && *count < live; ++row) {
     const ledger::Block copy = copy_row(row);
     if (!is_live(copy)) continue;
     blocks[(*count)++] = {ledger::block_address(copy.word[0]),
-                          ledger::low48(copy.word[1]) | (is_held_by_itself(copy) ? Block::kRoot : 0), row,
+                          ledger::low48(copy.word[1]) | (is_held_by_itself(copy) ? HeapBlock::kRoot : 0), row,
                           reach::kNoBlock};
   }
   if (blocks != nullptr) {
-    std::sort(blocks, blocks + *count, [](const Block& a, const Block& b) { return a.address < b.address; });
+    std::sort(blocks, blocks + *count, [](const HeapBlock& a, const HeapBlock& b) { return a.address < b.address; });
   }
   return blocks;
 }
@@ -63,11 +63,14 @@ std::uint64_t learn_freed_mark() {
 
 void add_own_memory(reach::Holes& holes) {
   const OwnMemory* const own = own_memory();
-  for (std::size_t i = 0; own != nullptr && i < ledger::kMostOwnMemory && own[i].end != 0; ++i) {
+  constexpr unsigned kMostEmpty = 64;  // one after another: what was given back has left some
+  unsigned empty = 0;
+  for (std::size_t i = 0; own != nullptr && i < ledger::kMostOwnMemory && empty < kMostEmpty; ++i) {
+    empty = own[i].end == 0 ? empty + 1 : 0;
     holes.add({own[i].start, own[i].end});
   }
   if (own != nullptr) {
-    const std::uint64_t table = reinterpret_cast<std::uintptr_t>(own);
+    const auto table = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(own));
     holes.add({table, table + ledger::kMostOwnMemory * sizeof(OwnMemory)});
   }
 }
@@ -102,7 +105,7 @@ void mark_all(Marker& marker, const reach::BlockTable& table, const ThreadAtExit
               const reach::Mappings& mappings) {
   for (unsigned i = 0; i < thread.register_count; ++i) marker.root_word(thread.registers[i], 0);
   for (std::uint32_t i = 0; i < table.count(); ++i) {
-    if (table[i].has(Block::kRoot)) marker.root_block(i);
+    if (table[i].has(HeapBlock::kRoot)) marker.root_block(i);
   }
   reach::for_each_root(mappings, table, holes, [&](reach::Stretch stretch) { marker.root(stretch); });
   // The stack may be the content of a block: of a coroutine that called exit.
@@ -119,7 +122,7 @@ void store(std::uint32_t row, ledger::Reach reach) {
 void store_all(const reach::BlockTable& table, bool is_only_thread) {
   for (std::uint32_t i = 0; i < table.count(); ++i) {
     const ledger::Reach reach = table[i].reach();
-    const bool is_known = !table[i].has(Block::kRoot) && (is_only_thread || reach == ledger::Reach::kReachable);
+    const bool is_known = !table[i].has(HeapBlock::kRoot) && (is_only_thread || reach == ledger::Reach::kReachable);
     store(table[i].id, is_known ? reach : ledger::Reach::kUnknown);
   }
 }
@@ -137,7 +140,7 @@ LostLook find_lost(const ThreadAtExit& thread, bool is_only_thread) {
   const std::uint64_t freed_mark = knows_all ? 0 : learn_freed_mark();
 
   std::uint32_t count = 0;
-  Block* const blocks = live_blocks(memory, &count);
+  HeapBlock* const blocks = live_blocks(memory, &count);
   auto* const room = memory.take_array<reach::MarkRoom>(1);
   auto* const hole_room = memory.take_array<reach::Stretch>(kMostHoles);
   void* const heaps_room = memory.take(sizeof(Heaps));

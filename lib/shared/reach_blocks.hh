@@ -22,7 +22,7 @@ struct Stretch {
 };
 
 // One block. 24 bytes: with the index below about 28 for a block of usual size.
-struct Block {
+struct HeapBlock {
   std::uint64_t address;
   std::uint64_t bytes_and_flags;  // 48 bits of bytes
   std::uint32_t id;               // the caller's own number
@@ -48,7 +48,7 @@ struct Block {
   void set(std::uint64_t flag) { bytes_and_flags |= flag; }
   void clear(std::uint64_t flag) { bytes_and_flags &= ~flag; }
 };
-static_assert(sizeof(Block) == 24);
+static_assert(sizeof(HeapBlock) == 24);
 
 inline constexpr std::uint32_t kNoBlock = 0xffffffff;
 
@@ -59,7 +59,7 @@ class BlockTable {
   // `blocks` must be sorted by address, and stay where they are. `take(bytes)` gives memory, or null, for as long as
   // the table is used; false: it gave none.
   template <class Take>
-  bool build(Block* blocks, std::uint32_t count, Take take) {
+  bool build(HeapBlock* blocks, std::uint32_t count, Take take) {
     blocks_ = blocks;
     count_ = count;
     std::uint32_t runs = 0;
@@ -125,7 +125,7 @@ class BlockTable {
     return low;
   }
 
-  Block& operator[](std::uint32_t i) const { return blocks_[i]; }
+  HeapBlock& operator[](std::uint32_t i) const { return blocks_[i]; }
   std::uint32_t count() const { return count_; }
 
  private:
@@ -180,7 +180,7 @@ class BlockTable {
     return &runs_[low];
   }
 
-  Block* blocks_ = nullptr;
+  HeapBlock* blocks_ = nullptr;
   std::uint32_t count_ = 0;
   Run* runs_ = nullptr;
   std::uint32_t run_count_ = 0;

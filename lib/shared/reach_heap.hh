@@ -128,8 +128,8 @@ class Heaps {
     const std::uint64_t target = chunk_of(block);
     while (first < target && first - from < most && follow(first, target) != target) first += kHeader;
     const bool is_found = first <= target && follow(first, target) == target;
-    if (!is_found) first = target;  // nothing is known of what lies before it
-    if (is_found && from != heap.start) holes.add({heap.start, from});
+    if (!is_found) first = target;                                       // nothing is known of what lies before it
+    if (is_found && from != heap.start) holes.add({heap.start, first});  // the arena's own tables
     for (std::uint64_t at = first; at < heap.end; ++block) {
       const std::uint64_t chunk = chunk_of(block);
       if (chunk > at) between_blocks(at, chunk, holes);
@@ -218,14 +218,14 @@ class Heaps {
     Word* const words = table_words_;
     if (!read_words(table, kAfter + 5, words)) return false;
     unsigned empty = 0;
-    for (unsigned i = 0; i < kPairs; ++i) {
+    for (std::size_t i = 0; i < kPairs; ++i) {
       const Word list = static_cast<Word>(table + i * kHeader - kHeader);
       if (words[2 * i] == list && words[2 * i + 1] == list) ++empty;
       if ((words[2 * i] == list) != (words[2 * i + 1] == list) || words[2 * i] == 0) return false;
     }
     const Word* const after = words + kAfter;
     return empty >= kPairs / 2 && after[0] % kWord == 0 && after[0] != 0 && after[2] < (1 << 24) && after[3] != 0 &&
-           after[3] % 4096 == 0 && after[3] <= after[4];
+           after[3] <= after[4];
   }
 
   const BlockTable& table_;

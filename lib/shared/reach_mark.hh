@@ -83,9 +83,9 @@ class Marker {
   static constexpr std::uint64_t kWord = sizeof(Word);
 
   void push(std::uint32_t block) {
-    Block& added = table_[block];
-    if (added.has(Block::kQueued)) return;
-    added.set(Block::kQueued);
+    HeapBlock& added = table_[block];
+    if (added.has(HeapBlock::kQueued)) return;
+    added.set(HeapBlock::kQueued);
     added.next = kNoBlock;
     if (tail_ == kNoBlock) {
       head_ = block;
@@ -99,7 +99,7 @@ class Marker {
     const std::uint32_t block = head_;
     head_ = table_[block].next;
     if (head_ == kNoBlock) tail_ = kNoBlock;
-    table_[block].clear(Block::kQueued);
+    table_[block].clear(HeapBlock::kQueued);
     return block;
   }
 
@@ -107,7 +107,7 @@ class Marker {
     const std::uint32_t to = table_.find(word);
     if (to == kNoBlock) return;
     observer_.pointer(to, from, location);
-    Block& block = table_[to];
+    HeapBlock& block = table_[to];
     if (block.reach() == Reach::kReachable) return;
     if (from_reachable && (word == block.address || (block.reach() == Reach::kUnknown && is_whole(word, block)))) {
       block.set_reach(Reach::kReachable);
@@ -130,15 +130,15 @@ class Marker {
     drain([&](std::uint32_t from, std::uint64_t, std::uint64_t word) {
       const std::uint32_t to = table_.find(word);
       if (to == kNoBlock || to == from || table_[to].reach() != Reach::kUnknown) return;
-      table_[to].set(Block::kHasHolder);
-      table_[from].set(Block::kIsHolder);
+      table_[to].set(HeapBlock::kHasHolder);
+      table_[from].set(HeapBlock::kIsHolder);
     });
     // Whom nobody points to is a head …
     for (std::uint32_t i = 0; i < table_.count(); ++i) {
-      if (table_[i].reach() != Reach::kUnknown || table_[i].has(Block::kHasHolder)) continue;
+      if (table_[i].reach() != Reach::kUnknown || table_[i].has(HeapBlock::kHasHolder)) continue;
       table_[i].set_reach(Reach::kDefinite);
       observer_.reached(i, kNoBlock, 0);
-      if (table_[i].has(Block::kIsHolder)) push(i);
+      if (table_[i].has(HeapBlock::kIsHolder)) push(i);
     }
     drain(
         [&](std::uint32_t from, std::uint64_t location, std::uint64_t word) { lead(from, location, word, kNoBlock); });
@@ -146,7 +146,7 @@ class Marker {
     for (std::uint32_t i = 0; i < table_.count(); ++i) {
       if (table_[i].reach() != Reach::kUnknown) continue;
       table_[i].set_reach(Reach::kDefinite);
-      table_[i].set(Block::kHead);
+      table_[i].set(HeapBlock::kHead);
       observer_.reached(i, kNoBlock, 0);
       push(i);
       drain([&](std::uint32_t from, std::uint64_t location, std::uint64_t word) { lead(from, location, word, i); });
@@ -157,8 +157,8 @@ class Marker {
   void lead(std::uint32_t from, std::uint64_t location, std::uint64_t word, std::uint32_t head) {
     const std::uint32_t to = table_.find(word);
     if (to == kNoBlock || to == head || to == from) return;
-    Block& block = table_[to];
-    const bool is_other_head = block.reach() == Reach::kDefinite && block.has(Block::kHead);
+    HeapBlock& block = table_[to];
+    const bool is_other_head = block.reach() == Reach::kDefinite && block.has(HeapBlock::kHead);
     if (block.reach() != Reach::kUnknown && !is_other_head) return;
     block.set_reach(Reach::kIndirect);
     observer_.reached(to, from, location);
@@ -241,7 +241,7 @@ class Marker {
 
   template <class Visit>
   void visit_large(std::uint32_t from, Visit& visit) {
-    const Block& block = table_[from];
+    const HeapBlock& block = table_[from];
     for_each_word({block.address, block.address + block.bytes()},
                   [&](std::uint64_t location, std::uint64_t word) { visit(from, location, word); });
   }
@@ -271,7 +271,7 @@ class Marker {
 
   static constexpr unsigned kMostWords = 20;
 
-  bool is_whole(std::uint64_t pointer, const Block& block) {
+  bool is_whole(std::uint64_t pointer, const HeapBlock& block) {
     const std::uint64_t offset = pointer - block.address, bytes = block.bytes();
     std::uint64_t word[2] = {};
     if (bytes < 2 * kWord || !read_words(block.address, 2, word)) return false;

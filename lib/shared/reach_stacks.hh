@@ -18,7 +18,7 @@ inline constexpr std::uint64_t kMostOfThread = 4096;  // struct pthread is short
 inline constexpr std::uint64_t kSmallestStack = 16 << 10;
 
 // A word of `bytes` bytes, in this machine's order.
-inline std::uint64_t word_at(const char* from, unsigned bytes) {
+inline std::uint64_t word_at(const char* from, std::uint64_t bytes) {
   std::uint64_t eight = 0;
   std::uint32_t four = 0;
   if (bytes == 8) {
@@ -32,7 +32,7 @@ inline std::uint64_t word_at(const char* from, unsigned bytes) {
 // The stack that the words from `from` on tell of, in which both `first` and `second` lie; empty: they tell of none.
 // `room`: kMostOfThread bytes.
 template <class Source>
-Stretch stack_told_at(Source& source, unsigned word_bytes, char* room, std::uint64_t from, std::uint64_t first,
+Stretch stack_told_at(Source& source, std::uint64_t word_bytes, char* room, std::uint64_t from, std::uint64_t first,
                       std::uint64_t second) {
   constexpr std::uint64_t kPage = 4096;
   const Piece piece = {from, kMostOfThread};
@@ -48,7 +48,7 @@ Stretch stack_told_at(Source& source, unsigned word_bytes, char* room, std::uint
 // Where the mapping is the stack of a thread that has ended, what lies below that which glibc keeps of it; else empty.
 // `is_in_use(thread pointer)`. `room`: kMostOfThread bytes.
 template <class Source, class InUse>
-Stretch stack_of_ended_thread(Source& source, unsigned word_bytes, char* room, const Mapping& mapping,
+Stretch stack_of_ended_thread(Source& source, std::uint64_t word_bytes, char* room, const Mapping& mapping,
                               InUse is_in_use) {
   constexpr std::uint32_t kNeeded = Mapping::kRead | Mapping::kWrite;
   constexpr std::uint32_t kNone =

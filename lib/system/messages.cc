@@ -68,7 +68,7 @@ class Line {
   }
 
  private:
-  static constexpr int kPieces = 24;
+  static constexpr int kPieces = 20;
   iovec pieces_[kPieces];
   int count_ = 0;
   char buffer_[72];
@@ -311,18 +311,12 @@ void bad_free(const char* kind, std::uint64_t address, const char* directory, bo
   line.say();
 }
 
-void summary(std::uint64_t blocks, std::uint64_t bytes, std::uint64_t held, std::uint64_t bad_frees,
-             std::uint64_t without_file, const char* directory) {
+void summary(std::uint64_t blocks, std::uint64_t bytes, std::uint64_t bad_frees, std::uint64_t without_file,
+             const char* directory) {
   Line line;
   line.plural(blocks, " live block, ", " live blocks, ").plural(bytes, " byte", " bytes");
   if (bad_frees != 0) line.add(", ").plural(bad_frees, " bad free", " bad frees");
-  line.add(" at exit");
-  if (held == blocks && held != 0) {
-    line.add(", none lost");
-  } else if (held != 0) {
-    line.add(", ").plural(blocks - held, " lost", " lost");
-  }
-  line.add(": ").add(directory);
+  line.add(" at exit: ").add(directory);
   if (without_file != 0) {
     line.add(" (");
     if (without_file == blocks) {

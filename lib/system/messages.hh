@@ -52,9 +52,9 @@ void never_is_exit();  // write=never, where no ledger survives
 // Findings.
 void frames_differ(const std::uintptr_t* fast, unsigned fast_count, const std::uintptr_t* boost, unsigned boost_count);
 void bad_free(const char* kind, std::uint64_t address, const char* directory, bool has_file);
-// `held`: so many of them are not lost, as far as somebody looked. `without_file`: so many of the blocks have none, and
+// `without_file`: so many of the blocks have none, and
 // the ledger has them.
-void summary(std::uint64_t blocks, std::uint64_t bytes, std::uint64_t held, std::uint64_t bad_frees,
-             std::uint64_t without_file, const char* directory);
+void summary(std::uint64_t blocks, std::uint64_t bytes, std::uint64_t bad_frees, std::uint64_t without_file,
+             const char* directory);
 
 }  // namespace leakdir::messages

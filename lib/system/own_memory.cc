@@ -28,7 +28,7 @@ void memory_is_own(const void* at, std::size_t bytes) {
   if (entries == nullptr) return;
   const std::size_t i = used.fetch_add(1, std::memory_order_relaxed);
   if (i >= kMostOwnMemory) return;
-  const std::uint64_t start = reinterpret_cast<std::uintptr_t>(at);
+  const auto start = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(at));
   __atomic_store_n(&entries[i].start, start, __ATOMIC_RELAXED);
   __atomic_store_n(&entries[i].end, start + bytes, __ATOMIC_RELEASE);
 }

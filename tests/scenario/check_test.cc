@@ -173,7 +173,11 @@ TEST_F(Baseline, FailsOnlyOnWhatIsNewOrHasGrown) {
   leave("known_leaks", "pie", {"", {"0", "abort"}, {}, 60});
   check(kNoLeak, {"--baseline", "known.json"});
   EXPECT_EQ(check(kNoLeak, {"--write-baseline", "again.json"}).substr(0, 27), "baseline written to again.j");
-  EXPECT_EQ(read_file(scratch_ / "again.json"), known) << "another run, the same baseline";
+  // Which kind they are of is known of the first run alone: this one was killed.
+  nlohmann::json without_kinds = nlohmann::json::parse(known);
+  for (auto& stack : without_kinds["stacks"]) EXPECT_EQ(stack.erase("kinds"), 1u);
+  EXPECT_EQ(nlohmann::json::parse(read_file(scratch_ / "again.json")), without_kinds)
+      << "another run, the same baseline";
 
   leave("known_leaks", "pie", {"", {"0", "return", "3"}, {}, 60});
   EXPECT_EQ(until_directory(check(kLeak, {"--baseline", "known.json"})),

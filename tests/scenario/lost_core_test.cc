@@ -12,7 +12,7 @@
 
 #include <set>
 
-#include "kinds.hh"
+#include "expected_kinds.hh"
 #include "paths.hh"
 #include "report_json.hh"
 #include "target.hh"

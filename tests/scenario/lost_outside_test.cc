@@ -15,7 +15,7 @@
 #include <memory>
 #include <random>
 
-#include "kinds.hh"
+#include "expected_kinds.hh"
 #include "paths.hh"
 #include "report_json.hh"
 #include "target.hh"

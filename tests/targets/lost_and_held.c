@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Blocks of each kind, each held, or lost, in another way; then it waits, or ends (`exit`). Each has a size of its own, and is told by
-// `expect kind=definite size=1001`. What loses a block does so far down the stack, and that part is wiped after.
+// Blocks of each kind, each held, or lost, in another way; then it waits, or ends (`exit`). Each has a size of its own,
+// and is told by `expect kind=definite size=1001`. What loses a block does so far down the stack, and that part is
+// wiped after.
 
 #define _GNU_SOURCE
 #include <pthread.h>

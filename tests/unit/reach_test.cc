@@ -19,7 +19,7 @@ namespace {
 class Heap {
  public:
   std::uint32_t add(std::uint64_t address, std::uint64_t bytes) {
-    Block block{};
+    HeapBlock block{};
     block.address = address;
     block.bytes_and_flags = bytes;
     block.id = static_cast<std::uint32_t>(blocks_.size());
@@ -43,7 +43,8 @@ class Heap {
   Stretch next_used(Stretch within) { return within; }
 
   const BlockTable& table() {
-    std::sort(blocks_.begin(), blocks_.end(), [](const Block& a, const Block& b) { return a.address < b.address; });
+    std::sort(blocks_.begin(), blocks_.end(),
+              [](const HeapBlock& a, const HeapBlock& b) { return a.address < b.address; });
     table_ = BlockTable();
     EXPECT_TRUE(table_.build(blocks_.data(), static_cast<std::uint32_t>(blocks_.size()), [&](std::uint64_t bytes) {
       rooms_.push_back(std::make_unique<char[]>(bytes));
@@ -63,11 +64,11 @@ class Heap {
     marker.root({kRoot, kRoot + 8 * root.size()});
     marker.mark();
     std::vector<Reach> kinds(blocks_.size());
-    for (const Block& block : blocks_) kinds[block.id] = block.reach();
+    for (const HeapBlock& block : blocks_) kinds[block.id] = block.reach();
     return kinds;
   }
 
-  std::vector<Block> blocks_;
+  std::vector<HeapBlock> blocks_;
 
  private:
   std::map<std::uint64_t, std::uint64_t> words_;
@@ -98,7 +99,7 @@ TEST(BlockTable, FindsTheBlockOfEachWord) {
         if (word >= table[i].address && word < table[i].end()) found = i;
       ASSERT_EQ(table.find(word), found) << std::hex << word;
     };
-    for (const Block& block : heap.blocks_) {
+    for (const HeapBlock& block : heap.blocks_) {
       for (const std::uint64_t word :
            {block.address - 1, block.address, block.address + 1, block.end() - 1, block.end()})
         look(word);

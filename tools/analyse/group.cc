@@ -8,6 +8,7 @@
 #include <map>
 #include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace leakdir::tool {
 
@@ -79,6 +80,7 @@ Grouped group(const Snapshot& snapshot, const GroupOptions& options) {
   grouped.sort = options.sort;
   grouped.knows_kinds = knows_kinds(snapshot);
   std::unordered_map<std::uint64_t, std::size_t> group_of;
+  std::unordered_set<std::uint64_t> stacks;
   for (std::uint32_t i = 0; i < snapshot.blocks.size(); ++i) {
     const Block& block = snapshot.blocks[i];
     if (block.flags & ledger::kFlagIgnored) {
@@ -99,7 +101,10 @@ Grouped group(const Snapshot& snapshot, const GroupOptions& options) {
     const auto kind = static_cast<std::uint64_t>(block.reach);
     auto [at, is_new] =
         group_of.try_emplace(std::uint64_t{content} << 8 | kind << 4 | block.call, grouped.groups.size());
-    if (is_new) grouped.groups.emplace_back();
+    if (is_new) {
+      grouped.groups.emplace_back();
+      grouped.groups.back().is_counted = !stacks.insert(std::uint64_t{content} << 8 | block.call).second;
+    }
     Group& group = grouped.groups[at->second];
     group.call = block.call;
     group.reach = block.reach;

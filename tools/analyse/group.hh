@@ -28,8 +28,9 @@ struct Group {
   std::uint32_t stack = kNone;  // that of its oldest block
   std::uint8_t call = 0;
   ledger::Reach reach = ledger::Reach::kUnknown;
-  bool is_truncated = false;    // some stacks were deeper than what was kept
-  bool is_early = false;        // some blocks are from before start-up: the caller is all that is known
+  bool is_counted = false;    // a group of another kind has the same stack, and stands for it where stacks are counted
+  bool is_truncated = false;  // some stacks were deeper than what was kept
+  bool is_early = false;      // some blocks are from before start-up: the caller is all that is known
   std::uint64_t inherited = 0;  // blocks that the parent allocated before fork
   std::uint64_t bytes = 0;
   std::int64_t oldest_ns = 0;         // time of the oldest block

@@ -130,7 +130,8 @@ Tally tally_of(const Snapshot& snapshot, const Grouped& grouped, const FrameLine
   tally.warnings = snapshot.warnings;
   const FrameMaker frames(snapshot, lines, wrappers);
   for (const auto& group : grouped.groups) {
-    TallyStack stack{ledger::kCallNames[group.call], {}, group.blocks.size(), group.bytes, {}, {}, 1};
+    TallyStack stack{ledger::kCallNames[group.call], {}, group.blocks.size(), group.bytes, {}, {},
+                     group.is_counted ? 0u : 1u};
     frames.fill(stack, group.stack);
     if (group.reach != ledger::Reach::kUnknown)
       stack.kinds[static_cast<std::size_t>(group.reach)] = {stack.blocks, stack.bytes, 1};

@@ -21,20 +21,20 @@ namespace {
 constexpr std::uint64_t kOfHooks = 16 << 10;  // of a stack: what a hook, and malloc below it, may have there
 
 // The live rows, in the order in which the loader takes them.
-std::vector<reach::Block> blocks_of(const LedgerReader& ledger) {
-  std::vector<reach::Block> blocks;
+std::vector<reach::HeapBlock> blocks_of(const LedgerReader& ledger) {
+  std::vector<reach::HeapBlock> blocks;
   ledger.for_each_run(ledger::Kind::kBlocks, [&](std::uint32_t first, const char* rows, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
       ledger::Block row;
       std::memcpy(&row, rows + i * sizeof row, sizeof row);
       if ((first + i) % ledger::kBlocksPerPage == 0) continue;
       if (ledger::block_state(row.word[0]) != ledger::BlockState::kLive) continue;
-      reach::Block block{};
+      reach::HeapBlock block{};
       block.address = ledger::block_address(row.word[0]);
       block.bytes_and_flags = ledger::low48(row.word[1]);
       block.id = static_cast<std::uint32_t>(blocks.size());
       if ((ledger::block_flags(row.word[0]) & (ledger::kFlagLibc | ledger::kFlagIgnored)) != 0)
-        block.set(reach::Block::kRoot);
+        block.set(reach::HeapBlock::kRoot);
       blocks.push_back(block);
     }
   });
@@ -101,7 +101,7 @@ class Search {
 
     reach::Marker<Word, Memory, Observer> marker(table_, mappings_, process_.memory, observer, *room_);
     for (std::uint32_t i = 0; i < table_.count(); ++i)
-      if (table_[i].has(reach::Block::kRoot)) marker.root_block(i);
+      if (table_[i].has(reach::HeapBlock::kRoot)) marker.root_block(i);
     for (std::size_t i = 0; i < threads.size(); ++i) add_thread(threads[i], i, marker);
     for_each_root(mappings_, table_, holes, [&](reach::Stretch stretch) { marker.root(stretch); });
     marker.mark();
@@ -164,7 +164,7 @@ class Search {
 
   const StillProcess& process_;
   const reach::Mappings mappings_;
-  std::vector<reach::Block> blocks_;
+  std::vector<reach::HeapBlock> blocks_;
   std::vector<StillThread> threads_;  // but for leakdir's own
   std::vector<std::unique_ptr<char[]>> index_;
   reach::BlockTable table_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "kinds.hh"
+#include "expected_kinds.hh"
 
 #include "target.hh"
 

@@ -214,9 +214,9 @@ class Heaps {
   bool is_table_of_lists(std::uint64_t table) {
     // Behind the pairs: which lists are not empty (16 bytes), the next arena, the next free one, threads, bytes, and
     // the most bytes that there were.
-    constexpr unsigned kAfter = 2 * kPairs + 16 / kWord;
+    constexpr std::size_t kAfter = std::size_t{2} * kPairs + 16 / kWord;
     Word* const words = table_words_;
-    if (!read_words(table, kAfter + 5, words)) return false;
+    if (!read_words(table, static_cast<unsigned>(kAfter) + 5, words)) return false;
     unsigned empty = 0;
     for (std::size_t i = 0; i < kPairs; ++i) {
       const Word list = static_cast<Word>(table + i * kHeader - kHeader);

@@ -27,7 +27,7 @@ class Formats : public testing::TestWithParam<std::tuple<std::string, std::strin
     const auto& [state, kind] = GetParam();
     const std::string wait_ms = state == "exited" ? "0" : "100000";
     program_ = std::make_unique<Process>(
-        command_for(scratch_, target("leaks", kind), {"", {std::to_string(kBlocks), wait_ms}, {}, 110}));
+        command_for(scratch_, target("leaks", kind), {"reach=0", {std::to_string(kBlocks), wait_ms}, {}, 110}));
     if (state == "exited") {
       ASSERT_TRUE(program_->wait().exited_with(0));
       return;

@@ -165,9 +165,9 @@ void describe(Archive& archive, In<Archive, Saved>& saved) {
   archive.look(26, snapshot.reach_look);
   archive.number(27, snapshot.unread_bytes);
   archive.text(28, snapshot.passed_by);
+  archive.text(29, snapshot.went_on_as);
   archive.texts(23, snapshot.notices);
   archive.texts(24, snapshot.warnings);
-  archive.text(26, snapshot.went_on_as);
   archive.list(30, snapshot.modules);
   archive.texts(31, snapshot.places);
   archive.list(32, snapshot.frames);

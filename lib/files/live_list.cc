@@ -61,7 +61,8 @@ LiveTotals count_live(std::uint64_t since_sequence) {
 
 bool has_nothing_to_show() {
   const ledger::Header& header = *ledger_file.header();
-  if (header.bad_frees != 0 || header.dropped_blocks != 0 || header.write_errors != 0 || header.unseen_blocks != 0)
+  if (header.bad_frees != 0 || header.dropped_blocks != 0 || header.write_errors != 0 || header.unseen_blocks != 0 ||
+      header.passed_by != 0)
     return false;
   return count_live(0).blocks == 0;
 }

@@ -126,6 +126,18 @@ std::size_t OwnProcess::read(const reach::Piece* pieces, unsigned count, void* i
   return total;
 }
 
+const char* OwnProcess::in_place(std::uint64_t address, std::uint64_t bytes) {
+  if (!reads_in_place_) return nullptr;
+  if (last_mapping_ == nullptr || address < last_mapping_->start || address >= last_mapping_->end) {
+    last_mapping_ = mappings_.find(address);
+    if (last_mapping_ == nullptr) return nullptr;
+  }
+  constexpr std::uint32_t kNone = reach::Mapping::kShared | reach::Mapping::kFile | reach::Mapping::kDevice;
+  const bool is_plain = (last_mapping_->flags & (reach::Mapping::kRead | kNone)) == reach::Mapping::kRead;
+  if (!is_plain || bytes > last_mapping_->end - address) return nullptr;
+  return reinterpret_cast<const char*>(static_cast<std::uintptr_t>(address));
+}
+
 bool OwnProcess::fill_pages(std::uint64_t page) {
   if (page - first_page_ < page_count_) return true;
   const long got = sys::read_at(page_file_, page_state_, kPages * sizeof *page_state_,

@@ -53,6 +53,10 @@ class OwnProcess {
 
   std::size_t read(const reach::Piece* pieces, unsigned count, void* into);
   reach::Stretch next_used(reach::Stretch within);
+  // What malloc gave lies in mappings that nobody can cut short or take away while there is one thread; their rights
+  // are known from /proc/self/maps, and protection keys (ReadableByAll) are off.
+  const char* in_place(std::uint64_t address, std::uint64_t bytes);
+  void read_in_place() { reads_in_place_ = true; }
 
  private:
   static constexpr unsigned kPages = 2048;  // of whose state is read at once
@@ -65,7 +69,9 @@ class OwnProcess {
   std::uint64_t* page_state_ = nullptr;
   std::uint64_t first_page_ = 0, page_count_ = 0;
   int memory_file_ = -1;  // /proc/self/mem, where process_vm_readv is not to be used
-  int page_file_ = -1;    // /proc/self/pagemap; none: each page may be in use
+  bool reads_in_place_ = false;
+  const reach::Mapping* last_mapping_ = nullptr;
+  int page_file_ = -1;  // /proc/self/pagemap; none: each page may be in use
 };
 
 }  // namespace leakdir

@@ -8,6 +8,7 @@
 #include "ledger/recent_frees.hh"
 #include "ledger/row.hh"
 #include "own_process.hh"
+#include "readable_by_all.hh"
 #include "shared/reach_mark.hh"
 #include "shared/reach_roots.hh"
 #include "shared/reach_stacks.hh"
@@ -159,6 +160,8 @@ LostLook find_lost(const ThreadAtExit& thread, bool is_only_thread) {
   add_stack_below(thread, mappings, holes);
   if (is_only_thread) add_stacks_of_ended_threads(process, room->bytes, holes);
 
+  const ReadableByAll readable;
+  if (ReadableByAll::kIsKnown && is_only_thread) process.read_in_place();
   reach::NoObserver nobody;
   Marker marker(table, mappings, process, nobody, *room);
   mark_all(marker, table, thread, holes, mappings);

@@ -10,6 +10,8 @@
 // Memory is read by a Source, which has
 //   std::size_t read(const Piece* pieces, unsigned count, void* into);
 //       // one after another; returns the bytes before the first that could not be read
+//   const char* in_place(std::uint64_t address, std::uint64_t bytes);
+//       // the memory itself, where it can be read without a copy and without a fault; else null
 //   Stretch next_used(Stretch within);
 //       // the first part of it that may hold anything but zeros; start == end: none
 // and whoever wants to know who holds what is an Observer:
@@ -190,8 +192,8 @@ class Marker {
   template <class Visit>
   static void visit_words(const char* bytes, std::uint64_t location, std::uint64_t count, Visit& visit) {
     for (std::uint64_t i = 0; i + kWord <= count; i += kWord) {
-      Word word;
-      std::memcpy(&word, bytes + i, sizeof word);
+      Word word;  // (std::memcpy is a call in the object, which is compiled without builtins)
+      __builtin_memcpy(&word, bytes + i, sizeof word);
       if (word != 0) visit(location + i, static_cast<std::uint64_t>(word));
     }
   }
@@ -227,6 +229,10 @@ class Marker {
         if (bytes > MarkRoom::kBytes - filled) break;
         const std::uint32_t block = pop();
         if (bytes == 0) continue;
+        if (const char* there = source_.in_place(table_[block].address, bytes)) {
+          visit_words_of(block, there, bytes, visit);
+          continue;
+        }
         room_.owner[count] = block;
         room_.pieces[count++] = {table_[block].address, bytes};
         filled += bytes;
@@ -253,10 +259,15 @@ class Marker {
     for (unsigned i = 0; i < count; ++i) {
       const std::uint32_t from = room_.owner[i];
       const std::uint64_t size = table_[from].bytes() & ~(kWord - 1);
-      auto visit_word = [&](std::uint64_t location, std::uint64_t word) { visit(from, location, word); };
-      visit_words(bytes, table_[from].address, size, visit_word);
+      visit_words_of(from, bytes, size, visit);
       bytes += size;
     }
+  }
+
+  template <class Visit>
+  void visit_words_of(std::uint32_t from, const char* bytes, std::uint64_t size, Visit& visit) {
+    auto visit_word = [&](std::uint64_t location, std::uint64_t word) { visit(from, location, word); };
+    visit_words(bytes, table_[from].address, size, visit_word);
   }
 
   bool read_words(std::uint64_t address, unsigned count, std::uint64_t* into) {

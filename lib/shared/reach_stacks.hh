@@ -22,10 +22,10 @@ inline std::uint64_t word_at(const char* from, std::uint64_t bytes) {
   std::uint64_t eight = 0;
   std::uint32_t four = 0;
   if (bytes == 8) {
-    std::memcpy(&eight, from, 8);
+    __builtin_memcpy(&eight, from, 8);
     return eight;
   }
-  std::memcpy(&four, from, 4);
+  __builtin_memcpy(&four, from, 4);
   return four;
 }
 

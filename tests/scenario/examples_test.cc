@@ -90,7 +90,7 @@ TEST_F(Examples, AreAllTriedAndListed) {
 
 TEST_F(Examples, StaticProgramShowsItsTwoLeaks) {
   const std::string said = run_page("static");
-  EXPECT_THAT(said, HasSubstr("2 live blocks, 75 bytes in 2 stacks\n"));
+  EXPECT_THAT(said, HasSubstr("2 lost blocks, 75 bytes in 2 stacks\n"));
   EXPECT_THAT(said, HasSubstr("#0 sign "));
   EXPECT_EQ(sizes_of(records_in(dir())), (std::vector<std::uint64_t>{11, 64}));
 }

@@ -155,7 +155,7 @@ TEST(Installed, ToolObjectsHeadersAndDocumentsAreWhereTheyAreLookedFor) {
              "",
              120});
     EXPECT_TRUE(leak.exited_with(0)) << leak.describe();
-    EXPECT_THAT(leak.out, HasSubstr("1 live block, 20 bytes in 1 stack\n")) << leak.describe();
+    EXPECT_THAT(leak.out, HasSubstr("still reachable: 1 block, 20 bytes in 1 stack")) << leak.describe();
   }
 
   const Outcome preloaded = run({{"sh", "-ec",
@@ -166,7 +166,7 @@ TEST(Installed, ToolObjectsHeadersAndDocumentsAreWhereTheyAreLookedFor) {
                                  "",
                                  120});
   EXPECT_TRUE(preloaded.exited_with(0)) << preloaded.describe();
-  EXPECT_THAT(preloaded.err, HasSubstr("1 live block, 20 bytes in 1 stack\n"));
+  EXPECT_THAT(preloaded.err, HasSubstr("1 lost block, 20 bytes in 1 stack\n"));
 }
 
 }  // namespace

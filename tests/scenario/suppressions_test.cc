@@ -85,7 +85,7 @@ TEST_P(Suppressions, ThatAreGeneratedCanBePasted) {
   const Outcome outcome =
       run_tool({"report", "--suppressions", scratch_ / "all.supp", "--error-exitcode", "23", scratch_ / "mem"});
   EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
-  EXPECT_NE(outcome.out.find("no live blocks, but for suppressed ones\n"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("no lost blocks, but for suppressed ones\n"), std::string::npos) << outcome.out;
   EXPECT_NE(outcome.out.find("not listed: 5 blocks, 16014 bytes (15.6 KiB), suppressed\n"), std::string::npos);
   EXPECT_NE(outcome.out.find("    2 blocks, 8002 bytes by {leak_known} ("), std::string::npos) << outcome.out;
 }

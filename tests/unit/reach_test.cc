@@ -41,6 +41,7 @@ class Heap {
     return static_cast<std::size_t>(to - static_cast<char*>(into));
   }
   Stretch next_used(Stretch within) { return within; }
+  static const char* in_place(std::uint64_t, std::uint64_t) { return nullptr; }
 
   const BlockTable& table() {
     std::sort(blocks_.begin(), blocks_.end(),

@@ -19,6 +19,8 @@ class Memory {
   virtual ~Memory() = default;
   virtual std::size_t read(const reach::Piece* pieces, unsigned count, void* into) = 0;
   virtual reach::Stretch next_used(reach::Stretch within) = 0;
+  // Nothing of it lies in this process.
+  const char* in_place(std::uint64_t, std::uint64_t) const { return nullptr; }
 
   // All of it, or false.
   bool read_all(std::uint64_t address, void* into, std::size_t bytes) {

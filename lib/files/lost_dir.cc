@@ -56,7 +56,8 @@ void link_or_copy(int folder, int lost, const Block& block, RecordText& text) {
   Text record(name, sizeof name);
   put_record_name(record, address, kRecordSuffix);
   const int error = sys::link_at(folder, record.c_str(), lost, record.c_str());
-  if (error == 0 || error == -EEXIST || error == -ENOENT) return;
+  const bool has_no_links = error == -EPERM || error == -EOPNOTSUPP || error == -ENOSYS || error == -EMLINK;
+  if (!has_no_links || !has_room_for_another_file({folder})) return;
   const Rendered rendered = render_block(text, block);
   create_record({lost}, address, kRecordSuffix, rendered.text, rendered.bytes);
 }

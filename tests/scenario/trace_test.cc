@@ -276,8 +276,9 @@ TEST_P(TraceAloneUnderTheLibrary, GivesEachBlockItsLineAndItsStackOnce) {
   EXPECT_EQ(outcome.err, "leakdir: " + std::to_string(records.size()) + " live blocks, " +
                              std::to_string(total_bytes(records)) + " bytes at exit: ./mem\n");
   // Nothing was moved to previous/: nobody else has used the directory.
-  EXPECT_THAT(names_in(scratch / "mem"), SizeIs(records.size() + 1));
+  EXPECT_THAT(names_in(scratch / "mem"), SizeIs(records.size() + 2));
   EXPECT_TRUE(exists(scratch / "mem/.ledger"));
+  EXPECT_FALSE(records_in(scratch / "mem/lost").empty());
   const bool has_tables = way.name != "without_unwind_tables";
   for (const Record& record : records) {
     EXPECT_EQ(record.stack.frames.size() > 2, has_tables) << record.file;

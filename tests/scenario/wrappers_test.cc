@@ -37,7 +37,7 @@ Amounts by_own_frame(const nlohmann::json& json) {
 class Wrappers : public testing::TestWithParam<std::string> {
  protected:
   void leave(const std::vector<std::string>& arguments = {}) {
-    ASSERT_TRUE(run_in(scratch_, target("wrappers", GetParam()), {"", arguments, {}, 60}).exited_with(0));
+    ASSERT_TRUE(run_in(scratch_, target("wrappers", GetParam()), {"reach=0", arguments, {}, 60}).exited_with(0));
   }
   std::string said(std::vector<std::string> arguments, int status = 0) {
     const Outcome outcome = run_tool(arguments, scratch_.path());

@@ -50,7 +50,9 @@ static const unsigned leakdirs[] = {SYS_openat,
                                     SYS_getdents64,
                                     SYS_sched_yield,
                                     SYS_process_vm_readv,
-                                    SYS_fstatfs};
+                                    SYS_fstatfs,
+                                    SYS_pread64,
+                                    SYS_linkat};
 
 static struct sock_filter code[200];
 static unsigned short length;

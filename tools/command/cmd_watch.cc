@@ -122,7 +122,7 @@ class WatchCommand : public Command {
           symbolise(look.snapshot, shown_stacks(look.snapshot, look.grouped, look.grouped.groups.size()), *symbols_);
       look.suppressions = suppress(look.snapshot, look.lines, std::move(rules), look.grouped);
     }
-    keep_kinds(look.grouped, kinds_to_list(kinds_, kLostKinds));
+    keep_kinds(look.grouped, kinds_to_list(kinds_, kAllKinds));
     look.growth = meter_.measure(look.snapshot, look.grouped);
     if (sort_ == "growth") sort_by_growth(look.grouped, look.growth);
     if (look.lines.empty())

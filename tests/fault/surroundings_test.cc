@@ -205,9 +205,10 @@ TEST_P(RecordsLeaveRoom, OnTheDisk) {
   const Scratch scratch(in_memory());
   write_file(scratch / "said", "");
   Command command = command_for(scratch, "sh", {std::string("delay_ms=2:write=") + way.write, {}, {}, 60});
-  const std::string shell = "mkdir mem; exec unshare --mount sh -ec 'mount -t tmpfs -o " + disk.mount +
-                            " none mem; \"$@\" 2>said; find mem -maxdepth 1 -name \"*.mem\" | wc -l >files; cp mem/own own; " +
-                            std::string(kTool) + " check mem >verdict || true' sh \"$@\"";
+  const std::string shell =
+      "mkdir mem; exec unshare --mount sh -ec 'mount -t tmpfs -o " + disk.mount +
+      " none mem; \"$@\" 2>said; find mem -maxdepth 1 -name \"*.mem\" | wc -l >files; cp mem/own own; " +
+      std::string(kTool) + " check mem >verdict || true' sh \"$@\"";
   command.argv.insert(command.argv.end(), {"-ec", shell, "sh", target("fills_disk", way.kind), "20000"});
   Process process(command);
   const std::string line = "leakdir: ./mem: no more files are made, the disk " + disk.line;

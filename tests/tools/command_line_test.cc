@@ -310,7 +310,9 @@ TEST_F(CommandLine, TextLeadsWithWhatIsLostAndProgramsGetAll) {
   EXPECT_EQ(out, "[definitely lost];app+0x1000 40\n[indirectly lost];app+0x2000 4\n");
   run("report --group-by module");
   EXPECT_THAT(out, HasSubstr("44 bytes in 2 blocks, 100.0 %, 2 stacks, oldest 1 min 40 s: /not/here/app\n"));
-  run("watch");
+  run("watch");  // in which what lives counts, at its end too
+  EXPECT_THAT(out, HasSubstr("\n5 live blocks, 644 bytes in 4 stacks\n"));
+  run("watch --lost");
   EXPECT_THAT(out, HasSubstr("\n2 lost blocks, 44 bytes in 2 stacks\n"));
   run("watch --kinds reachable");
   EXPECT_THAT(out, HasSubstr("\n3 live blocks (reachable), 600 bytes in 2 stacks\n"));

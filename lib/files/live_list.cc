@@ -7,7 +7,6 @@
 #include "ledger/row.hh"
 #include "render.hh"
 #include "shared/record.hh"
-#include "system/sys.hh"
 
 namespace leakdir {
 namespace {
@@ -51,7 +50,7 @@ LiveTotals count_live(std::uint64_t since_sequence) {
     if (!is_listed_since(block, since_sequence)) continue;
     ++totals.blocks;
     totals.bytes += ledger::low48(block.word[1]);
-    if ((ledger::block_flags(block.word[0]) & ledger::kFlagFiled) == 0) ++totals.without_file;
+    if (!has_file(block)) ++totals.without_file;
     if (!ledger::is_lost(ledger::block_reach(block.word[0]))) continue;
     ++totals.lost_blocks;
     totals.lost_bytes += ledger::low48(block.word[1]);
@@ -69,14 +68,13 @@ bool has_nothing_to_show() {
 
 void for_each_live(std::uint64_t since_sequence, std::uint64_t upto_sequence, VisitLive* visit, void* context) {
   // Not the thread's own: what the visitor allocates may be rendered there.
-  auto* text = static_cast<RecordText*>(sys::map_private(sizeof(RecordText)));
-  if (text == nullptr) return;
+  const RecordTextRoom room;
+  if (room.text() == nullptr) return;
   for (std::uint32_t row = first_block_row(); row < block_rows(); ++row) {
     const Block block = copy_row(row);
     if (!is_listed_since(block, since_sequence) || ledger::low48(block.word[2]) > upto_sequence) continue;
-    if (is_same_block(row, block)) show_block(*text, block, visit, context);
+    if (is_same_block(row, block)) show_block(*room.text(), block, visit, context);
   }
-  sys::unmap(text, sizeof(RecordText));
 }
 
 }  // namespace leakdir

@@ -32,23 +32,7 @@ void for_each_known(Visit visit) {
   }
 }
 
-bool has_file(const Block& block) { return (ledger::block_flags(block.word[0]) & ledger::kFlagFiled) != 0; }
 bool is_lost(const Block& block) { return ledger::is_lost(ledger::block_reach(block.word[0])); }
-
-// For one record at a time; all of it goes at the end.
-class TextRoom {
- public:
-  TextRoom() : text_(static_cast<RecordText*>(sys::map_private(sizeof(RecordText)))) {}
-  ~TextRoom() {
-    if (text_ != nullptr) sys::unmap(text_, sizeof(RecordText));
-  }
-  TextRoom(const TextRoom&) = delete;
-  TextRoom& operator=(const TextRoom&) = delete;
-  RecordText* text() const { return text_; }
-
- private:
-  RecordText* text_;
-};
 
 void link_or_copy(int folder, int lost, const Block& block, RecordText& text) {
   const std::uint64_t address = ledger::block_address(block.word[0]);
@@ -65,7 +49,7 @@ void link_or_copy(int folder, int lost, const Block& block, RecordText& text) {
 }  // namespace
 
 void write_kinds_into_records(int folder) {
-  const TextRoom room;
+  const RecordTextRoom room;
   if (room.text() == nullptr) return;
   for_each_known([&](std::uint32_t row, Block& block) {
     if (has_file(block)) {
@@ -78,7 +62,7 @@ void write_kinds_into_records(int folder) {
 }
 
 void fill_lost_dir(int folder) {
-  const TextRoom room;
+  const RecordTextRoom room;
   int lost = -1;
   for_each_known([&](std::uint32_t, const Block& block) {
     if (!is_lost(block) || !has_file(block) || room.text() == nullptr) return;

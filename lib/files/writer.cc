@@ -23,8 +23,6 @@ using ledger::WriteMode;
 std::uint64_t delay_ns = 0;
 std::atomic<std::uint64_t> next_look_ticks{0};  // without a helper: when a hook looks next
 
-bool has_file(const TakenBlock& block) { return (ledger::block_flags(block.was.word[0]) & ledger::kFlagFiled) != 0; }
-
 // In sync mode: the program has changed its root, or its rights, and does not reach the directory any more. The helper,
 // if there is one, still does; it goes on as in `behind`.
 bool hand_over_to_helper() {
@@ -41,6 +39,17 @@ void look_now_and_then() {
   if (now_ticks() < next_look_ticks.load(std::memory_order_relaxed)) return;
   next_look_ticks.store(now_ticks() + ticks_of_ns(delay_ns / 2), std::memory_order_relaxed);
   look(RecordFolder::kNone, delay_ns / 2, false);
+}
+
+// Unless there are to be no files. 0, or why the directory is not reached.
+template <class Write>
+int in_record_dir(Write write) {
+  if (write_mode() == WriteMode::kNever) return 0;
+  const int folder = open_record_dir();
+  if (folder < 0) return folder;
+  write(folder);
+  sys::close(folder);
+  return 0;
 }
 
 }  // namespace
@@ -71,7 +80,7 @@ void block_became_live(std::uint32_t row, ThreadState& thread, const ReentryGuar
 }
 
 void block_is_gone(const TakenBlock& block, FreeRows* free_rows) {
-  if (LEAKDIR_LIKELY(!has_file(block))) return reuse_row(block.row, free_rows);
+  if (LEAKDIR_LIKELY(!has_file(block.was))) return reuse_row(block.row, free_rows);
   if (write_mode() != WriteMode::kBehind) {
     const std::uint64_t address = ledger::block_address(block.was.word[0]);
     if (LEAKDIR_UNLIKELY(ledger::is_lost(ledger::block_reach(block.was.word[0])))) remove_lost_record(address);
@@ -85,7 +94,7 @@ void block_is_gone(const TakenBlock& block, FreeRows* free_rows) {
 }
 
 TakenBlock block_is_set_aside(TakenBlock block) {
-  if (write_mode() == WriteMode::kBehind || !has_file(block)) return block;
+  if (write_mode() == WriteMode::kBehind || !has_file(block.was)) return block;
   remove_block_file({}, ledger::block_address(block.was.word[0]));
   block.was.word[0] &= ~ledger::flag_bits(ledger::kFlagFiled);
   return block;
@@ -94,23 +103,15 @@ TakenBlock block_is_set_aside(TakenBlock block) {
 bool may_make_bad_free_file() { return write_mode() != WriteMode::kNever && has_room_for_another_file({}); }
 
 int write_all_records() {
-  if (write_mode() == WriteMode::kNever) return 0;
-  const int folder = open_record_dir();
-  if (folder < 0) return folder;
-  look(folder, 0, true);
-  sys::close(folder);
-  return 0;
+  return in_record_dir([](int folder) { look(folder, 0, true); });
 }
 
 int write_last_records() {
-  if (write_mode() == WriteMode::kNever) return 0;
-  const int folder = open_record_dir();
-  if (folder < 0) return folder;
-  write_kinds_into_records(folder);
-  look(folder, 0, true);
-  fill_lost_dir(folder);
-  sys::close(folder);
-  return 0;
+  return in_record_dir([](int folder) {
+    write_kinds_into_records(folder);
+    look(folder, 0, true);
+    fill_lost_dir(folder);
+  });
 }
 
 void write_at_once() {

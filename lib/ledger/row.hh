@@ -29,6 +29,11 @@ inline ledger::Block copy_row(std::uint32_t row) {
   return copy;
 }
 
+// Whether it has a record file, as far as the copy tells.
+inline bool has_file(const ledger::Block& copy) {
+  return (ledger::block_flags(copy.word[0]) & ledger::kFlagFiled) != 0;
+}
+
 // Whether all four words are still what `copy` says, but for the mark that the block has a file.
 inline bool is_same_block(std::uint32_t row, const ledger::Block& copy) {
   const ledger::Block now = copy_row(row);

@@ -26,19 +26,6 @@ class AtItsWorst : public testing::TestWithParam<std::string> {
   }
   std::string mem() const { return scratch_ / "mem"; }
 
-  // Each expected block is shown with its function and line. Each of `workers` threads may hold one block more, of the
-  // call that it was in.
-  void expect_shown(const nlohmann::json& json, const std::vector<Expected>& expected, std::uint64_t workers) {
-    for (const Expected& block : expected) {
-      const nlohmann::json stack = stack_through(json, block.function, block.line);
-      ASSERT_FALSE(stack.is_null()) << block.function;
-      EXPECT_EQ(stack.at("bytes"), block.size);
-    }
-    EXPECT_GE(totals_of(json).blocks, expected.size());
-    EXPECT_LE(totals_of(json).blocks, expected.size() + workers);
-    EXPECT_EQ(json.at("bad_frees").size(), 0u);
-  }
-
   // The process may end while a thread has made a file and not yet written it: that file is empty.
   void take_empty_files_away(std::uint64_t workers) {
     std::uint64_t empty = 0;
@@ -47,6 +34,7 @@ class AtItsWorst : public testing::TestWithParam<std::string> {
     }
     EXPECT_LE(empty, workers);
   }
+
   Scratch scratch_;
 };
 

@@ -29,18 +29,6 @@ class Ends : public testing::TestWithParam<std::string> {
     return command_for(scratch_, target("ends_badly", GetParam()), {"", {how}, {}, 60});
   }
 
-  // Each worker may hold one block more.
-  static void expect_shown(const nlohmann::json& json, const std::vector<Expected>& expected, std::uint64_t workers) {
-    for (const Expected& block : expected) {
-      const nlohmann::json stack = stack_through(json, block.function, block.line);
-      ASSERT_FALSE(stack.is_null()) << block.function;
-      EXPECT_EQ(stack.at("bytes"), block.size);
-    }
-    EXPECT_GE(totals_of(json).blocks, expected.size());
-    EXPECT_LE(totals_of(json).blocks, expected.size() + workers);
-    EXPECT_EQ(json.at("bad_frees").size(), 0u);
-  }
-
   static std::string without_links(const std::string& path) {
     std::error_code error;
     return std::filesystem::canonical(path, error).string();

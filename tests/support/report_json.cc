@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "report_json.hh"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <stdexcept>
 
@@ -58,6 +60,17 @@ nlohmann::json stack_through(const nlohmann::json& report, const std::string& fu
     }
   }
   return nullptr;
+}
+
+void expect_shown(const nlohmann::json& report, const std::vector<Expected>& expected, std::uint64_t workers) {
+  for (const Expected& block : expected) {
+    const nlohmann::json stack = stack_through(report, block.function, block.line);
+    ASSERT_FALSE(stack.is_null()) << block.function;
+    EXPECT_EQ(stack.at("bytes"), block.size);
+  }
+  EXPECT_GE(totals_of(report).blocks, expected.size());
+  EXPECT_LE(totals_of(report).blocks, expected.size() + workers);
+  EXPECT_EQ(report.at("bad_frees").size(), 0u);
 }
 
 }  // namespace leakdir_test

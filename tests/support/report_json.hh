@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "run_program.hh"
+#include "target.hh"
 
 namespace leakdir_test {
 
@@ -27,5 +28,9 @@ std::vector<std::uint64_t> addresses_in(const nlohmann::json& report);  // sorte
 
 // The stack that has `function` in a frame at `line`; null JSON when there is none.
 nlohmann::json stack_through(const nlohmann::json& report, const std::string& function, int line);
+
+// Each expected block is shown with its function and line, and there is no bad free. Each of `workers` threads may hold
+// one block more, of the call that it was in.
+void expect_shown(const nlohmann::json& report, const std::vector<Expected>& expected, std::uint64_t workers);
 
 }  // namespace leakdir_test

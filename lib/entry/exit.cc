@@ -24,6 +24,7 @@
 #include "system/guard.hh"
 #include "system/messages.hh"
 #include "system/process.hh"
+#include "system/stderr_keeper.hh"
 #include "system/sys.hh"
 #include "track/bypass.hh"
 #include "track/inherited.hh"
@@ -44,7 +45,7 @@ bool has_ended = false;
 unsigned thread_count() {
   sys::FileStatus status;
   if (sys::stat_at(AT_FDCWD, "/proc/self/task", &status, 0) != 0) return 2;  // not known: be careful
-  const unsigned threads = static_cast<unsigned>(status.links) - 2;
+  const unsigned threads = static_cast<unsigned>(status.links) - (stderr_is_kept() ? 3 : 2);
   return threads == 2 && first_thread_has_ended() ? 1 : threads;  // main left by pthread_exit, and is still counted
 }
 
@@ -55,15 +56,18 @@ const unsigned* libcs_thread_count() {
   return static_cast<const unsigned*>(exported_anywhere("__nptl_nthreads"));
 }
 
+unsigned count_threads() {
+  const unsigned* const libcs_count = libcs_thread_count();
+  return libcs_count != nullptr ? __atomic_load_n(libcs_count, __ATOMIC_RELAXED) : thread_count();
+}
+
 }  // namespace
 
 bool is_only_thread(unsigned tries) {
   if (allocator::is_single_threaded()) return true;  // there never was another
-  const unsigned* const libcs_count = libcs_thread_count();
   for (unsigned i = 0; i < tries; ++i) {
     // (Main that left by pthread_exit is not counted, nor is the last thread, from which libc then calls exit.)
-    const unsigned count = libcs_count != nullptr ? __atomic_load_n(libcs_count, __ATOMIC_RELAXED) : thread_count();
-    if (count <= 1) return true;
+    if (count_threads() <= 1) return true;
     sys::sleep_for(1000000);
   }
   return false;
@@ -108,6 +112,15 @@ bool is_gone_without_trace() {
   return true;
 }
 
+// In the first thread, by exit or by pthread_exit. After the latter the process goes on where there are other threads.
+void exit_begins(void*) {
+  const Phase now = phase();
+  if (now != Phase::kRecording && now != Phase::kPaused) return;
+  libc_frees_its_entry();
+  if (static_cast<std::uint32_t>(sys::pid()) != process_generation) return;
+  if (allocator::is_single_threaded() || count_threads() <= 1) messages::keep_open();
+}
+
 void see_whether_all_was_seen() {
   const ReentryGuard guard(thread_state);
   hooks_are_bypassed(guard);
@@ -115,6 +128,8 @@ void see_whether_all_was_seen() {
 }
 
 }  // namespace
+
+void hear_of_exit() { call_when_exit_begins(exit_begins); }
 
 void hear_of_quick_exit() {
   if (__cxa_at_quick_exit != nullptr) __cxa_at_quick_exit(end_of_quick_exit, nullptr);
@@ -132,6 +147,7 @@ void end_of_process() {
   if (folder >= 0) sys::close(folder);
   if (folder >= 0) stop_helper(false);
   if (folder >= 0 && is_gone_without_trace()) {
+    let_go_of_stderr();
     errno = saved;
     return;
   }
@@ -145,6 +161,7 @@ void end_of_process() {
   int error = folder >= 0 ? write_last_records() : stop_helper(true) ? 0 : folder;
   if (write_mode() == ledger::WriteMode::kNever) error = 0;
   if (error == 0 && is_gone_without_trace()) {  // all that it held was libc's
+    let_go_of_stderr();
     errno = saved;
     return;
   }
@@ -158,6 +175,7 @@ void end_of_process() {
     const std::uint64_t only_in_ledger = !has_all_files && ledger_file.is_shared() ? totals.without_file : 0;
     messages::summary(totals.blocks, totals.bytes, bad_frees, only_in_ledger, record_dir_shown());
   }
+  let_go_of_stderr();
   end_ledger(totals, is_last_thread);
   if (ledger_file.header()->children != 0) {
     __atomic_fetch_add(&ledger_file.header()->children_removed, tidy_up_after_children(base_dir()), __ATOMIC_RELAXED);

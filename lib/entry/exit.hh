@@ -14,6 +14,9 @@ void end_of_process();
 // until the kernel has quite done with it.
 bool is_only_thread(unsigned tries);
 
+// At start, before recording: what is said at the end is to reach standard error though an exit handler closes it.
+void hear_of_exit();
+
 // At start, so that it is the last that quick_exit runs: the process has ended by itself, and was not killed. All else
 // is as after _exit: the ledger has what is live, the files are as they were.
 void hear_of_quick_exit();

@@ -5,6 +5,7 @@
 #include <gnu/libc-version.h>
 
 #include "describe.hh"
+#include "exit.hh"
 #include "files/ended_children.hh"
 #include "files/helper.hh"
 #include "files/record_dir.hh"
@@ -66,6 +67,7 @@ void start(char** environment) {
     set_phase(Phase::kOff);
     return;
   }
+  if (options.summary) hear_of_exit();
   if (is_static_program()) check_libc();
   Process* page = make_process_page();
   if (page == nullptr || !claim_record_dir(options, program_path())) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Part of leakdir-static.o only: its mark (shared/mark.h), and what a static program can be asked for, because internal
-// names of libc's can be linked to. References are weak, so that nothing is brought into the program, but for one.
+// names of libc's can be linked to. References are weak, so that nothing is brought into the program, but for two.
 
 #include "shared/mark.h"
 
@@ -11,6 +11,8 @@ LEAKDIR_MARK(2, ".", ".", ".");
 extern "C" {
 // This brings __libc_freeres out of libc.a, which the weak reference of libc_own.cc does not.
 void __libc_freeres();
+// … and this __cxa_thread_atexit_impl, which is in the same file of libc.a.
+void __call_tls_dtors();
 
 // libc's count of its threads.
 __attribute__((weak)) extern unsigned __nptl_nthreads;
@@ -38,4 +40,5 @@ const char* const leakdir_glibc_functions[] = {
 
 namespace leakdir {
 __attribute__((used)) void (*const bring_in_freeres)() = __libc_freeres;
-}
+__attribute__((used)) void (*const bring_in_exit)() = __call_tls_dtors;
+}  // namespace leakdir

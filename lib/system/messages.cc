@@ -9,6 +9,7 @@
 
 #include "shared/error_text.h"
 #include "shared/text.hh"
+#include "stderr_keeper.hh"
 #include "sys.hh"
 
 namespace leakdir::messages {
@@ -32,8 +33,15 @@ bool is_stderr_still() {
   return stderr_is_log && S_ISREG(status.mode) && is_only_appended_to();
 }
 
+std::atomic<bool> is_writing_to_kept{false};
+
 void write_to_stderr(const iovec* pieces, int count) {
-  if (is_stderr_still()) sys::write_message(2, pieces, count);
+  if (is_stderr_still()) {
+    sys::write_message(2, pieces, count);
+  } else if (stderr_is_kept() && !is_writing_to_kept.exchange(true)) {
+    write_to_kept_stderr(pieces, count);
+    is_writing_to_kept.store(false);
+  }
 }
 
 // A line made of pieces and written at once. Paths are not copied: a message needs little stack.
@@ -113,6 +121,10 @@ void remember_stderr() {
   stderr_is_log = S_ISREG(status.mode) && is_only_appended_to();
   stderr_device = status.device;
   stderr_inode = status.inode;
+}
+
+void keep_open() {
+  if (is_stderr_still()) keep_stderr();
 }
 
 void cannot_make_directory(const char* path, int error) {

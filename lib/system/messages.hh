@@ -17,6 +17,9 @@ namespace leakdir::messages {
 // At start. Nothing is written to descriptor 2 once it is something else: it may be a file of the program's.
 void remember_stderr();
 
+// When exit begins: what is said from now on reaches standard error though the program closes it (stderr_keeper.hh).
+void keep_open();
+
 // Faults. `error` is a negative errno.
 void cannot_make_directory(const char* path, int error);
 void cannot_use_directory(const char* path, int error);

@@ -10,6 +10,7 @@
 extern "C" {
 // In a static program a weak reference alone does not bring it in: see static_only.cc.
 __attribute__((weak)) void __libc_freeres();
+__attribute__((weak)) int __cxa_thread_atexit_impl(void (*)(void*), void*, void*);
 }
 namespace __gnu_cxx {
 __attribute__((weak)) void __freeres();
@@ -17,8 +18,38 @@ __attribute__((weak)) void __freeres();
 
 namespace leakdir {
 
+namespace {
+
+// That of call_when_exit_begins. A forked child has its parent's.
+std::uint64_t entry = 0;
+bool entry_is_freed_next = false;
+
+}  // namespace
+
+void call_when_exit_begins(void (*begin)(void*)) {
+  if (__cxa_thread_atexit_impl == nullptr) return;
+  thread_state.dry_run = true;
+  signal_fence();
+  __cxa_thread_atexit_impl(begin, nullptr, &entry);
+  signal_fence();
+  thread_state.dry_run = false;
+}
+
+bool is_libcs_entry(const void* block) {
+  if (!thread_state.dry_run) return false;
+  entry = reinterpret_cast<std::uintptr_t>(block);
+  return true;
+}
+
+void libc_frees_its_entry() {
+  entry_is_freed_next = true;
+  signal_fence();
+  thread_state.dry_run = true;
+}
+
 void mark_blocks_of_libc() {
   const GuardedScope guarded;
+  entry_is_freed_next = false;
   thread_state.dry_run = true;
   signal_fence();
   if (__gnu_cxx::__freeres != nullptr) {
@@ -31,9 +62,17 @@ void mark_blocks_of_libc() {
   thread_state.dry_run = false;
 }
 
-LEAKDIR_SLOW void libc_would_free(std::uint64_t address) {
+LEAKDIR_SLOW bool is_freed_after_all(std::uint64_t address) {
+  if (entry_is_freed_next) {
+    // A handler of a signal may come between, and free its own.
+    if (address != entry) return true;
+    entry_is_freed_next = false;
+    thread_state.dry_run = false;
+    return false;  // few bytes, and the process ends: nothing more is to be told of it
+  }
   const std::uint32_t row = find_live_block(address);
   if (row != 0) set_block_flags(row, state_word(row), ledger::kFlagLibc, 0);
+  return false;
 }
 
 }  // namespace leakdir

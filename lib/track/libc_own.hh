@@ -15,7 +15,16 @@ namespace leakdir {
 // libc's own tables are emptied by it.
 void mark_blocks_of_libc();
 
-// Meanwhile (ThreadState::dry_run), for each block that they free.
-void libc_would_free(std::uint64_t address);
+// Meanwhile (ThreadState::dry_run), for each block that is freed. False: it is not to be freed.
+bool is_freed_after_all(std::uint64_t address);
+
+// Has libc call `begin` when the calling thread ends, or calls exit: then before all exit handlers. libc makes a block
+// for it, and gives it back right after the call: that one is no block of ours, not seen and not counted. Before
+// recording has begun; `begin` must call libc_frees_its_entry.
+void call_when_exit_begins(void (*begin)(void*));
+void libc_frees_its_entry();
+
+// Of a block from before start-up: whether it is that one.
+bool is_libcs_entry(const void* block);
 
 }  // namespace leakdir

@@ -4,6 +4,7 @@
 #include "early_blocks.hh"
 #include "ledger/live_table.hh"
 #include "ledger/recent_frees.hh"
+#include "libc_own.hh"
 #include "system/allocator.hh"
 #include "system/guard.hh"
 #include "system/process.hh"
@@ -34,6 +35,7 @@ bool is_unknown(const void* block) {
 LEAKDIR_SLOW bool is_recorded_after_all(const void* block, std::size_t size, ledger::Call call, Caller caller) {
   switch (phase()) {
     case Phase::kEarly:
+      if (is_libcs_entry(block)) return false;
       if (start_at_first_call(caller)) return phase() == Phase::kRecording;
       note_early_block(block, size, call, caller);
       return false;

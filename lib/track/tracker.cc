@@ -106,12 +106,23 @@ void allocation_failed(std::size_t size, Call call, Caller caller) {
   if (!thread.is_nested()) take_remarks(thread, size, call, caller);
 }
 
+namespace {
+
+LEAKDIR_SLOW bool freed_by_libc(void* block, Caller caller) {
+  if (!is_freed_after_all(address_of(block))) return false;
+  ThreadState& thread = thread_state;
+  thread.dry_run = false;
+  const bool is_handed_on = block_freed(block, caller);
+  thread.dry_run = true;
+  return is_handed_on;
+}
+
+}  // namespace
+
 bool block_freed(void* block, Caller caller) {
   ThreadState& thread = thread_state;
-  if (LEAKDIR_UNLIKELY(thread.dry_run)) {  // paused or not: nothing is freed
-    libc_would_free(address_of(block));
-    return false;
-  }
+  // Paused or not. (In a function of its own, and called last: what goes on here shall not keep registers for it.)
+  if (LEAKDIR_UNLIKELY(thread.dry_run)) return freed_by_libc(block, caller);
   if (LEAKDIR_UNLIKELY(!is_usual(phase())) && is_only_handed_on(block)) return true;
   const std::uint64_t address = address_of(block);
   const bool nested = thread.is_nested();

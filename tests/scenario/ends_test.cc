@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Ways in which a program ends that are neither exit nor a kill: quick_exit, and exec, which goes on as another
-// program.
+// program; and exit where standard error is closed on the way: the last line is said all the same.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,6 +10,7 @@
 
 #include <filesystem>
 
+#include "paths.hh"
 #include "report_json.hh"
 #include "target.hh"
 
@@ -112,6 +113,92 @@ TEST_P(Ends, AnExecOfAProgramThatRecordsIsSaidByIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Linked, Ends, testing::Values("static", "pie", "preload"));
+
+// ---- Standard error ----
+
+constexpr char kLast[] = "leakdir: 1 live block, 4703 bytes at exit: ./mem\n";
+
+class ClosesStderr : public testing::TestWithParam<std::tuple<std::string, std::string>> {
+ protected:
+  // In the target itself stand many conditions, above all: no handler finds a descriptor that was not there.
+  Outcome end(const std::string& how, const std::string& options = "") {
+    const auto& [kind, write] = GetParam();
+    const Outcome outcome =
+        run_in(scratch_, target("closes_stderr", kind), {"write=" + write + options, {how}, {}, 60});
+    EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    return outcome;
+  }
+  Scratch scratch_;
+};
+
+TEST_P(ClosesStderr, TheLastLineIsSaidAllTheSame) {
+  for (const char* how : {"exit", "return", "reopens", "closes-all", "forks"}) {
+    SCOPED_TRACE(how);
+    const Outcome outcome = end(how);
+    EXPECT_EQ(outcome.err, kLast);
+    expect_exactly(expected_by(outcome.out), records_in(scratch_ / "mem"));
+    EXPECT_EQ(report(scratch_ / "mem").at("state"), "exited");
+  }
+  EXPECT_EQ(read_file(scratch_ / "own"), "");
+}
+
+TEST_P(ClosesStderr, NothingIsSaidWhereTheProgramWantsNone) {
+  for (const char* how : {"before", "before-opens", "nothing", "leaves"}) {
+    SCOPED_TRACE(how);
+    EXPECT_EQ(end(how).err, "");
+  }
+  EXPECT_EQ(read_file(scratch_ / "own"), "");
+  EXPECT_EQ(end("exit", ":summary=0").err, "");
+}
+
+// A thread's exit is not seen beforehand: its handlers close standard error, and the line is lost, as it is by exec.
+TEST_P(ClosesStderr, ExitByAThreadAndExecInAHandlerDoNoHarm) {
+  EXPECT_EQ(end("execs").err, "");
+  EXPECT_EQ(report(scratch_ / "mem").at("state"), "exited");
+  const Outcome outcome = end("thread");
+  EXPECT_EQ(report(scratch_ / "mem").at("state"), "exited");
+  EXPECT_FALSE(stack_through(report(scratch_ / "mem"), "leak", expected_by(outcome.out).at(0).line).is_null());
+}
+
+// What libc keeps for it is no block of anybody's.
+TEST_P(ClosesStderr, NoCallIsCountedThatIsNotTheProgramsOwn) {
+  for (const char* more : {"", ":recording=0", ":libc=1"}) {
+    SCOPED_TRACE(more);
+    end("exit", std::string(":summary=0") + more);
+    const nlohmann::json without = report(scratch_ / "mem");
+    end("exit", more);
+    const nlohmann::json with = report(scratch_ / "mem");
+    EXPECT_EQ(with.at("seen"), without.at("seen"));
+    EXPECT_EQ(with.at("totals"), without.at("totals"));
+    EXPECT_EQ(with.at("warnings"), without.at("warnings"));
+    EXPECT_EQ(with.at("bad_frees").size(), 0u);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Linked, ClosesStderr,
+                         testing::Combine(testing::Values("static", "static-pie", "pie", "nopie", "preload"),
+                                          testing::Values("behind", "exit")),
+                         [](const testing::TestParamInfo<ClosesStderr::ParamType>& info) {
+                           return case_name(std::get<0>(info.param) + "_" + std::get<1>(info.param));
+                         });
+
+// Both close it by gnulib's close_stdout.
+TEST(Gnulib, SortAndGrepLeaveTheirLine) {
+  const Scratch scratch;
+  write_file(scratch / "words", "b\na\n");
+  for (const std::vector<std::string>& argv :
+       {std::vector<std::string>{"sort", "words"}, std::vector<std::string>{"grep", "a", "words"}}) {
+    SCOPED_TRACE(argv[0]);
+    const Outcome outcome = run({argv, scratch.path(), {{"LD_PRELOAD", kLibrary}}, "", 60});
+    EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    EXPECT_EQ(outcome.out, argv[0] == "sort" ? "a\nb\n" : "a\n");
+    const ReportedBlocks live = totals_of(report(scratch / "mem"));
+    EXPECT_GT(live.blocks, 0u);
+    EXPECT_EQ(outcome.err, "leakdir: " + std::to_string(live.blocks) +
+                               (live.blocks == 1 ? " live block, " : " live blocks, ") + std::to_string(live.bytes) +
+                               " bytes at exit: ./mem\n");
+  }
+}
 
 }  // namespace
 }  // namespace leakdir_test

@@ -55,23 +55,37 @@ class Truth {
       return "";
     }
     for (UnderWay& call : under_way_) {
-      if (call.is_used) continue;
-      const bool is_old = call.old.address == address && call.old.size == size;
-      if (!is_old && call.new_size != size) continue;
+      if (call.is_used || call.old.address != address || call.old.size != size) continue;
       call.is_used = true;
       return "";
     }
-    return fmt::format("{:#x} of {} bytes is shown, and not live", address, size);
+    may_be_new_.push_back({address, size});
+    return "";
   }
 
-  std::string rest() const {
+  // After the last block. What comes of a call has any address, so what one has left must have been told apart before.
+  std::string rest() {
+    for (const Live& block : may_be_new_) {
+      const std::string flaw = take_new(block);
+      if (!flaw.empty()) return flaw;
+    }
     if (certain_.empty()) return "";
     return fmt::format("{} live blocks are missing, one at {:#x}", certain_.size(), certain_.begin()->first);
   }
 
  private:
+  std::string take_new(const Live& block) {
+    for (UnderWay& call : under_way_) {
+      if (call.is_used || call.new_size != block.size) continue;
+      call.is_used = true;
+      return "";
+    }
+    return fmt::format("{:#x} of {} bytes is shown, and not live", block.address, block.size);
+  }
+
   std::map<std::uint64_t, std::uint64_t> certain_;
   std::vector<UnderWay> under_way_;
+  std::vector<Live> may_be_new_;
 };
 
 // Of what libc and the start of a program keep there are a few.

@@ -13,6 +13,8 @@
 #include "system/own_memory.hh"
 #include "system/process.hh"
 #include "system/sys.hh"
+#include "turns.hh"
+#include "work_share.hh"
 #include "write_mode.hh"
 
 namespace leakdir {
@@ -86,8 +88,37 @@ void settle_marked(RecordFolder folder) {
   marked_count = 0;
 }
 
+// One pass over the pages.
+struct Pass {
+  RecordFolder folder;
+  std::uint64_t now, min_age;   // in ticks
+  std::uint64_t oldest = 0;     // the age of a block that waits
+  bool everything;              // without regard to shares and turns
+  bool is_spent = false;        // the share of processor time is used up: no more files
+  bool waits_for_turn = false;  // a block does
+};
+
+// While there is less time than work only older blocks have files: what lives for an instant only would use it up.
+std::uint64_t least_age = 0;           // in ticks
+std::uint32_t first_page_of_next = 0;  // where the last look had to stop
+
+// Whether a file for a block of this stack and age may be made now.
+bool may_make_file(Pass& pass, std::uint32_t stack, std::int64_t age) {
+  if (pass.everything) return true;
+  if (!has_turn(stack)) {
+    pass.waits_for_turn = true;
+  } else if (pass.is_spent || is_work_share_spent()) {
+    pass.is_spent = true;
+  } else {
+    return true;
+  }
+  if (age > static_cast<std::int64_t>(pass.oldest)) pass.oldest = static_cast<std::uint64_t>(age);
+  return false;
+}
+
 // Returns whether the block is due later.
-bool look_at(RecordFolder folder, std::uint32_t row, std::uint64_t now, std::uint64_t min_age) {
+bool look_at(Pass& pass, std::uint32_t row) {
+  const RecordFolder folder = pass.folder;
   Block block = copy_row(row);
   if (ledger::block_state(block.word[0]) != BlockState::kLive) return false;
   const unsigned flags = ledger::block_flags(block.word[0]);
@@ -99,11 +130,15 @@ bool look_at(RecordFolder folder, std::uint32_t row, std::uint64_t now, std::uin
     return false;
   }
   if (has_file) return false;
-  const auto age = static_cast<std::int64_t>(now - ledger::low48(block.word[3]));  // below 0: born since the look began
-  if (age < static_cast<std::int64_t>(min_age) && min_age != 0) return true;
+  // Below 0: born since the look began.
+  const auto age = static_cast<std::int64_t>(pass.now - ledger::low48(block.word[3]));
+  if (age < static_cast<std::int64_t>(pass.min_age) && pass.min_age != 0) return true;
+  const std::uint32_t stack = ledger::block_stack(block.word[2], block.word[3]);
+  if (!may_make_file(pass, stack, age)) return true;
   const MadeFile made = make_block_file(folder, row, block, *look_text);
   if (made.outcome == FileOutcome::kFailed) file_has_failed(made.error);  // not tried again at every look
   if (made.outcome == FileOutcome::kMade) {
+    count_turn(stack);
     marked[marked_count] = {row, ~ledger::block_address(block.word[0]), block.word[2]};
     if (++marked_count == kMostMarked) settle_marked(folder);
   }
@@ -111,13 +146,62 @@ bool look_at(RecordFolder folder, std::uint32_t row, std::uint64_t now, std::uin
 }
 
 // Returns whether a block of the page is due later.
-bool look_at_page(RecordFolder folder, std::uint32_t page, std::uint64_t now, std::uint64_t min_age) {
+bool look_at_page(Pass& pass, std::uint32_t page) {
   bool later = false;
   const std::uint32_t first = page * ledger::kBlocksPerPage;
   for (std::uint32_t row = first + 1; row < first + ledger::kBlocksPerPage; ++row) {
-    if (look_at(folder, row, now, min_age)) later = true;
+    if (look_at(pass, row)) later = true;
   }
   if (later) set_page_mark(page);
+  return later;
+}
+
+// Returns whether something is due later.
+bool look_at_pages(Pass& pass) {
+  bool later = false;
+  const std::uint32_t first = first_block_row() / ledger::kBlocksPerPage;
+  const std::uint32_t end = (block_rows() + ledger::kBlocksPerPage - 1) / ledger::kBlocksPerPage;
+  std::uint32_t page = first_page_of_next;
+  if (page < first || page >= end) page = first;
+  for (std::uint32_t left = end - first; left != 0; --left, page = page + 1 == end ? first : page + 1) {
+    if (!pass.everything) {
+      // The marks stay, for when a file goes and there is room for another.
+      if (!is_room_for_files()) break;
+      if (is_work_share_spent()) pass.is_spent = true;
+      if (pass.is_spent || is_cut_short.load(std::memory_order_relaxed)) {
+        later = true;
+        break;
+      }
+    }
+    if (!take_page_mark(page) && !pass.everything) continue;
+    if (look_at_page(pass, page)) later = true;
+  }
+  first_page_of_next = page;
+  return later;
+}
+
+// Files for what is due, as many as the share allows. Returns whether something is due later.
+bool make_files(Pass pass, std::uint64_t min_age_ns) {
+  if (!pass.everything && is_work_share_spent()) return true;
+  const std::uint64_t min_age = ticks_of_ns(min_age_ns);
+  if (least_age < min_age) least_age = min_age;
+  pass.min_age = pass.everything ? min_age : least_age;
+  bool later = look_at_pages(pass);
+  while (pass.waits_for_turn && !pass.is_spent && !is_cut_short.load(std::memory_order_relaxed)) {
+    begin_next_round();
+    pass.waits_for_turn = false;
+    later = look_at_pages(pass);
+  }
+  if (pass.everything) return later;
+  if (pass.is_spent) {
+    if (!are_there_turns()) begin_turns();
+    if (2 * least_age < pass.oldest) least_age *= 2;
+  } else if (least_age > min_age) {
+    least_age /= 2;
+    later = true;
+  } else {
+    end_turns();
+  }
   return later;
 }
 
@@ -131,6 +215,9 @@ void configure_look() {
     look_text = static_cast<RecordText*>(sys::map_private(sizeof(RecordText)));
     memory_is_own(look_text, sizeof(RecordText));
   }
+  least_age = 0;
+  first_page_of_next = 0;
+  end_turns();
   marked_count = 0;
   if (look_text != nullptr) look_text->tail_bytes = 0;
 }
@@ -139,28 +226,20 @@ bool look(int folder_descriptor, std::uint64_t min_age_ns, bool everything) {
   const TryLock lock(process->look_lock, everything ? kLookTries : 1);
   if (!lock.taken() || look_text == nullptr) return true;
   const RecordFolder folder = {folder_descriptor};
+  begin_work();
   use_again(rows_without_file, [](std::uint32_t) {});
   remove_files_of_gone_blocks(folder);
-  if (write_mode() == ledger::WriteMode::kNever) return false;
-  look_for_room(folder);
   bool later = false;
-  tune_clock(*ledger_file.header());
-  const std::uint64_t now = now_ticks();
-  const std::uint64_t min_age = ticks_of_ns(min_age_ns);
-  const std::uint32_t rows = block_rows();
-  for (std::uint32_t page = first_block_row() / ledger::kBlocksPerPage; page * ledger::kBlocksPerPage < rows; ++page) {
-    // The marks stay, for when a file goes and there is room for another.
-    if (!everything && !is_room_for_files()) break;
-    if (!everything && is_cut_short.load(std::memory_order_relaxed)) {
-      later = true;
-      break;
-    }
-    if (!take_page_mark(page) && !everything) continue;
-    if (look_at_page(folder, page, now, min_age)) later = true;
+  if (write_mode() != ledger::WriteMode::kNever) {
+    look_for_room(folder);
+    tune_clock(*ledger_file.header());
+    later = make_files({folder, now_ticks(), 0, 0, everything}, min_age_ns);
+    settle_marked(folder);
+    if (everything) remove_files_of_gone_blocks(folder);  // by threads that did not know yet that this is the end
+    later = later || rows_with_file.load() != 0;
   }
-  settle_marked(folder);
-  if (everything) remove_files_of_gone_blocks(folder);  // by threads that did not know yet that this is the end
-  return later || rows_with_file.load() != 0;
+  if (!everything) end_work();
+  return later;
 }
 
 void cut_look_short() { is_cut_short.store(true, std::memory_order_relaxed); }

@@ -13,6 +13,7 @@
 #include "shared/record.hh"
 #include "system/base.hh"
 #include "system/sys.hh"
+#include "work_share.hh"
 #include "write_mode.hh"
 
 namespace leakdir {
@@ -58,6 +59,7 @@ void configure_writer(const Options& options) {
   set_write_mode(options.write);
   delay_ns = std::uint64_t{options.delay_ms} * 1000000;
   configure_block_files(options.max_files);
+  configure_work_share(options.share);
   configure_look();
 }
 

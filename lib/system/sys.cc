@@ -47,12 +47,12 @@ long address(const volatile void* p) { return reinterpret_cast<long>(p); }
 struct KernelTime {
   long seconds, nanoseconds;
 };
-constexpr long kFutex = SYS_futex, kSignalWait = SYS_rt_sigtimedwait;
+constexpr long kFutex = SYS_futex, kSignalWait = SYS_rt_sigtimedwait, kClockTime = SYS_clock_gettime;
 #else
 struct KernelTime {
   std::int64_t seconds, nanoseconds;
 };
-constexpr long kFutex = SYS_futex_time64, kSignalWait = SYS_rt_sigtimedwait_time64;
+constexpr long kFutex = SYS_futex_time64, kSignalWait = SYS_rt_sigtimedwait_time64, kClockTime = SYS_clock_gettime64;
 #endif
 
 bool is_over_file_limit(std::uint64_t bytes) {
@@ -324,7 +324,7 @@ namespace {
 std::uint64_t now_ns(clockid_t clock) {
 #if defined(__i386__)
   KernelTime now = {};
-  call(SYS_clock_gettime, clock, address(&now));
+  call(kClockTime, clock, address(&now));
   return static_cast<std::uint32_t>(now.seconds) * std::uint64_t{1000000000} +
          static_cast<std::uint32_t>(now.nanoseconds);
 #else
@@ -339,5 +339,11 @@ std::uint64_t now_ns(clockid_t clock) {
 std::uint64_t realtime_ns() { return now_ns(CLOCK_REALTIME); }
 
 std::uint64_t monotonic_ns() { return now_ns(CLOCK_MONOTONIC); }
+
+std::uint64_t thread_cpu_ns() {
+  KernelTime used = {};
+  if (call(kClockTime, CLOCK_THREAD_CPUTIME_ID, address(&used)) != 0) return 0;
+  return static_cast<std::uint64_t>(used.seconds) * 1000000000 + static_cast<std::uint64_t>(used.nanoseconds);
+}
 
 }  // namespace leakdir::sys

@@ -49,6 +49,7 @@ static struct option {
 static const char *const other_meanings[kOptions] = {
     [kOption_write] = "before malloc returns, whatever is said; never: live blocks are counted, without a file",
     [kOption_delay_ms] = "",
+    [kOption_share] = "",
     [kOption_unwind] = "",
     [kOption_depth] = "",
     [kOption_libc] = "",

@@ -185,6 +185,30 @@ class Loader {
     for (const auto& bad_free : snapshot_.bad_frees) snapshot_.end_ns = std::max(snapshot_.end_ns, bad_free.time_ns);
     if (snapshot_.state == State::kRunning) snapshot_.end_ns = surroundings_.now_ns;
     if (is_exited && header.exit_realtime_ns != 0) snapshot_.end_ns = clamped(header.exit_realtime_ns);
+    if (snapshot_.state == State::kRunning) tell_how_far_behind_files_are();
+  }
+
+  void tell_how_far_behind_files_are() {
+    const auto& header = reader_.header();
+    if (header.option_write != static_cast<std::uint32_t>(ledger::WriteMode::kBehind)) return;
+    constexpr std::int64_t kLooksNs = 1000000000;  // the longest that passes between two looks
+    const std::int64_t due_until = snapshot_.end_ns - clamped(Wide{header.option_delay_ms} * 1000000) - kLooksNs;
+    constexpr unsigned kNotListed = ledger::kFlagIgnored | ledger::kFlagInherited;
+    std::uint64_t files = 0, due = 0;
+    std::int64_t oldest = due_until;
+    for (const auto& block : snapshot_.blocks) {
+      const bool has_file = (block.flags & ledger::kFlagFiled) != 0;
+      const bool is_libc = (block.flags & ledger::kFlagLibc) != 0 && header.option_libc == 0;
+      files += has_file ? 1 : 0;
+      if (has_file || is_libc || (block.flags & kNotListed) != 0 || block.time_ns >= due_until) continue;
+      ++due;
+      oldest = std::min(oldest, block.time_ns);
+    }
+    if (due == 0 || files >= header.option_max_files) return;
+    snapshot_.notices.push_back(
+        fmt::format("the record files are behind: {} live blocks have none yet, the oldest is {} s old (share, disk); "
+                    "this report has them all, and leakdir flush makes the files",
+                    due, (snapshot_.end_ns - oldest) / 1000000000));
   }
 
   void read_threads() {

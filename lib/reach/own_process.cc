@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/auxv.h>
 
 #include "system/sys.hh"
 
@@ -68,7 +69,8 @@ bool OwnProcess::open(WorkMemory& memory) {
   remote_ = memory.take_array<iovec>(reach::MarkRoom::kPieces);
   page_state_ = memory.take_array<std::uint64_t>(kPages);
   if (remote_ == nullptr || page_state_ == nullptr) return false;
-  page_file_ = sys::open_at(AT_FDCWD, "/proc/self/pagemap", O_RDONLY);
+  page_bytes_ = ::getauxval(AT_PAGESZ);
+  if (page_bytes_ != 0) page_file_ = sys::open_at(AT_FDCWD, "/proc/self/pagemap", O_RDONLY);
   // A filter of system calls may kill for one that it does not know; reading a file it knows.
   if (!sys::is_filtered(reinterpret_cast<char*>(page_state_), kPages * sizeof *page_state_)) {
     std::uint64_t word = 0;
@@ -150,20 +152,21 @@ bool OwnProcess::fill_pages(std::uint64_t page) {
 
 reach::Stretch OwnProcess::next_used(reach::Stretch within) {
   // A few pages are read as quickly as asked for.
-  if (page_file_ < 0 || within.end - within.start <= 4 * kPage) return within;
+  if (page_file_ < 0 || within.end - within.start <= 4 * page_bytes_) return within;
   const reach::Mapping* const mapping = mappings_.find(within.start);
   const bool is_shared = mapping == nullptr || mapping->has(reach::Mapping::kShared);
   std::uint64_t at = within.start;
   const auto is_used = [&](std::uint64_t page) {
     return reach::may_hold_pointers(page_state_[page - first_page_], is_shared);
   };
-  for (;; at = (at | (kPage - 1)) + 1) {
+  for (;; at = (at | (page_bytes_ - 1)) + 1) {
     if (at >= within.end) return {within.end, within.end};
-    if (!fill_pages(at / kPage)) return {at, within.end};
-    if (is_used(at / kPage)) break;
+    if (!fill_pages(at / page_bytes_)) return {at, within.end};
+    if (is_used(at / page_bytes_)) break;
   }
   std::uint64_t end = at;
-  while (end < within.end && fill_pages(end / kPage) && is_used(end / kPage)) end = (end | (kPage - 1)) + 1;
+  while (end < within.end && fill_pages(end / page_bytes_) && is_used(end / page_bytes_))
+    end = (end | (page_bytes_ - 1)) + 1;
   return {at, end < within.end ? end : within.end};
 }
 

@@ -67,6 +67,7 @@ class OwnProcess {
   reach::Mappings mappings_;
   iovec* remote_ = nullptr;
   std::uint64_t* page_state_ = nullptr;
+  std::uint64_t page_bytes_ = 0;  // of the system's pages: pagemap has a word for each
   std::uint64_t first_page_ = 0, page_count_ = 0;
   int memory_file_ = -1;  // /proc/self/mem, where process_vm_readv is not to be used
   bool reads_in_place_ = false;

@@ -33,7 +33,7 @@ extern void* __libc_stack_end;
 namespace leakdir {
 namespace {
 
-std::atomic<bool> has_begun{false};
+ExchangedBool has_begun{false};
 
 char** initial_environment() {
   auto* const at = static_cast<std::uintptr_t*>(__libc_stack_end);

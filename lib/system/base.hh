@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #define LEAKDIR_LIKELY(x) __builtin_expect(!!(x), 1)
@@ -84,6 +85,10 @@ class Caller {
   std::uintptr_t word_;
 };
 #define LEAKDIR_CALLER (::leakdir::Caller::of_hook(__builtin_frame_address(0), __builtin_return_address(0)))
+
+// A bool that threads exchange. As wide as a word that every processor exchanges by itself: for one byte gcc asks
+// libatomic on RISC-V, and no program of ours is linked with it.
+using ExchangedBool = std::atomic<std::uint32_t>;
 
 // Keeps the compiler from moving stores to this thread's state across: a signal handler of the same thread may look.
 inline void signal_fence() { __asm__ volatile("" ::: "memory"); }

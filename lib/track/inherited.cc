@@ -9,13 +9,14 @@
 #include "ledger/live_table.hh"
 #include "shared/record.hh"
 #include "stack/stack_table.hh"
+#include "system/base.hh"
 
 namespace leakdir {
 namespace {
 
 using ledger::Block;
 
-std::atomic<bool> are_settled{true};
+ExchangedBool are_settled{true};
 
 constexpr unsigned kLongestChain = kMaxFrames + 2;  // with a place, and operator new
 

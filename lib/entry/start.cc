@@ -70,6 +70,7 @@ void start(char** environment) {
   if (options.summary) hear_of_exit();
   if (is_static_program()) check_libc();
   Process* page = make_process_page();
+  if (page == nullptr) messages::no_memory_at_start();
   if (page == nullptr || !claim_record_dir(options, program_path())) {
     set_phase(Phase::kOff);
     return;

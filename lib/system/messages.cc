@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstddef>
 
+#include "base.hh"
 #include "shared/error_text.h"
 #include "shared/text.hh"
 #include "stderr_keeper.hh"
@@ -33,7 +34,7 @@ bool is_stderr_still() {
   return stderr_is_log && S_ISREG(status.mode) && is_only_appended_to();
 }
 
-std::atomic<bool> is_writing_to_kept{false};
+ExchangedBool is_writing_to_kept{false};
 
 void write_to_stderr(const iovec* pieces, int count) {
   if (is_stderr_still()) {
@@ -84,15 +85,15 @@ class Line {
 };
 
 // True the first time.
-bool once(std::atomic<bool>& said) { return !said.exchange(true, std::memory_order_relaxed); }
+bool once(ExchangedBool& said) { return said.exchange(true, std::memory_order_relaxed) == 0; }
 
 // One line for what goes wrong with the file system: a full disk is met in several parts.
-std::atomic<bool> said_fault{false};
+ExchangedBool said_fault{false};
 bool may_say_fault() { return is_stderr_still() && once(said_fault); }
 
 // The helper thread has no stderr: it leaves the line to the others, once.
 enum class Left : std::uint32_t { kNothing = 0, kNotWritten, kDiskIsNearlyFull, kDiskIsShortOfInodes };
-std::atomic<bool> has_left{false};
+ExchangedBool has_left{false};
 std::atomic<Left> left{Left::kNothing};
 const char* left_path = nullptr;
 std::uint64_t left_number = 0;
@@ -134,6 +135,8 @@ void cannot_make_directory(const char* path, int error) {
 void cannot_use_directory(const char* path, int error) {
   fault("cannot use the directory ", path, error, "nothing is recorded");
 }
+
+void no_memory_at_start() { Line().add("no memory could be had at start: nothing is recorded").say(); }
 
 void cannot_make_ledger(const char* path, int error) {
   fault("cannot make the ledger in ", path, error, "nothing is recorded");

@@ -23,6 +23,7 @@ void keep_open();
 // Faults. `error` is a negative errno.
 void cannot_make_directory(const char* path, int error);
 void cannot_use_directory(const char* path, int error);
+void no_memory_at_start();                             // nothing is recorded
 void cannot_make_ledger(const char* path, int error);  // nothing is recorded
 void ledger_not_shared(const char* path, int error);   // recorded, but a kill loses it
 void ledger_in_memory(int error);                      // the same for what is recorded from now on

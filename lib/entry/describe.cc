@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "describe.hh"
 
+#include <elf.h>
 #include <fcntl.h>
 #include <sys/auxv.h>
 
@@ -21,15 +22,25 @@ namespace {
 
 std::uint32_t elf_machine() {
 #if defined(__x86_64__)
-  return 62;
+  return EM_X86_64;
 #elif defined(__aarch64__)
-  return 183;
+  return EM_AARCH64;
 #elif defined(__arm__)
-  return 40;
+  return EM_ARM;
 #elif defined(__i386__)
-  return 3;
+  return EM_386;
 #elif defined(__riscv)
-  return 243;
+  return EM_RISCV;
+#elif defined(__s390__)
+  return EM_S390;
+#elif defined(__powerpc64__)
+  return EM_PPC64;
+#elif defined(__mips__)
+  return EM_MIPS;
+#elif defined(__sparc__)
+  return EM_SPARCV9;
+#elif defined(__alpha__)
+  return EM_ALPHA;
 #else
   return 0;
 #endif

@@ -14,7 +14,7 @@
 namespace leakdir {
 
 struct ThreadAtExit {
-  static constexpr unsigned kMostRegisters = 16;
+  static constexpr unsigned kMostRegisters = 32;
   std::uintptr_t sp;
   std::uintptr_t registers[kMostRegisters];
   unsigned register_count;

@@ -224,6 +224,10 @@ void* map(void* at, std::size_t bytes, int protection, int flags, int descriptor
 #if defined(SYS_mmap2)  // where there are both, SYS_mmap takes its arguments in memory
   const long result = call(SYS_mmap2, address(at), static_cast<long>(bytes), protection, flags, descriptor,
                            static_cast<long>(offset / 4096));
+#elif defined(__s390x__)  // it takes them in memory
+  const long arguments[] = {address(at), static_cast<long>(bytes), protection, flags,
+                            descriptor,  static_cast<long>(offset)};
+  const long result = call(SYS_mmap, address(arguments));
 #else
   const long result =
       call(SYS_mmap, address(at), static_cast<long>(bytes), protection, flags, descriptor, static_cast<long>(offset));

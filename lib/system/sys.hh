@@ -20,7 +20,8 @@ namespace leakdir::sys {
 
 // False where this processor has no system call of ours: then `call` goes through libc's syscall() with errno saved,
 // and there is no helper thread (it must not touch errno at all).
-#if defined(__x86_64__) || defined(__aarch64__) || defined(__arm__) || defined(__i386__)
+#if defined(__x86_64__) || defined(__aarch64__) || defined(__arm__) || defined(__i386__) || \
+    (defined(__riscv) && __riscv_xlen == 64) || defined(__s390x__) || defined(__powerpc64__)
 inline constexpr bool kBareCalls = true;
 #else
 inline constexpr bool kBareCalls = false;

@@ -68,6 +68,50 @@ long call(long number, long a, long b, long c, long d, long e, long f) {
       : "memory", "cc");
   return result;
 }
+#elif defined(__riscv) && __riscv_xlen == 64
+long call(long number, long a, long b, long c, long d, long e, long f) {
+  register long a7 __asm__("a7") = number;
+  register long a0 __asm__("a0") = a;
+  register long a1 __asm__("a1") = b;
+  register long a2 __asm__("a2") = c;
+  register long a3 __asm__("a3") = d;
+  register long a4 __asm__("a4") = e;
+  register long a5 __asm__("a5") = f;
+  __asm__ volatile("ecall" : "+r"(a0) : "r"(a7), "r"(a1), "r"(a2), "r"(a3), "r"(a4), "r"(a5) : "memory");
+  return a0;
+}
+#elif defined(__s390x__)
+long call(long number, long a, long b, long c, long d, long e, long f) {
+  register long r1 __asm__("r1") = number;
+  register long r2 __asm__("r2") = a;
+  register long r3 __asm__("r3") = b;
+  register long r4 __asm__("r4") = c;
+  register long r5 __asm__("r5") = d;
+  register long r6 __asm__("r6") = e;
+  register long r7 __asm__("r7") = f;
+  __asm__ volatile("svc 0" : "+d"(r2) : "d"(r1), "d"(r3), "d"(r4), "d"(r5), "d"(r6), "d"(r7) : "memory", "cc");
+  return r2;
+}
+#elif defined(__powerpc64__)
+// The kernel says by the overflow bit that a call has failed, and gives the error as it is, without a sign.
+long call(long number, long a, long b, long c, long d, long e, long f) {
+  register long r0 __asm__("r0") = number;
+  register long r3 __asm__("r3") = a;
+  register long r4 __asm__("r4") = b;
+  register long r5 __asm__("r5") = c;
+  register long r6 __asm__("r6") = d;
+  register long r7 __asm__("r7") = e;
+  register long r8 __asm__("r8") = f;
+  __asm__ volatile(
+      "sc\n\t"
+      "bns+ 1f\n\t"
+      "neg 3, 3\n"
+      "1:"
+      : "+r"(r0), "+r"(r3), "+r"(r4), "+r"(r5), "+r"(r6), "+r"(r7), "+r"(r8)
+      :
+      : "r9", "r10", "r11", "r12", "cr0", "ctr", "memory");
+  return r3;
+}
 #else
 long call(long number, long a, long b, long c, long d, long e, long f) {
   const int saved = errno;

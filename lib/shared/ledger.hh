@@ -7,7 +7,8 @@
 // after it was killed. This header is all that the two sides share. It includes nothing of ours, allocates
 // nothing and has no state.
 //
-// Layout, version 1. All numbers are little-endian, all rows of one kind have the same size.
+// Layout, version 1. All numbers are as the writer's processor stores them (Header::byte_order), all rows of one kind
+// have the same size.
 //
 //   offset 0      Header, kHeaderBytes in all; the extent directory lies in it at kDirectoryOffset
 //   from there    extents: runs of rows of one kind, in the order in which the ledger grew

@@ -17,6 +17,7 @@
 #endif
 #include "analyse/growth.hh"
 #include "base/error.hh"
+#include "big_endian.hh"
 #include "emit/emit.hh"
 #include "ledger_builder.hh"
 #include "load/load_ledger.hh"
@@ -85,7 +86,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
 namespace {
 
-std::string good_ledger() {
+leakdir::tool::LedgerBuilder good_ledger() {
   leakdir::tool::LedgerBuilder ledger;
   ledger.program("/home/you/app", 0x400000, "0123456789abcdefghij");
   ledger.module("/lib/libfoo.so", 0x7f0000000000);
@@ -95,14 +96,16 @@ std::string good_ledger() {
   for (unsigned i = 0; i < 9; ++i)
     ledger.block({0x10000 + 64 * i, 20 + i, i % 2 ? inner : place, leakdir::ledger::Call{}, i % 2 ? 0u : 64u, i, 0});
   ledger.double_free(0x10000, inner).first_free_stack = inner;
-  return ledger.build(4);
+  return ledger;
 }
 
 }  // namespace
 
 #ifdef LEAKDIR_LIBFUZZER
 
-std::vector<std::string> fuzz_seeds() { return {good_ledger()}; }
+std::vector<std::string> fuzz_seeds() {
+  return {good_ledger().build(4), leakdir::tool::build_of_other_order(good_ledger(), 4)};
+}
 
 #else
 
@@ -135,15 +138,16 @@ void change(std::string& bytes, std::mt19937_64& random) {
 
 int main(int argc, char** argv) {
   const unsigned long rounds = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 4000;
-  const std::string good = good_ledger();
-  if (!leakdir::tool::try_bytes(good, false) || leakdir::tool::try_bytes("no ledger", false)) {
+  const std::string goods[] = {good_ledger().build(4), leakdir::tool::build_of_other_order(good_ledger(), 4)};
+  if (!leakdir::tool::try_bytes(goods[0], false) || !leakdir::tool::try_bytes(goods[1], false) ||
+      leakdir::tool::try_bytes("no ledger", false)) {
     std::puts("the reader does not tell a good ledger from a bad one");
     return 1;
   }
   std::mt19937_64 random(20261123);
   unsigned long taken = 0;
   for (unsigned long i = 0; i < rounds; ++i) {
-    std::string bytes = good;
+    std::string bytes = goods[i / 2 % 2];
     for (std::size_t changes = 1 + random() % 6; changes > 0; --changes) change(bytes, random);
     if (random() % 8 == 0) bytes.resize(random() % bytes.size());
     taken += leakdir::tool::try_bytes(bytes, i % 2 == 0);

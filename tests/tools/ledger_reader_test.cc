@@ -2,6 +2,7 @@
 //
 // Ledgers whole, foreign, cut short, damaged and hostile.
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,6 +10,8 @@
 
 #include "analyse/group.hh"
 #include "base/error.hh"
+#include "big_endian.hh"
+#include "load/recover.hh"
 #include "load_from_memory.hh"
 
 namespace leakdir::tool {
@@ -162,11 +165,46 @@ TEST(LoadLedger, ForeignFilesAreRefusedWithASentence) {
               HasSubstr("is not a leakdir ledger"));
   EXPECT_THAT(refusal_of("leak"), HasSubstr("is not a leakdir ledger"));
   EXPECT_THAT(refusal_of(std::string(70000, '\0')), HasSubstr("has no header yet"));
-  EXPECT_THAT(refusal_of(changed(good, [](auto& header) { header.byte_order = 0x04030201; })), HasSubstr("big-endian"));
+  EXPECT_THAT(refusal_of(changed(good, [](auto& header) { header.byte_order = 0x04030201; })),
+              HasSubstr("has layout version 16777216"));
   EXPECT_THAT(refusal_of(changed(good, [](auto& header) { header.byte_order = 7; })), HasSubstr("damaged"));
   EXPECT_THAT(refusal_of(changed(good, [](auto& header) { header.version = 9; })),
               HasSubstr("has layout version 9, and this leakdir reads version 1 only"));
   EXPECT_THAT(refusal_of(changed(good, [](auto& header) { header.header_bytes = 4096; })), HasSubstr("damaged"));
+}
+
+// Of all that is in a ledger, by what the tool makes of it.
+std::string all_of(const std::string& file) {
+  const Snapshot snapshot = load_bytes(file);
+  std::string all = fmt::format("{} {} {} {} {} {}\n", snapshot.program, snapshot.program_build_id, snapshot.pid,
+                                snapshot.allocations, snapshot.frees, snapshot.bad_frees.size());
+  for (const auto& warning : snapshot.warnings) all += warning + '\n';
+  for (const auto& block : snapshot.blocks) all += record_text(snapshot, block) + '\n';
+  for (const auto& bad_free : snapshot.bad_frees) all += bad_free_text(snapshot, bad_free) + '\n';
+  return all;
+}
+
+TEST(LoadLedger, NumbersOfTheOtherByteOrderAreTheSameNumbers) {
+  LedgerBuilder ledger = small_ledger();
+  const std::uint32_t stack = ledger.stack({0x4009f7, 0x401b2a});
+  const std::uint32_t library = ledger.module("/lib/libfoo.so", 0x7f0000000000, "0123456789abcdefghij");
+  for (unsigned i = 0; i < 300; ++i)
+    ledger.block({0x800000 + 16 * i, 1 + i, ledger.stack({0x7f0000001000 + i, 0x7f0000002000}, library),
+                  ledger::Call::kMalloc, i % 3 == 0 ? ledger::kFlagInherited : 0, i * 1000});
+  const std::uint32_t place = ledger.node(ledger.text("app.c"), ledger::kPlaceModule, stack, 69);
+  ledger.block({0x900000, 77, place, ledger::Call::kNew, ledger::kFlagPlace});
+  ledger.block_of_kind(ledger::Reach::kDefinite, {0xa00000, 78, stack});
+  ledger::BadFree& bad = ledger.double_free(0x733270, stack);
+  bad.allocation_stack = bad.first_free_stack = stack;
+  bad.block = 0x733270;
+  bad.block_bytes = 20;
+  bad.time = 1000;
+  ledger.header.dropped_blocks = 3;
+  ledger.header.pauses = 2;
+  const std::string expected = all_of(ledger.build(4));
+  EXPECT_THAT(expected, HasSubstr("addr:0xa00000, size:78"));
+  EXPECT_THAT(expected, HasSubstr("app.c:69"));
+  EXPECT_EQ(all_of(build_of_other_order(ledger, 4)), expected);
 }
 
 TEST(LoadLedger, CutAtAnyLengthItIsRefusedOrGivesASubset) {

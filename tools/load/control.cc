@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "base/error.hh"
+#include "byte_order.hh"
 #include "ledger_reader.hh"
 #include "process_state.hh"
 
@@ -80,6 +81,7 @@ Control::Control(const std::string& directory)
       bytes_(std::make_unique<FileBytes>(descriptor_, path_)) {
   check_file(descriptor_, path_);
   const LedgerReader reader(*bytes_, path_);
+  is_of_other_order_ = reader.was_turned_round();
   program_ = reader.text(reader.header().program);
   if (reader.header().state == static_cast<std::uint32_t>(ledger::ProcessState::kExited))
     throw Error(fmt::format("{} has exited, and its files are what it left", process()));
@@ -90,6 +92,7 @@ Control::Control(const std::string& directory)
 ledger::Header Control::header() const {
   ledger::Header header;
   if (bytes_->read(0, &header, sizeof header) != sizeof header) throw Error(fmt::format("{} is cut short", path_));
+  if (is_of_other_order_) turn_round(header);
   return header;
 }
 
@@ -97,20 +100,21 @@ std::string Control::process() const {
   return fmt::format("process {} ({})", header().pid, program_.empty() ? "unknown program" : program_);
 }
 
-void Control::write(std::uint64_t offset, const void* bytes, std::size_t count) const {
-  if (pwrite(descriptor_, bytes, count, static_cast<off_t>(offset)) != static_cast<ssize_t>(count))
+template <class Number>
+void Control::write(std::uint64_t offset, Number number) const {
+  if (is_of_other_order_) number = turned_round(number);
+  if (pwrite(descriptor_, &number, sizeof number, static_cast<off_t>(offset)) != static_cast<ssize_t>(sizeof number))
     throw Error(fmt::format("cannot write to {}: {}", path_, std::strerror(errno)));
 }
 
 void Control::ask(ledger::Control wish) const {
-  const auto word = static_cast<std::uint32_t>(wish);
-  write(offsetof(ledger::Header, control), &word, sizeof word);
+  write(offsetof(ledger::Header, control), static_cast<std::uint32_t>(wish));
 }
 
 std::uint64_t Control::ask_for_flush() const {
   const ledger::Header now = header();
   const std::uint64_t request = std::max(now.flush_request, now.flush_done) + 1;
-  write(offsetof(ledger::Header, flush_request), &request, sizeof request);
+  write(offsetof(ledger::Header, flush_request), request);
   return request;
 }
 

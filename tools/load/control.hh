@@ -47,10 +47,12 @@ class Control {
 
  private:
   Answer look(bool is_done) const;  // and sleeps for a moment when there is no answer
-  void write(std::uint64_t offset, const void* bytes, std::size_t count) const;
+  template <class Number>
+  void write(std::uint64_t offset, Number number) const;
 
   std::string path_, program_;
   int descriptor_;
+  bool is_of_other_order_ = false;    // its numbers: a big-endian program in an emulator
   std::unique_ptr<FileBytes> bytes_;  // owns the descriptor
 };
 

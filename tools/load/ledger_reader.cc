@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "base/error.hh"
+#include "byte_order.hh"
 
 namespace leakdir::tool {
 
@@ -18,10 +19,6 @@ namespace {
 constexpr std::uint32_t kNodesPerPage = 256;
 constexpr std::size_t kRecordsPerRead = 8192;
 constexpr std::uint32_t kMaxIndex = 0xffffffff;
-
-constexpr std::uint32_t swap_bytes(std::uint32_t value) {
-  return value >> 24 | (value >> 8 & 0xff00) | (value << 8 & 0xff0000) | value << 24;
-}
 
 }  // namespace
 
@@ -46,9 +43,8 @@ void LedgerReader::read_header() {
     throw Error(fmt::format("{} is not a leakdir ledger", name_));
   if (got < sizeof header_)
     throw Error(fmt::format("{} is cut short inside its header: {} bytes are there", name_, got));
-  if (header_.byte_order == swap_bytes(ledger::kByteOrder))
-    throw Error(
-        fmt::format("{} was written by a big-endian machine; this leakdir reads little-endian ledgers only", name_));
+  is_of_other_order_ = is_of_other_order(header_);
+  if (is_of_other_order_) turn_round(header_);
   if (header_.byte_order != ledger::kByteOrder) throw Error(fmt::format("{} is damaged: unknown byte order", name_));
   if (header_.version != ledger::kVersion)
     throw Error(
@@ -69,6 +65,7 @@ void LedgerReader::read_directory() {
   std::vector<ledger::Extent> extents(claimed);
   std::size_t got = bytes_.read(ledger::kDirectoryOffset, extents.data(), claimed * sizeof(ledger::Extent));
   extents.resize(got / sizeof(ledger::Extent));
+  if (is_of_other_order_) turn_round(extents.data(), extents.size());
   const std::uint64_t size = bytes_.size();
   bool is_short = extents.size() < claimed || size < header_.file_bytes;
 
@@ -128,10 +125,16 @@ const LedgerReader::Run* LedgerReader::find(ledger::Kind kind, std::uint32_t ind
   return index - run.first < run.count ? &run : nullptr;
 }
 
+std::size_t LedgerReader::read_rows(ledger::Kind kind, std::uint64_t offset, void* to, std::size_t bytes) const {
+  const std::size_t got = bytes_.read(offset, to, bytes);
+  if (is_of_other_order_) turn_round(kind, to, got / ledger::kRowBytes[static_cast<std::uint32_t>(kind)]);
+  return got;
+}
+
 bool LedgerReader::read_bytes(ledger::Kind kind, std::uint32_t index, void* to, std::size_t bytes) const {
   const Run* run = index == 0 ? nullptr : find(kind, index);
   return run != nullptr &&
-         bytes_.read(run->file_offset + std::uint64_t{index - run->first} * bytes, to, bytes) == bytes;
+         read_rows(kind, run->file_offset + std::uint64_t{index - run->first} * bytes, to, bytes) == bytes;
 }
 
 void LedgerReader::for_each_run(ledger::Kind kind, const Visit& visit) const {
@@ -144,7 +147,7 @@ void LedgerReader::for_each_run(ledger::Kind kind, const Visit& visit) const {
       if (at >= run.count) break;
       std::uint64_t wanted = std::min<std::uint64_t>(kRecordsPerRead, run.count - at);
       buffer.resize(wanted * record);
-      std::uint64_t got = bytes_.read(run.file_offset + at * record, buffer.data(), wanted * record) / record;
+      std::uint64_t got = read_rows(kind, run.file_offset + at * record, buffer.data(), wanted * record) / record;
       if (got == 0) break;  // trimmed since the directory was read
       visit(static_cast<std::uint32_t>(run.first + at), buffer.data(), got);
       at += got;
@@ -163,8 +166,9 @@ bool LedgerReader::read_node(std::uint32_t index, ledger::Node& to) {
     const std::uint32_t page_first = std::max(page * kNodesPerPage, run->first);
     if (page_first == page * kNodesPerPage) {
       nodes.resize(std::min<std::uint64_t>(kNodesPerPage, std::uint64_t{run->first} + run->count - page_first));
-      std::size_t got = bytes_.read(run->file_offset + std::uint64_t{page_first - run->first} * sizeof to, nodes.data(),
-                                    nodes.size() * sizeof to);
+      std::size_t got =
+          read_rows(ledger::Kind::kNodes, run->file_offset + std::uint64_t{page_first - run->first} * sizeof to,
+                    nodes.data(), nodes.size() * sizeof to);
       nodes.resize(got / sizeof to);
     }
     if (slot >= nodes.size()) return read_bytes(ledger::Kind::kNodes, index, &to, sizeof to);

@@ -22,7 +22,10 @@ class LedgerReader {
   // Throws Error with one sentence when this is no ledger that this tool can read. `name` is for messages.
   LedgerReader(const Bytes& bytes, std::string name);
 
+  // Numbers are this machine's, here and in all rows.
   const ledger::Header& header() const { return header_; }
+  // Whether the writer's processor stores numbers the other way round.
+  bool was_turned_round() const { return is_of_other_order_; }
 
   // Reads header and extent directory again: a running process may have grown its ledger.
   void refresh();
@@ -55,12 +58,15 @@ class LedgerReader {
   void read_header();
   void read_directory();
   const Run* find(ledger::Kind kind, std::uint32_t index) const;
+  // Whole rows; returns the bytes that were there.
+  std::size_t read_rows(ledger::Kind kind, std::uint64_t offset, void* to, std::size_t bytes) const;
   bool read_bytes(ledger::Kind kind, std::uint32_t index, void* to, std::size_t bytes) const;
   void warn(std::string text);
 
   const Bytes& bytes_;
   std::string name_;
   ledger::Header header_{};
+  bool is_of_other_order_ = false;
   std::array<std::vector<Run>, ledger::kKinds> runs_;  // sorted by `first`, without overlaps
   std::unordered_map<std::uint32_t, std::vector<ledger::Node>> node_pages_;
 };

@@ -88,7 +88,8 @@ void CoreFile::read_segments() {
   if (read_at(descriptor_, 0, ident, sizeof ident) != sizeof ident || std::memcmp(ident, ELFMAG, SELFMAG) != 0)
     throw Error(fmt::format("{} is no core", path_));
   if (ident[EI_DATA] != (kIsLittle ? ELFDATA2LSB : ELFDATA2MSB))
-    throw Error(fmt::format("{} is a core of a machine with another byte order, and so is no ledger", path_));
+    throw Error(fmt::format(
+        "{} is a core of a machine with another byte order, and lost blocks cannot be looked for in it", path_));
   pointer_bytes_ = ident[EI_CLASS] == ELFCLASS32 ? 4 : 8;
   std::uint64_t table = 0, sections = 0, count = 0, entry = 0;
   if (pointer_bytes_ == 8) {

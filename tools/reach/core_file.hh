@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // A core: the memory of a process that is dead, and its threads. The kernel's or gcore's, of 32 and 64 bits. It trusts
-// no number in the file. Of the byte order of this machine only: so is the ledger.
+// no number in the file. Of the byte order of this machine only.
 
 #pragma once
 

@@ -57,6 +57,11 @@ void look_at_process(Snapshot& snapshot, Holders* holders) {
   const unsigned pointer_bytes = header.pointer_bytes;
   if (!is_running(header)) throw Error(fmt::format("process {} has ended meanwhile", header.pid));
 
+  if (before.was_turned_round())
+    throw Error(fmt::format(
+        "cannot look for lost blocks: process {} has numbers of another byte order in its memory, in an emulator",
+        pid));
+
   LiveMemory memory(pid);
   memory.read_mappings();
   const HookCode hooks = hook_code_of(memory.mappings(), memory, pointer_bytes);

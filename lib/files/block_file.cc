@@ -31,10 +31,10 @@ bool has_file(std::uint32_t row) { return (ledger::block_flags(state_word(row)) 
 
 }  // namespace
 
-void configure_block_files(std::uint64_t max_files) {
+void configure_block_files(std::uint64_t max_files, std::uint64_t max_disk) {
   most_files = max_files;
   files.store(0, std::memory_order_relaxed);
-  configure_disk_room();
+  configure_disk_room(max_disk);
 }
 
 bool is_room_for_files() { return files.load(std::memory_order_relaxed) < most_files && disk_has_room(); }

@@ -14,7 +14,7 @@
 namespace leakdir {
 
 // At start, and in a forked child, which has no files yet.
-void configure_block_files(std::uint64_t max_files);
+void configure_block_files(std::uint64_t max_files, std::uint64_t max_disk);
 bool is_room_for_files();
 bool are_there_files();
 // The same of the disk alone, for a file that is no block's.

@@ -13,7 +13,7 @@
 namespace leakdir {
 
 // At start, and in a forked child.
-void configure_disk_room();
+void configure_disk_room(std::uint64_t most_bytes);
 
 // What was found last.
 bool disk_has_room();

@@ -58,7 +58,7 @@ int in_record_dir(Write write) {
 void configure_writer(const Options& options) {
   set_write_mode(options.write);
   delay_ns = std::uint64_t{options.delay_ms} * 1000000;
-  configure_block_files(options.max_files);
+  configure_block_files(options.max_files, options.max_disk);
   configure_work_share(options.share);
   configure_look();
 }

@@ -270,8 +270,13 @@ int LedgerFile::map_extent(Array& array, Kind kind, std::uint64_t bytes) {
   char* at = array.base + std::uint64_t{first} * row_bytes;
   const std::uint32_t extents = header_->extent_count;
   if (extents == ledger::kMaxExtents) return -EFBIG;
-  const int file_error = path_ == nullptr ? 0 : map_from_file(at, bytes);
-  if (file_error != 0) messages::ledger_in_memory(file_error);
+  const bool is_at_limit = path_ != nullptr && room_left() < bytes;
+  const int file_error = path_ == nullptr ? 0 : is_at_limit ? -EDQUOT : map_from_file(at, bytes);
+  if (is_at_limit) {
+    messages::ledger_at_limit();
+  } else if (file_error != 0) {
+    messages::ledger_in_memory(file_error);
+  }
   if ((path_ == nullptr || file_error != 0) &&
       sys::map(at, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) ==
           nullptr) {
@@ -367,7 +372,7 @@ void LedgerFile::trim_tail(int file, ledger::Extent& extent) {
 bool LedgerFile::bring_home(int file, ledger::Extent& extent) {
   const std::uint64_t offset = header_->file_bytes;
   const std::uint64_t bytes = page_aligned(std::uint64_t{extent.count} * ledger::kRowBytes[extent.kind]);
-  if (sys::allocate(file, offset, bytes) != 0) return false;
+  if (room_left() < bytes || sys::allocate(file, offset, bytes) != 0) return false;
   char* from = array_of(extent).base + std::uint64_t{extent.first} * ledger::kRowBytes[extent.kind];
   auto* to = static_cast<char*>(sys::map(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, offset));
   if (to == nullptr) return false;

@@ -77,6 +77,9 @@ class LedgerFile {
   // (of kBlocksPerPage rows). Nobody may write to such a page any more.
   void trim(bool (*page_is_empty)(std::uint32_t page));
 
+  // How long the file may become, in bytes. It is as long as it is: what it cannot take lies in private memory.
+  void limit_to(std::uint64_t bytes) { limit_.store(bytes, std::memory_order_relaxed); }
+
   // Where the file lies, absolute. When it cannot be reached there any more, it does not grow.
   void set_path(const char* path) { path_ = path; }
 
@@ -95,6 +98,10 @@ class LedgerFile {
 
   // The file, opened anew; negative errno if it is not to be reached any more. The caller closes it.
   int open_again() const;
+  std::uint64_t room_left() const {
+    const std::uint64_t limit = limit_.load(std::memory_order_relaxed);
+    return limit > header_->file_bytes ? limit - header_->file_bytes : 0;
+  }
   bool reserve();
   static bool map_lower_rows(const Array& array, ledger::Kind kind);
   bool grow(ledger::Kind kind, std::uint32_t until);
@@ -111,6 +118,7 @@ class LedgerFile {
 
   ledger::Header* header_ = nullptr;
   const char* path_ = nullptr;  // absolute; null: private memory
+  std::atomic<std::uint64_t> limit_{UINT64_MAX};
   std::uint64_t device_ = 0, inode_ = 0;
   char* reserved_ = nullptr;
   std::uint64_t reserved_bytes_ = 0;

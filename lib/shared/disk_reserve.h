@@ -19,7 +19,7 @@ struct DiskSpace {
   uint64_t inodes, inodes_free;
 };
 
-enum DiskShortage { kDiskHasRoom = 0, kDiskIsNearlyFull, kDiskIsShortOfInodes };
+enum DiskShortage { kDiskHasRoom = 0, kDiskIsNearlyFull, kDiskIsShortOfInodes, kDirIsAtLimit };
 
 /* A 16th of it stays free, within bounds. Where less than that is free to begin with, as on a small device, files may
  * take a fifth of what is: four times what they have taken stays. */
@@ -31,9 +31,10 @@ LEAKDIR_TEXT bool is_below_reserve(uint64_t total, uint64_t left, uint64_t taken
   return total != 0 && left < reserve;
 }
 
-/* `so_many` files were made there. */
-LEAKDIR_TEXT enum DiskShortage disk_shortage(const struct DiskSpace* disk, uint64_t so_many) {
+/* `so_many` files were made there, and may take `most_bytes` in all. */
+LEAKDIR_TEXT enum DiskShortage disk_shortage(const struct DiskSpace* disk, uint64_t so_many, uint64_t most_bytes) {
   const uint64_t taken = so_many * disk->block_bytes;
+  if (taken >= most_bytes) return kDirIsAtLimit;
   if (is_below_reserve(disk->bytes, disk->bytes_free, taken, UINT64_C(4) << 20, UINT64_C(256) << 20))
     return kDiskIsNearlyFull;
   if (is_below_reserve(disk->inodes, disk->inodes_free, so_many, 256, 65536)) return kDiskIsShortOfInodes;

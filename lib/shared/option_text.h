@@ -57,15 +57,22 @@ LEAKDIR_TEXT unsigned digit_of(char c) {
   return digit;
 }
 
+/* k, M, G: a number times 2^10, 2^20, 2^30; 0: none of these. */
+LEAKDIR_TEXT unsigned shift_of(char c) { return c == 'k' ? 10 : c == 'M' ? 20 : c == 'G' ? 30 : 0; }
+
 /* Whether it is a number within the bounds. */
 LEAKDIR_TEXT bool is_number(struct Piece value, uint64_t lowest, uint64_t highest, uint64_t* into) {
   uint64_t number = 0;
+  const unsigned shift = value.bytes > 1 ? shift_of(value.at[value.bytes - 1]) : 0;
   size_t i = 0;
+  if (shift != 0) --value.bytes;
   for (; i < value.bytes; ++i) {
     const unsigned digit = digit_of(value.at[i]);
     if (digit > 9 || number > (UINT64_MAX - digit) / 10) return false;
     number = number * 10 + digit;
   }
+  if (number > UINT64_MAX >> shift) return false;
+  number <<= shift;
   if (value.bytes == 0 || number < lowest || number > highest) return false;
   *into = number;
   return true;

@@ -92,7 +92,7 @@ ExchangedBool said_fault{false};
 bool may_say_fault() { return is_stderr_still() && once(said_fault); }
 
 // The helper thread has no stderr: it leaves the line to the others, once.
-enum class Left : std::uint32_t { kNothing = 0, kNotWritten, kDiskIsNearlyFull, kDiskIsShortOfInodes };
+enum class Left : std::uint32_t { kNothing = 0, kNotWritten, kDiskIsNearlyFull, kDiskIsShortOfInodes, kDirIsAtLimit };
 ExchangedBool has_left{false};
 std::atomic<Left> left{Left::kNothing};
 const char* left_path = nullptr;
@@ -152,6 +152,13 @@ void ledger_in_memory(int error) {
   fault("the ledger cannot grow", "", error, "what is live from now on is lost if the program is killed");
 }
 
+void ledger_at_limit() {
+  if (!may_say_fault()) return;
+  Line()
+      .add("the ledger does not grow, max_disk is reached: what is live from now on is lost if the program is killed")
+      .say();
+}
+
 void ledger_withheld(const char* path) {
   Line()
       .add("the caller has fewer rights than this program, and could change a ledger in ")
@@ -185,6 +192,14 @@ void disk_is_short_of_inodes(const char* path, std::uint64_t inodes_left) {
       .say();
 }
 
+void directory_is_at_limit(const char* path) {
+  if (!say_or_leave(Left::kDirIsAtLimit, path, 0)) return;
+  Line()
+      .add(path)
+      .add(": no more files are made, max_disk is reached; the ledger has all blocks: leakdir report")
+      .say();
+}
+
 bool something_was_left() { return left.load(std::memory_order_relaxed) != Left::kNothing; }
 
 void say_what_was_left() {
@@ -198,6 +213,8 @@ void say_what_was_left() {
       return disk_is_nearly_full(left_path, left_number);
     case Left::kDiskIsShortOfInodes:
       return disk_is_short_of_inodes(left_path, left_number);
+    case Left::kDirIsAtLimit:
+      return directory_is_at_limit(left_path);
   }
 }
 

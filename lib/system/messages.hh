@@ -27,11 +27,13 @@ void no_memory_at_start();                             // nothing is recorded
 void cannot_make_ledger(const char* path, int error);  // nothing is recorded
 void ledger_not_shared(const char* path, int error);   // recorded, but a kill loses it
 void ledger_in_memory(int error);                      // the same for what is recorded from now on
+void ledger_at_limit();                                // the same, by max_disk
 void ledger_withheld(const char* path);                // the same, of a program with more rights than its caller
 void ledger_full(int error);                           // further blocks are counted, not recorded
 void cannot_write_record(const char* path, int error);
 void disk_is_nearly_full(const char* path, std::uint64_t mib_left);         // so no more files are made
 void disk_is_short_of_inodes(const char* path, std::uint64_t inodes_left);  // the same
+void directory_is_at_limit(const char* path);                               // the same, by max_disk
 bool something_was_left();                                                  // by the helper thread, to be said
 void say_what_was_left();
 void children_are_elsewhere();  // those forked after chroot, which are not recorded

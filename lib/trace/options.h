@@ -56,6 +56,7 @@ static const char *const other_meanings[kOptions] = {
     [kOption_max_children] = "",
     [kOption_recording] = "0: armed but paused, until leakdir_start()",
     [kOption_max_files] = "no more record files than this; what is beyond is counted only",
+    [kOption_max_disk] = "bytes (k, M, G) that files may take of the disk; 0: no limit",
     [kOption_children] = "0: forked children are not recorded",
 };
 

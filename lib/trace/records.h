@@ -94,14 +94,15 @@ static int disk_has_room(unsigned long long so_many) {
   disk.bytes_free = status.f_bavail * disk.block_bytes;
   disk.inodes = status.f_files;
   disk.inodes_free = status.f_ffree;
-  shortage = disk_shortage(&disk, so_many);
+  shortage = disk_shortage(&disk, so_many, value_of(kOption_max_disk) == 0 ? UINT64_MAX : value_of(kOption_max_disk));
   return shortage == kDiskHasRoom;
 }
 
 static void say_if_disk_is_short(void) {
   static int said;
   if (shortage == kDiskHasRoom || __atomic_exchange_n(&said, 1, __ATOMIC_RELAXED)) return;
-  say("%s: no more files are made, the disk is nearly full; further live blocks are counted only", shown);
+  say("%s: no more files are made, %s; further live blocks are counted only", shown,
+      shortage == kDirIsAtLimit ? "max_disk is reached" : "the disk is nearly full");
 }
 
 static void write_file(const void *address, const char *suffix, struct record_buffer *record, size_t bytes) {

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -93,6 +94,43 @@ TEST_P(Share, FilesCatchUp) {
   EXPECT_EQ(files(), kBlocks);
   program.kill(SIGKILL);
   program.wait();
+}
+
+// What the files take, a page each at least, and the ledger.
+std::uintmax_t bytes_in(const std::string& dir) {
+  std::uintmax_t bytes = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(dir)) {
+    struct stat status = {};
+    if (lstat(entry.path().c_str(), &status) == 0 && S_ISREG(status.st_mode))
+      bytes += static_cast<std::uintmax_t>(status.st_blocks) * 512;
+  }
+  return bytes;
+}
+
+TEST_P(Share, MaxDiskBoundsFilesAndLedger) {
+  constexpr std::uintmax_t kMost = 8 << 20;
+  write_file(scratch_ / "end", "");
+  Process program(command("max_disk=8M"));
+  const Outcome outcome = program.wait();
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_THAT(outcome.err, HasSubstr("./mem: no more files are made, max_disk is reached; the ledger has all blocks"));
+  EXPECT_LE(bytes_in(scratch_ / "mem"), kMost);
+  EXPECT_GT(files(), kMost / 4 / 4096);
+  EXPECT_EQ(totals_of(report(scratch_ / "mem")).blocks, kBlocks);
+}
+
+TEST_P(Share, BeyondMaxDiskTheLedgerSaysThatItHasNotAll) {
+  constexpr std::uintmax_t kMost = 400 << 10;
+  write_file(scratch_ / "end", "");
+  Process program(command("write=never:max_disk=400k"));
+  const Outcome outcome = program.wait();
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_THAT(outcome.err, HasSubstr("the ledger does not grow, max_disk is reached"));
+  EXPECT_THAT(outcome.err, HasSubstr(std::to_string(kBlocks) + " live blocks"));
+  EXPECT_LE(bytes_in(scratch_ / "mem"), kMost);
+  const nlohmann::json seen = report(scratch_ / "mem");
+  EXPECT_LT(totals_of(seen).blocks, kBlocks);
+  EXPECT_THAT(seen["warnings"].get<std::vector<std::string>>(), Contains(HasSubstr("memory alone")));
 }
 
 INSTANTIATE_TEST_SUITE_P(Linked, Share, testing::Values("static", "pie"));

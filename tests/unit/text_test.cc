@@ -87,7 +87,7 @@ constexpr std::uint64_t kMiB = 1 << 20, kInodes = 1000000;
 DiskShortage shortage(std::uint64_t bytes, std::uint64_t left, std::uint64_t files, std::uint64_t inodes = kInodes,
                       std::uint64_t inodes_left = kInodes) {
   const DiskSpace disk = {bytes, left, 4096, inodes, inodes_left};
-  return disk_shortage(&disk, files);
+  return disk_shortage(&disk, files, UINT64_MAX);
 }
 
 TEST(DiskReserve, IsASixteenthWithinBounds) {
@@ -99,6 +99,13 @@ TEST(DiskReserve, IsASixteenthWithinBounds) {
   EXPECT_EQ(shortage(16 * kMiB, 4 * kMiB - 1, 100000), kDiskIsNearlyFull);
   EXPECT_EQ(shortage(1600 * kMiB, 800 * kMiB, 1000, 16000, 1000), kDiskHasRoom);
   EXPECT_EQ(shortage(1600 * kMiB, 800 * kMiB, 1000, 16000, 999), kDiskIsShortOfInodes);
+}
+
+TEST(DiskReserve, FilesHaveALimitOfTheirOwn) {
+  const DiskSpace disk = {1600 * kMiB, 800 * kMiB, 4096, kInodes, kInodes};
+  EXPECT_EQ(disk_shortage(&disk, 9, 40000), kDiskHasRoom);
+  EXPECT_EQ(disk_shortage(&disk, 10, 40960), kDirIsAtLimit);
+  EXPECT_EQ(disk_shortage(&disk, 0, 0), kDirIsAtLimit);
 }
 
 TEST(DiskReserve, OfASmallDeviceIsFourTimesWhatTheFilesTake) {

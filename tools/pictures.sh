@@ -23,9 +23,9 @@ as_yours() { sed "s|$scratch|/home/you|g"; }
 {
   printf '\033[1m$ ./album\033[0m\n'
   ./album 2>&1
-  printf '\033[1m$ ls mem | wc -l\033[0m\n'
+  printf '\033[1m$ ls mem/lost | wc -l\033[0m\n'
   # shellcheck disable=SC2012  # it is what stands there
-  ls mem | wc -l
+  ls mem/lost | wc -l
   printf '\033[1m$ leakdir report --top 2\033[0m\n'
   "$build/tools/leakdir" report --color always --top 2 mem
 } | as_yours >report.txt

@@ -226,7 +226,7 @@ bool look(int folder_descriptor, std::uint64_t min_age_ns, bool everything) {
   const TryLock lock(process->look_lock, everything ? kLookTries : 1);
   if (!lock.taken() || look_text == nullptr) return true;
   const RecordFolder folder = {folder_descriptor};
-  begin_work();
+  if (!everything) begin_work();
   use_again(rows_without_file, [](std::uint32_t) {});
   remove_files_of_gone_blocks(folder);
   bool later = false;

@@ -19,7 +19,7 @@ to_build=(
 to_test=(
   libgtest-dev libgmock-dev                                  # GoogleTest
   clang libclang-rt-14-dev llvm-14-linker-tools lld mold     # every compiler and linker of the matrix
-  valgrind libc6-dbg                                         # an oracle
+  valgrind gdb libc6-dbg                                       # an oracle
   libdebuginfod1 strace musl-tools
   clang-tidy cppcheck clang-format shellcheck                # analyse without running
   cmake                                                      # finds the package as other projects do

@@ -136,7 +136,7 @@ TEST(Installed, ToolObjectsHeadersAndDocumentsAreWhereTheyAreLookedFor) {
         "/include/leakdir/gtest.h\n", "/leakdir/leakdir_trace.c\n", "/leakdir.o\n", "/leakdir-static.o\n",
         "/leakdir/libleakdir.so\n", "/share/man/man1/leakdir.1\n", "/share/man/man7/leakdir.7\n",
         "/share/man/man1/leakdir-mkobj.1\n", "/share/bash-completion/completions/leakdir.bash\n",
-        "/share/zsh/site-functions/_leakdir\n"})
+        "/share/zsh/site-functions/_leakdir\n", "/share/leakdir/gdb/leakdir.py\n"})
     EXPECT_THAT(found.out, HasSubstr(file));
 
   write_file(scratch / "app.c",

@@ -20,6 +20,7 @@
 #include "load/bytes.hh"
 #include "load/ledger_reader.hh"
 #include "modules_in_memory.hh"
+#include "process_status.hh"
 #include "search.hh"
 
 namespace leakdir::tool {
@@ -29,7 +30,8 @@ namespace {
 void check_state(const Snapshot& snapshot) {
   if (snapshot.from_records || snapshot.saved_ns != 0)
     throw Error(fmt::format("{} has no ledger, and without it no core can be read", snapshot.directory));
-  if (snapshot.state == State::kRunning)
+  // A debugger has stopped it, and made the core.
+  if (snapshot.state == State::kRunning && !stands_still(static_cast<pid_t>(snapshot.pid)))
     throw Error(fmt::format(
         "process {} is running, and its ledger goes on where the core stopped: --lost without --core looks at it",
         snapshot.pid));
@@ -93,7 +95,10 @@ void look_at_core(Snapshot& snapshot, const std::string& path, Holders* holders)
   if (wrong != 0)
     snapshot.warnings.push_back(fmt::format(
         "what malloc keeps before {} is not what it was: something was written there", count_of(wrong, "block")));
-  if (went_on)
+  if (snapshot.state == State::kRunning)
+    snapshot.notices.push_back(fmt::format(
+        "process {} stands still: what it did since {} was made, if anything, is not in it", snapshot.pid, path));
+  else if (went_on)
     snapshot.warnings.push_back(
         fmt::format("{} was made while the process went on: what it did between that and its end is not in it", path));
 

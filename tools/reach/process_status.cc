@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 
 namespace leakdir::tool {
@@ -45,6 +46,15 @@ std::string status_of(pid_t pid, const std::string& key) { return value_in(fmt::
 bool has_ended(pid_t pid, pid_t tid) {
   const std::string state = value_in(fmt::format("/proc/{}/task/{}/status", pid, tid), "State");
   return state.empty() || state[0] == 'Z' || state[0] == 'X';
+}
+
+bool stands_still(pid_t pid) {
+  std::error_code error;
+  for (const auto& thread : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid), error)) {
+    const std::string state = value_in(thread.path() / "status", "State");
+    if (state.empty() || std::strchr("tTZX", state[0]) == nullptr) return false;
+  }
+  return !error;
 }
 
 std::string why_not_traced(pid_t pid, int error) {

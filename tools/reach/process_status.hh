@@ -17,6 +17,9 @@ std::string status_of(pid_t pid, const std::string& key);
 // Whether the thread has ended (and nobody was told yet), or is not there.
 bool has_ended(pid_t pid, pid_t tid);
 
+// Whether all its threads are stopped, by a signal or by a debugger.
+bool stands_still(pid_t pid);
+
 // One line: why ptrace said `error`, and what helps.
 std::string why_not_traced(pid_t pid, int error);
 

@@ -114,6 +114,13 @@ TEST_F(CommandLine, WrongUsageIsStatusTwoAndOneLine) {
   }
 }
 
+TEST_F(CommandLine, ANumberThatIsNoneIsNamed) {
+  for (const char* number : {"0", "-1", "x", "1.5"}) {
+    EXPECT_EQ(run(std::string("report --top=") + number), 2);
+    EXPECT_EQ(err, std::string("leakdir: --top: ") + number + " is no number above 0; see leakdir --help\n");
+  }
+}
+
 TEST_F(CommandLine, WhatCannotBeReadIsStatusOneAndOneLine) {
   has_ledger = false;
   for (const char* command : {"report", "recover"}) {

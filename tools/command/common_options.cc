@@ -27,6 +27,16 @@ CLI::Validator no_nan() {
           ""};
 }
 
+// CLI::PositiveNumber names the largest number there is when it says no.
+CLI::Validator positive() {
+  return {[](std::string& text) {
+            const bool is_number = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+            const bool is_positive = is_number && text.find_first_not_of('0') != std::string::npos;
+            return is_positive ? "" : text + " is no number above 0";
+          },
+          ""};
+}
+
 // CLI11's own group, where none is named.
 void put_into(CLI::Option* option, const std::string& group) {
   if (!group.empty()) option->group(group);
@@ -55,7 +65,7 @@ void add_number(CLI::App& app, const std::string& name, std::optional<std::uint6
 }
 
 void add_count(CLI::App& app, const std::string& name, std::size_t& count, const std::string& help) {
-  app.add_option(name, count, help)->type_name("N")->check(CLI::PositiveNumber);
+  app.add_option(name, count, help)->type_name("N")->check(positive());
 }
 
 void add_seconds(CLI::App& app, const std::string& name, double& seconds, double lowest, double highest,

@@ -91,6 +91,8 @@ bool LedgerFile::reserve() {
     }
     void* space = sys::map(nullptr, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (space == nullptr) continue;
+    // gcore writes what cannot be read as zeros. What is mapped over it is dumped as usual.
+    sys::advise(space, total, MADV_DONTDUMP);
     reserved_ = static_cast<char*>(space);
     reserved_bytes_ = total;
     memory_is_own(space, total);

@@ -192,6 +192,39 @@ TEST_F(Html, TheToggleMakesSizesBlocks) {
   expect_no_trouble();
 }
 
+TEST_F(Html, InvertedTheGraphBeginsWithWhoAllocated) {
+  an_app();
+  open();
+  EXPECT_TRUE(has_width("main", 100));
+  browser().click("#by-allocation");
+  EXPECT_THAT(texts_of("[aria-pressed=true]"), ElementsAre("Bytes", "From malloc"));
+  EXPECT_TRUE(has_width("make_buffer", 75));
+  EXPECT_TRUE(has_width("build", 75)) << "who called it";
+  EXPECT_TRUE(has_width("list", 25));
+  EXPECT_THAT(text_of("#hover"), HasSubstr("its callers"));
+  click_frame("list");
+  EXPECT_TRUE(has_width("list", 100));
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(1)"), ElementsAre("20 B"));
+  EXPECT_EQ(text_of("#filter"), "through list  \u00d7");
+  browser().click("#by-caller");
+  EXPECT_TRUE(has_width("main", 100));
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(1)"), ElementsAre("60 B", "20 B"));
+  expect_no_trouble();
+}
+
+TEST_F(Html, InvertedWrappersAreLeftOut) {
+  symbols.lines[0x4ff] = {{"xmalloc", "/src/memory.c", 1, false}};
+  symbols.lines[0x5ff] = {{"open_client", "/src/client.c", 2, false}};
+  ledger.block({0x1000, 30, ledger.stack({0x400500, 0x400600})});
+  ledger.block({0x2000, 10, 0});
+  open();
+  browser().click("#by-allocation");
+  EXPECT_TRUE(has_width("open_client", 75));
+  EXPECT_TRUE(has_width("[no stack]", 25));
+  EXPECT_EQ(width_of("xmalloc"), 0);
+  expect_no_trouble();
+}
+
 TEST_F(Html, AClickOnAFrameZoomsAndLeadsToItsStacks) {
   an_app();
   open();

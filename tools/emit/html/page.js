@@ -80,11 +80,12 @@
   // The program's own code that is no wrapper, as leakdir found it.
   const ownFrame = (stack) => linesOf(stack.node)[stack.own] || {name: "[no stack]", at: ""};
 
-  // Functions by who called them, from the outside in; equal names under one caller are one.
+  // Functions by who called them, from the outside in; equal names under one caller are one. Inverted: by whom they
+  // called, beginning with the program's own function that allocated.
   function newNode(name, kind, module, parent) {
     return {name, kind, module, parent, bytes: 0, blocks: 0, below: new Map(), stacks: []};
   }
-  let tree = null, leafOf = [], nodesInTree = 1;
+  let tree = null, leafOf = [], nodesInTree = 1, isInverted = false;
 
   function addToTree(path, bytes, blocks, stack) {
     let at = tree;
@@ -117,7 +118,7 @@
     nodesInTree = 1;
     const chosen = stacks.filter(isChosen);
     for (const stack of chosen) {
-      const path = linesOf(stack.node).reverse();
+      const path = isInverted ? linesOf(stack.node).slice(Math.max(stack.own, 0)) : linesOf(stack.node).reverse();
       addToTree(withKind(stack.kind, path.length ? path : [{name: "[no stack]", kind: kRuntime, module: 0}]), stack.bytes,
         stack.blocks, stack);
     }
@@ -219,7 +220,9 @@
 
   const foundNames = new Set();
   const isFoundInGraph = (node) => foundNames.has(node.name);
-  const hint = () => amount(tree) === 0 ? "" : "Each frame is as wide as what it and its callees keep. Click to zoom; Esc goes back.";
+  const hint = () => amount(tree) === 0 ? "" : isInverted
+    ? "Each frame is as wide as what it allocated for those below it, its callers. Click to zoom; Esc goes back."
+    : "Each frame is as wide as what it and its callees keep. Click to zoom; Esc goes back.";
 
   let isZooming = false, zoomed = tree;
   function zoomTo(node) {
@@ -469,6 +472,17 @@
 
   // ---- What the reader does -----------------------------------------------------------------------------------
 
+  function setDirection(inverted) {
+    isInverted = inverted;
+    byId("by-caller").setAttribute("aria-pressed", !inverted);
+    byId("by-allocation").setAttribute("aria-pressed", inverted);
+    growTree();
+    through = null;
+    setZoomed(tree);
+    setMetric(metric);
+    byId("hover").textContent = hint();
+  }
+
   function setMetric(chosen) {
     metric = chosen;
     if (sort !== "age") sort = chosen;
@@ -521,6 +535,8 @@
 
   byId("by-bytes").addEventListener("click", () => setMetric("bytes"));
   byId("by-blocks").addEventListener("click", () => setMetric("blocks"));
+  byId("by-caller").addEventListener("click", () => setDirection(false));
+  byId("by-allocation").addEventListener("click", () => setDirection(true));
   byId("reset").addEventListener("click", reset);
   byId("filter").addEventListener("click", reset);
   byId("more").addEventListener("click", () => { rowsShown += kRowsAtOnce; drawTable(); });

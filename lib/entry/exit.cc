@@ -122,7 +122,7 @@ void exit_begins(void*) {
 }
 
 void see_whether_all_was_seen() {
-  const ReentryGuard guard(thread_state);
+  const ReentryGuard guard;
   hooks_are_bypassed(guard);
   if (options.summary) say_if_bypassed();
 }

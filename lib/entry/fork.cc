@@ -81,7 +81,7 @@ LEAKDIR_SLOW bool start_in_child() {
     return expected == static_cast<std::uint32_t>(Phase::kRecording);
   }
   ThreadState& thread = thread_state;
-  const ReentryGuard guard(thread);
+  const ReentryGuard guard;
   const bool has_parents_ledger = !is_moving;
   const bool recording = has_parents_ledger && ledger_file.header()->recording != 0;
   if (!has_parents_ledger || !options.children || !can_reach_directory() || !move_in(thread, guard)) {

@@ -11,13 +11,9 @@
 namespace leakdir {
 
 inline void* told(void* block, std::size_t size, ledger::Call call, Caller caller) {
-  if (is_recording()) {
-    if (LEAKDIR_UNLIKELY(block == nullptr)) {
-      allocation_failed(size, call, caller);
-    } else {
-      block_allocated(block, size, call, caller);
-    }
-  }
+  const Phase now = phase();
+  if (LEAKDIR_LIKELY(now == Phase::kRecording)) return block_allocated(block, size, call, caller);
+  if (now < Phase::kPaused) return block_allocated_otherwise(block, size, call, caller);
   return block;
 }
 

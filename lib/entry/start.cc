@@ -81,7 +81,7 @@ void start(char** environment) {
   describe_program();
   configure_all();
   open_recent_frees();
-  const ReentryGuard guard(thread_state);
+  const ReentryGuard guard;
   refresh_modules(guard);
   import_early_blocks();
   if (program_has_table_header()) {

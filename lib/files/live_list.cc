@@ -38,10 +38,7 @@ void show_block(RecordText& text, const Block& block, VisitLive* visit, void* co
 
 }  // namespace
 
-bool is_listed(unsigned flags) {
-  if ((flags & (ledger::kFlagIgnored | ledger::kFlagInherited)) != 0) return false;
-  return (flags & ledger::kFlagLibc) == 0 || ledger_file.header()->option_libc != 0;
-}
+bool is_libc_listed() { return ledger_file.header()->option_libc != 0; }
 
 LiveTotals count_live(std::uint64_t since_sequence) {
   LiveTotals totals = {};

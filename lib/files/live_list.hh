@@ -6,13 +6,21 @@
 
 #include <cstdint>
 
+#include "shared/ledger.hh"
+#include "system/base.hh"
+
 struct leakdir_block;
 
 namespace leakdir {
 
 // Whether a block with these flags is among what the user asked to see: not libc's own, not ignored, and not a
 // parent's, which lists it itself.
-bool is_listed(unsigned flags);
+bool is_libc_listed();
+inline bool is_listed(unsigned flags) {
+  constexpr unsigned kNever = ledger::kFlagIgnored | ledger::kFlagInherited;
+  if (LEAKDIR_LIKELY((flags & (kNever | ledger::kFlagLibc)) == 0)) return true;
+  return (flags & kNever) == 0 && is_libc_listed();
+}
 
 // Listed blocks with a sequence number above `since_sequence`, as they are now.
 struct LiveTotals {

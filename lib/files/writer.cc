@@ -63,14 +63,13 @@ void configure_writer(const Options& options) {
   configure_look();
 }
 
-void block_became_live(std::uint32_t row, ThreadState& thread, const ReentryGuard&) {
+LEAKDIR_SLOW void listed_block_became_live(std::uint32_t row, ThreadState& thread, const ReentryGuard&) {
   switch (write_mode()) {
     case WriteMode::kExit:
     case WriteMode::kNever:
       return;
     case WriteMode::kBehind:
-      hook_barrier();
-      if (LEAKDIR_UNLIKELY(!helper_is_needed())) look_now_and_then();
+      if (!helper_is_needed()) look_now_and_then();
       return;
     case WriteMode::kSync:
       break;
@@ -81,8 +80,7 @@ void block_became_live(std::uint32_t row, ThreadState& thread, const ReentryGuar
   if (made.outcome == FileOutcome::kFailed && !hand_over_to_helper()) file_has_failed(made.error);
 }
 
-void block_is_gone(const TakenBlock& block, FreeRows* free_rows) {
-  if (LEAKDIR_LIKELY(!has_file(block.was))) return reuse_row(block.row, free_rows);
+LEAKDIR_SLOW void block_with_file_is_gone(const TakenBlock& block, FreeRows* free_rows) {
   if (write_mode() != WriteMode::kBehind) {
     const std::uint64_t address = ledger::block_address(block.was.word[0]);
     if (LEAKDIR_UNLIKELY(ledger::is_lost(ledger::block_reach(block.was.word[0])))) remove_lost_record(address);

@@ -13,18 +13,36 @@
 
 #include "ledger/free_rows.hh"
 #include "ledger/live_table.hh"
+#include "ledger/row.hh"
+#include "live_list.hh"
 #include "shared/options.hh"
 #include "system/guard.hh"
+#include "system/process.hh"
+#include "write_mode.hh"
 
 namespace leakdir {
 
 void configure_writer(const Options& options);
 
-// A listed block has just become live.
-void block_became_live(std::uint32_t row, ThreadState& thread, const ReentryGuard&);
+// A block has just become live. Nothing is to be done of one that is not listed, and where the helper is awake.
+void listed_block_became_live(std::uint32_t row, ThreadState& thread, const ReentryGuard&);
+inline void block_became_live(std::uint32_t row, unsigned flags, ThreadState& thread, const ReentryGuard& guard) {
+  const ledger::WriteMode mode = write_mode();
+  if (mode == ledger::WriteMode::kExit || mode == ledger::WriteMode::kNever) return;
+  if (LEAKDIR_UNLIKELY(!is_listed(flags))) return;
+  if (LEAKDIR_LIKELY(mode == ledger::WriteMode::kBehind)) {
+    hook_barrier();
+    if (LEAKDIR_LIKELY(process->helper_idle.load() == 0)) return;
+  }
+  listed_block_became_live(row, thread, guard);
+}
 
 // A block was taken out of the live table: its file goes, now or soon, and its row may be used again.
-void block_is_gone(const TakenBlock& block, FreeRows* free_rows);
+void block_with_file_is_gone(const TakenBlock& block, FreeRows* free_rows);
+inline void block_is_gone(const TakenBlock& block, FreeRows* free_rows) {
+  if (LEAKDIR_UNLIKELY(has_file(block.was))) return block_with_file_is_gone(block, free_rows);
+  reuse_row(block.row, free_rows);
+}
 
 // The same for a block that is about to be resized: in sync mode its file goes first, because the address may be
 // somebody else's before realloc returns. Returns the block without the mark if so.

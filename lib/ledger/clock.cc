@@ -9,13 +9,13 @@
 #endif
 
 namespace leakdir {
+
+CycleClock cycle_clock = {false, 0};
+
 namespace {
 
 constexpr std::uint64_t kMicrosecondQ32 = std::uint64_t{1000} << 32;
-constexpr unsigned kCyclesShift = 10;
 
-bool by_cycles = false;
-std::uint64_t start_cycles = 0;
 std::uint64_t start_ns = 0;
 std::uint64_t start_realtime_ns = 0;
 std::uint64_t tick_ns_q32 = kMicrosecondQ32;  // read by any thread, written by one
@@ -53,18 +53,18 @@ bool kernel_trusts_it() { return false; }
 }  // namespace
 
 void start_clock(ledger::Header& header) {
-  by_cycles = runs_evenly() && kernel_trusts_it();
+  cycle_clock.is_used = runs_evenly() && kernel_trusts_it();
   start_realtime_ns = sys::realtime_ns();
   start_ns = sys::monotonic_ns();
-  start_cycles = cycles();
+  cycle_clock.start = cycles();
   header.start_realtime_ns = start_realtime_ns;
   header.tick_ns_q32 = kMicrosecondQ32;
 }
 
 void tune_clock(ledger::Header& header) {
   // Once it was measured over a long time it stays: records that were written are not to be contradicted.
-  if (by_cycles && tuned_ns < kLongEnoughNs) {
-    const std::uint64_t ticks = (cycles() - start_cycles) >> kCyclesShift;
+  if (cycle_clock.is_used && tuned_ns < kLongEnoughNs) {
+    const std::uint64_t ticks = (cycles() - cycle_clock.start) >> CycleClock::kShift;
     const std::uint64_t ns = sys::monotonic_ns() - start_ns;
     constexpr std::uint64_t kEnough = 64;  // ticks: some ten microseconds
     if (ticks >= kEnough) {
@@ -78,10 +78,7 @@ void tune_clock(ledger::Header& header) {
   header.tick_ns_q32 = __atomic_load_n(&tick_ns_q32, __ATOMIC_RELAXED);
 }
 
-std::uint64_t now_ticks() {
-  if (LEAKDIR_LIKELY(by_cycles)) return (cycles() - start_cycles) >> kCyclesShift;
-  return (sys::monotonic_ns() - start_ns) / 1000;
-}
+std::uint64_t now_ticks_by_system() { return (sys::monotonic_ns() - start_ns) / 1000; }
 
 std::uint64_t ticks_of_ns(std::uint64_t ns) {
   const std::uint64_t rate = __atomic_load_n(&tick_ns_q32, __ATOMIC_RELAXED);

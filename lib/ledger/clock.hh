@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "shared/ledger.hh"
+#include "system/base.hh"
 
 namespace leakdir {
 
@@ -22,7 +23,21 @@ void start_clock(ledger::Header& header);
 // exit.
 void tune_clock(ledger::Header& header);
 
-std::uint64_t now_ticks();
+// Whether time is told by the counter, and where that stood at start.
+struct CycleClock {
+  static constexpr unsigned kShift = 10;
+  bool is_used;
+  std::uint64_t start;
+};
+LEAKDIR_OURS extern CycleClock cycle_clock;
+
+std::uint64_t now_ticks_by_system();
+inline std::uint64_t now_ticks() {
+#if defined(__x86_64__)
+  if (LEAKDIR_LIKELY(cycle_clock.is_used)) return (__builtin_ia32_rdtsc() - cycle_clock.start) >> CycleClock::kShift;
+#endif
+  return now_ticks_by_system();
+}
 
 // Rounded down; for spans, not for dates.
 std::uint64_t ticks_of_ns(std::uint64_t ns);

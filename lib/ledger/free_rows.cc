@@ -68,7 +68,7 @@ std::uint32_t take_new_page(FreeRows* own) {
 LEAKDIR_SLOW void begin_to_keep(FreeRows& own) { own = {free_rows_epoch.load(std::memory_order_relaxed), 0, 0, 0, {}}; }
 
 // The half that was freed first.
-LEAKDIR_SLOW void share_half(FreeRows& own) {
+__attribute__((noinline)) void share_half(FreeRows& own) {
   constexpr std::uint32_t kHalf = FreeRows::kMost / 2;
   own.count = 0;  // half done, all of them are lost rather than in two places
   signal_fence();
@@ -81,26 +81,17 @@ LEAKDIR_SLOW void share_half(FreeRows& own) {
 
 }  // namespace
 
-LEAKDIR_SLOW std::uint32_t take_row_slow(FreeRows* own) {
+__attribute__((noinline)) std::uint32_t take_row_slow(FreeRows* own) {
   if (own != nullptr && !is_current(*own)) begin_to_keep(*own);
   const std::uint32_t row = take_shared(own);
   return row != 0 ? row : take_new_page(own);
 }
 
-void reuse_row(std::uint32_t row, FreeRows* own) {
-  if (LEAKDIR_UNLIKELY(own == nullptr)) return share(row, row);
-  if (LEAKDIR_UNLIKELY(!is_current(*own))) begin_to_keep(*own);
-  if (LEAKDIR_UNLIKELY(own->count == FreeRows::kMost)) share_half(*own);
-  own->kept[own->count] = row;
-  signal_fence();  // a handler may leave by longjmp in between
-  ++own->count;
-}
-
-std::uint32_t next_row(std::uint32_t row) { return static_cast<std::uint32_t>(load_word(*ledger_file.block(row), 3)); }
-
-void chain_row(std::uint32_t row, std::uint32_t next) {
-  ledger::Block& block = *ledger_file.block(row);
-  store_word(block, 3, ledger::block_word(next, ledger::high16(load_word(block, 3))));
+__attribute__((noinline)) void reuse_row_slow(std::uint32_t row, FreeRows* own) {
+  if (own == nullptr) return share(row, row);
+  if (!is_current(*own)) begin_to_keep(*own);
+  if (own->count == FreeRows::kMost) share_half(*own);
+  reuse_row(row, own);
 }
 
 void forget_free_rows() {

@@ -37,13 +37,18 @@ inline std::uint32_t take_row(FreeRows* own) {
   return take_row_slow(own);
 }
 
-// A freed row may be used again.
-void reuse_row(std::uint32_t row, FreeRows* own);
-
-// Freed rows that wait for something, in a chain. The link takes the place of the time in word 3: what else is known of
-// a freed block stays, for a forked child that still has it (inheritance.cc).
-void chain_row(std::uint32_t row, std::uint32_t next);
-std::uint32_t next_row(std::uint32_t row);
+// A freed row may be used again. keep_row: false, and nothing done, where it cannot be kept as it is.
+inline bool keep_row(std::uint32_t row, FreeRows& own) {
+  if (LEAKDIR_UNLIKELY(!is_current(own)) || LEAKDIR_UNLIKELY(own.count == FreeRows::kMost)) return false;
+  own.kept[own.count] = row;
+  signal_fence();  // a handler may leave by longjmp in between
+  ++own.count;
+  return true;
+}
+void reuse_row_slow(std::uint32_t row, FreeRows* own);
+inline void reuse_row(std::uint32_t row, FreeRows* own) {
+  if (LEAKDIR_UNLIKELY(own == nullptr) || LEAKDIR_UNLIKELY(!keep_row(row, *own))) reuse_row_slow(row, own);
+}
 
 // Nothing is free any more, whoever has it: at the end, before rows are given back to the file system, and in a forked
 // child, whose table begins anew.

@@ -3,8 +3,8 @@
 
 #include <atomic>
 
-#include "address_map.hh"
 #include "ledger_file.hh"
+#include "live_hot.hh"
 #include "recent_frees.hh"
 #include "row.hh"
 #include "system/allocator.hh"
@@ -12,50 +12,16 @@
 #include "system/sys.hh"
 
 namespace leakdir {
-namespace {
+
+AddressMap live_index;
+bool frees_have_barriers = true;
 
 using ledger::Block;
 using ledger::BlockState;
 
-AddressMap cells;
-
-}  // namespace
-
 DescribeInherited* describe_inherited = nullptr;
 
 namespace {
-
-// ---- One store that frees ----
-//
-// The writer may set a flag of a block at the very instant that the block is freed, and one of the two must know of the
-// other. An exchange of the whole word would tell, and would be most of what a free costs here. So free stores one byte
-// (state, call, the flags that never change), then reads the byte of the other flags; the writer sets its flag, makes
-// all threads pass a barrier (order_all_hooks), then reads the state. Whichever comes first: free sees the flag,
-// or the writer sees the state, or both do and settle it by an exchange (take_filed_flag).
-
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-constexpr unsigned kStateByte = 6, kFlagByte = 7;
-#else
-constexpr unsigned kStateByte = 1, kFlagByte = 0;
-#endif
-constexpr std::uint64_t kFlagByteBits = std::uint64_t{0xff} << 56;
-static_assert(ledger::block_word0(0, BlockState::kFreed, ledger::Call::kMalloc, 0) >> 48 < 256);
-static_assert((ledger::flag_bits(ledger::kFlagFiled) & kFlagByteBits) != 0);
-
-// Where the system cannot make all threads pass a barrier, each free has one.
-bool frees_have_barriers = true;
-
-// Returns word 0 as it was, with the flags as they are after.
-std::uint64_t mark_freed(Block& block, std::uint64_t word0) {
-  auto* bytes = reinterpret_cast<unsigned char*>(&block.word[0]);
-  constexpr auto kFreed =
-      static_cast<unsigned char>(ledger::block_word0(0, BlockState::kFreed, ledger::Call::kMalloc, 0) >> 48);
-  __atomic_store_n(bytes + kStateByte, kFreed, __ATOMIC_RELEASE);
-  if (LEAKDIR_UNLIKELY(frees_have_barriers)) __atomic_thread_fence(__ATOMIC_SEQ_CST);
-  signal_fence();
-  const std::uint64_t flags = __atomic_load_n(bytes + kFlagByte, __ATOMIC_ACQUIRE);
-  return (word0 & ~kFlagByteBits) | flags << 56;
-}
 
 std::uint32_t first_own_row() { return ledger_file.first(ledger::Kind::kBlocks); }
 
@@ -63,44 +29,36 @@ std::uint32_t first_own_row() { return ledger_file.first(ledger::Kind::kBlocks);
 // the block's.
 bool is_inherited(std::uint32_t row) { return row != 0 && row < first_own_row(); }
 
-[[gnu::always_inline]] inline void mark_page(std::uint32_t page) {
-  __atomic_store_n(&ledger_file.block(page * ledger::kBlocksPerPage)->word[1], 1, __ATOMIC_RELEASE);
+RowParts parts_of(const NewBlock& block) {
+  return {block.address,
+          ledger::block_word0(0, BlockState::kEmpty, block.call, block.flags),
+          block.size_bytes & ledger::kMask48,
+          std::uint64_t{block.thread} << 48,
+          block.sequence & ledger::kMask48,
+          block.ticks,
+          block.stack};
 }
 
-[[gnu::always_inline]] inline void fill_row(std::uint32_t row, const NewBlock& block) {
-  Block& words = *ledger_file.block(row);
-  store_word(words, 0, ledger::block_word0(block.address, BlockState::kReserved, block.call, block.flags));
-  // A reader that sees one of the next three words sees the new word 0, too (ledger.hh).
-  __atomic_thread_fence(__ATOMIC_RELEASE);
-  store_word(words, 1, ledger::block_word(block.size_bytes, block.thread));
-  store_word(words, 2, ledger::block_word(block.sequence, block.stack & 0xffff));
-  store_word(words, 3, ledger::block_word(block.ticks, block.stack >> 16));
-  store_word(words, 0, ledger::block_word0(block.address, BlockState::kLive, block.call, block.flags),
-             __ATOMIC_RELEASE);
-  mark_page(row / ledger::kBlocksPerPage);
-}
+}  // namespace
 
-LEAKDIR_SLOW AddedBlock not_added() {
+LEAKDIR_SLOW AddedBlock block_not_added() {
   __atomic_fetch_add(&ledger_file.header()->dropped_blocks, 1, __ATOMIC_RELAXED);
   return {};
 }
 
-// Whether the cell held `row` and was emptied by this call.
-bool empty_cell(AddressMap::Cell& cell, std::uint32_t row) {
-  // An exchange: where a faulty program frees a block twice at once, one of the two finds it. With one thread there is
-  // no such thing, and an exchange would make the processor wait for everything before it.
-  if (allocator::is_single_threaded()) {
-    cell.store(0, std::memory_order_relaxed);
-    return true;
-  }
-  return cell.compare_exchange_strong(row, 0, std::memory_order_acquire);
+void open_live_table() { frees_have_barriers = !sys::can_order_all_threads(); }
+
+AddedBlock add_live_block(const NewBlock& block, FreeRows* free_rows) {
+  return add_block(parts_of(block), live_index.find_or_make(block.address), free_rows);
 }
+
+namespace {
 
 TakenBlock end_of_block_slow(std::uint32_t row);
 
 // An inherited block is taken: it gets a row of our own to be taken from, even where its address is all that is known.
 LEAKDIR_SLOW TakenBlock take_inherited(std::uint64_t address) {
-  AddressMap::Cell& cell = *cells.find(address);
+  AddressMap::Cell& cell = *live_index.find(address);
   std::uint32_t row = cell.load(std::memory_order_acquire);
   if (!is_inherited(row) || address % allocator::kAlignment != 0) return {};
   // Meanwhile it may get a row of its own by another thread.
@@ -112,7 +70,7 @@ LEAKDIR_SLOW TakenBlock take_inherited(std::uint64_t address) {
     some_blocks_are_unknown();
     return {};
   }
-  fill_row(own, block);
+  fill_row(own, parts_of(block));
   return end_of_block_slow(own);
 }
 
@@ -121,7 +79,7 @@ LEAKDIR_SLOW TakenBlock take_inherited(std::uint64_t address) {
   Block& words = *ledger_file.block(row);
   TakenBlock taken = {row, {}};
   for (unsigned i = 1; i < 4; ++i) taken.was.word[i] = load_word(words, i);
-  taken.was.word[0] = mark_freed(words, word0);
+  taken.was.word[0] = (word0 & ~kFlagByteBits) | std::uint64_t{mark_freed(words)} << 56;
   if (LEAKDIR_UNLIKELY((taken.was.word[0] & ledger::flag_bits(ledger::kFlagFiled)) != 0) && !take_filed_flag(row)) {
     taken.was.word[0] &= ~ledger::flag_bits(ledger::kFlagFiled);
   }
@@ -132,27 +90,19 @@ LEAKDIR_SLOW TakenBlock end_of_block_slow(std::uint32_t row) { return end_of_blo
 
 }  // namespace
 
-void open_live_table() { frees_have_barriers = !sys::can_order_all_threads(); }
-
-AddedBlock add_live_block(const NewBlock& block, FreeRows* free_rows) {
-  AddressMap::Cell* cell = cells.find_or_make(block.address);
-  if (LEAKDIR_UNLIKELY(cell == nullptr)) return not_added();
-  const std::uint32_t row = take_row(free_rows);
-  if (LEAKDIR_UNLIKELY(row == 0)) return not_added();
-  fill_row(row, block);
-  const std::uint32_t replaced = cell->load(std::memory_order_relaxed);
-  cell->store(row, std::memory_order_release);
-  return {row, replaced};
-}
-
 TakenBlock take_live_block(std::uint64_t address) {
-  AddressMap::Cell* cell = cells.find(address);
-  if (LEAKDIR_UNLIKELY(cell == nullptr)) return {};
+  AddressMap::Cell* cell = live_index.find(address);
+  if (cell == nullptr) return {};
   const std::uint32_t row = cell->load(std::memory_order_acquire);
   if (row == 0) return {};
   const std::uint64_t word0 = state_word(row);
-  if (LEAKDIR_UNLIKELY(ledger::block_address(word0) != address)) return take_inherited(address);
-  if (LEAKDIR_UNLIKELY(!empty_cell(*cell, row))) return {};
+  if (ledger::block_address(word0) != address) return take_inherited(address);
+  if (!empty_cell(*cell, row)) return {};
+  return end_of_block(row, word0);
+}
+
+TakenBlock take_marked_block(std::uint32_t row) {
+  const std::uint64_t word0 = state_word(row);
   return end_of_block(row, word0);
 }
 
@@ -166,7 +116,7 @@ void put_back_live_block(const TakenBlock& block) {
   for (unsigned i = 1; i < 4; ++i) store_word(words, i, block.was.word[i]);
   store_word(words, 0, block.was.word[0], __ATOMIC_RELEASE);
   set_page_mark(block.row / ledger::kBlocksPerPage);
-  cells.find(ledger::block_address(block.was.word[0]))->store(block.row, std::memory_order_release);
+  live_index.find(ledger::block_address(block.was.word[0]))->store(block.row, std::memory_order_release);
 }
 
 bool take_filed_flag(std::uint32_t row) {
@@ -194,18 +144,18 @@ void order_all_hooks() {
 
 void forget_inherited_block(std::uint64_t address) {
   // The parent goes on with the rows, so they say nothing about this address any more: the index alone decides.
-  AddressMap::Cell* cell = cells.find(address);
+  AddressMap::Cell* cell = live_index.find(address);
   if (cell != nullptr && cell->load(std::memory_order_relaxed) != 0) cell->store(0, std::memory_order_relaxed);
 }
 
 std::uint32_t find_live_block(std::uint64_t address) {
-  const AddressMap::Cell* cell = cells.find(address);
+  const AddressMap::Cell* cell = live_index.find(address);
   const std::uint32_t row = cell == nullptr ? 0 : cell->load(std::memory_order_acquire);
   return row != 0 && ledger::block_address(load_word(*ledger_file.block(row), 0)) == address ? row : 0;
 }
 
 bool is_live_block(std::uint64_t address) {
-  const AddressMap::Cell* cell = cells.find(address);
+  const AddressMap::Cell* cell = live_index.find(address);
   const std::uint32_t row = cell == nullptr ? 0 : cell->load(std::memory_order_acquire);
   if (LEAKDIR_LIKELY(row == 0)) return false;
   if (ledger::block_address(load_word(*ledger_file.block(row), 0)) == address) return true;
@@ -275,16 +225,16 @@ bool take_page_mark(std::uint32_t page) {
   return __atomic_exchange_n(mark, 0, __ATOMIC_SEQ_CST) != 0;
 }
 
-void set_page_mark(std::uint32_t page) { mark_page(page); }
+void set_page_mark(std::uint32_t page) { set_page_mark_of(*ledger_file.block(page * ledger::kBlocksPerPage)); }
 
 void adopt_inherited_blocks() {
-  cells.for_each([](std::uint64_t near, AddressMap::Cell& cell) {
+  live_index.for_each([](std::uint64_t near, AddressMap::Cell& cell) {
     std::uint32_t row = cell.load(std::memory_order_acquire);
     NewBlock block;
     if (!is_inherited(row) || !describe_inherited(near, row, &block)) return;
     const std::uint32_t own = take_row(nullptr);
     if (own == 0) return;
-    fill_row(own, block);
+    fill_row(own, parts_of(block));
     if (cell.compare_exchange_strong(row, own, std::memory_order_release)) return;
     end_of_block_slow(own);  // freed meanwhile
     reuse_row(own, nullptr);

@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "free_rows.hh"
+#include "row.hh"
 #include "shared/ledger.hh"
 #include "system/base.hh"
 
@@ -35,11 +36,6 @@ struct TakenBlock {
   ledger::Block was;
 };
 
-struct AddedBlock {
-  std::uint32_t row;       // its row; 0: there was no room, and that is counted
-  std::uint32_t replaced;  // a row that the index had for this address; 0: none, as it should be
-};
-
 // At start, and again in a forked child.
 void open_live_table();
 
@@ -51,6 +47,10 @@ AddedBlock add_live_block(const NewBlock& block, FreeRows* free_rows);
 // put it back (put_back_live_block) or give it up (reuse_row). If kFlagFiled is among its flags, its file is the
 // caller's to remove, and nobody else's.
 TakenBlock take_live_block(std::uint64_t address);
+
+// The same of a row that live_hot.hh has taken out of the index and marked.
+TakenBlock take_marked_block(std::uint32_t row);
+
 void put_back_live_block(const TakenBlock& block);
 
 // The same for AddedBlock::replaced: that block was freed in a way that the hooks did not see.

@@ -7,7 +7,11 @@
 
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+
+#include "shared/ledger.hh"
+#include "system/base.hh"
 
 namespace leakdir {
 
@@ -19,7 +23,33 @@ struct FreedBlock {
 // Gets the table's memory; without it nothing is remembered.
 void open_recent_frees();
 
-void remember_free(std::uint64_t address, const FreedBlock& block);
+// Three quantities in two words: address (48) | stack, bits 0 to 15; caller (48) | stack, bits 16 to 31: the stack's
+// halves lie as in words 2 and 3 of the block's row, and are taken over from there.
+// Threads whose heaps share a part may write the same entry at once: each word is one of theirs then, and the two may
+// be of different frees: mostly their address bits tell. Nothing is ordered here, and nothing waits.
+struct RecentFree {
+  std::atomic<std::uint64_t> address_stack;
+  std::atomic<std::uint64_t> caller_stack;
+};
+LEAKDIR_OURS extern RecentFree* recent_frees;
+
+// A part of the table for the addresses of each 64 MiB: glibc's arenas lie in regions of that size, so threads with
+// arenas of their own write to different parts. Each free writes somewhere in its heap's part, so a part is small
+// enough to stay in the cache. Blocks that are neighbours in the heap have entries that are neighbours.
+inline constexpr unsigned kFreesRegionBits = 26, kFreesPartBits = 11, kFreesParts = 16, kFreesStretchBits = 5;
+inline RecentFree& recent_free_of(std::uint64_t address) {
+  const std::uint64_t part = address >> kFreesRegionBits & (kFreesParts - 1);
+  const std::uint64_t in_part = address >> kFreesStretchBits & ((1 << kFreesPartBits) - 1);
+  return recent_frees[part << kFreesPartBits | in_part];
+}
+
+// `word2` and `word3` are of the row that the block had.
+inline void remember_free(std::uint64_t address, std::uint64_t freed_by, std::uint64_t word2, std::uint64_t word3) {
+  if (LEAKDIR_UNLIKELY(recent_frees == nullptr)) return;
+  RecentFree& entry = recent_free_of(address);
+  entry.address_stack.store(address | (word2 & ~ledger::kMask48), std::memory_order_relaxed);
+  entry.caller_stack.store((freed_by & ledger::kMask48) | (word3 & ~ledger::kMask48), std::memory_order_relaxed);
+}
 
 // The address was handed out again unrecorded: to free it is right.
 void forget_free(std::uint64_t address);

@@ -12,6 +12,12 @@
 
 namespace leakdir {
 
+// What became of a row for a new block.
+struct AddedBlock {
+  std::uint32_t row;       // its row; 0: there was no room, and that is counted
+  std::uint32_t replaced;  // a row that the index had for this address; 0: none, as it should be
+};
+
 inline std::uint64_t load_word(const ledger::Block& row, unsigned i, int order = __ATOMIC_RELAXED) {
   return __atomic_load_n(&row.word[i], order);
 }
@@ -19,8 +25,27 @@ inline void store_word(ledger::Block& row, unsigned i, std::uint64_t word, int o
   __atomic_store_n(&row.word[i], word, order);
 }
 
+// Marks the page that the row lies in (live_table.hh). The rows begin at a page of memory, and as many as a page of
+// theirs has fill one.
+inline void set_page_mark_of(ledger::Block& row) {
+  constexpr std::uintptr_t kPageBytes = ledger::kBlocksPerPage * sizeof(ledger::Block);
+  static_assert(kPageBytes == 4096);
+  auto* const mark = reinterpret_cast<ledger::Block*>(reinterpret_cast<std::uintptr_t>(&row) & ~(kPageBytes - 1));
+  __atomic_store_n(&mark->word[1], 1, __ATOMIC_RELEASE);
+}
+
 // Word 0: address, state, call and flags.
 inline std::uint64_t state_word(std::uint32_t row) { return load_word(*ledger_file.block(row), 0, __ATOMIC_ACQUIRE); }
+
+// Freed rows that wait for something, in a chain. The link takes the place of the time in word 3: what else is known of
+// a freed block stays, for a forked child that still has it (inheritance.cc).
+inline std::uint32_t next_row(std::uint32_t row) {
+  return static_cast<std::uint32_t>(load_word(*ledger_file.block(row), 3));
+}
+inline void chain_row(std::uint32_t row, std::uint32_t next) {
+  ledger::Block& block = *ledger_file.block(row);
+  store_word(block, 3, next | (load_word(block, 3) & ~ledger::kMask48));
+}
 
 // The row as it is now. Half of it may be another block's: is_same_block tells.
 inline ledger::Block copy_row(std::uint32_t row) {

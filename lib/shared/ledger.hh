@@ -267,9 +267,10 @@ static_assert(sizeof(Block) == 32);
 inline constexpr std::uint32_t kBlocksPerPage = 128;
 inline constexpr std::uint64_t kPageSign = 0x6567617072696461;
 
+constexpr std::uint64_t state_bits(BlockState state) { return std::uint64_t{static_cast<std::uint8_t>(state)} << 48; }
 constexpr std::uint64_t block_word0(std::uint64_t address, BlockState state, Call call, unsigned flags) {
-  return (address & kMask48) | std::uint64_t{static_cast<std::uint8_t>(state)} << 48 |
-         std::uint64_t{static_cast<std::uint8_t>(call)} << 50 | std::uint64_t{flags} << 54;
+  return (address & kMask48) | state_bits(state) | std::uint64_t{static_cast<std::uint8_t>(call)} << 50 |
+         std::uint64_t{flags} << 54;
 }
 constexpr std::uint64_t block_word(std::uint64_t low48, std::uint64_t high16) {
   return (low48 & kMask48) | high16 << 48;

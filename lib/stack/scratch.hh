@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "ledger/free_rows.hh"
+#include "ledger/leaf_cache.hh"
 #include "walk/fast_walk.hh"
 
 namespace leakdir {
@@ -24,7 +25,8 @@ struct RecordText {
 };
 
 struct ThreadScratch {
-  FreeRows free_rows;                            // first: the pointer to it is the one to all
+  FreeRows free_rows;  // first: the pointer to it is the one to all
+  LeafCache leaves;
   std::uint32_t generation;                      // of the process (process.hh) in which it was used last
   static constexpr unsigned kFrames = 128 + 16;  // the deepest stack, our own frames and operator new
   FastWalkState walk;

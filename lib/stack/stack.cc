@@ -18,6 +18,9 @@
 #include "walk/function_start.hh"
 
 namespace leakdir {
+
+std::atomic<Way> usual_way{Way::kAsk};
+
 namespace {
 
 using ledger::Call;
@@ -46,6 +49,12 @@ LEAKDIR_SLOW bool boost_may_walk(const ReentryGuard& guard) {
 
 // operator new(nothrow), operator new[] and operator new may lie between malloc and the user.
 constexpr unsigned kMostNewFrames = 4;
+
+void settle_way() {
+  const bool is_settled = tables.load(std::memory_order_relaxed) == Tables::kReady;
+  const Way way = unwind_way == Unwind::kCaller ? Way::kCaller : unwind_way == Unwind::kFast ? Way::kRuns : Way::kAsk;
+  usual_way.store(is_settled ? way : Way::kAsk, std::memory_order_relaxed);
+}
 
 bool may_unwind(const ReentryGuard& guard) {
   const Tables state = tables.load(std::memory_order_relaxed);
@@ -182,15 +191,23 @@ inline void forget_outdated_nodes(ThreadScratch& scratch) {
   scratch.nodes_epoch = epoch;
 }
 
-// The node for which `find` is asked if the thread does not know it. 0, no room now, is not kept: there may be the next
-// time.
+// What is kept of a node beside its number: that more is to be known of a stack that ends in it than that.
+constexpr std::uint32_t kUnusual = std::uint32_t{1} << 31;
+constexpr std::uint32_t kUnusualLines = ledger::kNodeNew | ledger::kNodeLibc | ledger::kNodeLoader;
+constexpr std::uint32_t number_of(std::uint32_t noted) { return noted & ~kUnusual; }
+std::uint32_t noted(std::uint32_t node) {
+  return node == 0 || (ledger_file.node(node)->line & kUnusualLines) == 0 ? node : node | kUnusual;
+}
+
+// The node for which `find` is asked if the thread does not know it, noted. 0, no room now, is not kept: there may be
+// the next time.
 template <typename Find>
 inline std::uint32_t known_node(ThreadScratch& scratch, std::uint32_t parent, std::uint64_t key, Find find) {
   ThreadScratch::KnownNode* const ways = scratch.known_nodes + ThreadScratch::set_of_node(parent, key);
   for (unsigned i = 0; i < ThreadScratch::kWays; ++i) {
     if (LEAKDIR_LIKELY(ways[i].key == key && ways[i].parent == parent)) return ways[i].node;
   }
-  const std::uint32_t node = find();
+  const std::uint32_t node = noted(find());
   if (LEAKDIR_UNLIKELY(node == 0)) return 0;
   // The one that came last but one gives way.
   ways[1].key = 0;  // a handler may leave by longjmp in between
@@ -242,7 +259,7 @@ LEAKDIR_SLOW std::uint32_t node_of_run(ThreadScratch& scratch, Run& run, std::ui
 }
 
 // The node of the first `count` frames of the walk, which are all of runs. Each run remembers the node that it was
-// last, and of which parent.
+// last, and of which parent. Noted.
 inline std::uint32_t node_of_runs(ThreadScratch& scratch, unsigned count, const ReentryGuard& guard) {
   FastWalkState& walk = scratch.walk;
   unsigned i = walk.run_count - 1;
@@ -256,29 +273,30 @@ inline std::uint32_t node_of_runs(ThreadScratch& scratch, unsigned count, const 
     node = LEAKDIR_LIKELY(memo >> 32 == parent_key(node, frames)) ? static_cast<std::uint32_t>(memo)
                                                                   : node_of_run(scratch, run, node, frames, guard);
     if (i-- == 0 || LEAKDIR_UNLIKELY(node == 0)) return node;
+    node = number_of(node);
     frames = walk.used[i];
   }
 }
 
-LEAKDIR_SLOW unsigned unusual_flags(std::uint32_t line, const ReentryGuard& guard) {
+LEAKDIR_SLOW Captured captured_unusual(std::uint32_t node, Call call, unsigned flags, const ReentryGuard& guard) {
+  if (node == 0) return {0, call, flags};
+  std::uint32_t line = ledger_file.node(node)->line;
+  // operator new itself is left out.
+  while ((line & ledger::kNodeNew) != 0 && ledger_file.node(node)->parent != 0) {
+    call = Call::kNew;
+    node = ledger_file.node(node)->parent;
+    line = ledger_file.node(node)->line;
+  }
   if ((line & ledger::kNodeLoader) != 0) stacks_are_outdated(guard);
-  return (line & ledger::kNodeLibc) != 0 ? ledger::kFlagLibc : 0;
+  if ((line & ledger::kNodeLibc) != 0) flags |= ledger::kFlagLibc;
+  return {node, call, flags};
 }
 
 // What is known of a whole stack from its innermost frame.
-Captured captured(std::uint32_t node, Call call, bool is_cut, const ReentryGuard& guard) {
-  unsigned flags = is_cut ? ledger::kFlagTruncated : 0;
-  if (LEAKDIR_LIKELY(node != 0)) {
-    std::uint32_t line = ledger_file.node(node)->line;
-    // operator new itself is left out.
-    while (LEAKDIR_UNLIKELY((line & ledger::kNodeNew) != 0) && ledger_file.node(node)->parent != 0) {
-      call = Call::kNew;
-      node = ledger_file.node(node)->parent;
-      line = ledger_file.node(node)->line;
-    }
-    if (LEAKDIR_UNLIKELY((line & (ledger::kNodeLibc | ledger::kNodeLoader)) != 0)) flags |= unusual_flags(line, guard);
-  }
-  return {node, call, flags};
+inline Captured captured(std::uint32_t noted_node, Call call, bool is_cut, const ReentryGuard& guard) {
+  const unsigned flags = is_cut ? ledger::kFlagTruncated : 0;
+  if (LEAKDIR_LIKELY(static_cast<std::int32_t>(noted_node) > 0)) return {noted_node, call, flags};
+  return captured_unusual(number_of(noted_node), call, flags, guard);
 }
 
 }  // namespace
@@ -288,10 +306,10 @@ Captured capture_caller(std::uintptr_t caller, Call call) {
 }
 
 void add_place(Captured& captured, const Place& place) {
-  const std::uint32_t node = captured.stack == 0 ? 0 : place_node(captured.stack, place.file, place.line);
+  const std::uint32_t node = captured.stack() == 0 ? 0 : place_node(captured.stack(), place.file, place.line);
   if (node == 0) return;
-  captured.stack = node;
-  captured.flags |= ledger::kFlagPlace;
+  captured.set_stack(node);
+  captured.add_flags(ledger::kFlagPlace);
 }
 
 namespace {
@@ -311,7 +329,7 @@ LEAKDIR_SLOW unsigned kept_of_runs(ThreadScratch& scratch, unsigned count, unsig
 
 LEAKDIR_SLOW Captured capture_frame_by_frame(ThreadScratch& scratch, const Walk& stack, Caller caller, Call call,
                                              unsigned depth, const ReentryGuard& guard) {
-  if (stack.count == 0) return captured(stack_node(0, caller.pc(), guard), call, true, guard);
+  if (stack.count == 0) return captured_unusual(stack_node(0, caller.pc(), guard), call, ledger::kFlagTruncated, guard);
   unsigned first = 0, last = stack.count;
   if (stack.count > depth) {
     first = new_frames(stack.frames, stack.count, guard);
@@ -322,9 +340,10 @@ LEAKDIR_SLOW Captured capture_frame_by_frame(ThreadScratch& scratch, const Walk&
   forget_outdated_nodes(scratch);
   const auto frame = [&](unsigned i) { return stack.frames[first + i]; };
   const auto find = [&](std::uint32_t parent, std::uintptr_t pc) {
-    return known_node(scratch, parent, pc, [&] { return stack_node(parent, pc, guard); });
+    return number_of(known_node(scratch, parent, pc, [&] { return stack_node(parent, pc, guard); }));
   };
-  return captured(node_of_frames(0, frame, last - first, find), call, is_cut, guard);
+  const std::uint32_t node = node_of_frames(0, frame, last - first, find);
+  return captured(noted(node), call, is_cut, guard);
 }
 
 // The caller alone, unless that is operator new.
@@ -352,14 +371,10 @@ LEAKDIR_SLOW Captured capture_otherwise(ThreadScratch& scratch, int count, Calle
   return capture_frame_by_frame(scratch, stack, caller, call, depth, guard);
 }
 
-inline Captured capture_frames(ThreadScratch& scratch, Caller caller, Call call, unsigned depth, unsigned most,
-                               const ReentryGuard& guard) {
-  int count = kCannot;
-  if (LEAKDIR_LIKELY(unwind_way != Unwind::kBoost) && LEAKDIR_LIKELY(caller.has_frame())) {
-    count = fast_walk(scratch.walk, walk_start(caller), most);
-  }
-  if (LEAKDIR_UNLIKELY(count == kCannot) || LEAKDIR_UNLIKELY(scratch.walk.plain_count != 0) ||
-      LEAKDIR_UNLIKELY(unwind_way == Unwind::kCompare)) {
+[[gnu::always_inline]] inline Captured walk_and_capture(ThreadScratch& scratch, Caller caller, Call call,
+                                                        unsigned depth, unsigned most, const ReentryGuard& guard) {
+  const int count = LEAKDIR_LIKELY(caller.has_frame()) ? fast_walk(scratch.walk, walk_start(caller), most) : kCannot;
+  if (LEAKDIR_UNLIKELY(count == kCannot) || LEAKDIR_UNLIKELY(scratch.walk.plain_count != 0)) {
     return capture_otherwise(scratch, count, caller, call, depth, guard);
   }
   const auto found = static_cast<unsigned>(count);
@@ -368,27 +383,45 @@ inline Captured capture_frames(ThreadScratch& scratch, Caller caller, Call call,
   return captured(node_of_runs(scratch, kept, guard), call, is_cut, guard);
 }
 
-// With unwind=caller operator new is walked over, and what lies beyond its caller was not asked for.
-LEAKDIR_SLOW Captured capture_caller_of_new(ThreadScratch& scratch, Caller caller, Call call,
-                                            const ReentryGuard& guard) {
-  Captured captured = capture_frames(scratch, caller, call, 1, most_walked(1), guard);
-  captured.flags &= ~ledger::kFlagTruncated;
+// operator new is walked over; what lies beyond its caller was not asked for.
+LEAKDIR_SLOW Captured capture_caller_otherwise(ThreadScratch& scratch, Caller caller, Call call,
+                                               const ReentryGuard& guard) {
+  const std::uint32_t node = node_of_caller(scratch, caller.pc(), guard);
+  if (node != 0) return captured(node, call, false, guard);
+  Captured captured = walk_and_capture(scratch, caller, call, 1, most_walked(1), guard);
+  captured.remove_flags(ledger::kFlagTruncated);
   return captured;
 }
 
 }  // namespace
 
-Captured capture_stack(ThreadState& thread, Caller caller, Call call, const ReentryGuard& guard) {
-  if (LEAKDIR_UNLIKELY(thread.scratch == nullptr) || LEAKDIR_UNLIKELY(!may_unwind(guard))) {
-    return capture_caller(caller.pc(), call);
+Captured capture_runs(ThreadScratch& scratch, Caller caller, Call call, const ReentryGuard& guard) {
+  return walk_and_capture(scratch, caller, call, frames_kept, frames_walked, guard);
+}
+
+// The thread has met it last, as often as not.
+Captured capture_known_caller(ThreadScratch& scratch, Caller caller, Call call, const ReentryGuard& guard) {
+  const ThreadScratch::KnownNode& known = scratch.known_nodes[ThreadScratch::set_of_node(0, caller.pc())];
+  if (LEAKDIR_LIKELY(known.key == caller.pc()) && LEAKDIR_LIKELY(scratch.nodes_epoch == stack_epoch()) &&
+      LEAKDIR_LIKELY(known.parent == 0 && static_cast<std::int32_t>(known.node) > 0)) {
+    return {known.node, call, 0};
   }
-  ThreadScratch& scratch = *thread.scratch;
-  if (unwind_way == Unwind::kCaller) {
-    const std::uint32_t node = node_of_caller(scratch, caller.pc(), guard);
-    return LEAKDIR_LIKELY(node != 0) ? captured(node, call, false, guard)
-                                     : capture_caller_of_new(scratch, caller, call, guard);
+  return capture_caller_otherwise(scratch, caller, call, guard);
+}
+
+LEAKDIR_SLOW Captured capture_by_asking(ThreadState& thread, Caller caller, Call call, const ReentryGuard& guard) {
+  if (thread.scratch == nullptr || !may_unwind(guard)) return capture_caller(caller.pc(), call);
+  switch (unwind_way) {
+    case Unwind::kFast:
+      return capture_runs(*thread.scratch, caller, call, guard);
+    case Unwind::kCaller:
+      return capture_caller_otherwise(*thread.scratch, caller, call, guard);
+    default:
+      break;
   }
-  return capture_frames(scratch, caller, call, frames_kept, frames_walked, guard);
+  const bool is_compared = unwind_way == Unwind::kCompare && caller.has_frame();
+  const int count = is_compared ? fast_walk(thread.scratch->walk, walk_start(caller), frames_walked) : kCannot;
+  return capture_otherwise(*thread.scratch, count, caller, call, frames_kept, guard);
 }
 
 void prime_unwinder(const ReentryGuard& guard) {
@@ -396,17 +429,21 @@ void prime_unwinder(const ReentryGuard& guard) {
   std::uintptr_t frames[8];
   boost_frames(frames, sizeof frames / sizeof *frames);
   tables.store(Tables::kReady, std::memory_order_relaxed);
+  settle_way();
 }
 
 void configure_capture(Unwind unwind, unsigned depth) {
   unwind_way = unwind;
   frames_kept = depth;
   frames_walked = most_walked(depth);
+  settle_way();
 }
 
 void prepare_static_capture() {
   has_own_index = make_function_index();
-  if (has_own_index) tables.store(Tables::kReady, std::memory_order_relaxed);
+  if (!has_own_index) return;
+  tables.store(Tables::kReady, std::memory_order_relaxed);
+  settle_way();
 }
 
 void capture_is_ending() {
@@ -414,6 +451,7 @@ void capture_is_ending() {
   if (program_has_table_header() || has_own_index) return;
   fast_walk_tables_gone();
   tables.store(Tables::kAskEachTime, std::memory_order_relaxed);
+  settle_way();
 }
 
 }  // namespace leakdir

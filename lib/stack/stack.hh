@@ -7,6 +7,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "shared/ledger.hh"
@@ -16,14 +17,43 @@
 
 namespace leakdir {
 
-struct Captured {
-  std::uint32_t stack;  // node of the innermost frame of the user's; 0: no room
-  ledger::Call call;    // as given, or operator new where that called us
-  unsigned flags;       // of the block: kFlagEarly, kFlagTruncated, kFlagLibc
+// In one word, as it is made and taken apart with each block: the stack, and what word 0 of the block's row says of
+// call and flags, in its place there.
+class Captured {
+ public:
+  Captured(std::uint32_t stack, ledger::Call call, unsigned flags)
+      : word_(stack | ledger::block_word0(0, ledger::BlockState::kEmpty, call, flags)) {}
+  // Node of the innermost frame of the user's; 0: no room.
+  std::uint32_t stack() const { return static_cast<std::uint32_t>(word_); }
+  // As given, or operator new where that called us.
+  ledger::Call call() const { return static_cast<ledger::Call>(ledger::block_call(word_)); }
+  // Of the block: kFlagEarly, kFlagTruncated, kFlagLibc.
+  unsigned flags() const { return ledger::block_flags(word_); }
+  std::uint64_t call_and_flags() const { return word_ & ~std::uint64_t{UINT32_MAX}; }
+  void set_stack(std::uint32_t stack) { word_ = call_and_flags() | stack; }
+  void add_flags(unsigned flags) { word_ |= ledger::flag_bits(flags); }
+  void remove_flags(unsigned flags) { word_ &= ~ledger::flag_bits(flags); }
+
+ private:
+  std::uint64_t word_;
 };
 
 // `thread.scratch` may be null.
-Captured capture_stack(ThreadState& thread, Caller caller, ledger::Call call, const ReentryGuard&);
+Captured capture_by_asking(ThreadState& thread, Caller caller, ledger::Call call, const ReentryGuard&);
+
+// How, decided once: as the options say, where nothing has to be asked before.
+enum class Way : unsigned { kAsk, kCaller, kRuns };
+LEAKDIR_OURS extern std::atomic<Way> usual_way;
+Captured capture_runs(ThreadScratch& scratch, Caller caller, ledger::Call call, const ReentryGuard&);
+Captured capture_known_caller(ThreadScratch& scratch, Caller caller, ledger::Call call, const ReentryGuard&);
+
+inline Captured capture_stack(ThreadState& thread, Caller caller, ledger::Call call, const ReentryGuard& guard) {
+  const Way way = usual_way.load(std::memory_order_relaxed);
+  if (LEAKDIR_UNLIKELY(thread.scratch == nullptr)) return capture_by_asking(thread, caller, call, guard);
+  if (LEAKDIR_LIKELY(way == Way::kRuns)) return capture_runs(*thread.scratch, caller, call, guard);
+  if (LEAKDIR_LIKELY(way == Way::kCaller)) return capture_known_caller(*thread.scratch, caller, call, guard);
+  return capture_by_asking(thread, caller, call, guard);
+}
 
 // The stack begins with where the call stands in the source.
 void add_place(Captured& captured, const Place& place);

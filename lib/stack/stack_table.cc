@@ -9,11 +9,13 @@
 #include "walk/fast_walk.hh"
 
 namespace leakdir {
+
+std::atomic<std::uint32_t> nodes_epoch{1};
+
 namespace {
 
 // A slot: upper half of the hash << 32 | node.
 ProbeTable<2048, 2, 10> nodes;
-std::atomic<std::uint32_t> epoch{1};
 
 std::uint64_t hash_of(std::uint32_t parent, std::uint64_t pc) {
   return mix(pc ^ (std::uint64_t{parent} << 40) ^ (std::uint64_t{parent} * 0x9e3779b1));
@@ -69,7 +71,7 @@ LEAKDIR_SLOW std::uint32_t add_frame(std::uint64_t hash, std::uint32_t parent, s
 
 LEAKDIR_SLOW bool stacks_are_outdated(const ReentryGuard& guard) {
   if (!modules_were_unloaded(guard) || !refresh_modules(guard)) return false;
-  epoch.fetch_add(1, std::memory_order_release);
+  nodes_epoch.fetch_add(1, std::memory_order_release);
   forget_function_kinds();
   fast_walk_forget(0, UINTPTR_MAX);
   return true;
@@ -126,7 +128,5 @@ std::uint32_t node_like(const ledger::Node& content, std::uint32_t parent) {
   const std::uint32_t known = find_equal(hash, wanted);
   return known != 0 ? known : add(hash, wanted);
 }
-
-std::uint32_t stack_epoch() { return epoch.load(std::memory_order_acquire); }
 
 }  // namespace leakdir

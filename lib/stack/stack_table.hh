@@ -6,9 +6,11 @@
 
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "shared/ledger.hh"
+#include "system/base.hh"
 #include "system/guard.hh"
 
 namespace leakdir {
@@ -34,6 +36,7 @@ std::uint32_t node_like(const ledger::Node& content, std::uint32_t parent);
 bool stacks_are_outdated(const ReentryGuard&);
 
 // Changes with that: nodes that were kept from before are not to be used.
-std::uint32_t stack_epoch();
+LEAKDIR_OURS extern std::atomic<std::uint32_t> nodes_epoch;
+inline std::uint32_t stack_epoch() { return nodes_epoch.load(std::memory_order_acquire); }
 
 }  // namespace leakdir

@@ -15,6 +15,9 @@
 namespace leakdir {
 
 struct ThreadScratch;  // scratch.hh
+namespace ledger {
+struct Thread;
+}
 
 // Where the macro hook says that the thread's next allocation stands (leakdir/trace.h).
 struct Place {
@@ -31,13 +34,15 @@ struct ThreadState {
   std::uint32_t busy;
   static constexpr std::uint32_t kHasPlace = std::uint32_t{1} << 31;
   static constexpr std::uint32_t kIgnores = std::uint32_t{1} << 30;
-  static constexpr std::uint32_t kRemarks = kHasPlace | kIgnores;
+  static constexpr std::uint32_t kDryRun = std::uint32_t{1} << 29;  // frees are noted, not done: see libc_own.hh
+  static constexpr std::uint32_t kRemarks = kHasPlace | kIgnores | kDryRun;
   std::uint32_t generation;  // of the process (process.hh) that the rest belongs to: differs after fork
   std::uint16_t index;       // of its Thread in the ledger; 0: none to be had
   bool own_allocations;      // guarded: what is allocated now is leakdir's or libc's own
-  bool dry_run;              // frees are noted, not done: see libc_own.hh
   std::uint64_t next_sequence, end_sequence;  // its batch of sequence numbers
   std::uint32_t sequence_epoch;
+  std::uint64_t row_bits;  // the same, as word 1 of a block's row has it
+  ledger::Thread* row;     // that row of the ledger; null: none
   ThreadScratch* scratch;  // null: none to be had, the caller is all that is kept
   std::uint32_t ignoring;  // depth of leakdir_ignore_begin()
   Place places[2];         // the last first: an argument of the call may be an allocation itself. No file: none
@@ -71,19 +76,16 @@ class GuardedScope {
 // that does so takes `const ReentryGuard&`, though it never reads it.
 class ReentryGuard {
  public:
-  explicit ReentryGuard(ThreadState& thread) : thread_(thread) {
-    ++thread_.busy;
+  ReentryGuard() {
+    ++thread_state.busy;
     signal_fence();
   }
   ~ReentryGuard() {
     signal_fence();
-    --thread_.busy;
+    --thread_state.busy;
   }
   ReentryGuard(const ReentryGuard&) = delete;
   ReentryGuard& operator=(const ReentryGuard&) = delete;
-
- private:
-  ThreadState& thread_;
 };
 
 }  // namespace leakdir

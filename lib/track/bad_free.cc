@@ -145,7 +145,7 @@ void record_bad_free(const Verdict& verdict, std::uint64_t address, Caller calle
   bad.block = verdict.block;
   bad.block_bytes = verdict.block_bytes;
   bad.thread = thread.index;
-  bad.free_stack = capture_stack(thread, caller, ledger::Call::kMalloc, guard).stack;
+  bad.free_stack = capture_stack(thread, caller, ledger::Call::kMalloc, guard).stack();
   if (verdict.freed_by != 0) bad.first_free_stack = bare_stack_node(0, verdict.freed_by);
   bad.allocation_stack = verdict.allocation_stack;
   const std::uint32_t index = ledger_file.take(ledger::Kind::kBadFrees, 1);

@@ -47,7 +47,7 @@ LEAKDIR_SLOW void forget_early_block(const void* block) {
 
 void import_early_blocks() {
   ThreadState& thread = thread_state;
-  const ReentryGuard guard(thread);
+  const ReentryGuard guard;
   ensure_thread(thread, guard);
   const unsigned count = early_count.load(std::memory_order_acquire);
   for (unsigned i = 0; i < count && i < kEarlyBlocks; ++i) {
@@ -60,10 +60,10 @@ void import_early_blocks() {
                            early.size,
                            next_sequence(thread),
                            0,
-                           captured.stack,
+                           captured.stack(),
                            thread.index,
                            early.call,
-                           captured.flags | ledger::kFlagLibc};
+                           captured.flags() | ledger::kFlagLibc};
     if (add_live_block(live, free_rows_of(thread.scratch)).row == 0) some_blocks_are_unknown();
   }
 }

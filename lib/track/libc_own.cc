@@ -28,15 +28,15 @@ bool entry_is_freed_next = false;
 
 void call_when_exit_begins(void (*begin)(void*)) {
   if (__cxa_thread_atexit_impl == nullptr) return;
-  thread_state.dry_run = true;
+  thread_state.busy |= ThreadState::kDryRun;
   signal_fence();
   __cxa_thread_atexit_impl(begin, nullptr, &entry);
   signal_fence();
-  thread_state.dry_run = false;
+  thread_state.busy &= ~ThreadState::kDryRun;
 }
 
 bool is_libcs_entry(const void* block) {
-  if (!thread_state.dry_run) return false;
+  if ((thread_state.busy & ThreadState::kDryRun) == 0) return false;
   entry = reinterpret_cast<std::uintptr_t>(block);
   return true;
 }
@@ -44,13 +44,13 @@ bool is_libcs_entry(const void* block) {
 void libc_frees_its_entry() {
   entry_is_freed_next = true;
   signal_fence();
-  thread_state.dry_run = true;
+  thread_state.busy |= ThreadState::kDryRun;
 }
 
 void mark_blocks_of_libc() {
   const GuardedScope guarded;
   entry_is_freed_next = false;
-  thread_state.dry_run = true;
+  thread_state.busy |= ThreadState::kDryRun;
   signal_fence();
   if (__gnu_cxx::__freeres != nullptr) {
     __gnu_cxx::__freeres();
@@ -59,7 +59,7 @@ void mark_blocks_of_libc() {
   }
   if (__libc_freeres != nullptr) __libc_freeres();
   signal_fence();
-  thread_state.dry_run = false;
+  thread_state.busy &= ~ThreadState::kDryRun;
 }
 
 LEAKDIR_SLOW bool is_freed_after_all(std::uint64_t address) {
@@ -67,7 +67,7 @@ LEAKDIR_SLOW bool is_freed_after_all(std::uint64_t address) {
     // A handler of a signal may come between, and free its own.
     if (address != entry) return true;
     entry_is_freed_next = false;
-    thread_state.dry_run = false;
+    thread_state.busy &= ~ThreadState::kDryRun;
     return false;  // few bytes, and the process ends: nothing more is to be told of it
   }
   const std::uint32_t row = find_live_block(address);

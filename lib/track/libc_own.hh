@@ -15,7 +15,7 @@ namespace leakdir {
 // libc's own tables are emptied by it.
 void mark_blocks_of_libc();
 
-// Meanwhile (ThreadState::dry_run), for each block that is freed. False: it is not to be freed.
+// Meanwhile (ThreadState::kDryRun), for each block that is freed. False: it is not to be freed.
 bool is_freed_after_all(std::uint64_t address);
 
 // Has libc call `begin` when the calling thread ends, or calls exit: then before all exit handlers. libc makes a block

@@ -45,7 +45,7 @@ Place take_place(ThreadState& thread, std::size_t size, Call call, Caller caller
 void place_of_next_block(const char* file, Place place) {
   ThreadState& thread = thread_state;
   if (thread.is_nested()) return;
-  const ReentryGuard guard(thread);
+  const ReentryGuard guard;
   place.file = text_of_file(file);  // now: the library that has the name may be unloaded before it is wanted
   thread.places[1] = thread.places[0];
   thread.places[0] = place;

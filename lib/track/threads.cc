@@ -11,12 +11,13 @@
 #include "system/sys.hh"
 
 namespace leakdir {
+
+std::atomic<std::uint32_t> sequence_epoch{1};
+
 namespace {
 
 constexpr std::uint32_t kMostThreads = 16384;  // rows; beyond that, rows of ended threads are used again
 constexpr std::uint64_t kBatch = 64;
-
-std::atomic<std::uint32_t> sequence_epoch{1};
 
 // Scratch memory by owner. A slot is free when its owner is 0 or has ended.
 constexpr unsigned kScratchSlots = 8192;
@@ -81,14 +82,6 @@ std::uint32_t take_thread_row(std::uint32_t tid, int pid) {
   return 0;
 }
 
-// Without a helper, this is where the program sees that the tool wants something: once in a batch is often enough.
-LEAKDIR_SLOW void take_batch(ThreadState& thread, std::uint32_t epoch) {
-  thread.next_sequence = __atomic_fetch_add(&ledger_file.header()->sequence, kBatch, __ATOMIC_RELAXED);
-  thread.end_sequence = thread.next_sequence + kBatch;
-  thread.sequence_epoch = epoch;
-  if (tool_is_waiting()) helper_is_needed();
-}
-
 }  // namespace
 
 LEAKDIR_SLOW void enter_thread(ThreadState& thread, const ReentryGuard&) {
@@ -96,6 +89,8 @@ LEAKDIR_SLOW void enter_thread(ThreadState& thread, const ReentryGuard&) {
   if (static_cast<std::uint32_t>(pid) != process_generation) {
     // A vfork child: its memory is the parent's, and it cannot tell which of the parent's threads are alive.
     thread.index = 0;
+    thread.row_bits = 0;
+    thread.row = nullptr;
     thread.scratch = nullptr;
     return;
   }
@@ -105,6 +100,7 @@ LEAKDIR_SLOW void enter_thread(ThreadState& thread, const ReentryGuard&) {
   thread.scratch = take_scratch(tid, pid);
   if (thread.scratch != nullptr) {
     forget_last_call(*thread.scratch);
+    thread.scratch->leaves.prepare();
     if (thread.scratch->generation != process_generation) forget_parent(*thread.scratch);
   }
   if (index != 0) {
@@ -114,15 +110,18 @@ LEAKDIR_SLOW void enter_thread(ThreadState& thread, const ReentryGuard&) {
   }
   signal_fence();  // a handler that allocates refers to a row that is there
   thread.index = static_cast<std::uint16_t>(index);
+  thread.row_bits = std::uint64_t{index} << 48;
+  thread.row = index != 0 ? ledger_file.thread(index) : nullptr;
   thread.generation = process_generation;
 }
 
-std::uint64_t next_sequence(ThreadState& thread) {
+// Without a helper, this is where the program sees that the tool wants something: once in a batch is often enough.
+LEAKDIR_SLOW void take_batch(ThreadState& thread) {
   const std::uint32_t epoch = sequence_epoch.load(std::memory_order_relaxed);
-  if (LEAKDIR_UNLIKELY(thread.next_sequence == thread.end_sequence || thread.sequence_epoch != epoch)) {
-    take_batch(thread, epoch);
-  }
-  return ++thread.next_sequence;
+  thread.next_sequence = __atomic_fetch_add(&ledger_file.header()->sequence, kBatch, __ATOMIC_RELAXED);
+  thread.end_sequence = thread.next_sequence + kBatch;
+  thread.sequence_epoch = epoch;
+  if (tool_is_waiting()) helper_is_needed();
 }
 
 std::uint64_t single_sequence() { return __atomic_add_fetch(&ledger_file.header()->sequence, 1, __ATOMIC_RELAXED); }

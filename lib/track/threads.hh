@@ -6,9 +6,10 @@
 
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
-#include "ledger/ledger_file.hh"
+#include "shared/ledger.hh"
 #include "system/base.hh"
 #include "system/guard.hh"
 #include "system/process.hh"
@@ -24,7 +25,15 @@ inline void ensure_thread(ThreadState& thread, const ReentryGuard& guard) {
 
 // The next sequence number. Numbers of one thread rise; numbers of different threads are handed out in batches, so they
 // tell the order of blocks of one thread, and roughly that of all.
-std::uint64_t next_sequence(ThreadState& thread);
+LEAKDIR_OURS extern std::atomic<std::uint32_t> sequence_epoch;  // changes where all batches end
+void take_batch(ThreadState& thread);
+inline std::uint64_t next_sequence(ThreadState& thread) {
+  if (LEAKDIR_UNLIKELY(thread.next_sequence == thread.end_sequence) ||
+      LEAKDIR_UNLIKELY(thread.sequence_epoch != sequence_epoch.load(std::memory_order_relaxed))) {
+    take_batch(thread);
+  }
+  return ++thread.next_sequence;
+}
 // The same without per-thread data, for nested calls.
 std::uint64_t single_sequence();
 // Numbers handed out after this call are higher than what it returns: all batches that are under way end.
@@ -32,10 +41,10 @@ std::uint64_t mark_sequence();
 
 // The thread's calls, counted in its row.
 inline void count_allocation(const ThreadState& thread) {
-  if (LEAKDIR_LIKELY(thread.index != 0)) ++ledger_file.thread(thread.index)->allocations;
+  if (LEAKDIR_LIKELY(thread.row != nullptr)) ++thread.row->allocations;
 }
 inline void count_free(const ThreadState& thread) {
-  if (LEAKDIR_LIKELY(thread.index != 0)) ++ledger_file.thread(thread.index)->frees;
+  if (LEAKDIR_LIKELY(thread.row != nullptr)) ++thread.row->frees;
 }
 
 // For a forked child: its one thread is the only one.

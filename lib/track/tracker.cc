@@ -6,6 +6,7 @@
 #include "files/writer.hh"
 #include "ledger/clock.hh"
 #include "ledger/ledger_file.hh"
+#include "ledger/live_hot.hh"
 #include "ledger/live_table.hh"
 #include "ledger/recent_frees.hh"
 #include "libc_own.hh"
@@ -42,102 +43,154 @@ LEAKDIR_SLOW void record_nested(const void* block, std::size_t size, Call call, 
   const Captured captured = capture_caller(caller.pc(), call);
   const unsigned own = thread.own_allocations ? ledger::kFlagLibc : 0;
   const NewBlock live = {address_of(block), size,         single_sequence(), now_ticks(),
-                         captured.stack,    thread.index, captured.call,     captured.flags | own};
+                         captured.stack(),  thread.index, captured.call(),   captured.flags() | own};
   const AddedBlock added = add_live_block(live, nullptr);
   if (added.row == 0) return block_is_unknown(address_of(block));
   if (added.replaced != 0) forget_replaced(added.replaced, nullptr);
 }
 
-inline void record(const void* block, std::size_t size, Call call, Caller caller, ThreadState& thread,
-                   const Remarks* remarks, const ReentryGuard& guard) {
+LEAKDIR_SLOW void note_remarks(Captured& captured, const Remarks& remarks) {
+  captured.add_flags(remarks.flags);
+  if (remarks.place.file != 0) add_place(captured, remarks.place);
+}
+
+LEAKDIR_SLOW void count_dropped_stack() {
+  __atomic_fetch_add(&ledger_file.header()->dropped_stacks, 1, __ATOMIC_RELAXED);
+}
+
+[[gnu::always_inline]] inline void record(const void* block, std::size_t size, Call call, Caller caller,
+                                          ThreadState& thread, const Remarks* remarks, const ReentryGuard& guard) {
   ensure_thread(thread, guard);
   count_allocation(thread);
   Captured captured = capture_stack(thread, caller, call, guard);
-  if (remarks != nullptr) {
-    captured.flags |= remarks->flags;
-    if (remarks->place.file != 0) add_place(captured, remarks->place);
-  }
-  if (LEAKDIR_UNLIKELY(captured.stack == 0)) {
-    __atomic_fetch_add(&ledger_file.header()->dropped_stacks, 1, __ATOMIC_RELAXED);
-  }
-  const NewBlock live = {address_of(block), size,         next_sequence(thread), now_ticks(),
-                         captured.stack,    thread.index, captured.call,         captured.flags};
-  const AddedBlock added = add_live_block(live, free_rows_of(thread.scratch));
-  if (LEAKDIR_UNLIKELY(added.row == 0)) return block_is_unknown(address_of(block));
-  if (LEAKDIR_UNLIKELY(added.replaced != 0)) forget_replaced(added.replaced, free_rows_of(thread.scratch));
-  if (is_listed(captured.flags)) block_became_live(added.row, thread, guard);
+  if (remarks != nullptr) note_remarks(captured, *remarks);
+  if (LEAKDIR_UNLIKELY(captured.stack() == 0)) count_dropped_stack();
+  ThreadScratch* const scratch = thread.scratch;
+  const std::uint64_t address = address_of(block);
+  const RowParts live = {address,     captured.call_and_flags(), size, thread.row_bits, next_sequence(thread),
+                         now_ticks(), captured.stack()};
+  AddressMap::Cell* const cell = LEAKDIR_LIKELY(scratch != nullptr) ? live_index.find_or_make(scratch->leaves, address)
+                                                                    : live_index.find_or_make(address);
+  const AddedBlock added = add_block(live, cell, free_rows_of(scratch));
+  if (LEAKDIR_UNLIKELY(added.row == 0)) return block_is_unknown(address);
+  if (LEAKDIR_UNLIKELY(added.replaced != 0)) forget_replaced(added.replaced, free_rows_of(scratch));
+  block_became_live(added.row, captured.flags(), thread, guard);
 }
 
 LEAKDIR_SLOW void record_with_remarks(const void* block, std::size_t size, Call call, Caller caller,
                                       ThreadState& thread) {
   const Remarks remarks = take_remarks(thread, size, call, caller);
-  const ReentryGuard guard(thread);
+  const ReentryGuard guard;
   record(block, size, call, caller, thread, &remarks, guard);
 }
 
 bool is_usual(Phase now) { return now == Phase::kRecording; }
 
 // Not while paused: the address may be handed out again unseen, and recording may resume before that block is freed.
-void remember(const TakenBlock& gone, Caller caller) {
-  if (LEAKDIR_UNLIKELY(!is_usual(phase()))) return;
-  remember_free(ledger::block_address(gone.was.word[0]),
-                {ledger::block_stack(gone.was.word[2], gone.was.word[3]), caller.pc()});
+void remember(std::uint64_t address, const TakenBlock& gone, Caller caller) {
+  if (LEAKDIR_LIKELY(is_usual(phase()))) remember_free(address, caller.pc(), gone.was.word[2], gone.was.word[3]);
 }
-
-}  // namespace
-
-void block_allocated(void* block, std::size_t size, Call call, Caller caller) {
-  if (LEAKDIR_UNLIKELY(!is_usual(phase())) && !is_recorded_after_all(block, size, call, caller)) return;
-  ThreadState& thread = thread_state;
-  if (LEAKDIR_UNLIKELY(size < min_size)) {
-    if (!thread.is_nested()) take_remarks(thread, size, call, caller);
-    return pass_small(block);
-  }
-  if (LEAKDIR_UNLIKELY(thread.busy != 0)) {
-    return thread.is_nested() ? record_nested(block, size, call, caller, thread)
-                              : record_with_remarks(block, size, call, caller, thread);
-  }
-  const ReentryGuard guard(thread);
-  record(block, size, call, caller, thread, nullptr, guard);
-}
-
-void allocation_failed(std::size_t size, Call call, Caller caller) {
-  ThreadState& thread = thread_state;
-  if (!thread.is_nested()) take_remarks(thread, size, call, caller);
-}
-
-namespace {
 
 LEAKDIR_SLOW bool freed_by_libc(void* block, Caller caller) {
   if (!is_freed_after_all(address_of(block))) return false;
   ThreadState& thread = thread_state;
-  thread.dry_run = false;
+  thread.busy &= ~ThreadState::kDryRun;
   const bool is_handed_on = block_freed(block, caller);
-  thread.dry_run = true;
+  thread.busy |= ThreadState::kDryRun;
   return is_handed_on;
 }
 
-}  // namespace
-
-bool block_freed(void* block, Caller caller) {
+// In a phase that is not the usual one, in the middle of a hook, as the thread's first call, or of no live block.
+LEAKDIR_SLOW bool block_freed_otherwise(void* block, Caller caller) {
   ThreadState& thread = thread_state;
-  // Paused or not. (In a function of its own, and called last: what goes on here shall not keep registers for it.)
-  if (LEAKDIR_UNLIKELY(thread.dry_run)) return freed_by_libc(block, caller);
-  if (LEAKDIR_UNLIKELY(!is_usual(phase())) && is_only_handed_on(block)) return true;
+  // Paused or not.
+  if ((thread.busy & ThreadState::kDryRun) != 0) return freed_by_libc(block, caller);
+  if (!is_usual(phase()) && is_only_handed_on(block)) return true;
   const std::uint64_t address = address_of(block);
   const bool nested = thread.is_nested();
-  const ReentryGuard guard(thread);
-  if (LEAKDIR_LIKELY(!nested)) {
+  const ReentryGuard guard;
+  if (!nested) {
     ensure_thread(thread, guard);
     count_free(thread);
   }
   const TakenBlock taken = take_live_block(address);
-  if (LEAKDIR_LIKELY(taken.row != 0)) {
-    remember(taken, caller);
+  if (taken.row != 0) {
+    remember(address, taken, caller);
     block_is_gone(taken, nested ? nullptr : free_rows_of(thread.scratch));
     return true;
   }
   return nested || !is_bad_free(address, false, caller, thread, guard);
+}
+
+// The row is out of the index and marked, and there is more to do than to use it again.
+LEAKDIR_SLOW bool give_up_row(std::uint32_t row, ThreadScratch& scratch) {
+  const ReentryGuard guard;
+  block_is_gone(take_marked_block(row), &scratch.free_rows);
+  return true;
+}
+
+}  // namespace
+
+LEAKDIR_SLOW void* block_allocated_otherwise(void* block, std::size_t size, Call call, Caller caller) {
+  ThreadState& thread = thread_state;
+  if (block == nullptr) {
+    if (!thread.is_nested()) take_remarks(thread, size, call, caller);  // they must not be taken for the next block's
+    return block;
+  }
+  if (!is_usual(phase()) && !is_recorded_after_all(block, size, call, caller)) return block;
+  if (size < min_size) {
+    if (!thread.is_nested()) take_remarks(thread, size, call, caller);
+    pass_small(block);
+  } else if (thread.is_nested()) {
+    record_nested(block, size, call, caller, thread);
+  } else if (thread.busy != 0) {
+    record_with_remarks(block, size, call, caller, thread);
+  } else {
+    const ReentryGuard guard;
+    record(block, size, call, caller, thread, nullptr, guard);
+  }
+  return block;
+}
+
+void* block_allocated(void* block, std::size_t size, Call call, Caller caller) {
+  ThreadState& thread = thread_state;
+  if (LEAKDIR_UNLIKELY(block == nullptr) || LEAKDIR_UNLIKELY(thread.busy != 0) || LEAKDIR_UNLIKELY(size < min_size)) {
+    return block_allocated_otherwise(block, size, call, caller);
+  }
+  const ReentryGuard guard;
+  record(block, size, call, caller, thread, nullptr, guard);
+  return block;
+}
+
+// Calls nothing on the usual path, and leaves it by tail calls: so it has no registers to save.
+bool block_freed(void* block, Caller caller) {
+  ThreadState& thread = thread_state;
+  ThreadScratch* const scratch = thread.scratch;
+  const std::uint64_t address = address_of(block);
+  if (LEAKDIR_UNLIKELY(!is_usual(phase())) || LEAKDIR_UNLIKELY(thread.busy != 0) ||
+      LEAKDIR_UNLIKELY(thread.generation != process_generation) || LEAKDIR_UNLIKELY(scratch == nullptr)) {
+    return block_freed_otherwise(block, caller);
+  }
+  ++thread.busy;  // as ReentryGuard does, which would end after the calls
+  signal_fence();
+  AddressMap::Cell* const cell = live_index.find(scratch->leaves, address);
+  std::uint32_t row = 0;
+  if (LEAKDIR_LIKELY(cell != nullptr)) row = cell->load(std::memory_order_acquire);
+  ledger::Block& words = *ledger_file.block(row);
+  if (LEAKDIR_UNLIKELY(row == 0) ||
+      LEAKDIR_UNLIKELY(ledger::block_address(load_word(words, 0, __ATOMIC_ACQUIRE)) != address) ||
+      LEAKDIR_UNLIKELY(!empty_cell(*cell, row))) {
+    signal_fence();
+    --thread.busy;
+    return block_freed_otherwise(block, caller);
+  }
+  count_free(thread);
+  remember_free(address, caller.pc(), load_word(words, 2), load_word(words, 3));
+  const unsigned flags = mark_freed(words);
+  const bool is_kept = (flags & kFiledInFlagByte) == 0 && keep_row(row, scratch->free_rows);
+  signal_fence();
+  --thread.busy;
+  return LEAKDIR_LIKELY(is_kept) || give_up_row(row, *scratch);
 }
 
 SetAside begin_resize(void* block, Caller caller) {
@@ -145,11 +198,11 @@ SetAside begin_resize(void* block, Caller caller) {
   ThreadState& thread = thread_state;
   const std::uint64_t address = address_of(block);
   const bool nested = thread.is_nested();
-  const ReentryGuard guard(thread);
+  const ReentryGuard guard;
   if (LEAKDIR_LIKELY(!nested)) ensure_thread(thread, guard);
   const TakenBlock taken = block_is_set_aside(take_live_block(address));
   if (LEAKDIR_LIKELY(taken.row != 0)) {
-    remember(taken, caller);  // now: when realloc returns, the address may be another thread's
+    remember(address, taken, caller);  // now: when realloc returns, the address may be another thread's
     return {true, false, taken.row, taken.was};
   }
   return {false, !nested && is_bad_free(address, true, caller, thread, guard), 0, {}};
@@ -159,24 +212,27 @@ void finish_resize(const SetAside& old, void* block, std::size_t size, Call call
   if (old.recorded) {
     ThreadState& thread = thread_state;
     const bool nested = thread.is_nested();
-    const ReentryGuard guard(thread);
+    const ReentryGuard guard;
     if (ledger::block_address(old.was.word[0]) == address_of(block)) forget_free(address_of(block));
     block_is_gone({old.row, old.was}, nested ? nullptr : free_rows_of(thread.scratch));
   }
-  if (block != nullptr) block_allocated(block, size, call, caller);
+  if (block == nullptr) return;
+  if (LEAKDIR_LIKELY(is_usual(phase()))) {
+    block_allocated(block, size, call, caller);
+  } else {
+    block_allocated_otherwise(block, size, call, caller);
+  }
 }
 
 void undo_resize(const SetAside& old) {
   if (!old.recorded) return;
   ThreadState& thread = thread_state;
   const bool nested = thread.is_nested();
-  const ReentryGuard guard(thread);
+  const ReentryGuard guard;
   forget_free(ledger::block_address(old.was.word[0]));
   put_back_live_block({old.row, old.was});
-  if (!nested && is_listed(ledger::block_flags(old.was.word[0])) &&
-      (ledger::block_flags(old.was.word[0]) & ledger::kFlagFiled) == 0) {
-    block_became_live(old.row, thread, guard);
-  }
+  const unsigned flags = ledger::block_flags(old.was.word[0]);
+  if (!nested && (flags & ledger::kFlagFiled) == 0) block_became_live(old.row, flags, thread, guard);
 }
 
 void configure_tracker(const Options& options) { min_size = options.min_size; }

@@ -25,17 +25,17 @@ struct SetAside {
   ledger::Block was;
 };
 
-void block_allocated(void* block, std::size_t size, ledger::Call call, Caller caller);
-// The allocator had no block to give: what the thread has said of this one must not be taken for the next.
-void allocation_failed(std::size_t size, ledger::Call call, Caller caller);
+// In the usual phase, when the process records, and in the other ones before kPaused. `block`, which may be null, is
+// returned.
+void* block_allocated(void* block, std::size_t size, ledger::Call call, Caller caller);
+void* block_allocated_otherwise(void* block, std::size_t size, ledger::Call call, Caller caller);
 // False: a bad free, do not hand it on.
 bool block_freed(void* block, Caller caller);
 SetAside begin_resize(void* block, Caller caller);
 void finish_resize(const SetAside& old, void* block, std::size_t size, ledger::Call call, Caller caller);
 void undo_resize(const SetAside& old);
 
-// Whether there is anything to tell at all: of what is allocated, and of what is freed.
-inline bool is_recording() { return LEAKDIR_LIKELY(phase() < Phase::kPaused); }
+// Whether there is anything to tell of what is freed.
 inline bool is_watching() { return LEAKDIR_LIKELY(phase() != Phase::kOff); }
 
 void configure_tracker(const Options& options);

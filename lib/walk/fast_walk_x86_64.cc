@@ -9,6 +9,8 @@
 // has always followed the other, one is made. So where a stack changes all the time, runs end, and what does not change
 // is one long run.
 
+#include <emmintrin.h>
+
 #include "fast_walk.hh"
 #include "fast_walk_reach.hh"
 #include "step_x86_64.hh"
@@ -51,24 +53,32 @@ inline Registers frame_after(std::uintptr_t base, std::uintptr_t bp, std::uint32
   return {base + place + kWord, word_at(base + place), bp_slot == Run::kUnchanged ? bp : word_at(plus(base, bp_slot))};
 }
 
+// Two words of the stack side by side.
+inline __m128i two_words_at(std::uintptr_t first, std::uintptr_t second) {
+  const __m128i low = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(first));
+  return _mm_castpd_si128(_mm_loadh_pd(_mm_castsi128_pd(low), reinterpret_cast<const double*>(second)));
+}
+
 // Whether each return address of the run is where it is to be.
 [[gnu::always_inline]] inline bool addresses_hold(const Run& run, std::uintptr_t base) {
   static_assert(Run::kChecksAtOnce == 4);
-  const std::uintptr_t* pc = run.pcs();
+  const __m128i* pcs = reinterpret_cast<const __m128i*>(run.pcs());
   const std::uint32_t* place = run.places();
-  for (const std::uintptr_t* const last = pc + run.checks; pc != last; pc += Run::kChecksAtOnce) {
-    const std::uintptr_t differences = (word_at(base + place[0]) ^ pc[0]) | (word_at(base + place[1]) ^ pc[1]) |
-                                       (word_at(base + place[2]) ^ pc[2]) | (word_at(base + place[3]) ^ pc[3]);
-    place += Run::kChecksAtOnce;
-    if (LEAKDIR_UNLIKELY(differences != 0)) return false;
+  __m128i differences = _mm_setzero_si128();
+  for (const std::uint32_t* const last = place + run.checks; place != last; place += Run::kChecksAtOnce) {
+    const __m128i first = _mm_xor_si128(two_words_at(base + place[0], base + place[1]), pcs[0]);
+    const __m128i second = _mm_xor_si128(two_words_at(base + place[2], base + place[3]), pcs[1]);
+    differences = _mm_or_si128(differences, _mm_or_si128(first, second));
+    pcs += 2;
   }
-  return true;
+  return _mm_movemask_epi8(_mm_cmpeq_epi32(differences, _mm_setzero_si128())) == 0xffff;
 }
 
 [[gnu::noinline]] bool holds_by_bp(const Run& run, Registers& frame, std::uintptr_t end) {
   Registers at = frame;
   std::uintptr_t base;
-  if (run.wanted != 0 || !begins(run, at, end, &base) || base + run.next + kWord > end) return false;
+  if (run.wanted != 0 || run.is_of_loader || !begins(run, at, end, &base) || base + run.next + kWord > end)
+    return false;
   if (!addresses_hold(run, base)) return false;
   std::uintptr_t differences = run.bp_distance == Run::kUnchanged ? 0 : at.bp ^ plus(base, run.bp_distance);
   const BpCheck* const bps = run.bps();
@@ -202,14 +212,19 @@ Run* learn(FastWalkState& state, Readable& readable, Registers at, unsigned want
   if (frames == 0) return nullptr;
   state.followed += frames;
   run.frames = static_cast<std::uint8_t>(frames);
-  run.is_plain = run.start == RunStart::kFromSp && run.bp_distance == Run::kUnchanged && run.bp_checks == 0;
+  run.is_of_loader = is_loader(run.pc);
+  run.is_plain =
+      !run.is_of_loader && run.start == RunStart::kFromSp && run.bp_distance == Run::kUnchanged && run.bp_checks == 0;
   for (run.checks = static_cast<std::uint8_t>(frames - 1); run.checks % Run::kChecksAtOnce != 0; ++run.checks) {
     draft.pcs[run.checks] = draft.pcs[0];  // looked at twice
     draft.places[run.checks] = draft.places[0];
     draft.bp_slots[run.checks] = Run::kUnchanged;
   }
   Run* const made = state.store.add(draft);
-  if (made == nullptr) state.store_is_full = true;
+  if (made == nullptr) {
+    state.store_is_full = true;
+    state.generation = ~state.generation;  // what each walk looks at
+  }
   return made;
 }
 
@@ -301,6 +316,15 @@ struct Part {
   state.generation = generation;
 }
 
+// A walk begins in the loader. True: all that was known is forgotten, and the walk has to begin again.
+[[gnu::noinline, gnu::cold]] bool are_outdated_by_loader(FastWalkState& state) {
+  loader_allocates();
+  const std::uintptr_t generation = g_walk_generation.load(std::memory_order_acquire);
+  if (state.generation == generation) return false;
+  begin_anew(state, generation);
+  return true;
+}
+
 }  // namespace
 
 // ---- The walk -----------------------------------------------------------------------------------------------------
@@ -313,22 +337,21 @@ int fast_walk(FastWalkState& state, const WalkStart& start, unsigned max) noexce
     return 0;
   }
 
-  if (LEAKDIR_UNLIKELY(is_loader(start.pc))) loader_allocates();
   const std::uintptr_t generation = g_walk_generation.load(std::memory_order_acquire);
-  if (LEAKDIR_UNLIKELY(state.generation != generation || state.store_is_full)) begin_anew(state, generation);
+  if (LEAKDIR_UNLIKELY(state.generation != generation)) begin_anew(state, generation);
   Readable readable = readable_from(state.reach, start.sp);
   if (LEAKDIR_UNLIKELY(readable.end == 0 || start.sp % kWord != 0)) return kCannot;
 
   Registers frame{start.sp, start.pc, start.bp};
   std::uintptr_t end = readable.end;
   unsigned count = 0, runs = 0;
-  bool is_over;
-  do {
+  for (;;) {
     Run* run = state.store.find(frame.pc);
     unsigned used;
     if (LEAKDIR_LIKELY(run != nullptr) && LEAKDIR_LIKELY(holds(*run, frame, end))) {
       used = run->frames;
     } else {
+      if (runs == 0 && is_loader(frame.pc) && are_outdated_by_loader(state)) continue;
       Registers at = frame;  // the hot path's own stays in registers
       const Part part = other_run(state, readable, at, run, runs);
       if (part.frames == 0) return walk_plainly(state, readable, at, runs, count, max);
@@ -340,11 +363,13 @@ int fast_walk(FastWalkState& state, const WalkStart& start, unsigned max) noexce
     state.runs[runs] = run;
     state.used[runs++] = static_cast<std::uint8_t>(used);
     count += used;
-    is_over = frame.pc == 0 || (run->ends && used == run->frames);
-  } while (!is_over && count < max);
+    const bool is_over = frame.pc == 0 || (run->ends && used == run->frames);
+    if (!is_over && count < max) continue;
+    state.truncated = !is_over || count > max;
+    break;
+  }
   state.run_count = runs;
   state.run_frames = count;
-  state.truncated = !is_over || count > max;
   if (LEAKDIR_UNLIKELY(++state.walks % 64 == 0)) join_runs(state);
   state.frames = count < max ? count : max;
   return static_cast<int>(state.frames);

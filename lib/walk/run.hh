@@ -32,7 +32,7 @@ struct BpCheck {
 };
 
 // Places are in bytes from the base: where the first frame's own return address lies, a word below its caller's frame.
-struct Run {
+struct alignas(16) Run {  // two of the return addresses behind it are compared at once
   static constexpr unsigned kMostFrames = 63;
   static constexpr std::int32_t kUnchanged = INT32_MIN;
 
@@ -41,8 +41,9 @@ struct Run {
   std::uint64_t memo;
   std::uint32_t serial;  // no two runs of a store have the same
   std::uint8_t frames;
-  bool ends;      // its last frame is the outermost of the stack, by its table
-  bool is_plain;  // it starts from the stack pointer, nothing is asked of rbp, and it is not wanted otherwise
+  bool ends;          // its last frame is the outermost of the stack, by its table
+  bool is_plain;      // it starts from the stack pointer, nothing is asked of rbp, nor what comes below
+  bool is_of_loader;  // it begins in the dynamic loader, which may have to be asked first
   RunStart start;
   std::uint8_t wanted;  // not 0: it is no longer to be used, but to be learnt anew, with so many frames
   std::int32_t first;
@@ -103,7 +104,7 @@ class RunStore {
   static constexpr unsigned kSlotBits = 11;
   static constexpr unsigned kSlots = 1 << kSlotBits;
   static constexpr unsigned kMostRuns = kSlots / 2;
-  static constexpr std::size_t kUnit = 8;
+  static constexpr std::size_t kUnit = 16;
   static constexpr std::size_t kBytes = 120 << 10;
   static_assert(kBytes / kUnit < 1 << 16);
 

@@ -39,7 +39,7 @@ void let_go(std::uint64_t address, FreeRows* free_rows) {
   const TakenBlock block = take_live_block(address);
   check(block.row != 0, "a live block was not found");
   check(ledger::low48(block.was.word[1]) == address % 4096, "a block has another's size");
-  remember_free(address, {static_cast<std::uint32_t>(block.row), address});
+  remember_free(address, address, block.was.word[2], block.was.word[3]);
   reuse_row(block.row, free_rows);
   freed.fetch_add(1);
 }

@@ -8,17 +8,17 @@ namespace {
 
 constexpr std::int64_t kSavedNs = 4000000000;  // the share of so much time can be saved up
 
-std::int64_t percent = 100;
+std::int64_t share = 100;   // percent
 std::int64_t saved_ns = 0;  // processor time that may be used; below 0: too much was
 std::uint64_t begun_at = 0, cpu_at_begin = 0;
 
-std::int64_t most_saved() { return kSavedNs / 100 * percent; }
+std::int64_t most_saved() { return kSavedNs / 100 * share; }
 std::int64_t used_ns() { return static_cast<std::int64_t>(sys::thread_cpu_ns() - cpu_at_begin); }
 
 }  // namespace
 
-void configure_work_share(std::uint32_t share) {
-  percent = share;
+void configure_work_share(std::uint32_t percent) {
+  share = percent;
   saved_ns = most_saved();
   begun_at = sys::monotonic_ns();
 }
@@ -26,7 +26,7 @@ void configure_work_share(std::uint32_t share) {
 void begin_work() {
   const std::uint64_t now = sys::monotonic_ns();
   const auto passed = static_cast<std::int64_t>(now - begun_at);
-  saved_ns += (passed < kSavedNs ? passed : kSavedNs) / 100 * percent;
+  saved_ns += (passed < kSavedNs ? passed : kSavedNs) / 100 * share;
   if (saved_ns > most_saved()) saved_ns = most_saved();
   begun_at = now;
   cpu_at_begin = sys::thread_cpu_ns();
@@ -34,6 +34,6 @@ void begin_work() {
 
 void end_work() { saved_ns -= used_ns(); }
 
-bool is_work_share_spent() { return percent < 100 && used_ns() >= saved_ns; }
+bool is_work_share_spent() { return share < 100 && used_ns() >= saved_ns; }
 
 }  // namespace leakdir

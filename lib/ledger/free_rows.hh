@@ -47,7 +47,8 @@ inline bool keep_row(std::uint32_t row, FreeRows& own) {
 }
 void reuse_row_slow(std::uint32_t row, FreeRows* own);
 inline void reuse_row(std::uint32_t row, FreeRows* own) {
-  if (LEAKDIR_UNLIKELY(own == nullptr) || LEAKDIR_UNLIKELY(!keep_row(row, *own))) reuse_row_slow(row, own);
+  if (own != nullptr && LEAKDIR_LIKELY(keep_row(row, *own))) return;
+  reuse_row_slow(row, own);
 }
 
 // Nothing is free any more, whoever has it: at the end, before rows are given back to the file system, and in a forked

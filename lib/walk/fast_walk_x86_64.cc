@@ -62,7 +62,7 @@ inline __m128i two_words_at(std::uintptr_t first, std::uintptr_t second) {
 // Whether each return address of the run is where it is to be.
 [[gnu::always_inline]] inline bool addresses_hold(const Run& run, std::uintptr_t base) {
   static_assert(Run::kChecksAtOnce == 4);
-  const __m128i* pcs = reinterpret_cast<const __m128i*>(run.pcs());
+  const auto* pcs = reinterpret_cast<const __m128i*>(run.pcs());
   const std::uint32_t* place = run.places();
   __m128i differences = _mm_setzero_si128();
   for (const std::uint32_t* const last = place + run.checks; place != last; place += Run::kChecksAtOnce) {

@@ -151,8 +151,8 @@ TEST(TraceSource, HasTheOptionsOfTheObject) {
   }
   EXPECT_EQ(next, alone.size());
   EXPECT_GT(alone.size(), 10u);
-  EXPECT_THAT(missing, ElementsAre("delay_ms", "depth", "libc", "max_children", "unwind"));
-  EXPECT_THAT(different, ElementsAre("children", "max_files", "recording", "write"));
+  EXPECT_THAT(missing, ElementsAre("delay_ms", "depth", "libc", "max_children", "share", "unwind"));
+  EXPECT_THAT(different, ElementsAre("children", "max_disk", "max_files", "recording", "write"));
 
   // What means nothing is known all the same, and so are its bounds.
   const std::string settings = "write=exit:depth=128:delay_ms=1:unwind=boost:libc=1:write=soon:depth=129:summary=0";

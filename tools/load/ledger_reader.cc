@@ -137,6 +137,14 @@ bool LedgerReader::read_bytes(ledger::Kind kind, std::uint32_t index, void* to, 
          read_rows(kind, run->file_offset + std::uint64_t{index - run->first} * bytes, to, bytes) == bytes;
 }
 
+std::size_t LedgerReader::read_rows(ledger::Kind kind, std::uint32_t first, std::size_t count, void* to) const {
+  const std::uint64_t row = ledger::kRowBytes[static_cast<std::uint32_t>(kind)];
+  const Run* run = find(kind, first);
+  if (run == nullptr) return 0;
+  const std::uint64_t before = first - run->first, some = std::min<std::uint64_t>(count, run->count - before);
+  return bytes_.read(run->file_offset + before * row, to, some * row) / row;
+}
+
 void LedgerReader::for_each_run(ledger::Kind kind, const Visit& visit) const {
   const std::uint64_t record = ledger::kRowBytes[static_cast<std::uint32_t>(kind)];
   std::vector<char> buffer;

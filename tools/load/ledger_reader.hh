@@ -41,7 +41,10 @@ class LedgerReader {
     return read_bytes(kind, index, &to, sizeof to);
   }
 
-  // The same for nodes, of which many lie close together and never change: through a cache of pages.
+  // Up to `count` rows that lie one behind another in the file; returns how many it has.
+  std::size_t read_rows(ledger::Kind kind, std::uint32_t first, std::size_t count, void* to) const;
+
+  // One node, of which many lie close together and never change: through a cache of pages.
   bool read_node(std::uint32_t index, ledger::Node& to);
 
   // A zero-terminated text; what there is of it when it is cut short or longer than `limit`. 0: empty.

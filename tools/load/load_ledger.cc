@@ -72,7 +72,12 @@ class Loader {
   }
 
   void read_blocks(bool is_running) {
+    std::vector<ledger::Block> again;  // the second reading
     reader_.for_each_run(Kind::kBlocks, [&](std::uint32_t first, const char* records, std::size_t count) {
+      if (is_running) {
+        again.resize(count);
+        again.resize(reader_.read_rows(Kind::kBlocks, first, count, again.data()));
+      }
       for (std::size_t i = 0; i < count; ++i) {
         ledger::Block record;
         std::memcpy(&record, records + i * sizeof record, sizeof record);
@@ -80,7 +85,8 @@ class Loader {
         if (index % ledger::kBlocksPerPage == 0) signed_pages_ += record.word[2] == ledger::kPageSign;
         if (index % ledger::kBlocksPerPage == 0) continue;
         if (ledger::block_state(record.word[0]) != ledger::BlockState::kLive) continue;
-        if (is_running && !is_steady(index, record)) continue;
+        const bool is_same = i < again.size() && std::memcmp(&again[i], &record, sizeof record) == 0;
+        if (is_running && !is_same && !is_steady(index, record)) continue;
         add_block(record);
       }
     });

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 
 #include "system/sys.hh"
 
@@ -54,6 +55,9 @@ void* WorkMemory::take(std::uint64_t bytes) {
   if (count_ == kMost || bytes > SIZE_MAX / 2) return nullptr;
   void* const memory = sys::map_private(static_cast<std::size_t>(bytes));
   if (memory == nullptr) return nullptr;
+  constexpr std::uint64_t kLarge = 4 << 20;
+  // It is all used, and out of order: a page is made 500 times less often, and found sooner.
+  if (bytes >= kLarge) sys::advise(memory, static_cast<std::size_t>(bytes), MADV_HUGEPAGE);
   const auto start = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(memory));
   pieces_[count_++] = {start, start + bytes};
   return memory;

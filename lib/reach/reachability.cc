@@ -43,8 +43,7 @@ HeapBlock* live_blocks(WorkMemory& memory, std::uint32_t* count) {
     const ledger::Block copy = copy_row(row);
     if (!is_live(copy)) continue;
     blocks[(*count)++] = {ledger::block_address(copy.word[0]),
-                          ledger::low48(copy.word[1]) | (is_held_by_itself(copy) ? HeapBlock::kRoot : 0), row,
-                          reach::kNoBlock};
+                          ledger::low48(copy.word[1]) | (is_held_by_itself(copy) ? HeapBlock::kRoot : 0), row, 0};
   }
   if (blocks != nullptr) {
     std::sort(blocks, blocks + *count, [](const HeapBlock& a, const HeapBlock& b) { return a.address < b.address; });
@@ -146,8 +145,9 @@ LostLook find_lost(const ThreadAtExit& thread, bool is_only_thread) {
   auto* const hole_room = memory.take_array<reach::Stretch>(kMostHoles);
   void* const heaps_room = memory.take(sizeof(Heaps));
   reach::BlockTable table;
+  const auto take = [&](std::uint64_t bytes) { return memory.take(bytes); };
   if (blocks == nullptr || room == nullptr || hole_room == nullptr || heaps_room == nullptr ||
-      !table.build(blocks, count, [&](std::uint64_t bytes) { return memory.take(bytes); })) {
+      !table.build(blocks, count, take) || !room->build(table, take)) {
     return {ReachLook::kNoMemory, 0};
   }
   if (!process.read_mappings(memory)) return {ReachLook::kNoMaps, 0};

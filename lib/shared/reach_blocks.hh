@@ -26,16 +26,18 @@ struct HeapBlock {
   std::uint64_t address;
   std::uint64_t bytes_and_flags;  // 48 bits of bytes
   std::uint32_t id;               // the caller's own number
-  std::uint32_t next;             // of the work list (reach_mark.hh)
+  std::uint32_t head;             // of a lost block: one that leads to it, or itself (reach_mark.hh)
 
   static constexpr unsigned kShift = 48;
   static constexpr std::uint64_t kReachBits = std::uint64_t{7} << kShift;
   // Held whatever points to it: libc's own, or ignored.
   static constexpr std::uint64_t kRoot = std::uint64_t{8} << kShift;
-  static constexpr std::uint64_t kQueued = std::uint64_t{16} << kShift;
-  static constexpr std::uint64_t kHasHolder = std::uint64_t{32} << kShift;  // a lost block points to it
-  static constexpr std::uint64_t kIsHolder = std::uint64_t{64} << kShift;   // it points to a lost block
-  static constexpr std::uint64_t kHead = std::uint64_t{128} << kShift;      // the first of a cycle
+  // Of lost ones: what it leads to leads back to it; several lead to it; it may be that another cycle leads to it; that
+  // was looked at.
+  static constexpr std::uint64_t kCycle = std::uint64_t{16} << kShift;
+  static constexpr std::uint64_t kCrossed = std::uint64_t{32} << kShift;
+  static constexpr std::uint64_t kDoubtful = std::uint64_t{64} << kShift;
+  static constexpr std::uint64_t kSeenTwice = std::uint64_t{128} << kShift;
 
   std::uint64_t bytes() const { return ledger::low48(bytes_and_flags); }
   // Of a block of 0 bytes the address alone.
@@ -46,7 +48,6 @@ struct HeapBlock {
   }
   bool has(std::uint64_t flag) const { return (bytes_and_flags & flag) != 0; }
   void set(std::uint64_t flag) { bytes_and_flags |= flag; }
-  void clear(std::uint64_t flag) { bytes_and_flags &= ~flag; }
 };
 static_assert(sizeof(HeapBlock) == 24);
 
@@ -84,30 +85,49 @@ class BlockTable {
         *number++ = block;
       }
     });
-    lowest_ = blocks_[0].address;
-    span_ = 0;
+    span_ = {blocks_[0].address, 0};
     for (std::uint32_t i = 0; i < run_count_; ++i) {
-      if (runs_[i].end - lowest_ > span_) span_ = runs_[i].end - lowest_;
+      if (runs_[i].end - span_.lowest > span_.bytes) span_.bytes = runs_[i].end - span_.lowest;
     }
     return true;
   }
 
-  // The block that `word` points to, or into; kNoBlock: none.
-  std::uint32_t find(std::uint64_t word) const {
-    if (word - lowest_ >= span_) return kNoBlock;
+  // The block that `word` points to, or into; kNoBlock: none. It is found in three steps, so that whoever has many
+  // words can do each step for all of them: memory is waited for less then.
+  std::uint32_t find(std::uint64_t word) const { return span_.has(word) ? find_in(range_of(word), word) : kNoBlock; }
+
+  // From the first byte of all blocks to the last.
+  struct Span {
+    std::uint64_t lowest, bytes;
+    bool has(std::uint64_t word) const { return word - lowest < bytes; }
+  };
+  Span span() const { return span_; }
+
+  // Blocks of which the last that does not begin behind the word is the one, if any is.
+  struct Range {
+    std::uint32_t low, high;  // low == high: none
+  };
+  Range range_of(std::uint64_t word) const {
     const Run* run = run_of(word);
-    if (run == nullptr) return kNoBlock;
-    std::uint32_t low = run->first, high = run->after;  // the last with an address <= word is in low .. high - 1
+    if (run == nullptr) return {0, 0};
+    Range range = {run->first, run->after};
     if (run->numbers != nullptr) {
       const std::uint64_t page = (word >> kPageBits) - (run->start >> kPageBits);
-      high = run->numbers[page + 1];
-      if (run->numbers[page] > low) low = run->numbers[page] - 1;
+      range.high = run->numbers[page + 1];
+      if (run->numbers[page] > range.low) range.low = run->numbers[page] - 1;
     }
-    while (high - low > 1) {
-      const std::uint32_t middle = low + (high - low) / 2;
-      (blocks_[middle].address <= word ? low : high) = middle;
+    __builtin_prefetch(&blocks_[range.low], 1);
+    __builtin_prefetch(&blocks_[range.high - 1], 1);
+    return range;
+  }
+
+  std::uint32_t find_in(Range range, std::uint64_t word) const {
+    if (range.low == range.high) return kNoBlock;
+    while (range.high - range.low > 1) {
+      const std::uint32_t middle = range.low + (range.high - range.low) / 2;
+      (blocks_[middle].address <= word ? range.low : range.high) = middle;
     }
-    return word < blocks_[low].end() ? low : kNoBlock;
+    return word < blocks_[range.low].end() ? range.low : kNoBlock;
   }
 
   // The number of the first block that ends behind `address`; count() if there is none. (Of blocks that do not
@@ -186,7 +206,7 @@ class BlockTable {
   std::uint32_t run_count_ = 0;
   mutable std::uint32_t last_run_ = 0;
   std::uint32_t* numbers_ = nullptr;
-  std::uint64_t lowest_ = 0, span_ = 0;
+  Span span_ = {0, 0};
 };
 
 }  // namespace leakdir::reach

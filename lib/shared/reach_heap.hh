@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Lost or held, part 4: what lies in glibc's heaps beside live blocks, and is no root: chunks that are free, whose old
+// Lost or held, part 5: what lies in glibc's heaps beside live blocks, and is no root: chunks that are free, whose old
 // content may be pointers still, and malloc's own tables. Where a heap does not look as glibc makes it, what lies there
 // is taken for a root.
 //
@@ -130,17 +130,19 @@ class Heaps {
     const bool is_found = first <= target && follow(first, target) == target;
     if (!is_found) first = target;                                       // nothing is known of what lies before it
     if (is_found && from != heap.start) holes.add({heap.start, first});  // the arena's own tables
-    for (std::uint64_t at = first; at < heap.end; ++block) {
+    for (std::uint64_t at = first, content_end = first; at < heap.end; ++block) {
       const std::uint64_t chunk = chunk_of(block);
-      if (chunk > at) between_blocks(at, chunk, holes);
+      if (chunk > at) between_blocks(at, content_end, chunk, holes);
       at = chunk;
+      if (chunk < heap.end) content_end = table_[block].end();
     }
   }
 
-  // From the chunk of a block, or the first chunk of all, to that of the next block or the end of the heap.
-  void between_blocks(std::uint64_t from, std::uint64_t to, Holes& holes) {
+  // From the chunk of a block, or the first chunk of all, to that of the next block or the end of the heap. The block
+  // itself ends at `content_end`: most often the next chunk begins right behind, and nothing need be read.
+  void between_blocks(std::uint64_t from, std::uint64_t content_end, std::uint64_t to, Holes& holes) {
     if (knows_all_) {
-      holes.add({from, to - from < kSmallGap ? to : follow(from, to)});
+      holes.add({from, to <= content_end || to - content_end < kSmallGap ? to : follow(from, to)});
       return;
     }
     for (std::uint64_t chunk = from, next; chunk < to; chunk = next) {

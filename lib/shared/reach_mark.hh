@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Lost or held, part 3: from the roots to all that can be reached, and what the rest is. The kinds and their meaning
+// Lost or held, part 4: from the roots to all that can be reached, and what the rest is. The kinds and their meaning
 // are Valgrind's: a block to whose start a chain of pointers leads is still reachable; one to which a chain leads that
 // goes through the middle of a block is possibly lost; of the others, those to which no other lost block points are
-// definitely lost, and what they lead to is lost indirectly. A cycle of lost blocks has one head, that with the lowest
-// address. So are its rules for pointers into the middle that are none: of std::string, of new[], of an object's second
-// base class, and of a buffer behind its length.
+// definitely lost, and what they lead to is lost indirectly. A cycle of lost blocks to which no other leads has one
+// head, that with the lowest address. So are its rules for pointers into the middle that are none: of std::string, of
+// new[], of an object's second base class, and of a buffer behind its length.
 //
 // Memory is read by a Source, which has
 //   std::size_t read(const Piece* pieces, unsigned count, void* into);
@@ -15,6 +15,8 @@
 //   Stretch next_used(Stretch within);
 //       // the first part of it that may hold anything but zeros; start == end: none
 // and whoever wants to know who holds what is an Observer:
+//   static constexpr bool kWantsShortest;
+//       // the way by which a block is reached first is to be a shortest one
 //   void reached(std::uint32_t block, std::uint32_t from, std::uint64_t location);
 //       // `from` (kNoBlock: a root) holds a pointer to `block` at `location`. Called again when a better one is found
 //   void pointer(std::uint32_t block, std::uint32_t from, std::uint64_t location);
@@ -26,6 +28,7 @@
 
 #include "reach_blocks.hh"
 #include "reach_maps.hh"
+#include "reach_work.hh"
 
 namespace leakdir::reach {
 
@@ -34,6 +37,7 @@ struct Piece {
 };
 
 struct NoObserver {
+  static constexpr bool kWantsShortest = false;
   void reached(std::uint32_t, std::uint32_t, std::uint64_t) {}
   void pointer(std::uint32_t, std::uint32_t, std::uint64_t) {}
 };
@@ -41,25 +45,48 @@ struct NoObserver {
 // What a Marker works with: much for a stack, so it lies elsewhere.
 struct MarkRoom {
   static constexpr unsigned kPieces = 512;
+  static constexpr unsigned kInPlace = 32;  // blocks whose memory is fetched while others are looked at
+  static constexpr unsigned kPointers = 64;
   static constexpr std::size_t kBytes = 256 << 10;
+  // A word that may lead to a block.
+  struct Pointer {
+    std::uint64_t word, location;
+    BlockTable::Range range;
+    std::uint32_t from;
+  };
   Piece pieces[kPieces];
   std::uint32_t owner[kPieces];
+  Piece in_place[kInPlace];
+  std::uint32_t owner_in_place[kInPlace];
+  Pointer pointers[kPointers];
+  WorkList work[2];
   alignas(16) char bytes[kBytes];
+
+  // As WorkList::build.
+  template <class Take>
+  bool build(const BlockTable& table, Take take) {
+    return work[0].build(table.count(), take) && work[1].build(table.count(), take);
+  }
 };
 
 template <class Word, class Source, class Observer = NoObserver>
 class Marker {
  public:
+  // `room` was built for this table.
   Marker(const BlockTable& table, const Mappings& mappings, Source& source, Observer& observer, MarkRoom& room)
       : table_(table), mappings_(mappings), source_(source), observer_(observer), room_(room) {}
 
   // ---- The roots
 
   void root(Stretch stretch) {
-    for_each_word(stretch, [&](std::uint64_t location, std::uint64_t word) { point(word, kNoBlock, location, true); });
+    auto hold = holder();
+    consider_stretch(stretch, kNoBlock, hold);
+    settle(hold);
   }
   // In a register, say: `location` is what the observer is told.
-  void root_word(std::uint64_t word, std::uint64_t location) { point(word, kNoBlock, location, true); }
+  void root_word(std::uint64_t word, std::uint64_t location) {
+    if (const std::uint32_t to = table_.find(word); to != kNoBlock) point(to, word, kNoBlock, location);
+  }
   // A block that is held by itself.
   void root_block(std::uint32_t block) {
     if (table_[block].reach() == Reach::kReachable) return;
@@ -71,9 +98,14 @@ class Marker {
   // ---- After the roots: each block gets its kind
 
   void mark() {
-    drain([&](std::uint32_t from, std::uint64_t location, std::uint64_t word) {
-      point(word, from, location, table_[from].reach() == Reach::kReachable);
-    });
+    auto hold = holder();
+    drain(hold);
+    // What may be held leads to nothing but to what may be held: once all that is held is known, it is read once.
+    is_late_ = true;
+    for (std::uint32_t i = 0; !Observer::kWantsShortest && i < table_.count(); ++i) {
+      if (table_[i].reach() == Reach::kPossible) push(i);
+    }
+    drain(hold);
     judge_lost();
   }
 
@@ -84,96 +116,191 @@ class Marker {
   static constexpr std::uint64_t kPage = 4096;
   static constexpr std::uint64_t kWord = sizeof(Word);
 
-  void push(std::uint32_t block) {
-    HeapBlock& added = table_[block];
-    if (added.has(HeapBlock::kQueued)) return;
-    added.set(HeapBlock::kQueued);
-    added.next = kNoBlock;
-    if (tail_ == kNoBlock) {
-      head_ = block;
-    } else {
-      table_[tail_].next = block;
+  // ---- Words that lead to blocks
+
+  // Calls act(to, word, from, location) for each block that a word in the room leads to: for many at once, as memory is
+  // waited for less then.
+  template <class Act>
+  void settle(Act& act) {
+    const unsigned count = pointers_;
+    pointers_ = 0;
+    for (unsigned i = 0; i < count; ++i) room_.pointers[i].range = table_.range_of(room_.pointers[i].word);
+    for (unsigned i = 0; i < count; ++i) {
+      const MarkRoom::Pointer& pointer = room_.pointers[i];
+      const std::uint32_t to = table_.find_in(pointer.range, pointer.word);
+      if (to != kNoBlock && to != pointer.from) act(to, pointer.word, pointer.from, pointer.location);
     }
-    tail_ = block;
   }
 
-  std::uint32_t pop() {
-    const std::uint32_t block = head_;
-    head_ = table_[block].next;
-    if (head_ == kNoBlock) tail_ = kNoBlock;
-    table_[block].clear(HeapBlock::kQueued);
-    return block;
+  auto holder() {
+    return [this](std::uint32_t to, std::uint64_t word, std::uint32_t from, std::uint64_t location) {
+      point(to, word, from, location);
+    };
   }
 
-  void point(std::uint64_t word, std::uint32_t from, std::uint64_t location, bool from_reachable) {
-    const std::uint32_t to = table_.find(word);
-    if (to == kNoBlock) return;
+  void point(std::uint32_t to, std::uint64_t word, std::uint32_t from, std::uint64_t location) {
     observer_.pointer(to, from, location);
     HeapBlock& block = table_[to];
     if (block.reach() == Reach::kReachable) return;
+    const bool from_reachable = from == kNoBlock || table_[from].reach() == Reach::kReachable;
     if (from_reachable && (word == block.address || (block.reach() == Reach::kUnknown && is_whole(word, block)))) {
       block.set_reach(Reach::kReachable);
+      push(to);
     } else if (block.reach() == Reach::kUnknown) {
       block.set_reach(Reach::kPossible);
+      if (Observer::kWantsShortest || is_late_) push(to);
     } else {
       return;
     }
     observer_.reached(to, from, location);
-    push(to);
   }
 
   // ---- What is lost
 
+  // Each is read once, in the order of addresses: what leads to it makes trees of them, whose roots nothing leads to.
+  // That is all, unless the root of a tree is led to from within: then the order of its blocks decides what is a head,
+  // and they are read again.
   void judge_lost() {
-    // Who points to whom among them.
-    for (std::uint32_t i = 0; i < table_.count(); ++i) {
-      if (table_[i].reach() == Reach::kUnknown) push(i);
-    }
-    drain([&](std::uint32_t from, std::uint64_t, std::uint64_t word) {
-      const std::uint32_t to = table_.find(word);
-      if (to == kNoBlock || to == from || table_[to].reach() != Reach::kUnknown) return;
-      table_[to].set(HeapBlock::kHasHolder);
-      table_[from].set(HeapBlock::kIsHolder);
-    });
-    // Whom nobody points to is a head …
-    for (std::uint32_t i = 0; i < table_.count(); ++i) {
-      if (table_[i].reach() != Reach::kUnknown || table_[i].has(HeapBlock::kHasHolder)) continue;
-      table_[i].set_reach(Reach::kDefinite);
-      observer_.reached(i, kNoBlock, 0);
-      if (table_[i].has(HeapBlock::kIsHolder)) push(i);
-    }
-    drain(
-        [&](std::uint32_t from, std::uint64_t location, std::uint64_t word) { lead(from, location, word, kNoBlock); });
-    // … and what is left are cycles, and what they lead to.
     for (std::uint32_t i = 0; i < table_.count(); ++i) {
       if (table_[i].reach() != Reach::kUnknown) continue;
-      table_[i].set_reach(Reach::kDefinite);
-      table_[i].set(HeapBlock::kHead);
+      table_[i].head = i;
       observer_.reached(i, kNoBlock, 0);
       push(i);
-      drain([&](std::uint32_t from, std::uint64_t location, std::uint64_t word) { lead(from, location, word, i); });
+    }
+    auto link = [&](std::uint32_t to, std::uint64_t, std::uint32_t from, std::uint64_t location) {
+      join_trees(to, from, location);
+    };
+    drain(link);
+    bool is_any_cyclic = false, is_any_crossed = false;
+    for (std::uint32_t i = 0; i < table_.count(); ++i) {
+      HeapBlock& block = table_[i];
+      if (block.reach() != Reach::kUnknown) continue;
+      const std::uint32_t root = root_of(i);
+      if (table_[root].has(HeapBlock::kCycle)) {
+        is_any_cyclic = true;
+        is_any_crossed |= block.has(HeapBlock::kCrossed);
+      } else {
+        block.set_reach(i == root ? Reach::kDefinite : Reach::kIndirect);
+      }
+    }
+    if (is_any_crossed) follow_trees();
+    if (is_any_cyclic) judge_cycles();
+  }
+
+  // The root of the tree in which a lost block is; the way to it is made shorter.
+  std::uint32_t root_of(std::uint32_t block) {
+    while (table_[block].head != block) {
+      const std::uint32_t above = table_[block].head;
+      table_[block].head = table_[above].head;
+      block = above;
+    }
+    return block;
+  }
+
+  void join_trees(std::uint32_t to, std::uint32_t from, std::uint64_t location) {
+    HeapBlock& block = table_[to];
+    if (block.reach() != Reach::kUnknown) return;
+    const std::uint32_t root = root_of(from);
+    if (block.head != to) {
+      if (!block.has(HeapBlock::kCrossed) && root != root_of(to)) block.set(HeapBlock::kCrossed);
+    } else if (root == to) {
+      block.set(HeapBlock::kCycle);
+    } else {
+      block.head = root;
+      observer_.reached(to, from, location);
     }
   }
 
-  // A lost block points to another. One that was taken for the head of a cycle is none if another cycle leads to it.
-  void lead(std::uint32_t from, std::uint64_t location, std::uint64_t word, std::uint32_t head) {
-    const std::uint32_t to = table_.find(word);
-    if (to == kNoBlock || to == head || to == from) return;
+  // What a tree leads to that has no cycle at its root is lost indirectly, in other trees, too.
+  void follow_trees() {
+    for (std::uint32_t i = 0; i < table_.count(); ++i) {
+      if (table_[i].reach() == Reach::kDefinite || table_[i].reach() == Reach::kIndirect) push(i);
+    }
+    auto lead = [&](std::uint32_t to, std::uint64_t, std::uint32_t from, std::uint64_t location) {
+      HeapBlock& block = table_[to];
+      if (block.reach() != Reach::kUnknown) return;
+      block.set_reach(Reach::kIndirect);
+      observer_.reached(to, from, location);
+      push(to);
+    };
+    drain(lead);
+  }
+
+  // Of the rest each block that nothing has led to so far is taken for a head, until another leads to it.
+  void judge_cycles() {
+    bool is_any_doubtful = false;
+    for (std::uint32_t i = 0; i < table_.count(); ++i) {
+      if (table_[i].reach() != Reach::kUnknown) continue;
+      table_[i].set_reach(Reach::kDefinite);
+      table_[i].head = i;
+      observer_.reached(i, kNoBlock, 0);
+      push(i);
+      auto lead = [&](std::uint32_t to, std::uint64_t, std::uint32_t from, std::uint64_t location) {
+        is_any_doubtful |= lead_to(to, from, location, i);
+      };
+      drain(lead);
+    }
+    if (is_any_doubtful) resolve_doubts();
+  }
+
+  // A lost block, found by `head`, leads to another. Returns whether that leaves a doubt.
+  bool lead_to(std::uint32_t to, std::uint32_t from, std::uint64_t location, std::uint32_t head) {
     HeapBlock& block = table_[to];
-    const bool is_other_head = block.reach() == Reach::kDefinite && block.has(HeapBlock::kHead);
-    if (block.reach() != Reach::kUnknown && !is_other_head) return;
-    block.set_reach(Reach::kIndirect);
-    observer_.reached(to, from, location);
-    if (!is_other_head) push(to);
+    switch (block.reach()) {
+      case Reach::kUnknown:
+        block.set_reach(Reach::kIndirect);
+        block.head = head;
+        observer_.reached(to, from, location);
+        push(to);
+        return false;
+      case Reach::kDefinite:
+        if (to == head) {
+          block.set(HeapBlock::kCycle);
+        } else {
+          block.set_reach(Reach::kIndirect);
+          observer_.reached(to, from, location);
+        }
+        return false;
+      case Reach::kIndirect: {
+        // It was found by another head. If it leads back to that one, that one is none.
+        const HeapBlock& other = table_[block.head];
+        if (block.head == head || other.reach() != Reach::kDefinite || !other.has(HeapBlock::kCycle)) return false;
+        if (block.has(HeapBlock::kDoubtful)) return false;
+        block.set(HeapBlock::kDoubtful);
+        observer_.reached(to, from, location);
+        return true;
+      }
+      default:
+        return false;
+    }
+  }
+
+  void resolve_doubts() {
+    const auto read_again = [&](std::uint32_t block) {
+      if (table_[block].has(HeapBlock::kSeenTwice)) return false;
+      table_[block].set(HeapBlock::kSeenTwice);
+      push(block);
+      return true;
+    };
+    for (std::uint32_t i = 0; i < table_.count(); ++i) {
+      if (table_[i].has(HeapBlock::kDoubtful)) read_again(i);
+    }
+    auto lead = [&](std::uint32_t to, std::uint64_t, std::uint32_t from, std::uint64_t location) {
+      HeapBlock& block = table_[to];
+      if (block.reach() != Reach::kDefinite && block.reach() != Reach::kIndirect) return;
+      block.set_reach(Reach::kIndirect);
+      if (read_again(to)) observer_.reached(to, from, location);
+    };
+    drain(lead);
   }
 
   // ---- Reading
 
   static constexpr std::uint64_t aligned_up(std::uint64_t address) { return (address + kWord - 1) & ~(kWord - 1); }
 
-  // Calls visit(location, word) for all words of the stretch that may be pointers.
-  template <class Visit>
-  void for_each_word(Stretch stretch, Visit visit) {
+  // Considers all words of the stretch.
+  template <class Act>
+  void consider_stretch(Stretch stretch, std::uint32_t from, Act& act) {
     std::uint64_t at = aligned_up(stretch.start);
     const std::uint64_t end = stretch.end & ~(kWord - 1);
     while (at < end) {
@@ -183,19 +310,35 @@ class Marker {
         const std::uint64_t some = used.end - at < MarkRoom::kBytes ? used.end - at : MarkRoom::kBytes;
         room_.pieces[0] = {at, some};
         read(1);
-        visit_words(room_.bytes, at, some, visit);
+        consider_all(room_.bytes, some, from, at, act);
         at += some;
       }
     }
   }
 
-  template <class Visit>
-  static void visit_words(const char* bytes, std::uint64_t location, std::uint64_t count, Visit& visit) {
-    for (std::uint64_t i = 0; i + kWord <= count; i += kWord) {
+  // Considers all words of what lies at `location` in the process and at `bytes` here. Hardly any leads to a block:
+  // what decides that is kept in registers, for four words at once.
+  template <class Act>
+  void consider_all(const char* bytes, std::uint64_t size, std::uint32_t from, std::uint64_t location, Act& act) {
+    const BlockTable::Span span = table_.span();
+    const auto word_at = [&](std::uint64_t at) {
       Word word;  // (std::memcpy is a call in the object, which is compiled without builtins)
-      __builtin_memcpy(&word, bytes + i, sizeof word);
-      if (word != 0) visit(location + i, static_cast<std::uint64_t>(word));
+      __builtin_memcpy(&word, bytes + at, sizeof word);
+      return static_cast<std::uint64_t>(word);
+    };
+    const auto consider = [&](std::uint64_t at) {
+      const std::uint64_t word = word_at(at);
+      if (!span.has(word)) return;
+      room_.pointers[pointers_++] = {word, location + at, {0, 0}, from};
+      if (pointers_ == MarkRoom::kPointers) settle(act);
+    };
+    std::uint64_t at = 0;
+    for (; at + 4 * kWord <= size; at += 4 * kWord) {
+      const unsigned any = unsigned{span.has(word_at(at))} | unsigned{span.has(word_at(at + kWord))} |
+                           unsigned{span.has(word_at(at + 2 * kWord))} | unsigned{span.has(word_at(at + 3 * kWord))};
+      for (unsigned i = 0; any != 0 && i < 4; ++i) consider(at + i * kWord);
     }
+    for (; at + kWord <= size; at += kWord) consider(at);
   }
 
   // Reads the first `count` pieces of the room. What cannot be read is zeros, and counted.
@@ -218,56 +361,75 @@ class Marker {
     }
   }
 
-  // Takes block after block from the list, many at a time, until there is none: visit(block, location, word).
-  template <class Visit>
-  void drain(Visit visit) {
-    while (head_ != kNoBlock) {
-      unsigned count = 0;
-      std::uint64_t filled = 0;
-      while (head_ != kNoBlock && count < MarkRoom::kPieces) {
-        const std::uint64_t bytes = table_[head_].bytes() & ~(kWord - 1);
-        if (bytes > MarkRoom::kBytes - filled) break;
-        const std::uint32_t block = pop();
-        if (bytes == 0) continue;
-        if (const char* there = source_.in_place(table_[block].address, bytes)) {
-          visit_words_of(block, there, bytes, visit);
-          continue;
-        }
-        room_.owner[count] = block;
-        room_.pieces[count++] = {table_[block].address, bytes};
-        filled += bytes;
+  // ---- Blocks that are to be read
+
+  // Where the way is to be a shortest one, what is found is read after all that was found before it. Else what lies
+  // ahead is taken along.
+  void push(std::uint32_t block) { room_.work[Observer::kWantsShortest ? 1 - now_ : now_].add(block); }
+
+  // Reads all that is to be read, until there is none: act(to, word, from, location), see settle().
+  template <class Act>
+  void drain(Act& act) {
+    for (;;) {
+      if (room_.work[now_].is_empty()) {
+        settle(act);
+        if (room_.work[1 - now_].is_empty() && room_.work[now_].is_empty()) return;
+        if (room_.work[now_].is_empty()) now_ = 1 - now_;
       }
-      if (count == 0) {
-        if (head_ != kNoBlock) visit_large(pop(), visit);
-        continue;
-      }
-      visit_pieces(count, visit);
+      for (std::uint32_t next = 0; next != kNoBlock;) next = read_some_from(next, act);
     }
   }
 
-  template <class Visit>
-  void visit_large(std::uint32_t from, Visit& visit) {
-    const HeapBlock& block = table_[from];
-    for_each_word({block.address, block.address + block.bytes()},
-                  [&](std::uint64_t location, std::uint64_t word) { visit(from, location, word); });
+  // Reads as many as there is room for; returns where to go on, kNoBlock: at the first again.
+  template <class Act>
+  std::uint32_t read_some_from(std::uint32_t next, Act& act) {
+    unsigned count = 0, there = 0;
+    std::uint64_t filled = 0;
+    std::uint32_t block = kNoBlock;
+    while (count < MarkRoom::kPieces && there < MarkRoom::kInPlace) {
+      block = room_.work[now_].take_from(next);
+      if (block == kNoBlock) break;
+      next = block + 1;
+      const std::uint64_t bytes = table_[block].bytes() & ~(kWord - 1);
+      if (bytes > MarkRoom::kBytes - filled) {
+        if (bytes <= MarkRoom::kBytes) room_.work[now_].add(next = block);  // the next time
+        break;
+      }
+      if (bytes == 0) continue;
+      if (const char* at = source_.in_place(table_[block].address, bytes)) {
+        __builtin_prefetch(at);
+        __builtin_prefetch(at + 64);
+        room_.in_place[there] = {static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(at)), bytes};
+        room_.owner_in_place[there++] = block;
+        continue;
+      }
+      room_.owner[count] = block;
+      room_.pieces[count++] = {table_[block].address, bytes};
+      filled += bytes;
+    }
+    for (unsigned i = 0; i < there; ++i) {
+      const auto at = static_cast<std::uintptr_t>(room_.in_place[i].address);
+      const std::uint32_t from = room_.owner_in_place[i];
+      consider_all(reinterpret_cast<const char*>(at), room_.in_place[i].bytes, from, table_[from].address, act);
+    }
+    if (count != 0) read_pieces(count, act);
+    if (block == kNoBlock) return kNoBlock;
+    if (const std::uint64_t bytes = table_[block].bytes(); (bytes & ~(kWord - 1)) > MarkRoom::kBytes) {
+      consider_stretch({table_[block].address, table_[block].address + bytes}, block, act);
+    }
+    return next;
   }
 
-  template <class Visit>
-  void visit_pieces(unsigned count, Visit& visit) {
+  template <class Act>
+  void read_pieces(unsigned count, Act& act) {
     read(count);
     const char* bytes = room_.bytes;
     for (unsigned i = 0; i < count; ++i) {
       const std::uint32_t from = room_.owner[i];
       const std::uint64_t size = table_[from].bytes() & ~(kWord - 1);
-      visit_words_of(from, bytes, size, visit);
+      consider_all(bytes, size, from, table_[from].address, act);
       bytes += size;
     }
-  }
-
-  template <class Visit>
-  void visit_words_of(std::uint32_t from, const char* bytes, std::uint64_t size, Visit& visit) {
-    auto visit_word = [&](std::uint64_t location, std::uint64_t word) { visit(from, location, word); };
-    visit_words(bytes, table_[from].address, size, visit_word);
   }
 
   bool read_words(std::uint64_t address, unsigned count, std::uint64_t* into) {
@@ -327,7 +489,9 @@ class Marker {
   Source& source_;
   Observer& observer_;
   MarkRoom& room_;
-  std::uint32_t head_ = kNoBlock, tail_ = kNoBlock;
+  unsigned pointers_ = 0;  // in the room, to be settled
+  unsigned now_ = 0;       // which work list is read
+  bool is_late_ = false;   // all that is held is known
   std::uint64_t unread_bytes_ = 0;
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Lost or held, part 5: the roots, which are all memory that the program can use without having it from malloc. What is
+// Lost or held, part 6: the roots, which are all memory that the program can use without having it from malloc. What is
 // known to be none of the program's is taken out: free chunks and malloc's tables (reach_heap.hh), leakdir's own
 // memory, and of each thread's stack what lies beyond its stack pointer.
 

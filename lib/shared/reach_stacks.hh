@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Lost or held, part 6: the stacks of threads, as glibc knows them. What it keeps of a thread (struct pthread) lies at
+// Lost or held, part 7: the stacks of threads, as glibc knows them. What it keeps of a thread (struct pthread) lies at
 // the thread pointer, or below it; on x86 it begins with two pointers to itself, the first and the third word. In it
 // stand the start and the size of the thread's stack, one after the other, at a place that differs between releases. A
 // stack whose thread has ended is kept for the next one: what lies in it is no root.

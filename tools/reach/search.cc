@@ -44,6 +44,7 @@ std::vector<reach::HeapBlock> blocks_of(const LedgerReader& ledger) {
 // Keeps who holds whom, by the number that the block has in the table.
 class Recorder {
  public:
+  static constexpr bool kWantsShortest = true;
   Recorder(Holders& holders, std::size_t blocks) : holders_(holders) { holders_.of.resize(blocks); }
   void reached(std::uint32_t block, std::uint32_t from, std::uint64_t location) {
     holders_.of[block] = {from, location};
@@ -82,6 +83,7 @@ class Search {
       return static_cast<void*>(index_.back().get());
     };
     table_.build(blocks_.data(), static_cast<std::uint32_t>(blocks_.size()), take);
+    room_->build(table_, take);
 
     const std::vector<reach::Stretch> own = own_memory_of(process_);
     auto& threads = threads_;
@@ -89,10 +91,11 @@ class Search {
     threads.erase(std::remove_if(threads.begin(), threads.end(),
                                  [&](const auto& thread) { return is_in(own, thread.registers.stack); }),
                   threads.end());
-    // A hole for each gap between blocks at the most.
-    std::vector<reach::Stretch> hole_room(2 * blocks_.size() + 4 * process_.mappings.size() + own.size() +
-                                          2 * threads.size() + 16);
-    reach::Holes holes(hole_room.data(), hole_room.size());
+    // A hole for each gap between blocks at the most. (What is not written of it is no memory.)
+    const std::size_t most_holes =
+        2 * blocks_.size() + 4 * process_.mappings.size() + own.size() + 2 * threads.size() + 16;
+    const std::unique_ptr<reach::Stretch[]> hole_room(new reach::Stretch[most_holes]);
+    reach::Holes holes(hole_room.get(), most_holes);
     for (const auto& stretch : own) holes.add(stretch);
     for (const auto& thread : threads) holes.add(unused_part_of_stack(process_, thread.registers));
     for (const auto& stretch : unused_stacks(process_)) holes.add(stretch);

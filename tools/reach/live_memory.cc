@@ -65,20 +65,10 @@ bool LiveMemory::fill_window(const reach::Piece& piece) {
 }
 
 std::size_t LiveMemory::read_some(const reach::Piece* pieces, unsigned count, void* into) {
-  static_assert(reach::MarkRoom::kPieces <= 1024);  // what the kernel takes at once
   if (!reads_file_) {
-    iovec remote[reach::MarkRoom::kPieces];
-    std::size_t bytes = 0;
     count = std::min(count, reach::MarkRoom::kPieces);
-    for (unsigned i = 0; i < count; ++i) {
-      remote[i] = {reinterpret_cast<void*>(pieces[i].address), pieces[i].bytes};
-      bytes += pieces[i].bytes;
-    }
-    const iovec local = {into, bytes};
-    const ssize_t got = process_vm_readv(pid_, &local, 1, remote, count, 0);
-    if (got >= 0) return static_cast<std::size_t>(got);
-    if (errno == EFAULT) return 0;
-    reads_file_ = true;
+    const std::size_t got = read_joined(pieces, count, static_cast<char*>(into));
+    if (!reads_file_) return got;
   }
   std::size_t done = 0;
   for (unsigned i = 0; i < count; ++i) {
@@ -88,6 +78,41 @@ std::size_t LiveMemory::read_some(const reach::Piece* pieces, unsigned count, vo
     if (got < 0 || static_cast<std::uint64_t>(got) != pieces[i].bytes) break;
   }
   return done;
+}
+
+// What the kernel does for each stretch that it is asked for, and for each page of it, costs more than the bytes:
+// pieces that lie close together are one stretch, and what lies between them, malloc's own words, goes into the bin.
+// (It is too little to be a page of its own.)
+std::size_t LiveMemory::read_joined(const reach::Piece* pieces, unsigned count, char* into) {
+  static_assert(2 * reach::MarkRoom::kPieces <= 1024);  // what the kernel takes at once
+  iovec remote[reach::MarkRoom::kPieces] = {}, local[2 * reach::MarkRoom::kPieces] = {};
+  char bin[kClose];
+  unsigned stretches = 0, parts = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    const std::uint64_t end = i == 0 ? 0 : pieces[i - 1].address + pieces[i - 1].bytes;
+    const std::uint64_t gap = pieces[i].address - end;
+    if (i > 0 && gap < kClose) {
+      if (gap != 0) local[parts++] = {bin, gap};
+      remote[stretches - 1].iov_len += gap + pieces[i].bytes;
+    } else {
+      remote[stretches++] = {reinterpret_cast<void*>(pieces[i].address), pieces[i].bytes};
+    }
+    local[parts++] = {into, pieces[i].bytes};
+    into += pieces[i].bytes;
+  }
+  const ssize_t read = process_vm_readv(pid_, local, parts, remote, stretches, 0);
+  if (read < 0) {
+    reads_file_ = errno != EFAULT;
+    return 0;
+  }
+  auto left = static_cast<std::size_t>(read);
+  std::size_t got = 0;
+  for (unsigned i = 0; i < parts && left > 0; ++i) {
+    const std::size_t some = std::min(left, local[i].iov_len);
+    if (local[i].iov_base != bin) got += some;
+    left -= some;
+  }
+  return got;
 }
 
 // A page of the process's own is one that was written; of a file's that nobody wrote no pointer of the program's can be

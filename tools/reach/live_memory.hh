@@ -34,10 +34,12 @@ class LiveMemory : public Memory {
 
  private:
   static constexpr std::size_t kWindow = 64 << 10;
+  static constexpr std::size_t kClose = 512;                        // that far apart, two pieces are read as one
   static constexpr std::size_t kPages = 64 << 10, kFewPages = 256;  // asked for at once
 
   bool fill_window(const reach::Piece& piece);
   std::size_t read_some(const reach::Piece* pieces, unsigned count, void* into);
+  std::size_t read_joined(const reach::Piece* pieces, unsigned count, char* into);
   bool is_used(std::uint64_t page, const reach::Mapping& mapping);
 
   pid_t pid_;

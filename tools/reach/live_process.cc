@@ -10,7 +10,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <new>
 
 #include "base/error.hh"
 #include "base/now.hh"
@@ -31,15 +34,28 @@ namespace {
 
 constexpr std::size_t kPiece = 4 << 20;
 
-std::string copy_of(const Bytes& file) {
-  std::string copy(file.size(), '\0');
-  for (std::uint64_t at = file.next_data(0); at < copy.size(); at = file.next_data(at)) {
-    const std::size_t got = file.read(at, copy.data() + at, std::min<std::uint64_t>(kPiece, copy.size() - at));
-    if (got == 0) break;
-    at += got;
+// The ledger, as it is now. What the file leaves out is zeros, and takes no memory here either.
+class Copy {
+ public:
+  void take(const Bytes& file) {
+    size_ = file.size();
+    bytes_.reset(static_cast<char*>(std::calloc(size_ == 0 ? 1 : size_, 1)));
+    if (bytes_ == nullptr) throw std::bad_alloc();
+    for (std::uint64_t at = file.next_data(0); at < size_; at = file.next_data(at)) {
+      const std::size_t got = file.read(at, bytes_.get() + at, std::min<std::uint64_t>(kPiece, size_ - at));
+      if (got == 0) break;
+      at += got;
+    }
   }
-  return copy;
-}
+  MemoryBytes bytes() const { return MemoryBytes({bytes_.get(), size_}); }
+
+ private:
+  struct Free {
+    void operator()(char* bytes) const { std::free(bytes); }
+  };
+  std::unique_ptr<char[], Free> bytes_;
+  std::size_t size_ = 0;
+};
 
 bool is_same(const ledger::Header& one, const ledger::Header& other) {
   return one.pid == other.pid && one.start_time == other.start_time &&
@@ -73,7 +89,7 @@ void look_at_process(Snapshot& snapshot, Holders* holders) {
         "cannot look for lost blocks: process {} has its memory from {}, and only glibc's heaps are known well enough",
         pid, other));
 
-  std::string copy;
+  Copy copy;
   Found found;
   std::chrono::steady_clock::duration pause{};
   {
@@ -85,8 +101,8 @@ void look_at_process(Snapshot& snapshot, Holders* holders) {
     };
     stopped.settle(is_inside);
     memory.forget();
-    copy = copy_of(file);
-    const MemoryBytes bytes(copy);
+    copy.take(file);
+    const MemoryBytes bytes = copy.bytes();
     const LedgerReader ledger(bytes, path);
     if (!is_same(header, ledger.header()) || !is_running(ledger.header()))
       throw Error(fmt::format("process {} has ended meanwhile", header.pid));
@@ -101,7 +117,7 @@ void look_at_process(Snapshot& snapshot, Holders* holders) {
   LedgerSurroundings surroundings;
   surroundings.is_running = [](const ledger::Header&) { return true; };
   surroundings.now_ns = now_ns();
-  Snapshot still = load_ledger(MemoryBytes(copy), path, surroundings);
+  Snapshot still = load_ledger(copy.bytes(), path, surroundings);
   still.directory = snapshot.directory;
   still.notices.insert(still.notices.begin(), snapshot.notices.begin(), snapshot.notices.end());
   for (std::size_t i = 0; i < still.blocks.size() && i < found.kinds.size(); ++i)

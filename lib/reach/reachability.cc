@@ -27,11 +27,6 @@ constexpr std::size_t kMostHoles = 65536;
 
 bool is_live(const ledger::Block& row) { return ledger::block_state(row.word[0]) == ledger::BlockState::kLive; }
 
-// What libc keeps for itself, and what is to be ignored, is held by itself.
-bool is_held_by_itself(const ledger::Block& row) {
-  return (ledger::block_flags(row.word[0]) & (ledger::kFlagLibc | ledger::kFlagIgnored)) != 0;
-}
-
 // Sorted by address; how many there are comes out in `count`. Null: no memory.
 HeapBlock* live_blocks(WorkMemory& memory, std::uint32_t* count) {
   const std::uint32_t rows = block_rows();
@@ -42,8 +37,7 @@ HeapBlock* live_blocks(WorkMemory& memory, std::uint32_t* count) {
   for (std::uint32_t row = first_block_row(); row < rows && blocks != nullptr && *count < live; ++row) {
     const ledger::Block copy = copy_row(row);
     if (!is_live(copy)) continue;
-    blocks[(*count)++] = {ledger::block_address(copy.word[0]),
-                          ledger::low48(copy.word[1]) | (is_held_by_itself(copy) ? HeapBlock::kRoot : 0), row, 0};
+    blocks[(*count)++] = reach::heap_block_of(copy, row);
   }
   if (blocks != nullptr) {
     std::sort(blocks, blocks + *count, [](const HeapBlock& a, const HeapBlock& b) { return a.address < b.address; });
@@ -59,20 +53,6 @@ std::uint64_t learn_freed_mark() {
   std::uintptr_t* volatile hidden = block;  // the compiler knows that it is gone
   allocator::free(block);
   return hidden[1];
-}
-
-void add_own_memory(reach::Holes& holes) {
-  const OwnMemory* const own = own_memory();
-  constexpr unsigned kMostEmpty = 64;  // one after another: what was given back has left some
-  unsigned empty = 0;
-  for (std::size_t i = 0; own != nullptr && i < ledger::kMostOwnMemory && empty < kMostEmpty; ++i) {
-    empty = own[i].end == 0 ? empty + 1 : 0;
-    holes.add({own[i].start, own[i].end});
-  }
-  if (own != nullptr) {
-    const auto table = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(own));
-    holes.add({table, table + ledger::kMostOwnMemory * sizeof(OwnMemory)});
-  }
 }
 
 void add_stack_below(const ThreadAtExit& thread, const reach::Mappings& mappings, reach::Holes& holes) {
@@ -155,7 +135,8 @@ LostLook find_lost(const ThreadAtExit& thread, bool is_only_thread) {
   reach::Holes holes(hole_room, kMostHoles);
   const reach::Mappings& mappings = process.mappings();
   (new (heaps_room) Heaps(table, mappings, process, knows_all, freed_mark))->find_holes(holes);
-  add_own_memory(holes);
+  reach::for_each_own_memory(process, reinterpret_cast<std::uintptr_t>(own_memory()), room->bytes,
+                             [&](reach::Stretch own) { holes.add(own); });
   memory.add_to(holes);
   add_stack_below(thread, mappings, holes);
   if (is_only_thread) add_stacks_of_ended_threads(process, room->bytes, holes);

@@ -30,7 +30,7 @@ struct HeapBlock {
 
   static constexpr unsigned kShift = 48;
   static constexpr std::uint64_t kReachBits = std::uint64_t{7} << kShift;
-  // Held whatever points to it: libc's own, or ignored.
+  // Held whatever points to it.
   static constexpr std::uint64_t kRoot = std::uint64_t{8} << kShift;
   // Of lost ones: what it leads to leads back to it; several lead to it; it may be that another cycle leads to it; that
   // was looked at.
@@ -52,6 +52,12 @@ struct HeapBlock {
 static_assert(sizeof(HeapBlock) == 24);
 
 inline constexpr std::uint32_t kNoBlock = 0xffffffff;
+
+// The live block of a row. What libc keeps for itself, and what is to be ignored, is held by itself.
+inline HeapBlock heap_block_of(const ledger::Block& row, std::uint32_t id) {
+  const bool is_root = (ledger::block_flags(row.word[0]) & (ledger::kFlagLibc | ledger::kFlagIgnored)) != 0;
+  return {ledger::block_address(row.word[0]), ledger::low48(row.word[1]) | (is_root ? HeapBlock::kRoot : 0), id, 0};
+}
 
 // Finds blocks by the words that point into them. Blocks that lie close together form a run; a run has a number for
 // each of its pages, that of the first block in it. A large block is a run of its own, and needs none.

@@ -21,6 +21,31 @@ inline bool may_be_root(const Mapping& mapping) {
   return mapping.has(Mapping::kRead) && !mapping.has(Mapping::kShared) && !mapping.has(Mapping::kExecute);
 }
 
+// Calls visit(stretch) for all that is leakdir's own, by the table at `table` (ledger::OwnMemory; 0: there is none),
+// which is leakdir's own itself. It has no end: what the program has never written of it is empty. `room`:
+// kOwnMemoryRoom bytes.
+inline constexpr std::size_t kOwnMemoryRoom = 4096;
+template <class Source, class Visit>
+void for_each_own_memory(Source& source, std::uint64_t table, char* room, Visit visit) {
+  if (table == 0) return;
+  const Stretch all = {table, table + ledger::kMostOwnMemory * sizeof(ledger::OwnMemory)};
+  visit(all);
+  for (std::uint64_t at = all.start; at < all.end;) {
+    const Stretch used = source.next_used({at, all.end});
+    if (used.start >= used.end) return;
+    for (at = used.start; at < used.end;) {
+      const Piece piece = {at, used.end - at < kOwnMemoryRoom ? used.end - at : kOwnMemoryRoom};
+      if (source.read(&piece, 1, room) != piece.bytes) return;
+      for (std::uint64_t i = 0; i + sizeof(ledger::OwnMemory) <= piece.bytes; i += sizeof(ledger::OwnMemory)) {
+        ledger::OwnMemory own;
+        __builtin_memcpy(&own, room + i, sizeof own);
+        if (own.start < own.end) visit(Stretch{own.start, own.end});
+      }
+      at += piece.bytes;
+    }
+  }
+}
+
 // Sorts the holes and joins those that touch.
 inline std::size_t put_in_order(Holes& holes) {
   std::sort(holes.begin(), holes.end(), [](const Stretch& a, const Stretch& b) { return a.start < b.start; });

@@ -147,40 +147,39 @@ static NOINLINE void hold(void) {
   if (leakdir_ignore) leakdir_ignore(ignored);
 }
 
-// The only pointer is in a register that calls keep, while the thread waits in a system call.
+// From here on the only pointer to the block is in a register that calls keep. Elsewhere than on x86-64 it is in data.
+#ifdef __x86_64__
+#define HOLD_BY_REGISTER(kept, block)             \
+  register void* kept __asm__("r12") = (block);   \
+  (block) = NULL;                                 \
+  __asm__ volatile("" : "+r"(kept), "+r"(block)); \
+  wipe()
+#else
+#define HOLD_BY_REGISTER(kept, block) void* kept = untold = (block)
+#endif
+
+// While the thread waits in a system call.
 static _Noreturn void wait_with_a_register(void) {
   void* block = make("reachable", 8001);
-#ifdef __x86_64__
-  register void* kept __asm__("r12") = block;
-  block = NULL;
-  __asm__ volatile("" : "+r"(kept), "+r"(block));
-  wipe();
+  HOLD_BY_REGISTER(kept, block);
   say("ready\n");
   for (;;) {
+#ifdef __x86_64__
     long call = SYS_pause;
     __asm__ volatile("syscall" : "+a"(call), "+r"(kept) : : "rcx", "r11", "memory");
-  }
 #else
-  untold = block;
-  say("ready\n");
-  for (;;) pause();
+    pause();
+    hidden(kept);
 #endif
+  }
 }
 
 // The program calls exit deep down: what its frames and its registers hold is held still.
 static NOINLINE void end_here(void) {
   void* volatile on_its_stack = make("reachable", 9001);
   void* block = make("reachable", 9003);
-#ifdef __x86_64__
-  register void* kept __asm__("r12") = block;
-  block = NULL;
-  __asm__ volatile("" : "+r"(kept), "+r"(block));
-  wipe();
+  HOLD_BY_REGISTER(kept, block);
   exit(kept == hidden(NULL) || on_its_stack == NULL);
-#else
-  untold = block;
-  exit(on_its_stack == NULL);
-#endif
 }
 
 int main(int count, char** arguments) {

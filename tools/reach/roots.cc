@@ -5,14 +5,12 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "ledger.hh"
+#include "reach_roots.hh"
 #include "reach_stacks.hh"
 
 namespace leakdir::tool {
 
 namespace {
-
-constexpr std::uint64_t kPage = 4096;
 
 // The stack that the words from `from` on tell of, in which both the stack pointer and the thread pointer lie.
 reach::Stretch stack_told_at(const StillProcess& process, std::uint64_t from, const Registers& registers) {
@@ -25,18 +23,9 @@ reach::Stretch stack_told_at(const StillProcess& process, std::uint64_t from, co
 
 std::vector<reach::Stretch> own_memory_of(const StillProcess& process) {
   std::vector<reach::Stretch> own;
-  const std::uint64_t table = process.ledger.header().own_memory;
-  if (table == 0) return own;
-  std::vector<ledger::OwnMemory> entries(kPage / sizeof(ledger::OwnMemory));
-  for (std::uint64_t at = 0; at < ledger::kMostOwnMemory * sizeof(ledger::OwnMemory); at += kPage) {
-    if (!process.memory.read_all(table + at, entries.data(), kPage)) break;
-    bool is_empty = true;
-    for (const auto& entry : entries) {
-      is_empty &= entry.start == 0 && entry.end == 0;
-      if (entry.start < entry.end) own.push_back({entry.start, entry.end});
-    }
-    if (is_empty) break;
-  }
+  std::vector<char> room(reach::kOwnMemoryRoom);
+  reach::for_each_own_memory(process.memory, process.ledger.header().own_memory, room.data(),
+                             [&](reach::Stretch stretch) { own.push_back(stretch); });
   std::sort(own.begin(), own.end(), [](const auto& a, const auto& b) { return a.start < b.start; });
   return own;
 }

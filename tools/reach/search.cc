@@ -29,13 +29,7 @@ std::vector<reach::HeapBlock> blocks_of(const LedgerReader& ledger) {
       std::memcpy(&row, rows + i * sizeof row, sizeof row);
       if ((first + i) % ledger::kBlocksPerPage == 0) continue;
       if (ledger::block_state(row.word[0]) != ledger::BlockState::kLive) continue;
-      reach::HeapBlock block{};
-      block.address = ledger::block_address(row.word[0]);
-      block.bytes_and_flags = ledger::low48(row.word[1]);
-      block.id = static_cast<std::uint32_t>(blocks.size());
-      if ((ledger::block_flags(row.word[0]) & (ledger::kFlagLibc | ledger::kFlagIgnored)) != 0)
-        block.set(reach::HeapBlock::kRoot);
-      blocks.push_back(block);
+      blocks.push_back(reach::heap_block_of(row, static_cast<std::uint32_t>(blocks.size())));
     }
   });
   return blocks;

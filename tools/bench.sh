@@ -10,7 +10,7 @@
 #   --build DIR         the build folder with lib/leakdir.o and lib/leakdir-static.o  (build)
 #   --rounds N          runs of each tool on each workload; the slow ones have 3 at most  (7)
 #   --workloads "..."   of: churn-8 churn-33 churn-64 churn-8x2 churn-33x2 churn-64x2 descend-33 paths-33 outer-1 outer-16
-#                       outer-256 live sqlite lua sync pauses
+#                       outer-256 live sqlite lua sync pauses lost
 #   --only REGEX        only tools whose key matches (extended regular expression); glibc always runs
 #   --by cpu|wall       the clock that ratios are made of: the thread's own time, which other programs do not disturb, or
 #                       the time that passes  (cpu)
@@ -31,7 +31,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 bench=$root/tests/bench
 build=$root/build quick='' rounds=7 only=. by=cpu scale=100 scratch='' install=yes remove=''
 workloads="churn-8 churn-33 churn-64 churn-8x2 churn-33x2 churn-64x2 descend-33 paths-33 outer-1 outer-16 outer-256 live
-sqlite lua sync pauses"
+sqlite lua sync pauses lost"
 while [ $# -gt 0 ]; do
   case $1 in
     --quick)
@@ -74,7 +74,7 @@ install_peers() {
 [ -z "$install" ] || install_peers
 
 if [ -z "$quick" ] && [ -f "$build/build.ninja" ]; then
-  ninja --quiet -C "$build" lib/leakdir.o lib/leakdir-static.o >&2
+  ninja --quiet -C "$build" lib/leakdir.o lib/leakdir-static.o tools/leakdir >&2
 fi
 [ -f "$build/lib/leakdir.o" ] || { echo "bench.sh: no $build/lib/leakdir.o: build first, or --build DIR" >&2; exit 1; }
 
@@ -110,6 +110,7 @@ echo "bench.sh: building the programs" >&2
 g++ -std=c++17 -g -O2 -c "$bench/article.cc" -o "$bin/article.o"
 build_program churn churn_bench.c "" "" ""
 case " $workloads " in *" live "* | *" pauses "*) build_program live live_bench.c "" "" "" ;; esac
+case " $workloads " in *" lost "*) build_program lost lost_bench.c "" "" "" ;; esac
 case " $workloads " in *" sqlite "*) build_program sqlite sqlite_bench.c "" -lsqlite3 -lm || true ;; esac
 case " $workloads " in *" lua "*) build_program lua lua_bench.c -I/usr/include/lua5.4 -llua5.4 -lm || true ;; esac
 case " $workloads " in
@@ -329,6 +330,93 @@ run_pauses() {
   done
 }
 
+# What it takes to find out which of a million blocks in 1 GiB are lost: at exit, beyond an exit that does not ask; by
+# the tool from outside, all that it does; and for how long that stops the process.
+run_lost() {
+  local blocks=$((10000 * scale)) heap shape key round
+  heap="--blocks $blocks --mib $((1024 * scale / 100))"
+  : >"$figures/lost"
+  for ((round = 1; round <= (rounds < 3 ? rounds : 3); ++round)); do
+    for shape in held held-mixed lost lost-mixed; do
+      for key in leakdir-look leakdir-none lsan-look lsan-none memcheck-look memcheck-none; do
+        run_lost_once "$key" "$shape" "$heap $(lost_options $shape)"
+      done
+      run_lost_outside "$shape" "$heap $(lost_options $shape)"
+    done
+    echo "bench.sh: lost, round $round" >&2
+  done
+  echo
+  echo "which of $blocks blocks in $((1024 * scale / 100)) MiB are lost: ms of processor time, time that passes, bytes a block"
+  for shape in held held-mixed lost lost-mixed; do
+    printf '%-54s %9s %9s %9s\n' "$(lost_title $shape)" cpu passes bytes
+    print_lost leakdir "leakdir, at exit" "$shape"
+    printf '%-54s %9s %9s   (the process is stopped for %s)\n' "leakdir report --lost" \
+      "$(lost_ms outside "$shape" cpu_ns)" "$(lost_ms outside "$shape" wall_ns)" "$(lost_ms outside "$shape" pause_ns)"
+    print_lost lsan "LeakSanitizer" "$shape"
+    print_lost memcheck "Valgrind" "$shape"
+  done
+}
+lost_options() {
+  case $1 in *lost*) echo -n "--lost 1 " ;; esac
+  case $1 in *mixed) echo "--mixed 1" ;; esac
+}
+lost_title() {
+  case $1 in held*) echo -n "all held" ;; *) echo -n "all lost" ;; esac
+  case $1 in *mixed) echo ", neighbours lead anywhere" ;; *) echo ", neighbours lead to neighbours" ;; esac
+}
+run_lost_once() { # KEY SHAPE OPTIONS
+  local command
+  case $1 in
+    leakdir-look) command="env LEAKDIR_OPTIONS=write=never:summary=0:dir=$files/mem $bin/lost.leakdir" ;;
+    leakdir-none) command="env LEAKDIR_OPTIONS=write=never:summary=0:reach=0:dir=$files/mem $bin/lost.leakdir" ;;
+    lsan-look) command="env LSAN_OPTIONS=symbolize=0 $bin/lost.leak" ;;
+    lsan-none) command="env LSAN_OPTIONS=detect_leaks=0 $bin/lost.leak" ;;
+    memcheck-look) command="valgrind -q --leak-check=full --show-leak-kinds=none $bin/lost.plain" ;;
+    memcheck-none) command="valgrind -q --leak-check=no $bin/lost.plain" ;;
+  esac
+  case $1 in
+    lsan-*) [ -x "$bin/lost.leak" ] || return 0 ;;
+    memcheck-*) command -v valgrind >/dev/null || return 0 ;;
+  esac
+  rm -rf "$files"
+  mkdir -p "$files"
+  # shellcheck disable=SC2086  # lists of words
+  (cd "$files" && timeout 600 "$bin/lost.plain" $3 --child $command $3 2>>"$log" | sed "s/^/$1.$2 /") >>"$figures/lost"
+}
+run_lost_outside() { # SHAPE OPTIONS
+  [ -x "$build/tools/leakdir" ] || return 0
+  local program start pause line
+  rm -rf "$files"
+  mkdir -p "$files"
+  mkfifo "$files/end"
+  # shellcheck disable=SC2086
+  LEAKDIR_OPTIONS=write=never:summary=0:dir=$files/mem "$bin/lost.leakdir" --wait 1 $2 <"$files/end" >"$files/out" &
+  program=$!
+  exec 9>"$files/end"
+  until grep -q pid "$files/out"; do sleep 0.05; done
+  start=$(date +%s%N)
+  line=$({ TIMEFORMAT='%U %S'; time "$build/tools/leakdir" report --lost --top 1 "$files/mem" >"$files/report" 2>&1; } 2>&1)
+  pause=$(sed -n 's/.*was stopped for \([0-9.]*\) ms.*/\1/p' "$files/report")
+  awk -v shape="$1" -v wall=$(($(date +%s%N) - start)) -v pause="$pause" \
+    '{ printf "outside.%s cpu_ns %.0f\noutside.%s wall_ns %.0f\noutside.%s pause_ns %.0f\n",
+         shape, ($1 + $2) * 1e9, shape, wall, shape, pause * 1e6 }' <<<"$line" >>"$figures/lost"
+  exec 9>&-
+  wait "$program"
+}
+lost_ms() { # KEY SHAPE NAME
+  local x
+  x=$(median_of lost "$1.$2" "$3")
+  if [ -z "$x" ]; then echo -; else awk -v x="$x" 'BEGIN { printf "%.0f\n", x / 1e6 }'; fi
+}
+print_lost() { # KEY LABEL SHAPE
+  local cpu wall
+  cpu=$(median_of lost "$1-look.$3" cpu_ns) wall=$(median_of lost "$1-look.$3" wall_ns)
+  [ -n "$cpu" ] || return 0
+  awk -v label="$2" -v cpu="$cpu" -v no_cpu="$(median_of lost "$1-none.$3" cpu_ns)" -v wall="$wall" \
+    -v no_wall="$(median_of lost "$1-none.$3" wall_ns)" -v bytes="$(median_of lost "$1-look.$3" work_bytes)" \
+    'BEGIN { printf "%-54s %9.0f %9.0f %9.1f\n", label, (cpu - no_cpu) / 1e6, (wall - no_wall) / 1e6, bytes }'
+}
+
 # ---- The goals, each in a line ----
 
 goal() { # WHAT EXPRESSION LIMIT UNIT
@@ -338,6 +426,11 @@ goal() { # WHAT EXPRESSION LIMIT UNIT
 overhead() { # WORKLOAD KEY
   local with without
   with=$(median_of "$1" "$2" "${by}_ns") without=$(median_of "$1" glibc "${by}_ns")
+  if [ -n "$with" ] && [ -n "$without" ]; then echo "($with - $without)"; fi
+}
+lost_beyond() { # TOOL SHAPE
+  local with without
+  with=$(median_of lost "$1-look.$2" cpu_ns) without=$(median_of lost "$1-none.$2" cpu_ns)
   if [ -n "$with" ] && [ -n "$without" ]; then echo "($with - $without)"; fi
 }
 print_goals() {
@@ -365,6 +458,16 @@ print_goals() {
   [ -z "$a" ] || goal "write=sync: time, of the bare system calls (on disk)" "$a" 1.15 ""
   a=$(median_of pauses leakdir-behind longest_malloc_us)
   [ -z "$a" ] || goal "longest malloc while the ledger grows" "$a / 1000" 1 ms
+  for workload in held held-mixed lost lost-mixed; do
+    a=$(lost_beyond leakdir $workload) b=$(lost_beyond lsan $workload)
+    if [ -n "$a" ] && [ -n "$b" ]; then goal "$workload, at exit: of LeakSanitizer's check" "$a / $b" 0.5 ""; fi
+    a=$(median_of lost outside.$workload cpu_ns)
+    if [ -n "$a" ] && [ -n "$b" ]; then goal "$workload, whole report: of LeakSanitizer's check" "$a / $b" 0.5 ""; fi
+    b=$(lost_beyond memcheck $workload)
+    if [ -n "$a" ] && [ -n "$b" ]; then goal "$workload, whole report: of Valgrind's check" "$a / $b" 0.1 ""; fi
+    a=$(median_of lost leakdir-look.$workload work_bytes)
+    [ -z "$a" ] || goal "$workload, at exit: memory for a block" "$a" 32 B
+  done
   a=$(median_of live leakdir-exit resident_bytes) b=$(median_of live glibc resident_bytes)
   if [ -n "$a" ] && [ -n "$b" ]; then goal "a live block: memory beside its stack" "$a - $b" 48 B; fi
   return 0
@@ -392,6 +495,7 @@ for workload in $workloads; do
   case $workload in
     sync) run_sync ;;
     pauses) run_pauses ;;
+    lost) run_lost ;;
     *)
       run_workload "$workload"
       print_table "$workload"

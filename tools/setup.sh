@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSL-1.0
 #
-# setup.sh [build|test]: installs what is missing on Debian 12, as root or by sudo. Does nothing, and needs no network, when
-# all of it is there.
+# setup.sh [build|test]: installs what is missing on Debian (12, 13, sid), as root or by sudo. Does nothing, and needs no
+# network, when all of it is there.
 #
 #   build   what the objects and the tool are built with, and what tools/demo.sh runs
 #   test    what the tests need, too (the default)
@@ -15,18 +15,20 @@ to_build=(
   libzstd-dev liblz4-dev                                     # the tool: cores as systemd-coredump writes them
   libcli11-dev libfmt-dev nlohmann-json3-dev libprotozero-dev  # the tool: command line and formats
 )
-# One group a line, and one line a group.
+# One group a line, and one line a group. Of a|b, which is one package in different releases, the first that there is; CLANG
+# is the version of the release's clang.
 to_test=(
   libgtest-dev libgmock-dev                                  # GoogleTest
-  clang libclang-rt-14-dev llvm-14-linker-tools lld mold     # every compiler and linker of the matrix
-  valgrind gdb libc6-dbg                                       # an oracle
-  libdebuginfod1 strace musl-tools
+  clang libclang-rt-dev llvm-CLANG-linker-tools lld mold     # every compiler and linker of the matrix
+  valgrind gdb libc6-dbg                                     # oracles, and a debugger
+  'libdebuginfod1t64|libdebuginfod1' strace musl-tools
   clang-tidy cppcheck clang-format shellcheck                # analyse without running
   cmake                                                      # finds the package as other projects do
   debhelper dpkg-dev lintian                                 # Debian packages, made and looked over: tools/package.sh
   g++-aarch64-linux-gnu g++-arm-linux-gnueabihf qemu-user    # programs for other processors
   libsqlite3-dev liblua5.4-dev libexpat1-dev libjansson-dev libxml2-dev libicu-dev liblzma-dev  # real programs are linked with these
-  libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0 git perl  # the library is tried upon these
+  libjemalloc2 'libtcmalloc-minimal4t64|libtcmalloc-minimal4' 'libmimalloc3|libmimalloc2.1|libmimalloc2.0'  # and upon these
+  git perl                                                   # the library is tried on programs as they are
   groff-base zsh                                             # read manual pages and completions
   python3-yaml                                               # reads the CI examples
   chromium-headless-shell tmux                               # opens the report's page; a terminal to watch on
@@ -39,10 +41,33 @@ case ${1:-test} in
   *) echo "usage: tools/setup.sh [build|test]" >&2; exit 2 ;;
 esac
 
+# The version of clang, by what it depends on; nothing where apt knows of none.
+clang_version() {
+  { dpkg-query -W -f='Depends: ${Depends}\n' clang 2>/dev/null || apt-cache show clang 2>/dev/null; } |
+    sed -n 's/^Depends:.*\bclang-\([0-9][0-9]*\).*/\1/p' | head -n 1
+}
+
+# The names that a package may have, the first first.
+names_of() { tr '|' '\n' <<<"${1//CLANG/$(clang_version)}"; }
+
+installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n')
+is_installed() { [[ $'\n'$installed$'\n' = *$'\n'"installed $1"$'\n'* ]]; }
+
+# The name under which a package can be installed here; where there is none, the last that it had.
+name_here() {
+  local name
+  for name in $(names_of "$1"); do
+    if apt-cache policy "$name" 2>/dev/null | grep -q 'Candidate: [^(]'; then break; fi
+  done
+  echo "$name"
+}
+
 missing=()
 for package in "${packages[@]}"; do
-  state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
-  [ "$state" = installed ] || missing+=("$package")
+  for name in $(names_of "$package"); do
+    if is_installed "$name"; then continue 2; fi
+  done
+  missing+=("$package")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
@@ -64,9 +89,10 @@ echo "setup.sh: installing ${missing[*]}"
 # A source of somebody else's that does not answer must not matter, if Debian's does.
 updated=yes
 "${as_root[@]}" apt-get update -q || updated=
+for i in "${!missing[@]}"; do missing[i]=$(name_here "${missing[i]}"); done
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" ||
   if [ -n "$updated" ]; then
-    give_up "apt-get install failed, see above. A package that is not found is not in this release: leakdir is built on Debian 12"
+    give_up "apt-get install failed, see above. A package that is not found is not in this release: leakdir is built on Debian 12 and 13"
   else
     give_up "apt-get update failed, see above. Look at the network, and at the sources in /etc/apt, and run this again"
   fi

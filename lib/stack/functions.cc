@@ -140,10 +140,10 @@ LEAKDIR_SLOW void learn_jumps() {
   unsigned count = 0;
   for (const char* name : kJumping) {
     for (unsigned i = 0; i < kLibcFunctionCount; ++i) {
-      const char* const function = in_libc[i].load(std::memory_order_relaxed);
-      if (function == nullptr || !is_same_text(kLibcFunctions[i].name, name)) continue;
-      const std::uintptr_t target = jump_target(code_address(function));
-      if (target == 0 || !is_in(libc_range, target)) continue;
+      if (!is_same_text(kLibcFunctions[i].name, name)) continue;
+      const char* const function = address_of(i);
+      const std::uintptr_t target = function == nullptr ? 0 : jump_target(code_address(function));
+      if (target == 0 || (!kLibcFunctions[i].is_of_runtime && !is_in(libc_range, target))) continue;
       internals[count].kind.store(kLibcFunctions[i].kind, std::memory_order_relaxed);
       internals[count++].start.store(target, std::memory_order_relaxed);
     }
@@ -178,12 +178,13 @@ FunctionKind kind_of_function(const FunctionStart& start) {
     if (start.is_certain || kLibcFunctions[i].is_near) consider(address_of(i), kLibcFunctions[i].kind, start, taken);
   }
   if (taken.start != 0 || !start.is_certain) return taken.kind;
-  if (libc_is_known.load(std::memory_order_relaxed)) {
+  const bool has_libc = libc_is_known.load(std::memory_order_relaxed);
+  if (has_libc || is_static_object()) {
     if (!jumps_are_known.load(std::memory_order_acquire)) learn_jumps();
     for (const Internal& internal : internals) {
       if (internal.start.load(std::memory_order_relaxed) == start.earliest) return internal.kind;
     }
-    if (is_in_libc(start.earliest) && is_nameless_keeper(start.earliest)) return FunctionKind::kKeeper;
+    if (has_libc && is_in_libc(start.earliest) && is_nameless_keeper(start.earliest)) return FunctionKind::kKeeper;
   }
   return makes_emergency_pool(start.earliest) ? FunctionKind::kKeeper : FunctionKind::kOrdinary;
 }
@@ -228,6 +229,8 @@ bool unwind_tables_ready(const ReentryGuard&) {
   const UnwinderInUse in_use;
   return has_unwind_tables(reinterpret_cast<std::uintptr_t>(&unwind_tables_ready));
 }
+
+bool is_static_object() { return leakdir_glibc_functions != nullptr; }
 
 bool libc_has_dlopen() {
   for (unsigned i = 0; i < kLibcFunctionCount; ++i) {

@@ -14,6 +14,7 @@
 #include "ledger/live_table.hh"
 #include "ledger/recent_frees.hh"
 #include "option_sources.hh"
+#include "stack/functions.hh"
 #include "stack/modules.hh"
 #include "stack/stack.hh"
 #include "stack/unwinder_in_use.hh"
@@ -68,7 +69,7 @@ void start(char** environment) {
     return;
   }
   if (options.summary) hear_of_exit();
-  if (is_static_program()) check_libc();
+  if (is_static_object()) check_libc();
   Process* page = make_process_page();
   if (page == nullptr) messages::no_memory_at_start();
   if (page == nullptr || !claim_record_dir(options, program_path())) {

@@ -15,7 +15,6 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 
 #include "config_watch.hh"
 #include "ledger/ledger_file.hh"
@@ -24,6 +23,7 @@
 #include "record_dir.hh"
 #include "shared/text.hh"
 #include "system/base.hh"
+#include "system/call_numbers.hh"
 #include "system/messages.hh"
 #include "system/own_memory.hh"
 #include "system/process.hh"

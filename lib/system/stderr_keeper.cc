@@ -7,11 +7,11 @@
 #include <errno.h>
 #include <sched.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 
 #include <cstdint>
 
 #include "base.hh"
+#include "call_numbers.hh"
 #include "own_memory.hh"
 #include "sys.hh"
 

@@ -10,9 +10,9 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "call_numbers.hh"
 #include "shared/text.hh"
 
 namespace leakdir::sys {

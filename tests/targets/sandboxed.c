@@ -17,6 +17,14 @@
 
 #include "expect.h"
 
+// glibc 2.31 has no names for these; the kernel's headers do.
+#ifndef SYS_close_range
+#define SYS_close_range __NR_close_range
+#endif
+#ifndef SYS_openat2
+#define SYS_openat2 __NR_openat2
+#endif
+
 __attribute__((weak)) void leakdir_stop(void);
 
 static const unsigned own[] = {SYS_read,    SYS_write,           SYS_brk,  SYS_mmap,       SYS_munmap,      SYS_mremap,

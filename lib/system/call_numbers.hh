@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// The numbers of the kernel's calls by the names SYS_..., those too that the kernel's headers have and an older libc
+// has no name for: glibc 2.31 knows the calls of Linux 5.4.
+
+#pragma once
+
+#include <sys/syscall.h>
+
+#ifndef SYS_close_range
+#define SYS_close_range __NR_close_range
+#endif
+#ifndef SYS_openat2
+#define SYS_openat2 __NR_openat2
+#endif

@@ -53,8 +53,13 @@ std::size_t LiveMemory::read(const reach::Piece* pieces, unsigned count, void* i
 // No page is asked for that the process has not used: the kernel would make it, or wait for who fills it.
 bool LiveMemory::fill_window(const reach::Piece& piece) {
   window_bytes_ = 0;
-  const std::uint64_t start = piece.address & ~(kPage - 1);
-  const reach::Stretch used = next_used({start, start + kWindow});
+  // From a multiple of its size on, so that it serves downwards, too; else from the page itself.
+  std::uint64_t start = piece.address - piece.address % kWindow;
+  reach::Stretch used = next_used({start, start + kWindow});
+  if (used.start != start || used.end < piece.address + piece.bytes) {
+    start = piece.address & ~(kPage - 1);
+    used = next_used({start, start + kWindow});
+  }
   if (used.start != start || used.end <= start) return false;
   const reach::Piece window = {start, used.end - start};
   const std::size_t got = read_some(&window, 1, window_text_.data());
@@ -119,12 +124,13 @@ std::size_t LiveMemory::read_joined(const reach::Piece* pieces, unsigned count, 
 // in it. Of what is shared only pages that the process has touched can hold any.
 bool LiveMemory::is_used(std::uint64_t page, const reach::Mapping& mapping) {
   if (page - first_page_ >= page_count_) {
-    first_page_ = page;
-    const std::uint64_t wanted = std::clamp<std::uint64_t>(mapping.end / kPage - page, kFewPages, kPages);
+    // From a multiple of their number on: a list is often followed downwards, and then they serve as well.
+    const std::uint64_t wanted = (mapping.end - mapping.start) / kPage > kFewPages ? kPages : kFewPages;
+    first_page_ = page - page % wanted;
     const ssize_t got =
-        pread(pagemap_, pages_.data(), wanted * sizeof pages_[0], static_cast<off_t>(page * sizeof pages_[0]));
+        pread(pagemap_, pages_.data(), wanted * sizeof pages_[0], static_cast<off_t>(first_page_ * sizeof pages_[0]));
     page_count_ = got > 0 ? static_cast<std::size_t>(got) / sizeof pages_[0] : 0;
-    if (page_count_ == 0) return true;  // not known
+    if (page - first_page_ >= page_count_) return true;  // not known
   }
   const std::uint64_t entry = pages_[page - first_page_];
   if ((entry & kSwapped) != 0) return true;

@@ -34,8 +34,8 @@ class LiveMemory : public Memory {
 
  private:
   static constexpr std::size_t kWindow = 64 << 10;
-  static constexpr std::size_t kClose = 512;                        // that far apart, two pieces are read as one
-  static constexpr std::size_t kPages = 64 << 10, kFewPages = 256;  // asked for at once
+  static constexpr std::size_t kClose = 512;                       // that far apart, two pieces are read as one
+  static constexpr std::size_t kPages = 4 << 10, kFewPages = 256;  // asked for at once
 
   bool fill_window(const reach::Piece& piece);
   std::size_t read_some(const reach::Piece* pieces, unsigned count, void* into);

@@ -73,16 +73,26 @@ bool OwnProcess::open(WorkMemory& memory) {
   remote_ = memory.take_array<iovec>(reach::MarkRoom::kPieces);
   page_state_ = memory.take_array<std::uint64_t>(kPages);
   if (remote_ == nullptr || page_state_ == nullptr) return false;
+  // What the kernel is asked of must be this memory. An emulator (qemu's user mode) hands /proc on as it is: of a
+  // processor of 32 bits it has the memory at other addresses than the program, of a big-endian one pagemap has the
+  // words of another.
+  volatile std::uint64_t word = 0x6d656d6f72792e2e;
+  const reach::Piece itself = {reinterpret_cast<std::uintptr_t>(&word), sizeof word};
+  const auto work = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(page_state_));
+  const auto is_read = [&](std::size_t got) { return got == sizeof word && page_state_[0] == word; };
   page_bytes_ = ::getauxval(AT_PAGESZ);
   if (page_bytes_ != 0) page_file_ = sys::open_at(AT_FDCWD, "/proc/self/pagemap", O_RDONLY);
+  if (page_file_ >= 0 && !(is_told_as_used(itself) && is_told_as_used({work, kPages * sizeof *page_state_}))) {
+    sys::close(page_file_);
+    page_file_ = -1;
+  }
+  page_count_ = 0;
   // A filter of system calls may kill for one that it does not know; reading a file it knows.
   if (!sys::is_filtered(reinterpret_cast<char*>(page_state_), kPages * sizeof *page_state_)) {
-    std::uint64_t word = 0;
-    const reach::Piece itself = {reinterpret_cast<std::uintptr_t>(&word), sizeof word};
-    if (read_by_call(&itself, 1, page_state_) == sizeof word) return true;
+    if (is_read(read_by_call(&itself, 1, page_state_))) return true;
   }
   memory_file_ = sys::open_at(AT_FDCWD, "/proc/self/mem", O_RDONLY);
-  return memory_file_ >= 0;
+  return memory_file_ >= 0 && is_read(read(&itself, 1, page_state_));
 }
 
 OwnProcess::~OwnProcess() {
@@ -151,6 +161,19 @@ bool OwnProcess::fill_pages(std::uint64_t page) {
   if (got < static_cast<long>(sizeof *page_state_)) return false;
   first_page_ = page;
   page_count_ = static_cast<std::uint64_t>(got) / sizeof *page_state_;
+  return true;
+}
+
+// Of memory in use: all of its words have the same highest byte, but for bits that may be either. That some pages are
+// swapped out does not matter: then each page may be in use.
+bool OwnProcess::is_told_as_used(const reach::Piece& piece) {
+  page_count_ = 0;
+  const std::uint64_t first = piece.address / page_bytes_, last = (piece.address + piece.bytes - 1) / page_bytes_;
+  if (!fill_pages(first) || page_count_ <= last - first) return false;
+  for (std::uint64_t i = 0; i <= last - first; ++i) {
+    constexpr std::uint64_t kMayBe = 7u;  // is mapped here alone, is watched
+    if ((page_state_[i] >> 56 & ~kMayBe) != 0x80) return false;
+  }
   return true;
 }
 

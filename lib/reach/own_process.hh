@@ -62,6 +62,7 @@ class OwnProcess {
   static constexpr unsigned kPages = 2048;  // of whose state is read at once
 
   std::size_t read_by_call(const reach::Piece* pieces, unsigned count, void* into);
+  bool is_told_as_used(const reach::Piece& piece);
   bool fill_pages(std::uint64_t page);
 
   reach::Mappings mappings_;

@@ -129,7 +129,7 @@ static NOINLINE void hold(void) {
   into_the_middle += 24;
   past_the_end = make("definite", 208);
   past_the_end += 208;
-  size_t* const array = make("reachable", 8 + 5 * 24);  // new[] of a type that has a destructor
+  size_t* const array = make("reachable", sizeof *array + 5 * 24);  // new[] of a type that has a destructor
   *array = 5;
   elements = array + 1;
   in_own_mapping = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

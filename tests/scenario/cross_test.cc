@@ -230,9 +230,10 @@ INSTANTIATE_TEST_SUITE_P(To, Cross, testing::ValuesIn(kProcessors),
 // What is missing is named.
 TEST(MakeObject, SaysWhatIsMissing) {
   const Scratch scratch;
-  const Outcome links =
-      shell("ln -s \"$(command -v gcc)\" lonely-gcc; : >empty.a; printf '#!/bin/sh\\n' >'no-gcc'; chmod +x no-gcc",
-            scratch.path());
+  const Outcome links = shell(
+      "ln -s \"$(command -v gcc)\" lonely-gcc; : >empty.a; mkdir gnu; : >gnu/stubs-32.h; printf '#!/bin/sh\\n' "
+      ">'no-gcc'; chmod +x no-gcc",
+      scratch.path());
   ASSERT_TRUE(links.exited_with(0)) << links.describe();
   const std::vector<std::pair<std::string, std::string>> wrong = {
       {"--cc=no-such-gcc", "there is no compiler no-such-gcc\n"},
@@ -241,6 +242,7 @@ TEST(MakeObject, SaysWhatIsMissing) {
       {"--cc=gcc --libc=" + scratch / "empty.a", "empty.a is not glibc's\n"},
       {"--cc=gcc --boost=/no/boost", "there is no boost/stacktrace/safe_dump_to.hpp in /no/boost\n"},
       {"--cc=gcc --cxx='g++ -D__GLIBC__=1 -U__GLIBC__ -nostdinc'", "does not work\n"},
+      {"--cc=gcc --cxx='g++ -U__x86_64__ -I" + scratch.path() + "'", "is not one that leakdir was made for: x86-64, "},
       {"--cc=gcc --source=/no/source", "leakdir's sources are not in /no/source"},
   };
   for (const auto& [options, words] : wrong) {

@@ -91,7 +91,7 @@ std::size_t LiveMemory::read_some(const reach::Piece* pieces, unsigned count, vo
 std::size_t LiveMemory::read_joined(const reach::Piece* pieces, unsigned count, char* into) {
   static_assert(2 * reach::MarkRoom::kPieces <= 1024);  // what the kernel takes at once
   iovec remote[reach::MarkRoom::kPieces] = {}, local[2 * reach::MarkRoom::kPieces] = {};
-  char bin[kClose];
+  char bin[kClose] = {};
   unsigned stretches = 0, parts = 0;
   for (unsigned i = 0; i < count; ++i) {
     const std::uint64_t end = i == 0 ? 0 : pieces[i - 1].address + pieces[i - 1].bytes;

@@ -57,7 +57,8 @@ is_installed() { [[ $'\n'$installed$'\n' = *$'\n'"installed $1"$'\n'* ]]; }
 name_here() {
   local name
   for name in $(names_of "$1"); do
-    if apt-cache policy "$name" 2>/dev/null | grep -q 'Candidate: [^(]'; then break; fi
+    # No `| grep -q`: it ends at the first match, and apt-cache, which may be writing still, fails.
+    if [[ $(apt-cache policy "$name" 2>/dev/null) =~ Candidate:\ [^\(] ]]; then break; fi
   done
   echo "$name"
 }

@@ -127,11 +127,10 @@ std::uintptr_t jump_target(std::uintptr_t start) {
 #else
     return 0;
 #endif
-    FunctionStart here, there;
+    FunctionStart here;
     if (!find_function_start(at, here) || here.earliest != start) return 0;
-    if (!find_function_start(target, there) || !there.is_certain || there.earliest != target || target == start)
-      continue;
-    return target;
+    // (What is no jump after all leads anywhere.)
+    if (target != start && is_function_start(target)) return target;
   }
   return 0;
 }

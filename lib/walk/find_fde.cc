@@ -107,6 +107,10 @@ bool find_fde(std::uintptr_t pc, FoundFde* into) noexcept {
   return answer == Answer::kFound;
 }
 
+bool find_fde_in_modules(std::uintptr_t pc, FoundFde* into) noexcept {
+  return look_in_modules(pc, into) == Answer::kFound;
+}
+
 bool is_in_libgccs_search(std::uintptr_t return_address) noexcept {
   FoundFde found;
   return look_in_modules(return_address - 1, &found) == Answer::kFound &&

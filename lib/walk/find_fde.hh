@@ -21,6 +21,9 @@ struct FoundFde {
 // Of the function that `pc` lies in. False where it has no entry.
 bool find_fde(std::uintptr_t pc, FoundFde* into) noexcept;
 
+// The same in the program's modules alone: libgcc is not asked, so nothing is allocated.
+bool find_fde_in_modules(std::uintptr_t pc, FoundFde* into) noexcept;
+
 // Whether the call before this return address is in libgcc's search, which holds its mutex: it must not be asked then.
 bool is_in_libgccs_search(std::uintptr_t return_address) noexcept;
 

@@ -19,6 +19,9 @@ struct FunctionStart {
 // Of the function that `pc` lies in. False where it has no unwind table.
 bool find_function_start(std::uintptr_t pc, FunctionStart& start);
 
+// Whether a function of one of the program's modules begins there, as far as they have tables. Nothing is allocated.
+bool is_function_start(std::uintptr_t address);
+
 // How many functions further on in the unwind tables the entry of `later` stands than that of `earlier`, each the start
 // of a function: 1 is the next one. 0: not within `most`, or the tables keep no order of their own.
 int table_distance(std::uintptr_t earlier, std::uintptr_t later, int most);

@@ -72,6 +72,8 @@ bool find_function_start(std::uintptr_t pc, FunctionStart& start) {
 // Sorted by address: what belongs together need not stand together.
 int table_distance(std::uintptr_t, std::uintptr_t, int) { return 0; }
 
+bool is_function_start(std::uintptr_t) { return false; }
+
 bool make_function_index() { return false; }
 
 bool is_in_unwinders_search(std::uintptr_t) { return false; }

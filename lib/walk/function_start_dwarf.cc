@@ -27,6 +27,11 @@ bool find_function_start(std::uintptr_t pc, FunctionStart& start) {
   return true;
 }
 
+bool is_function_start(std::uintptr_t address) {
+  FoundFde found;
+  return find_fde_in_modules(address, &found) && found.function == address;
+}
+
 int table_distance(std::uintptr_t earlier, std::uintptr_t later, int most) {
   FoundFde from, found;
   if (!find_fde(earlier, &from) || !find_fde(later, &found)) return 0;

@@ -10,10 +10,7 @@
 
 #include "helper.hh"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 
 #include "config_watch.hh"
@@ -24,8 +21,8 @@
 #include "shared/text.hh"
 #include "system/base.hh"
 #include "system/call_numbers.hh"
+#include "system/hidden_thread.hh"
 #include "system/messages.hh"
-#include "system/own_memory.hh"
 #include "system/process.hh"
 #include "system/rights.hh"
 #include "system/sys.hh"
@@ -44,11 +41,9 @@ enum class State : std::uint32_t {
   kImpossible,  // no thread to be had, or it would end at once: the hooks do its work
 };
 
-constexpr std::size_t kStackBytes = 64 << 10;
 constexpr std::uint64_t kIdleNs = 1000000000;
 constexpr std::uint64_t kStopNs = 30000000000;
 constexpr std::uint32_t kMostFailures = 8;
-constexpr std::uint64_t kAllSignals = ~std::uint64_t{0};
 
 std::uint64_t look_interval_ns = 50000000;
 std::uint64_t young_ns = 40000000;
@@ -172,25 +167,13 @@ LEAKDIR_SLOW bool start_helper() {
   if (!change_state(State::kNone, State::kStarting)) return true;
   // The stack of a helper that has just ended by itself may be in use for an instant still.
   while (__atomic_load_n(&process->helper_alive, __ATOMIC_ACQUIRE) != 0) sys::yield();
-  if (stack == nullptr) {
-    stack = static_cast<char*>(sys::map_private(kStackBytes));
-    memory_is_own(stack, kStackBytes);
-  }
-  std::uint64_t old_signals = 0;
-  sys::set_signal_mask(&kAllSignals, &old_signals);
-  const int saved = errno;
-  constexpr int kFlags =
-      CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+  if (stack == nullptr) stack = make_hidden_stack();
   process->helper_idle.store(0);
-  const int tid = stack == nullptr ? -1
-                                   : ::clone(helper_main, stack + kStackBytes, kFlags, nullptr, &process->helper_alive,
-                                             nullptr, &process->helper_alive);
-  errno = saved;
-  sys::set_signal_mask(&old_signals, nullptr);
-  if (tid < 0) process->helper_alive = 0;
-  if (tid < 0) process->helper_idle.store(1);  // those who need it are told that there is none
-  change_state(State::kStarting, tid < 0 ? State::kImpossible : State::kRunning);
-  return tid >= 0;
+  const bool is_made = start_hidden_thread(helper_main, stack, &process->helper_alive);
+  if (!is_made) process->helper_alive = 0;
+  if (!is_made) process->helper_idle.store(1);  // those who need it are told that there is none
+  change_state(State::kStarting, is_made ? State::kRunning : State::kImpossible);
+  return is_made;
 }
 
 LEAKDIR_SLOW bool start_or_wake_helper() {

@@ -1,27 +1,19 @@
 // SPDX-License-Identifier: BSL-1.0
-//
-// The thread is made as the helper is (files/helper.cc), and like it has no thread-local data: sys.hh and plain loops.
-
 #include "stderr_keeper.hh"
 
-#include <errno.h>
-#include <sched.h>
 #include <sys/prctl.h>
 
 #include <cstdint>
 
 #include "base.hh"
 #include "call_numbers.hh"
-#include "own_memory.hh"
+#include "hidden_thread.hh"
 #include "sys.hh"
 
 namespace leakdir {
 namespace {
 
 enum Wish : std::uint32_t { kNothing, kWrite, kEnd };
-
-constexpr std::size_t kStackBytes = 64 << 10;
-constexpr std::uint64_t kAllSignals = ~std::uint64_t{0};
 
 int owner = 0;                  // in ordinary memory: a child finds its parent's
 std::uint32_t keeper = 0;       // its thread; the kernel clears it when it is gone
@@ -65,18 +57,8 @@ bool stderr_is_kept() { return owner != 0 && owner == sys::pid() && is_there(); 
 LEAKDIR_SLOW void keep_stderr() {
   // A filter of system calls may not let a thread be made, and may kill for it.
   if (!sys::kBareCalls || is_there() || sys::call(SYS_prctl, PR_GET_SECCOMP) != 0) return;
-  auto* const stack = static_cast<char*>(sys::map_private(kStackBytes));
-  if (stack == nullptr) return;
-  memory_is_own(stack, kStackBytes);
-  std::uint64_t old_signals = 0;
-  sys::set_signal_mask(&kAllSignals, &old_signals);
-  const int saved = errno;
-  constexpr int kFlags =
-      CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
   owner = sys::pid();
-  if (::clone(keep, stack + kStackBytes, kFlags, nullptr, &keeper, nullptr, &keeper) < 0) owner = 0;
-  errno = saved;
-  sys::set_signal_mask(&old_signals, nullptr);
+  if (!start_hidden_thread(keep, make_hidden_stack(), &keeper)) owner = 0;
 }
 
 LEAKDIR_SLOW void write_to_kept_stderr(const iovec* pieces, int count) {

@@ -127,6 +127,40 @@ void see_whether_all_was_seen() {
   if (options.summary) say_if_bypassed();
 }
 
+// All that is to be done of the records. Returns how many blocks live.
+std::uint64_t end_records() {
+  capture_is_ending();
+  const int folder = open_record_dir();
+  if (folder >= 0) sys::close(folder);
+  if (folder >= 0) stop_helper(false);
+  if (folder >= 0 && is_gone_without_trace()) return 0;
+  settle_inherited_blocks();
+  constexpr unsigned kTries = 50;
+  const bool is_last_thread = is_only_thread(kTries);
+  // Before libc is asked for its own blocks, which empties the tables that lead to them.
+  look_for_lost_blocks(is_last_thread);
+  if (!options.libc && is_last_thread) mark_blocks_of_libc();
+  write_at_once();  // first: what other threads free from now on has no file left behind
+  int error = folder >= 0 ? write_last_records() : stop_helper(true) ? 0 : folder;
+  if (write_mode() == ledger::WriteMode::kNever) error = 0;
+  if (error == 0 && is_gone_without_trace()) return 0;  // all that it held was libc's
+  const LiveTotals totals = count_live(0);
+  messages::say_what_was_left();
+  if (error != 0 && totals.blocks != 0) messages::cannot_write_record(record_dir_shown(), error);
+  const std::uint64_t bad_frees = ledger_file.header()->bad_frees;
+  see_whether_all_was_seen();
+  if (options.summary && (totals.blocks != 0 || bad_frees != 0)) {
+    const bool has_all_files = error == 0 && is_room_for_files() && write_mode() != ledger::WriteMode::kNever;
+    const std::uint64_t only_in_ledger = !has_all_files && ledger_file.is_shared() ? totals.without_file : 0;
+    messages::summary(totals.blocks, totals.bytes, bad_frees, only_in_ledger, record_dir_shown());
+  }
+  end_ledger(totals, is_last_thread);
+  if (ledger_file.header()->children != 0) {
+    __atomic_fetch_add(&ledger_file.header()->children_removed, tidy_up_after_children(base_dir()), __ATOMIC_RELAXED);
+  }
+  return totals.blocks;
+}
+
 }  // namespace
 
 void hear_of_exit() { call_when_exit_begins(exit_begins); }
@@ -142,48 +176,12 @@ void end_of_process() {
   if (static_cast<std::uint32_t>(sys::pid()) != process_generation) return;
   has_ended = true;
   const int saved = errno;
-  capture_is_ending();
-  const int folder = open_record_dir();
-  if (folder >= 0) sys::close(folder);
-  if (folder >= 0) stop_helper(false);
-  if (folder >= 0 && is_gone_without_trace()) {
-    let_go_of_stderr();
-    errno = saved;
-    return;
-  }
-  settle_inherited_blocks();
-  constexpr unsigned kTries = 50;
-  const bool is_last_thread = is_only_thread(kTries);
-  // Before libc is asked for its own blocks, which empties the tables that lead to them.
-  look_for_lost_blocks(is_last_thread);
-  if (!options.libc && is_last_thread) mark_blocks_of_libc();
-  write_at_once();  // first: what other threads free from now on has no file left behind
-  int error = folder >= 0 ? write_last_records() : stop_helper(true) ? 0 : folder;
-  if (write_mode() == ledger::WriteMode::kNever) error = 0;
-  if (error == 0 && is_gone_without_trace()) {  // all that it held was libc's
-    let_go_of_stderr();
-    errno = saved;
-    return;
-  }
-  const LiveTotals totals = count_live(0);
-  messages::say_what_was_left();
-  if (error != 0 && totals.blocks != 0) messages::cannot_write_record(record_dir_shown(), error);
-  const std::uint64_t bad_frees = ledger_file.header()->bad_frees;
-  see_whether_all_was_seen();
-  if (options.summary && (totals.blocks != 0 || bad_frees != 0)) {
-    const bool has_all_files = error == 0 && is_room_for_files() && write_mode() != ledger::WriteMode::kNever;
-    const std::uint64_t only_in_ledger = !has_all_files && ledger_file.is_shared() ? totals.without_file : 0;
-    messages::summary(totals.blocks, totals.bytes, bad_frees, only_in_ledger, record_dir_shown());
-  }
+  const std::uint64_t blocks = end_records();
   let_go_of_stderr();
-  end_ledger(totals, is_last_thread);
-  if (ledger_file.header()->children != 0) {
-    __atomic_fetch_add(&ledger_file.header()->children_removed, tidy_up_after_children(base_dir()), __ATOMIC_RELAXED);
-  }
   errno = saved;
   // Once more, from what is nearly the last that exit() calls: libc goes on where it was, and flushes what is left
   // without waiting for a thread that reads.
-  if (options.exitcode != 0 && totals.blocks != 0) ::exit(static_cast<int>(options.exitcode));
+  if (options.exitcode != 0 && blocks != 0) ::exit(static_cast<int>(options.exitcode));
 }
 
 }  // namespace leakdir

@@ -91,9 +91,10 @@ void settle_marked(RecordFolder folder) {
 // One pass over the pages.
 struct Pass {
   RecordFolder folder;
-  std::uint64_t now, min_age;   // in ticks
+  std::uint64_t now;  // in ticks, as all here
+  bool everything;    // without regard to shares and turns
+  std::uint64_t min_age = 0;
   std::uint64_t oldest = 0;     // the age of a block that waits
-  bool everything;              // without regard to shares and turns
   bool is_spent = false;        // the share of processor time is used up: no more files
   bool waits_for_turn = false;  // a block does
 };
@@ -167,13 +168,18 @@ bool look_at_pages(Pass& pass) {
     if (!pass.everything) {
       // The marks stay, for when a file goes and there is room for another.
       if (!is_room_for_files()) break;
-      if (is_work_share_spent()) pass.is_spent = true;
       if (pass.is_spent || is_cut_short.load(std::memory_order_relaxed)) {
         later = true;
         break;
       }
     }
     if (!take_page_mark(page) && !pass.everything) continue;
+    // To look takes time as well, though no file is made. (The clock is asked of marked pages only: it is a call.)
+    if (!pass.everything && is_work_share_spent()) {
+      set_page_mark(page);
+      pass.is_spent = later = true;
+      break;
+    }
     if (look_at_page(pass, page)) later = true;
   }
   first_page_of_next = page;
@@ -233,7 +239,7 @@ bool look(int folder_descriptor, std::uint64_t min_age_ns, bool everything) {
   if (write_mode() != ledger::WriteMode::kNever) {
     look_for_room(folder);
     tune_clock(*ledger_file.header());
-    later = make_files({folder, now_ticks(), 0, 0, everything}, min_age_ns);
+    later = make_files({folder, now_ticks(), everything}, min_age_ns);
     settle_marked(folder);
     if (everything) remove_files_of_gone_blocks(folder);  // by threads that did not know yet that this is the end
     later = later || rows_with_file.load() != 0;

@@ -35,12 +35,6 @@ std::uint32_t elf_machine() {
   return EM_S390;
 #elif defined(__powerpc64__)
   return EM_PPC64;
-#elif defined(__mips__)
-  return EM_MIPS;
-#elif defined(__sparc__)
-  return EM_SPARCV9;
-#elif defined(__alpha__)
-  return EM_ALPHA;
 #else
   return 0;
 #endif

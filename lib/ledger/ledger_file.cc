@@ -264,6 +264,17 @@ int LedgerFile::map_from_file(char* at, std::uint64_t bytes) {
   return error;
 }
 
+// False, after saying why, where it cannot.
+bool LedgerFile::grow_file(char* at, std::uint64_t bytes) {
+  if (room_left() < bytes) {
+    messages::ledger_at_limit();
+    return false;
+  }
+  const int error = map_from_file(at, bytes);
+  if (error != 0) messages::ledger_in_memory(error);
+  return error == 0;
+}
+
 // Where the file cannot grow (a full disk, no descriptor left, the directory gone), the extent lies in private memory:
 // the program has its record files still, and a reader of the ledger is told that something is missing.
 int LedgerFile::map_extent(Array& array, Kind kind, std::uint64_t bytes) {
@@ -272,20 +283,14 @@ int LedgerFile::map_extent(Array& array, Kind kind, std::uint64_t bytes) {
   char* at = array.base + std::uint64_t{first} * row_bytes;
   const std::uint32_t extents = header_->extent_count;
   if (extents == ledger::kMaxExtents) return -EFBIG;
-  const bool is_at_limit = path_ != nullptr && room_left() < bytes;
-  const int file_error = path_ == nullptr ? 0 : is_at_limit ? -EDQUOT : map_from_file(at, bytes);
-  if (is_at_limit) {
-    messages::ledger_at_limit();
-  } else if (file_error != 0) {
-    messages::ledger_in_memory(file_error);
-  }
-  if ((path_ == nullptr || file_error != 0) &&
-      sys::map(at, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) ==
-          nullptr) {
+  const bool is_in_file = is_shared() && grow_file(at, bytes);
+  if (!is_in_file && sys::map(at, bytes, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == nullptr) {
     return -ENOMEM;
   }
-  const std::uint64_t offset = file_error == 0 ? header_->file_bytes : ledger::kInMemory;
-  if (file_error == 0) header_->file_bytes = offset + bytes;
+  const bool has_place = is_in_file || !is_shared();
+  const std::uint64_t offset = has_place ? header_->file_bytes : ledger::kInMemory;
+  if (has_place) header_->file_bytes = offset + bytes;
   add_extent(array, kind, offset, bytes);
   return 0;
 }

@@ -110,6 +110,7 @@ class LedgerFile {
   int map_extent(Array& array, ledger::Kind kind, std::uint64_t bytes);
   void map_first_extents(int file);
   void add_extent(Array& array, ledger::Kind kind, std::uint64_t offset, std::uint64_t bytes);
+  bool grow_file(char* at, std::uint64_t bytes);
   int map_from_file(char* at, std::uint64_t bytes);
   bool bring_home(int file, ledger::Extent& extent);
   ledger::Extent* directory() {

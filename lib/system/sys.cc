@@ -12,6 +12,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <type_traits>
+
 #include "call_numbers.hh"
 #include "shared/text.hh"
 
@@ -323,14 +325,19 @@ void wake(const volatile std::uint32_t* word) { call(kFutex, address(word), FUTE
 
 namespace {
 
+// By a system call; 0 where there is no such clock.
+std::uint64_t ask_clock(clockid_t clock) {
+  KernelTime now = {};
+  call(kClockTime, clock, address(&now));
+  using Unsigned = std::make_unsigned_t<decltype(now.seconds)>;  // 32 bits last until 2106 then
+  return static_cast<Unsigned>(now.seconds) * std::uint64_t{1000000000} + static_cast<Unsigned>(now.nanoseconds);
+}
+
 // From the kernel's vDSO: no system call, no errno unless the clock does not exist. Not for 32-bit x86, whose libc asks
 // the thread's own data for a stack protector there, and the helper has none.
 std::uint64_t now_ns(clockid_t clock) {
 #if defined(__i386__)
-  KernelTime now = {};
-  call(kClockTime, clock, address(&now));
-  return static_cast<std::uint32_t>(now.seconds) * std::uint64_t{1000000000} +
-         static_cast<std::uint32_t>(now.nanoseconds);
+  return ask_clock(clock);
 #else
   timespec now = {};
   ::clock_gettime(clock, &now);
@@ -344,10 +351,6 @@ std::uint64_t realtime_ns() { return now_ns(CLOCK_REALTIME); }
 
 std::uint64_t monotonic_ns() { return now_ns(CLOCK_MONOTONIC); }
 
-std::uint64_t thread_cpu_ns() {
-  KernelTime used = {};
-  if (call(kClockTime, CLOCK_THREAD_CPUTIME_ID, address(&used)) != 0) return 0;
-  return static_cast<std::uint64_t>(used.seconds) * 1000000000 + static_cast<std::uint64_t>(used.nanoseconds);
-}
+std::uint64_t thread_cpu_ns() { return ask_clock(CLOCK_THREAD_CPUTIME_ID); }
 
 }  // namespace leakdir::sys

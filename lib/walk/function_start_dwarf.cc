@@ -14,8 +14,7 @@ bool find_function_start(std::uintptr_t pc, FunctionStart& start) {
   if (!find_fde(pc, &found)) {
 #if defined(__riscv)
     // Compilers make no tables there unless they are asked to, and most of libc.a has none: a function that is asked
-    // for
-    // (_dl_allocate_tls) begins somewhere before, and is shorter than this.
+    // for (_dl_allocate_tls) begins somewhere before, and is shorter than this.
     constexpr std::uintptr_t kLongest = 256;
     start = {pc - kLongest, pc, false, false};
     return true;

@@ -199,14 +199,12 @@ class Loader {
     if (header.option_write != static_cast<std::uint32_t>(ledger::WriteMode::kBehind)) return;
     constexpr std::int64_t kLooksNs = 1000000000;  // the longest that passes between two looks
     const std::int64_t due_until = snapshot_.end_ns - clamped(Wide{header.option_delay_ms} * 1000000) - kLooksNs;
-    constexpr unsigned kNotListed = ledger::kFlagIgnored | ledger::kFlagInherited;
     std::uint64_t files = 0, due = 0;
     std::int64_t oldest = due_until;
     for (const auto& block : snapshot_.blocks) {
       const bool has_file = (block.flags & ledger::kFlagFiled) != 0;
-      const bool is_libc = (block.flags & ledger::kFlagLibc) != 0 && header.option_libc == 0;
       files += has_file ? 1 : 0;
-      if (has_file || is_libc || (block.flags & kNotListed) != 0 || block.time_ns >= due_until) continue;
+      if (has_file || !gets_record(snapshot_, block) || block.time_ns >= due_until) continue;
       ++due;
       oldest = std::min(oldest, block.time_ns);
     }

@@ -12,10 +12,6 @@ namespace leakdir::tool {
 
 namespace {
 
-bool is_shown(const Snapshot& snapshot, const Block& block) {
-  return (block.flags & ledger::kFlagIgnored) == 0 && (snapshot.lists_libc || (block.flags & ledger::kFlagLibc) == 0);
-}
-
 class Merger {
  public:
   explicit Merger(std::vector<Snapshot> snapshots) : snapshots_(std::move(snapshots)) {}

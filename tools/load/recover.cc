@@ -172,11 +172,6 @@ class Directory {
   struct stat status_;
 };
 
-bool has_file(const Snapshot& snapshot, const Block& block) {
-  return !(block.flags & (ledger::kFlagIgnored | ledger::kFlagInherited)) &&
-         (snapshot.lists_libc || !(block.flags & ledger::kFlagLibc));
-}
-
 class Recovery {
  public:
   Recovery(const Snapshot& snapshot, const std::string& path) : snapshot_(snapshot), path_(path), directory_(path) {}
@@ -184,7 +179,7 @@ class Recovery {
   Recovered run(std::uint64_t max_files, OtherRecords others) {
     std::vector<const Block*> wanted;
     for (const auto& block : snapshot_.blocks)
-      if (has_file(snapshot_, block)) wanted.push_back(&block);
+      if (gets_record(snapshot_, block)) wanted.push_back(&block);
     // The oldest come first: if there are too many for max_files, they are the likeliest to be leaks.
     std::sort(wanted.begin(), wanted.end(), [](const Block* a, const Block* b) { return a->sequence < b->sequence; });
     std::unordered_map<std::string, const Block*> block_of;

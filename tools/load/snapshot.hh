@@ -142,6 +142,16 @@ struct Snapshot {
   std::vector<std::string> warnings;  // about what could not be read or was not recorded
 };
 
+// Whether the block is among what the user asked to see.
+inline bool is_shown(const Snapshot& snapshot, const Block& block) {
+  return (block.flags & ledger::kFlagIgnored) == 0 && (snapshot.lists_libc || (block.flags & ledger::kFlagLibc) == 0);
+}
+
+// The same, and whether the process makes a record of it: what is inherited its parent has a record of.
+inline bool gets_record(const Snapshot& snapshot, const Block& block) {
+  return is_shown(snapshot, block) && (block.flags & ledger::kFlagInherited) == 0;
+}
+
 // The frames of a stack as indices into Snapshot::frames, innermost first.
 inline std::vector<std::uint32_t> frames_of(const Snapshot& snapshot, std::uint32_t stack) {
   std::vector<std::uint32_t> frames;

@@ -46,9 +46,8 @@ bool knows_kinds(const Snapshot& snapshot) {
 }
 
 bool has_listable(const Snapshot& snapshot) {
-  return std::any_of(snapshot.blocks.begin(), snapshot.blocks.end(), [&](const Block& block) {
-    return (block.flags & ledger::kFlagIgnored) == 0 && (snapshot.lists_libc || (block.flags & ledger::kFlagLibc) == 0);
-  });
+  return std::any_of(snapshot.blocks.begin(), snapshot.blocks.end(),
+                     [&](const Block& block) { return is_shown(snapshot, block); });
 }
 
 std::string why_no_kinds(const Snapshot& snapshot) {

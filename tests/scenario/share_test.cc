@@ -50,6 +50,14 @@ class Share : public testing::TestWithParam<std::string> {
                        {"delay_ms=10:max_files=100000:" + options, {}, {}, 120});
   }
 
+  // Its whole life.
+  Outcome run_to_end(const std::string& options) {
+    write_file(scratch_ / "end", "");
+    Outcome outcome = run(command(options));
+    EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    return outcome;
+  }
+
   void wait_for_files(const std::vector<std::string>& names) const {
     for (const std::string& name : names)
       for (int i = 0; i < 60000 && !std::filesystem::exists(scratch_ / "mem/" + name); ++i) usleep(1000);
@@ -109,10 +117,7 @@ std::uintmax_t bytes_in(const std::string& dir) {
 
 TEST_P(Share, MaxDiskBoundsFilesAndLedger) {
   constexpr std::uintmax_t kMost = 8 << 20;
-  write_file(scratch_ / "end", "");
-  Process program(command("max_disk=8M"));
-  const Outcome outcome = program.wait();
-  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  const Outcome outcome = run_to_end("max_disk=8M");
   EXPECT_THAT(outcome.err, HasSubstr("./mem: no more files are made, max_disk is reached; the ledger has all blocks"));
   EXPECT_LE(bytes_in(scratch_ / "mem"), kMost);
   EXPECT_GT(files(), kMost / 4 / 4096);
@@ -121,10 +126,7 @@ TEST_P(Share, MaxDiskBoundsFilesAndLedger) {
 
 TEST_P(Share, BeyondMaxDiskTheLedgerSaysThatItHasNotAll) {
   constexpr std::uintmax_t kMost = 400 << 10;
-  write_file(scratch_ / "end", "");
-  Process program(command("write=never:max_disk=400k"));
-  const Outcome outcome = program.wait();
-  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  const Outcome outcome = run_to_end("write=never:max_disk=400k");
   EXPECT_THAT(outcome.err, HasSubstr("the ledger does not grow, max_disk is reached"));
   EXPECT_THAT(outcome.err, HasSubstr(std::to_string(kBlocks) + " live blocks"));
   EXPECT_LE(bytes_in(scratch_ / "mem"), kMost);

@@ -12,18 +12,10 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <time.h>
 
+#include "../../lib/system/call_numbers.hh"
 #include "expect.h"
-
-// glibc 2.31 has no names for these; the kernel's headers do.
-#ifndef SYS_close_range
-#define SYS_close_range __NR_close_range
-#endif
-#ifndef SYS_openat2
-#define SYS_openat2 __NR_openat2
-#endif
 
 __attribute__((weak)) void leakdir_stop(void);
 

@@ -189,7 +189,7 @@ TEST(LoadLedger, NumbersOfTheOtherByteOrderAreTheSameNumbers) {
   const std::uint32_t stack = ledger.stack({0x4009f7, 0x401b2a});
   const std::uint32_t library = ledger.module("/lib/libfoo.so", 0x7f0000000000, "0123456789abcdefghij");
   for (unsigned i = 0; i < 300; ++i)
-    ledger.block({0x800000 + 16 * i, 1 + i, ledger.stack({0x7f0000001000 + i, 0x7f0000002000}, library),
+    ledger.block({0x800000 + 16 * i, 1 + i, ledger.stack({std::uint64_t{0x7f0000001000} + i, 0x7f0000002000}, library),
                   ledger::Call::kMalloc, i % 3 == 0 ? ledger::kFlagInherited : 0, i * 1000});
   const std::uint32_t place = ledger.node(ledger.text("app.c"), ledger::kPlaceModule, stack, 69);
   ledger.block({0x900000, 77, place, ledger::Call::kNew, ledger::kFlagPlace});

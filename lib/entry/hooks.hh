@@ -21,7 +21,10 @@ inline void release(void* block, Caller caller) {
   // The allocator will read the block's header, and waits less when it is fetched meanwhile.
   // Computed as a number, because the block may be null.
   __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(block) - sizeof(std::size_t)), 1);
-  if (is_watching() && LEAKDIR_LIKELY(block != nullptr) && LEAKDIR_UNLIKELY(!block_freed(block, caller))) return;
+  const Phase now = phase();
+  if (LEAKDIR_UNLIKELY(block == nullptr)) return allocator::free(block);
+  if (LEAKDIR_LIKELY(now == Phase::kRecording)) return free_block(block, caller);
+  if (LEAKDIR_LIKELY(now != Phase::kOff)) return free_block_otherwise(block, caller);
   allocator::free(block);
 }
 

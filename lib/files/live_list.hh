@@ -16,10 +16,12 @@ namespace leakdir {
 // Whether a block with these flags is among what the user asked to see: not libc's own, not ignored, and not a
 // parent's, which lists it itself.
 bool is_libc_listed();
+inline bool may_be_unlisted(unsigned flags) {
+  return (flags & (ledger::kFlagIgnored | ledger::kFlagInherited | ledger::kFlagLibc)) != 0;
+}
 inline bool is_listed(unsigned flags) {
-  constexpr unsigned kNever = ledger::kFlagIgnored | ledger::kFlagInherited;
-  if (LEAKDIR_LIKELY((flags & (kNever | ledger::kFlagLibc)) == 0)) return true;
-  return (flags & kNever) == 0 && is_libc_listed();
+  if (LEAKDIR_LIKELY(!may_be_unlisted(flags))) return true;
+  return (flags & (ledger::kFlagIgnored | ledger::kFlagInherited)) == 0 && is_libc_listed();
 }
 
 // Listed blocks with a sequence number above `since_sequence`, as they are now.

@@ -37,6 +37,15 @@ inline void block_became_live(std::uint32_t row, unsigned flags, ThreadState& th
   listed_block_became_live(row, thread, guard);
 }
 
+// Whether the call before has anything to do, as far as can be told at once. To be asked when the block is live.
+inline bool may_concern_writer(unsigned flags) {
+  const ledger::WriteMode mode = write_mode();
+  if (mode == ledger::WriteMode::kExit || mode == ledger::WriteMode::kNever) return false;
+  if (LEAKDIR_UNLIKELY(mode != ledger::WriteMode::kBehind) || LEAKDIR_UNLIKELY(may_be_unlisted(flags))) return true;
+  hook_barrier();
+  return LEAKDIR_UNLIKELY(process->helper_idle.load() != 0);
+}
+
 // A block was taken out of the live table: its file goes, now or soon, and its row may be used again.
 void block_with_file_is_gone(const TakenBlock& block, FreeRows* free_rows);
 inline void block_is_gone(const TakenBlock& block, FreeRows* free_rows) {

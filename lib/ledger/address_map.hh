@@ -51,7 +51,12 @@ class AddressMap {
     return LEAKDIR_LIKELY(cell != nullptr) ? cell : make(address);
   }
 
-  // The same two, by what the thread knows.
+  // The same, by what the thread knows; null where that is not enough.
+  static Cell* find_known(const LeafCache& cache, std::uint64_t address) {
+    const LeafCache::Known& known = cache.known[address >> kLeafBits & (LeafCache::kLeaves - 1)];
+    return LEAKDIR_LIKELY(known.number == address >> kLeafBits) ? known.leaf + cell_in_leaf(address) : nullptr;
+  }
+  // … and it learns.
   Cell* find(LeafCache& cache, std::uint64_t address) const {
     LeafCache::Known& known = cache.known[address >> kLeafBits & (LeafCache::kLeaves - 1)];
     if (LEAKDIR_LIKELY(known.number == address >> kLeafBits)) return known.leaf + cell_in_leaf(address);

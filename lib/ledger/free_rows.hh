@@ -29,12 +29,16 @@ inline bool is_current(const FreeRows& own) { return own.epoch == free_rows_epoc
 
 // A row to use; 0 when there is no room. `own` is null in a nested call, and where the thread keeps none.
 std::uint32_t take_row_slow(FreeRows* own);
+// Of those that are kept; 0 when there is none.
+inline std::uint32_t take_kept_row(FreeRows& own) {
+  if (LEAKDIR_UNLIKELY(!is_current(own))) return 0;
+  if (LEAKDIR_LIKELY(own.count != 0)) return own.kept[--own.count];
+  if (LEAKDIR_LIKELY(own.fresh != own.end_of_fresh)) return own.fresh++;
+  return 0;
+}
 inline std::uint32_t take_row(FreeRows* own) {
-  if (LEAKDIR_LIKELY(own != nullptr && is_current(*own))) {
-    if (LEAKDIR_LIKELY(own->count != 0)) return own->kept[--own->count];
-    if (LEAKDIR_LIKELY(own->fresh != own->end_of_fresh)) return own->fresh++;
-  }
-  return take_row_slow(own);
+  const std::uint32_t row = own != nullptr ? take_kept_row(*own) : 0;
+  return LEAKDIR_LIKELY(row != 0) ? row : take_row_slow(own);
 }
 
 // A freed row may be used again. keep_row: false, and nothing done, where it cannot be kept as it is.

@@ -10,6 +10,7 @@
 
 #include "address_map.hh"
 #include "free_rows.hh"
+#include "hook_barrier.hh"
 #include "ledger_file.hh"
 #include "row.hh"
 #include "system/allocator.hh"
@@ -18,9 +19,6 @@
 namespace leakdir {
 
 LEAKDIR_OURS extern AddressMap live_index;
-
-// Where the system cannot make all threads pass a barrier, each free has one.
-LEAKDIR_OURS extern bool frees_have_barriers;
 
 AddedBlock block_not_added();  // and counted
 

@@ -129,10 +129,6 @@ bool take_filed_flag(std::uint32_t row) {
   return false;
 }
 
-void hook_barrier() {
-  if (LEAKDIR_UNLIKELY(frees_have_barriers)) __atomic_thread_fence(__ATOMIC_SEQ_CST);
-}
-
 void order_all_hooks() {
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
   if (frees_have_barriers || sys::order_all_threads()) return;

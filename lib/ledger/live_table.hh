@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "free_rows.hh"
+#include "hook_barrier.hh"
 #include "row.hh"
 #include "shared/ledger.hh"
 #include "system/base.hh"
@@ -61,11 +62,6 @@ TakenBlock take_replaced_block(std::uint32_t row);
 // whoever gets true from take_filed_flag() has to remove its file.
 void order_all_hooks();
 bool take_filed_flag(std::uint32_t row);
-
-// Called in a hook, between its store (a block is live) and its load (does the helper sleep?). The helper does it the
-// other way round: it stores that it sleeps, calls order_all_hooks(), and looks for live blocks. One of the two sees
-// the other's store.
-void hook_barrier();
 
 // For a forked child that has no ledger of its own yet: forgets the address and leaves the parent's row alone.
 void forget_inherited_block(std::uint64_t address);

@@ -371,8 +371,11 @@ LEAKDIR_SLOW Captured capture_otherwise(ThreadScratch& scratch, int count, Calle
   return capture_frame_by_frame(scratch, stack, caller, call, depth, guard);
 }
 
+// keep(captured): of frames that were all found in runs.
+template <typename Keep>
 [[gnu::always_inline]] inline Captured walk_and_capture(ThreadScratch& scratch, Caller caller, Call call,
-                                                        unsigned depth, unsigned most, const ReentryGuard& guard) {
+                                                        unsigned depth, unsigned most, const ReentryGuard& guard,
+                                                        Keep keep) {
   const int count = LEAKDIR_LIKELY(caller.has_frame()) ? fast_walk(scratch.walk, walk_start(caller), most) : kCannot;
   if (LEAKDIR_UNLIKELY(count == kCannot) || LEAKDIR_UNLIKELY(scratch.walk.plain_count != 0)) {
     return capture_otherwise(scratch, count, caller, call, depth, guard);
@@ -380,33 +383,28 @@ LEAKDIR_SLOW Captured capture_otherwise(ThreadScratch& scratch, int count, Calle
   const auto found = static_cast<unsigned>(count);
   const unsigned kept = LEAKDIR_LIKELY(found <= depth) ? found : kept_of_runs(scratch, found, depth, guard);
   const bool is_cut = kept != found || scratch.walk.truncated;
-  return captured(node_of_runs(scratch, kept, guard), call, is_cut, guard);
-}
-
-// operator new is walked over; what lies beyond its caller was not asked for.
-LEAKDIR_SLOW Captured capture_caller_otherwise(ThreadScratch& scratch, Caller caller, Call call,
-                                               const ReentryGuard& guard) {
-  const std::uint32_t node = node_of_caller(scratch, caller.pc(), guard);
-  if (node != 0) return captured(node, call, false, guard);
-  Captured captured = walk_and_capture(scratch, caller, call, 1, most_walked(1), guard);
-  captured.remove_flags(ledger::kFlagTruncated);
-  return captured;
+  const Captured result = captured(node_of_runs(scratch, kept, guard), call, is_cut, guard);
+  keep(result);
+  return result;
 }
 
 }  // namespace
 
 Captured capture_runs(ThreadScratch& scratch, Caller caller, Call call, const ReentryGuard& guard) {
-  return walk_and_capture(scratch, caller, call, frames_kept, frames_walked, guard);
+  const auto keep = [&](Captured captured) {
+    if (LEAKDIR_UNLIKELY(captured.stack() == 0)) return;
+    whole_stack_is(scratch.walk, captured.word() | std::uint64_t{static_cast<std::uint8_t>(call)} << kGivenCallShift);
+  };
+  return walk_and_capture(scratch, caller, call, frames_kept, frames_walked, guard, keep);
 }
 
-// The thread has met it last, as often as not.
-Captured capture_known_caller(ThreadScratch& scratch, Caller caller, Call call, const ReentryGuard& guard) {
-  const ThreadScratch::KnownNode& known = scratch.known_nodes[ThreadScratch::set_of_node(0, caller.pc())];
-  if (LEAKDIR_LIKELY(known.key == caller.pc()) && LEAKDIR_LIKELY(scratch.nodes_epoch == stack_epoch()) &&
-      LEAKDIR_LIKELY(known.parent == 0 && static_cast<std::int32_t>(known.node) > 0)) {
-    return {known.node, call, 0};
-  }
-  return capture_caller_otherwise(scratch, caller, call, guard);
+// operator new is walked over; what lies beyond its caller was not asked for.
+Captured capture_caller_alone(ThreadScratch& scratch, Caller caller, Call call, const ReentryGuard& guard) {
+  const std::uint32_t node = node_of_caller(scratch, caller.pc(), guard);
+  if (node != 0) return captured(node, call, false, guard);
+  Captured captured = walk_and_capture(scratch, caller, call, 1, most_walked(1), guard, [](Captured) {});
+  captured.remove_flags(ledger::kFlagTruncated);
+  return captured;
 }
 
 LEAKDIR_SLOW Captured capture_by_asking(ThreadState& thread, Caller caller, Call call, const ReentryGuard& guard) {
@@ -415,7 +413,7 @@ LEAKDIR_SLOW Captured capture_by_asking(ThreadState& thread, Caller caller, Call
     case Unwind::kFast:
       return capture_runs(*thread.scratch, caller, call, guard);
     case Unwind::kCaller:
-      return capture_caller_otherwise(*thread.scratch, caller, call, guard);
+      return capture_caller_alone(*thread.scratch, caller, call, guard);
     default:
       break;
   }

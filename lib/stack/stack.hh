@@ -10,10 +10,13 @@
 #include <atomic>
 #include <cstdint>
 
+#include "scratch.hh"
 #include "shared/ledger.hh"
 #include "shared/options.hh"
+#include "stack_table.hh"
 #include "system/base.hh"
 #include "system/guard.hh"
+#include "walk/whole_stack.hh"
 
 namespace leakdir {
 
@@ -30,6 +33,12 @@ class Captured {
   // Of the block: kFlagEarly, kFlagTruncated, kFlagLibc.
   unsigned flags() const { return ledger::block_flags(word_); }
   std::uint64_t call_and_flags() const { return word_ & ~std::uint64_t{UINT32_MAX}; }
+  std::uint64_t word() const { return word_; }
+  static Captured of_word(std::uint64_t word) {
+    Captured captured(0, ledger::Call::kMalloc, 0);
+    captured.word_ = word;
+    return captured;
+  }
   void set_stack(std::uint32_t stack) { word_ = call_and_flags() | stack; }
   void add_flags(unsigned flags) { word_ |= ledger::flag_bits(flags); }
   void remove_flags(unsigned flags) { word_ &= ~ledger::flag_bits(flags); }
@@ -45,14 +54,39 @@ Captured capture_by_asking(ThreadState& thread, Caller caller, ledger::Call call
 enum class Way : unsigned { kAsk, kCaller, kRuns };
 LEAKDIR_OURS extern std::atomic<Way> usual_way;
 Captured capture_runs(ThreadScratch& scratch, Caller caller, ledger::Call call, const ReentryGuard&);
-Captured capture_known_caller(ThreadScratch& scratch, Caller caller, ledger::Call call, const ReentryGuard&);
+Captured capture_caller_alone(ThreadScratch& scratch, Caller caller, ledger::Call call, const ReentryGuard&);
 
 inline Captured capture_stack(ThreadState& thread, Caller caller, ledger::Call call, const ReentryGuard& guard) {
   const Way way = usual_way.load(std::memory_order_relaxed);
   if (LEAKDIR_UNLIKELY(thread.scratch == nullptr)) return capture_by_asking(thread, caller, call, guard);
   if (LEAKDIR_LIKELY(way == Way::kRuns)) return capture_runs(*thread.scratch, caller, call, guard);
-  if (LEAKDIR_LIKELY(way == Way::kCaller)) return capture_known_caller(*thread.scratch, caller, call, guard);
+  if (LEAKDIR_LIKELY(way == Way::kCaller)) return capture_caller_alone(*thread.scratch, caller, call, guard);
   return capture_by_asking(thread, caller, call, guard);
+}
+
+// What a thread has said of a whole stack (Run::whole_stack): the word of Captured, and in bits that this has no use
+// for the call that was given.
+inline constexpr unsigned kGivenCallShift = 32;
+inline constexpr std::uint64_t kGivenCall = std::uint64_t{0xff} << kGivenCallShift;
+static_assert((ledger::block_word0(0, ledger::BlockState::kEmpty, ledger::Call::kNew, ~0u) & kGivenCall) == 0);
+
+// The same without a walk, where the thread has met this very stack or caller, and knows all of it. Else stack() is 0.
+// Calls nothing.
+[[gnu::always_inline]] inline Captured capture_known(ThreadScratch& scratch, Caller caller, ledger::Call call) {
+  const Way way = usual_way.load(std::memory_order_relaxed);
+  if (LEAKDIR_LIKELY(way == Way::kRuns) && LEAKDIR_LIKELY(caller.has_frame())) {
+    const std::uint64_t known = known_whole_stack(scratch.walk, caller.pc(), caller.sp());
+    const bool is_same_call = static_cast<std::uint8_t>(known >> kGivenCallShift) == static_cast<std::uint8_t>(call);
+    return Captured::of_word(LEAKDIR_LIKELY(is_same_call) ? known & ~kGivenCall : 0);
+  }
+  if (LEAKDIR_LIKELY(way == Way::kCaller)) {
+    const ThreadScratch::KnownNode& known = scratch.known_nodes[ThreadScratch::set_of_node(0, caller.pc())];
+    if (LEAKDIR_LIKELY(known.key == caller.pc()) && LEAKDIR_LIKELY(scratch.nodes_epoch == stack_epoch()) &&
+        LEAKDIR_LIKELY(known.parent == 0) && LEAKDIR_LIKELY(static_cast<std::int32_t>(known.node) > 0)) {
+      return {known.node, call, 0};
+    }
+  }
+  return Captured::of_word(0);
 }
 
 // The stack begins with where the call stands in the source.

@@ -27,12 +27,14 @@ inline void ensure_thread(ThreadState& thread, const ReentryGuard& guard) {
 // tell the order of blocks of one thread, and roughly that of all.
 LEAKDIR_OURS extern std::atomic<std::uint32_t> sequence_epoch;  // changes where all batches end
 void take_batch(ThreadState& thread);
+inline bool has_sequence(const ThreadState& thread) {
+  return LEAKDIR_LIKELY(thread.next_sequence != thread.end_sequence) &&
+         LEAKDIR_LIKELY(thread.sequence_epoch == sequence_epoch.load(std::memory_order_relaxed));
+}
+inline std::uint64_t next_in_batch(ThreadState& thread) { return ++thread.next_sequence; }
 inline std::uint64_t next_sequence(ThreadState& thread) {
-  if (LEAKDIR_UNLIKELY(thread.next_sequence == thread.end_sequence) ||
-      LEAKDIR_UNLIKELY(thread.sequence_epoch != sequence_epoch.load(std::memory_order_relaxed))) {
-    take_batch(thread);
-  }
-  return ++thread.next_sequence;
+  if (!has_sequence(thread)) take_batch(thread);
+  return next_in_batch(thread);
 }
 // The same without per-thread data, for nested calls.
 std::uint64_t single_sequence();

@@ -14,6 +14,7 @@
 #include "other_phases.hh"
 #include "stack/scratch.hh"
 #include "stack/stack.hh"
+#include "system/allocator.hh"
 #include "system/guard.hh"
 #include "threads.hh"
 
@@ -58,15 +59,10 @@ LEAKDIR_SLOW void count_dropped_stack() {
   __atomic_fetch_add(&ledger_file.header()->dropped_stacks, 1, __ATOMIC_RELAXED);
 }
 
-[[gnu::always_inline]] inline void record(const void* block, std::size_t size, Call call, Caller caller,
-                                          ThreadState& thread, const Remarks* remarks, const ReentryGuard& guard) {
-  ensure_thread(thread, guard);
-  count_allocation(thread);
-  Captured captured = capture_stack(thread, caller, call, guard);
-  if (remarks != nullptr) note_remarks(captured, *remarks);
-  if (LEAKDIR_UNLIKELY(captured.stack() == 0)) count_dropped_stack();
+// The block becomes live, whatever has to be done for it.
+[[gnu::always_inline]] inline void add(std::uint64_t address, std::size_t size, Captured captured, ThreadState& thread,
+                                       const ReentryGuard& guard) {
   ThreadScratch* const scratch = thread.scratch;
-  const std::uint64_t address = address_of(block);
   const RowParts live = {address,     captured.call_and_flags(), size, thread.row_bits, next_sequence(thread),
                          now_ticks(), captured.stack()};
   AddressMap::Cell* const cell = LEAKDIR_LIKELY(scratch != nullptr) ? live_index.find_or_make(scratch->leaves, address)
@@ -75,6 +71,23 @@ LEAKDIR_SLOW void count_dropped_stack() {
   if (LEAKDIR_UNLIKELY(added.row == 0)) return block_is_unknown(address);
   if (LEAKDIR_UNLIKELY(added.replaced != 0)) forget_replaced(added.replaced, free_rows_of(scratch));
   block_became_live(added.row, captured.flags(), thread, guard);
+}
+
+[[gnu::always_inline]] inline void record(const void* block, std::size_t size, Call call, Caller caller,
+                                          ThreadState& thread, const Remarks* remarks, const ReentryGuard& guard) {
+  ensure_thread(thread, guard);
+  count_allocation(thread);
+  Captured captured = capture_stack(thread, caller, call, guard);
+  if (remarks != nullptr) note_remarks(captured, *remarks);
+  if (LEAKDIR_UNLIKELY(captured.stack() == 0)) count_dropped_stack();
+  add(address_of(block), size, captured, thread, guard);
+}
+
+// The same with all there is to it.
+[[gnu::noinline]] void* record_anew(void* block, std::size_t size, Call call, Caller caller) {
+  const ReentryGuard guard;
+  record(block, size, call, caller, thread_state, nullptr, guard);
+  return block;
 }
 
 LEAKDIR_SLOW void record_with_remarks(const void* block, std::size_t size, Call call, Caller caller,
@@ -91,21 +104,8 @@ void remember(std::uint64_t address, const TakenBlock& gone, Caller caller) {
   if (LEAKDIR_LIKELY(is_usual(phase()))) remember_free(address, caller.pc(), gone.was.word[2], gone.was.word[3]);
 }
 
-LEAKDIR_SLOW bool freed_by_libc(void* block, Caller caller) {
-  if (!is_freed_after_all(address_of(block))) return false;
+LEAKDIR_SLOW bool take_or_judge(void* block, Caller caller) {
   ThreadState& thread = thread_state;
-  thread.busy &= ~ThreadState::kDryRun;
-  const bool is_handed_on = block_freed(block, caller);
-  thread.busy |= ThreadState::kDryRun;
-  return is_handed_on;
-}
-
-// In a phase that is not the usual one, in the middle of a hook, as the thread's first call, or of no live block.
-LEAKDIR_SLOW bool block_freed_otherwise(void* block, Caller caller) {
-  ThreadState& thread = thread_state;
-  // Paused or not.
-  if ((thread.busy & ThreadState::kDryRun) != 0) return freed_by_libc(block, caller);
-  if (!is_usual(phase()) && is_only_handed_on(block)) return true;
   const std::uint64_t address = address_of(block);
   const bool nested = thread.is_nested();
   const ReentryGuard guard;
@@ -122,11 +122,29 @@ LEAKDIR_SLOW bool block_freed_otherwise(void* block, Caller caller) {
   return nested || !is_bad_free(address, false, caller, thread, guard);
 }
 
+// Whether it is to be handed on to the allocator: it is no bad free.
+bool is_handed_on(void* block, Caller caller) {
+  if (!is_usual(phase()) && is_only_handed_on(block)) return true;
+  return take_or_judge(block, caller);
+}
+
+// Paused or not.
+LEAKDIR_SLOW bool is_handed_on_for_libc(void* block, Caller caller) {
+  if (!is_freed_after_all(address_of(block))) return false;
+  ThreadState& thread = thread_state;
+  thread.busy &= ~ThreadState::kDryRun;
+  const bool result = is_handed_on(block, caller);
+  thread.busy |= ThreadState::kDryRun;
+  return result;
+}
+
 // The row is out of the index and marked, and there is more to do than to use it again.
-LEAKDIR_SLOW bool give_up_row(std::uint32_t row, ThreadScratch& scratch) {
-  const ReentryGuard guard;
-  block_is_gone(take_marked_block(row), &scratch.free_rows);
-  return true;
+LEAKDIR_SLOW void give_up_and_free(void* block, std::uint32_t row, ThreadScratch& scratch) {
+  {
+    const ReentryGuard guard;
+    block_is_gone(take_marked_block(row), &scratch.free_rows);
+  }
+  allocator::free(block);
 }
 
 }  // namespace
@@ -146,32 +164,88 @@ LEAKDIR_SLOW void* block_allocated_otherwise(void* block, std::size_t size, Call
   } else if (thread.busy != 0) {
     record_with_remarks(block, size, call, caller, thread);
   } else {
-    const ReentryGuard guard;
-    record(block, size, call, caller, thread, nullptr, guard);
+    record_anew(block, size, call, caller);
   }
   return block;
 }
 
-void* block_allocated(void* block, std::size_t size, Call call, Caller caller) {
+namespace {
+
+// The block is live, and there is more to do.
+LEAKDIR_SLOW void* finish(void* block, AddedBlock added, unsigned flags) {
   ThreadState& thread = thread_state;
-  if (LEAKDIR_UNLIKELY(block == nullptr) || LEAKDIR_UNLIKELY(thread.busy != 0) || LEAKDIR_UNLIKELY(size < min_size)) {
-    return block_allocated_otherwise(block, size, call, caller);
-  }
   const ReentryGuard guard;
-  record(block, size, call, caller, thread, nullptr, guard);
+  if (added.replaced != 0) forget_replaced(added.replaced, free_rows_of(thread.scratch));
+  block_became_live(added.row, flags, thread, guard);
   return block;
 }
 
-// Calls nothing on the usual path, and leaves it by tail calls: so it has no registers to save.
-bool block_freed(void* block, Caller caller) {
+// The stack is known, and not all else is at hand.
+[[gnu::noinline]] void* add_captured(void* block, std::size_t size, Captured captured) {
+  ThreadState& thread = thread_state;
+  const ReentryGuard guard;
+  count_allocation(thread);
+  add(address_of(block), size, captured, thread, guard);
+  return block;
+}
+
+}  // namespace
+
+// Does what record() does where the thread has all that it takes at hand. It calls nothing on that path, and leaves it
+// by tail calls: so it has few registers to save.
+void* block_allocated(void* block, std::size_t size, Call call, Caller caller) {
   ThreadState& thread = thread_state;
   ThreadScratch* const scratch = thread.scratch;
   const std::uint64_t address = address_of(block);
-  if (LEAKDIR_UNLIKELY(!is_usual(phase())) || LEAKDIR_UNLIKELY(thread.busy != 0) ||
+  if (LEAKDIR_UNLIKELY(block == nullptr) || LEAKDIR_UNLIKELY(thread.busy != 0) || LEAKDIR_UNLIKELY(size < min_size) ||
       LEAKDIR_UNLIKELY(thread.generation != process_generation) || LEAKDIR_UNLIKELY(scratch == nullptr)) {
-    return block_freed_otherwise(block, caller);
+    return block_allocated_otherwise(block, size, call, caller);
   }
-  ++thread.busy;  // as ReentryGuard does, which would end after the calls
+  thread.busy = 1;  // as ReentryGuard does, which would end after the calls
+  signal_fence();
+  const Captured captured = capture_known(*scratch, caller, call);
+  if (LEAKDIR_UNLIKELY(captured.stack() == 0)) {
+    signal_fence();
+    --thread.busy;
+    return record_anew(block, size, call, caller);
+  }
+  AddressMap::Cell* const cell = AddressMap::find_known(scratch->leaves, address);
+  std::uint32_t row = 0;
+  if (LEAKDIR_LIKELY(cell != nullptr) && has_sequence(thread) && LEAKDIR_LIKELY(cycle_clock.is_used)) {
+    row = take_kept_row(scratch->free_rows);
+  }
+  if (LEAKDIR_UNLIKELY(row == 0)) {
+    signal_fence();
+    --thread.busy;
+    return add_captured(block, size, captured);
+  }
+  count_allocation(thread);
+  fill_row(row, {address, captured.call_and_flags(), size, thread.row_bits, next_in_batch(thread), ticks_by_cycles(),
+                 captured.stack()});
+  const std::uint32_t replaced = cell->load(std::memory_order_relaxed);
+  cell->store(row, std::memory_order_release);
+  const bool is_finished = LEAKDIR_LIKELY(replaced == 0) && !may_concern_writer(captured.flags());
+  signal_fence();
+  --thread.busy;
+  return LEAKDIR_LIKELY(is_finished) ? block : finish(block, {row, replaced}, captured.flags());
+}
+
+LEAKDIR_SLOW void free_block_otherwise(void* block, Caller caller) {
+  const bool is_good = (thread_state.busy & ThreadState::kDryRun) != 0 ? is_handed_on_for_libc(block, caller)
+                                                                       : is_handed_on(block, caller);
+  if (is_good) allocator::free(block);
+}
+
+// As block_allocated(), of a block that is live.
+void free_block(void* block, Caller caller) {
+  ThreadState& thread = thread_state;
+  ThreadScratch* const scratch = thread.scratch;
+  const std::uint64_t address = address_of(block);
+  if (LEAKDIR_UNLIKELY(thread.busy != 0) || LEAKDIR_UNLIKELY(thread.generation != process_generation) ||
+      LEAKDIR_UNLIKELY(scratch == nullptr)) {
+    return free_block_otherwise(block, caller);
+  }
+  thread.busy = 1;
   signal_fence();
   AddressMap::Cell* const cell = live_index.find(scratch->leaves, address);
   std::uint32_t row = 0;
@@ -182,7 +256,7 @@ bool block_freed(void* block, Caller caller) {
       LEAKDIR_UNLIKELY(!empty_cell(*cell, row))) {
     signal_fence();
     --thread.busy;
-    return block_freed_otherwise(block, caller);
+    return free_block_otherwise(block, caller);
   }
   count_free(thread);
   remember_free(address, caller.pc(), load_word(words, 2), load_word(words, 3));
@@ -190,7 +264,8 @@ bool block_freed(void* block, Caller caller) {
   const bool is_kept = (flags & kFiledInFlagByte) == 0 && keep_row(row, scratch->free_rows);
   signal_fence();
   --thread.busy;
-  return LEAKDIR_LIKELY(is_kept) || give_up_row(row, *scratch);
+  if (LEAKDIR_UNLIKELY(!is_kept)) return give_up_and_free(block, row, *scratch);
+  allocator::free(block);
 }
 
 SetAside begin_resize(void* block, Caller caller) {

@@ -29,8 +29,10 @@ struct SetAside {
 // returned.
 void* block_allocated(void* block, std::size_t size, ledger::Call call, Caller caller);
 void* block_allocated_otherwise(void* block, std::size_t size, ledger::Call call, Caller caller);
-// False: a bad free, do not hand it on.
-bool block_freed(void* block, Caller caller);
+// A block is freed: it is told, and handed to the allocator, unless that is a bad free. Not null. In the usual phase,
+// and in the other ones before kOff.
+void free_block(void* block, Caller caller);
+void free_block_otherwise(void* block, Caller caller);
 SetAside begin_resize(void* block, Caller caller);
 void finish_resize(const SetAside& old, void* block, std::size_t size, ledger::Call call, Caller caller);
 void undo_resize(const SetAside& old);

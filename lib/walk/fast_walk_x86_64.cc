@@ -9,12 +9,11 @@
 // has always followed the other, one is made. So where a stack changes all the time, runs end, and what does not change
 // is one long run.
 
-#include <emmintrin.h>
-
 #include "fast_walk.hh"
 #include "fast_walk_reach.hh"
 #include "step_x86_64.hh"
 #include "system/base.hh"
+#include "whole_stack.hh"
 
 namespace leakdir {
 namespace {
@@ -51,27 +50,6 @@ inline bool begins(const Run& run, Registers& frame, std::uintptr_t end, std::ui
 // The frame after so many of the run's.
 inline Registers frame_after(std::uintptr_t base, std::uintptr_t bp, std::uint32_t place, std::int32_t bp_slot) {
   return {base + place + kWord, word_at(base + place), bp_slot == Run::kUnchanged ? bp : word_at(plus(base, bp_slot))};
-}
-
-// Two words of the stack side by side.
-inline __m128i two_words_at(std::uintptr_t first, std::uintptr_t second) {
-  const __m128i low = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(first));
-  return _mm_castpd_si128(_mm_loadh_pd(_mm_castsi128_pd(low), reinterpret_cast<const double*>(second)));
-}
-
-// Whether each return address of the run is where it is to be.
-[[gnu::always_inline]] inline bool addresses_hold(const Run& run, std::uintptr_t base) {
-  static_assert(Run::kChecksAtOnce == 4);
-  const auto* pcs = reinterpret_cast<const __m128i*>(run.pcs());
-  const std::uint32_t* place = run.places();
-  __m128i differences = _mm_setzero_si128();
-  for (const std::uint32_t* const last = place + run.checks; place != last; place += Run::kChecksAtOnce) {
-    const __m128i first = _mm_xor_si128(two_words_at(base + place[0], base + place[1]), pcs[0]);
-    const __m128i second = _mm_xor_si128(two_words_at(base + place[2], base + place[3]), pcs[1]);
-    differences = _mm_or_si128(differences, _mm_or_si128(first, second));
-    pcs += 2;
-  }
-  return _mm_movemask_epi8(_mm_cmpeq_epi32(differences, _mm_setzero_si128())) == 0xffff;
 }
 
 [[gnu::noinline]] bool holds_by_bp(const Run& run, Registers& frame, std::uintptr_t end) {
@@ -283,6 +261,7 @@ struct Part {
     } else if (++run.streak == kLongEnough) {
       run.wanted = static_cast<std::uint8_t>(frames);
       run.is_plain = false;
+      run.whole_stack = 0;
       ++i;
     }
   }

@@ -39,6 +39,8 @@ struct alignas(16) Run {  // two of the return addresses behind it are compared 
   std::uintptr_t pc;  // of the first frame
   // For the user of the walk: what it makes of these frames and of what called them. 0 at first.
   std::uint64_t memo;
+  // … and, where they are a whole stack, of that. 0 at first. Only if it `is_plain` and `ends`.
+  std::uint64_t whole_stack;
   std::uint32_t serial;  // no two runs of a store have the same
   std::uint8_t frames;
   bool ends;          // its last frame is the outermost of the stack, by its table

@@ -33,11 +33,21 @@ struct Readable {
 
 Readable readable_by_asking(StackReach& reach, std::uintptr_t thread, std::uintptr_t sp) noexcept;
 
-inline Readable readable_from(StackReach& reach, std::uintptr_t sp) noexcept {
-  std::uintptr_t thread;  // its control block, which begins with its own address and lies above its stack
+// The thread's control block, which begins with its own address and lies above its stack.
+inline std::uintptr_t own_thread() noexcept {
+  std::uintptr_t thread;
   asm("mov %%fs:0, %0" : "=r"(thread));
-  if (__builtin_expect(sp >= reach.lo && sp < reach.hi && reach.thread == thread, 1)) return {reach.hi, true};
-  return readable_by_asking(reach, thread, sp);
+  return thread;
+}
+
+// Whether `sp` is in the thread's own stack, and all from there up to reach.hi was found readable.
+inline bool is_known_to_be_own_stack(const StackReach& reach, std::uintptr_t sp) noexcept {
+  return sp >= reach.lo && sp < reach.hi && reach.thread == own_thread();
+}
+
+inline Readable readable_from(StackReach& reach, std::uintptr_t sp) noexcept {
+  if (__builtin_expect(is_known_to_be_own_stack(reach, sp), 1)) return {reach.hi, true};
+  return readable_by_asking(reach, own_thread(), sp);
 }
 
 struct Registers {

@@ -100,6 +100,38 @@ call_with_rbp_in_rbx:
         .cfi_endproc
         .size   call_with_rbp_in_rbx, . - call_with_rbp_in_rbx
 
+// As a compiler makes them: so many frames, which are found by the stack pointer, of one that is the outermost.
+        .type   call_deep, @function
+call_deep:
+        .cfi_startproc
+        sub     $8, %rsp
+        .cfi_adjust_cfa_offset 8
+        test    %esi, %esi
+        jz      1f
+        dec     %esi
+        call    call_deep
+        jmp     2f
+1:      call    *%rdi
+2:      add     $8, %rsp
+        .cfi_adjust_cfa_offset -8
+        ret
+        .cfi_endproc
+        .size   call_deep, . - call_deep
+
+        .globl  call_from_outermost
+        .type   call_from_outermost, @function
+call_from_outermost:
+        .cfi_startproc
+        .cfi_undefined %rip
+        sub     $8, %rsp
+        .cfi_adjust_cfa_offset 8
+        call    call_deep
+        add     $8, %rsp
+        .cfi_adjust_cfa_offset -8
+        ret
+        .cfi_endproc
+        .size   call_from_outermost, . - call_from_outermost
+
 // The outermost frame, by its table.
         .globl  call_outermost
         .type   call_outermost, @function

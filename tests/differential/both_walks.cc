@@ -11,13 +11,15 @@
 #include <boost/stacktrace/safe_dump_to.hpp>
 #include <cstdio>
 
+#include "walk/whole_stack.hh"
+
 namespace differential {
 namespace {
 
 constexpr unsigned kMax = leakdir::kFastWalkMaxFrames;
 constexpr unsigned kOwnFrames = 8;  // of this file, above the stack that is asked for
 
-std::atomic<unsigned long> g_compared, g_declined, g_frames, g_reused;
+std::atomic<unsigned long> g_compared, g_declined, g_frames, g_reused, g_known_whole;
 
 struct PerThread {
   leakdir::FastWalkState* state;
@@ -81,10 +83,27 @@ int compare_with(leakdir::FastWalkState& state, const leakdir::WalkStart& start,
   return n;
 }
 
+// Not 0, and of other frames hardly ever the same.
+std::uint64_t name_of(const std::uintptr_t* frames, unsigned count) {
+  std::uint64_t name = count;
+  for (unsigned i = 0; i < count; ++i) name = (name ^ frames[i]) * 0x100000001b3u;
+  return name | 1;
+}
+
+// What is known of a whole stack without a walk is known of this one.
+void compare_known(leakdir::FastWalkState& state, const leakdir::WalkStart& start, const std::uintptr_t* boost,
+                   unsigned boost_count) {
+  const std::uint64_t known = leakdir::known_whole_stack(state, start.pc, start.sp);
+  if (known == 0) return;
+  g_known_whole.fetch_add(1, std::memory_order_relaxed);
+  if (known != name_of(boost, boost_count)) fail("another whole stack is known", boost, boost_count, 0);
+}
+
 void compare_all(const leakdir::WalkStart& start, const std::uintptr_t* boost, unsigned boost_count) {
   PerThread& own = t_own;
   unsigned followed;
   leakdir::FastWalkState& state = own.lent != nullptr ? *own.lent : *own.state;
+  compare_known(state, start, boost, boost_count);
   const int n = compare_with(state, start, kMax, boost, boost_count, &followed);
   g_compared.fetch_add(1, std::memory_order_relaxed);
   if (n == leakdir::kCannot) {
@@ -94,7 +113,10 @@ void compare_all(const leakdir::WalkStart& start, const std::uintptr_t* boost, u
     g_frames.fetch_add(count, std::memory_order_relaxed);
     g_reused.fetch_add(followed < count ? count - followed : 0, std::memory_order_relaxed);
     // The same stack again, by what was learnt.
-    compare_with(state, start, kMax, boost, boost_count, &followed);
+    if (compare_with(state, start, kMax, boost, boost_count, &followed) != leakdir::kCannot) {
+      leakdir::whole_stack_is(state, name_of(boost, boost_count));
+    }
+    compare_known(state, start, boost, boost_count);
   }
 
   // A walk that has learnt nothing, and one that learnt with another limit.
@@ -107,7 +129,9 @@ void compare_all(const leakdir::WalkStart& start, const std::uintptr_t* boost, u
 
 }  // namespace
 
-Counts counts() noexcept { return {g_compared.load(), g_declined.load(), g_frames.load(), g_reused.load()}; }
+Counts counts() noexcept {
+  return {g_compared.load(), g_declined.load(), g_frames.load(), g_reused.load(), g_known_whole.load()};
+}
 
 void compare_from(const leakdir::WalkStart& start) noexcept {
   PerThread& own = t_own;

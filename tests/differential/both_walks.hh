@@ -19,11 +19,13 @@ struct Counts {
   unsigned long declined;
   unsigned long frames;
   unsigned long reused_frames;
+  unsigned long known_whole;  // stacks that were known without a walk
 };
 Counts counts() noexcept;
 
-// Compares the stack that begins at `start`: with the thread's own state as the hooks would, with a new state, and with
-// depth limits. Calls from inside itself (Boost allocating, a signal) do nothing.
+// Compares the stack that begins at `start`: with the thread's own state as the hooks would, with a new state, with
+// depth limits, and without a walk where the whole stack is known. Calls from inside itself (Boost allocating, a
+// signal) do nothing.
 void compare_from(const leakdir::WalkStart& start) noexcept;
 
 // From now on this thread's comparisons use `state`, as if another thread had left it; nullptr: its own again.

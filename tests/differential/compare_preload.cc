@@ -49,10 +49,10 @@ void compare(const leakdir::WalkStart& start) {
   const int file = log != nullptr ? open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
   if (file < 0) return;
   const differential::Counts counts = differential::counts();
-  char line[160];
-  const int n =
-      snprintf(line, sizeof line, "%s: %lu compared %lu declined %lu frames %lu reused\n",
-               program_invocation_short_name, counts.compared, counts.declined, counts.frames, counts.reused_frames);
+  char line[192];
+  const int n = snprintf(line, sizeof line, "%s: %lu compared %lu declined %lu frames %lu reused %lu known whole\n",
+                         program_invocation_short_name, counts.compared, counts.declined, counts.frames,
+                         counts.reused_frames, counts.known_whole);
   if (write(file, line, static_cast<size_t>(n)) != n) g_ready = false;
   close(file);
 }

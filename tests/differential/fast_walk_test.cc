@@ -19,6 +19,7 @@
 #include "assembly.hh"
 #include "walk/fast_walk_reach.hh"
 #include "walk/fast_walk_rule.hh"
+#include "walk/whole_stack.hh"
 
 namespace leakdir {
 namespace {
@@ -52,16 +53,21 @@ struct Walk {
   unsigned followed;  // found by their rules; the others were known to be there
   bool truncated;
   int errno_after;
+  std::uint64_t known;  // of the whole stack, before it was walked
   std::uintptr_t out[kFastWalkMaxFrames];
 };
 FastWalkState g_state;
 unsigned g_max = kFastWalkMaxFrames;
 Walk g_walk;
+std::uint64_t g_name;  // what is said of each whole stack; 0: nothing
 
 [[gnu::noinline]] void walk_here() {
   errno = 1234;
   const unsigned followed_before = g_state.followed;
-  g_walk.frames = fast_walk(g_state, walk_start_here(), g_max);
+  const WalkStart start = walk_start_here();
+  g_walk.known = known_whole_stack(g_state, start.pc, start.sp);
+  g_walk.frames = fast_walk(g_state, start, g_max);
+  if (g_name != 0 && g_walk.frames != kCannot) whole_stack_is(g_state, g_name);
   g_walk.errno_after = errno;
   g_walk.followed = g_state.followed - followed_before;
   g_walk.truncated = g_state.truncated;
@@ -84,6 +90,7 @@ class FastWalk : public testing::Test {
  protected:
   FastWalk() {
     g_max = kFastWalkMaxFrames;
+    g_name = 0;
     fast_walk_forget_runs(g_state);
   }
 };
@@ -214,6 +221,48 @@ TEST_F(FastWalk, KnowsTheWholeOfAnUnchangedStack) {
   EXPECT_GT(first.followed, 6u);
   EXPECT_EQ(g_walk.frames, first.frames);
   EXPECT_EQ(g_walk.followed, 0u);
+}
+
+// What is known of a stack of so many frames, when it has been walked until it is one run, `name` was said of it each
+// time, and then `change` came.
+std::uint64_t known_after(unsigned frames, std::uint64_t name, void (*change)()) {
+  g_name = name;
+  for (int i = 0; i < 1000; ++i) call_from_outermost(walk_here, frames);
+  g_name = 0;
+  change();
+  call_from_outermost(walk_here, frames);
+  EXPECT_EQ(g_walk.frames, static_cast<int>(frames) + 2);
+  return g_walk.known;
+}
+void change_nothing() {}
+
+TEST_F(FastWalk, KnowsOfAWholeStackWhatWasSaidOfIt) {
+  EXPECT_EQ(known_after(20, 17, change_nothing), 17u);
+  EXPECT_EQ(known_after(0, 18, change_nothing), 18u);
+}
+
+TEST_F(FastWalk, KnowsNothingOfAWholeStackOfWhichNothingWasSaid) { EXPECT_EQ(known_after(20, 0, change_nothing), 0u); }
+
+// It begins with the same frames, and of these something is known.
+TEST_F(FastWalk, KnowsNothingOfAStackThatIsAnotherFurtherOut) {
+  const auto walk_another = [](unsigned frames) {
+    EXPECT_EQ(known_after(20, 17, change_nothing), 17u);
+    call_from_outermost(walk_here, frames);
+    return g_walk.known;
+  };
+  EXPECT_EQ(walk_another(20), 17u);
+  EXPECT_EQ(walk_another(21), 0u);
+  EXPECT_EQ(walk_another(19), 0u);
+  EXPECT_EQ(walk_another(0), 0u);
+}
+
+TEST_F(FastWalk, KnowsNothingOfAWholeStackAfterForget) {
+  EXPECT_EQ(known_after(20, 17, [] { fast_walk_forget(0, UINTPTR_MAX); }), 0u);
+  EXPECT_EQ(known_after(20, 17, [] { fast_walk_forget_runs(g_state); }), 0u);
+}
+
+TEST_F(FastWalk, KnowsNothingOfAWholeStackThatMayNotBeReadable) {
+  EXPECT_EQ(known_after(20, 17, [] { g_state.reach = {}; }), 0u);
 }
 
 // A frame that lies between the others' and is of another size each time.

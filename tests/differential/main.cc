@@ -70,8 +70,9 @@ int main(int argc, char** argv) {
     const unsigned long compared = after.compared - before.compared;
     const unsigned long declined = after.declined - before.declined;
     if (verbose) {
-      std::printf("%-26s %7lu compared %7lu declined %9lu frames %9lu reused\n", scenario.name, compared, declined,
-                  after.frames - before.frames, after.reused_frames - before.reused_frames);
+      std::printf("%-26s %7lu compared %7lu declined %9lu frames %9lu reused %9lu known whole\n", scenario.name,
+                  compared, declined, after.frames - before.frames, after.reused_frames - before.reused_frames,
+                  after.known_whole - before.known_whole);
       std::fflush(stdout);
     }
     if (scenario.is_followed && compared == declined) {

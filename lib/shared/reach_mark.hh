@@ -143,7 +143,7 @@ class Marker {
     HeapBlock& block = table_[to];
     if (block.reach() == Reach::kReachable) return;
     const bool from_reachable = from == kNoBlock || table_[from].reach() == Reach::kReachable;
-    if (from_reachable && (word == block.address || (block.reach() == Reach::kUnknown && is_whole(word, block)))) {
+    if (from_reachable && (word == block.address || is_whole(word, block))) {
       block.set_reach(Reach::kReachable);
       push(to);
     } else if (block.reach() == Reach::kUnknown) {
@@ -444,26 +444,33 @@ class Marker {
 
   static constexpr unsigned kMostWords = 20;
 
-  bool is_whole(std::uint64_t pointer, const HeapBlock& block) {
-    const std::uint64_t offset = pointer - block.address, bytes = block.bytes();
-    std::uint64_t word[2] = {};
-    if (bytes < 2 * kWord || !read_words(block.address, 2, word)) return false;
-    // length, capacity, count of references, characters and a 0: std::string before C++11
-    if (offset == 3 * kWord && word[0] <= word[1] && word[1] < bytes && 3 * kWord + word[1] + 1 == bytes) return true;
-    if (offset == 8) {
-      const std::uint64_t length = kWord == 8 ? word[0] : word[0] | word[1] << 32;
-      if (length != 0 && length == bytes - 8) return true;
-    }
-    // the number of elements, and elements that have a destructor
-    if (offset == kWord && word[0] != 0 && (bytes - kWord) % word[0] == 0) return true;
-    return is_second_base(pointer, word[0]);
+  bool is_whole(std::uint64_t pointer, HeapBlock& block) {
+    if (!block.has(HeapBlock::kAsked)) ask_first_words(block);
+    const std::uint64_t offset = pointer - block.address;
+    if (offset == kWord && block.has(HeapBlock::kWholeBehindWord)) return true;
+    if (offset == 8 && block.has(HeapBlock::kWholeBehind8)) return true;
+    if (offset == 3 * kWord && block.has(HeapBlock::kWholeBehind3Words)) return true;
+    // The second base of an object begins with the address of a table of virtual functions as well.
+    std::uint64_t inner = 0;
+    return block.has(HeapBlock::kIsObject) && offset % kWord == 0 && read_words(pointer, 1, &inner) &&
+           is_virtual_table(inner);
   }
 
-  // Both the object and what the pointer leads to begin with the address of a table of virtual functions.
-  bool is_second_base(std::uint64_t pointer, std::uint64_t first_word) {
-    std::uint64_t inner = 0;
-    return pointer % kWord == 0 && read_words(pointer, 1, &inner) && is_virtual_table(inner) &&
-           is_virtual_table(first_word);
+  // Once for each block that a pointer leads into.
+  void ask_first_words(HeapBlock& block) {
+    block.set(HeapBlock::kAsked);
+    const std::uint64_t bytes = block.bytes();
+    std::uint64_t word[2] = {};
+    if (bytes < 2 * kWord || !read_words(block.address, 2, word)) return;
+    // the number of elements, and elements that have a destructor
+    if (word[0] != 0 && (bytes - kWord) % word[0] == 0) block.set(HeapBlock::kWholeBehindWord);
+    const std::uint64_t length = kWord == 8 ? word[0] : word[0] | word[1] << 32;
+    if (length != 0 && length == bytes - 8) block.set(HeapBlock::kWholeBehind8);
+    // length, capacity, count of references, characters and a 0: std::string before C++11
+    if (word[0] <= word[1] && word[1] < bytes && 3 * kWord + word[1] + 1 == bytes) {
+      block.set(HeapBlock::kWholeBehind3Words);
+    }
+    if (is_virtual_table(word[0])) block.set(HeapBlock::kIsObject);
   }
 
   // Of its first words, those that are not 0 lead to code, and two at least are there.

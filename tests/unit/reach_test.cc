@@ -185,6 +185,16 @@ TEST(Marker, SomePointersIntoTheMiddleMeanTheWhole) {
   EXPECT_EQ(heap.kinds({0x10008, 0x10118, 0x10208, 0x10308}), (Kinds{kReachable, kReachable, kReachable, kPossible}));
 }
 
+TEST(Marker, APointerThatMeansTheWholeCountsWheneverItComes) {
+  Heap heap;
+  for (std::uint64_t i = 0; i < 3; ++i) heap.add(0x10000 + 0x100 * i, 8 + 100);
+  for (std::uint64_t i = 0; i < 3; ++i) heap.put(0x10000 + 0x100 * i, 100);
+  heap.put(0x10010, 0x10108);
+  heap.put(0x10108, 0x10230);
+  heap.put(0x10110, 0x10208);
+  EXPECT_EQ(heap.kinds({0x10130, 0x10220, 0x10020, 0x10008}), (Kinds{kReachable, kReachable, kReachable}));
+}
+
 TEST(Marker, ALargeBlockIsReadWhole) {
   Heap heap;
   heap.add(0x1000000, 3 * MarkRoom::kBytes);

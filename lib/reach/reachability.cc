@@ -12,6 +12,7 @@
 #include "shared/reach_mark.hh"
 #include "shared/reach_roots.hh"
 #include "shared/reach_stacks.hh"
+#include "stdio_buffers.hh"
 #include "system/allocator.hh"
 #include "system/own_memory.hh"
 
@@ -53,6 +54,14 @@ std::uint64_t learn_freed_mark() {
   std::uintptr_t* volatile hidden = block;  // the compiler knows that it is gone
   allocator::free(block);
   return hidden[1];
+}
+
+// There is nothing to be read in them.
+void leave_out_stdio_buffers(const reach::BlockTable& table) {
+  for_each_stdio_buffer([&](std::uintptr_t buffer) {
+    const std::uint32_t i = table.find(buffer);
+    if (i != reach::kNoBlock && table[i].address == buffer) table[i].bytes_and_flags &= ~ledger::kMask48;
+  });
 }
 
 void add_stack_below(const ThreadAtExit& thread, const reach::Mappings& mappings, reach::Holes& holes) {
@@ -131,6 +140,7 @@ LostLook find_lost(const ThreadAtExit& thread, bool is_only_thread) {
     return {ReachLook::kNoMemory, 0};
   }
   if (!process.read_mappings(memory)) return {ReachLook::kNoMaps, 0};
+  if (is_only_thread) leave_out_stdio_buffers(table);
 
   reach::Holes holes(hole_room, kMostHoles);
   const reach::Mappings& mappings = process.mappings();

@@ -118,6 +118,14 @@ static NOINLINE void leave_in_free_chunks(void) {
   leave_in_free_chunk(300000, 6005);
 }
 
+// What is in a buffer of stdio's, behind the characters, was in that memory before.
+static NOINLINE void leave_in_buffer_of_stdin(void) {
+  void** const block = make("freed", 4096);
+  block[100] = make("definite", 6007);
+  free(block);
+  MUST(getchar() == EOF);
+}
+
 static NOINLINE void hold(void) {
   in_data = make("reachable", 101);
   in_data->a = make("reachable", 103);
@@ -191,7 +199,11 @@ int main(int count, char** arguments) {
   pthread_t thread;
   pthread_create(&thread, NULL, ends, NULL);
   pthread_join(thread, NULL);
-  if (count > 1 && strcmp(arguments[1], "exit") == 0) end_here();
+  if (count > 1 && strcmp(arguments[1], "exit") == 0) {
+    leave_in_buffer_of_stdin();
+    wipe();
+    end_here();
+  }
   pthread_barrier_init(&barrier, NULL, 2);
   pthread_create(&thread, NULL, waits, NULL);
   pthread_barrier_wait(&barrier);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // What each real program can do: `PROGRAM clean` uses its library and gives everything back, `PROGRAM keep` leaves by
-// exit() in the middle of its work, with all of it live, and `PROGRAM leak` is clean but for one forgotten object,
-// whose place it prints as `leak function=leak_statement line=42`.
+// exit() in the middle of its work, with all of it live, `PROGRAM wait` waits for input there, and `PROGRAM leak` is
+// clean but for one forgotten object, whose place it prints as `leak function=leak_statement line=42`.
 
 #pragma once
 
@@ -14,6 +14,13 @@
 #define NOINLINE __attribute__((noinline))
 
 static int wants(int argc, char** argv, const char* mode) { return argc > 1 && strcmp(argv[1], mode) == 0; }
+
+// In the middle of its work.
+static inline void may_end_here(int argc, char** argv) {
+  char byte;
+  if (wants(argc, argv, "wait")) _exit(read(0, &byte, 1) < 0);
+  if (wants(argc, argv, "keep")) exit(0);
+}
 
 static void must(int good, const char* what) {
   if (good) return;

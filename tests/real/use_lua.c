@@ -34,7 +34,7 @@ int main(int argc, char** argv) {
   luaL_openlibs(lua);
   MUST(luaL_dostring(lua, kScript) == LUA_OK);
   MUST(lua_tointeger(lua, -1) == 3000);
-  if (wants(argc, argv, "keep")) exit(0);
+  may_end_here(argc, argv);
   if (wants(argc, argv, "leak")) leak_state();
   lua_close(lua);
   return 0;

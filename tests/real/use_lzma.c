@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
   lzma_stream encoder = LZMA_STREAM_INIT, decoder = LZMA_STREAM_INIT;
   pack(&encoder);
   unpack(&decoder, encoder.total_out);
-  if (wants(argc, argv, "keep")) exit(0);
+  may_end_here(argc, argv);
   if (wants(argc, argv, "leak")) leak_decoder();
   lzma_end(&encoder);
   lzma_end(&decoder);

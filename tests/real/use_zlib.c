@@ -48,7 +48,7 @@ int main(int argc, char** argv) {
   begin(&stream);
   check();
   gzFile file = write_file();
-  if (wants(argc, argv, "keep")) exit(0);
+  may_end_here(argc, argv);
   if (wants(argc, argv, "leak")) leak_inflate();
   MUST(deflateEnd(&stream) == Z_OK && gzclose(file) == Z_OK);
   return 0;

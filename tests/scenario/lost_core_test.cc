@@ -7,11 +7,11 @@
 #include <gtest/gtest.h>
 #include <lz4frame.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <zstd.h>
 
 #include <set>
 
+#include "core_dump.hh"
 #include "expected_kinds.hh"
 #include "paths.hh"
 #include "report_json.hh"
@@ -25,40 +25,26 @@ using testing::HasSubstr;
 
 class LostCore : public testing::TestWithParam<std::string> {
  protected:
-  // A core is a file in the process's own directory, where the kernel is told nothing else.
-  static bool kernel_writes_cores() {
-    const std::string pattern = read_file("/proc/sys/kernel/core_pattern");
-    return pattern.find_first_of("|/%") == std::string::npos;
-  }
-
   void SetUp() override {
     if (!kernel_writes_cores()) GTEST_SKIP() << "the kernel's cores go elsewhere";
-    dies(scratch_);
+    core_ = core_in(scratch_, &expected_);
   }
 
-  void dies(const Scratch& scratch) {
+  // The core of a process of its own.
+  static std::string core_in(const Scratch& scratch, Kinds* expected = nullptr) {
     Process process(command_for(scratch, target("lost_and_held", GetParam()), {}));
-    ASSERT_TRUE(process.says("ready\n"));
-    const rlimit no_limit = {RLIM_INFINITY, RLIM_INFINITY};
-    if (prlimit(process.pid(), RLIMIT_CORE, &no_limit, nullptr) != 0) GTEST_SKIP() << "only root may lift the limit";
-    process.kill(SIGSEGV);
-    const Outcome outcome = process.wait();
-    ASSERT_TRUE(outcome.killed_by(SIGSEGV)) << outcome.describe();
-    if (&scratch == &scratch_) expected_ = expected_kinds(outcome.out);
+    if (!process.says("ready\n")) throw std::runtime_error("not ready");
+    if (expected != nullptr) *expected = expected_kinds(process.output_so_far());
+    return core_after(process, SIGSEGV, scratch);
   }
-
-  static std::string core_in(const Scratch& scratch) {
-    for (const std::string& name : names_in(scratch.path()))
-      if (name.rfind("core", 0) == 0) return scratch / name;
-    throw std::runtime_error("no core");
-  }
-  std::string core() const { return core_in(scratch_); }
+  std::string core() const { return core_; }
 
   Kinds kinds_by(const std::string& core) {
     return kinds_in(report(scratch_ / "mem", {"--kinds", "all", "--core", core}));
   }
 
   Scratch scratch_;
+  std::string core_;
   Kinds expected_;
 };
 
@@ -105,7 +91,6 @@ TEST_P(LostCore, CheckFailsOnWhatIsLost) {
 
 TEST_P(LostCore, WhatDoesNotBelongTogetherIsRefused) {
   Scratch another;
-  dies(another);
   Outcome outcome = run_tool({"report", "--core", core_in(another), scratch_ / "mem"});
   EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();
   EXPECT_THAT(outcome.err, AllOf(HasSubstr("is the core of process"), HasSubstr("the ledger is process")));

@@ -88,6 +88,21 @@ std::vector<char*> pointers_to(std::vector<std::string>& words) {
   return result;
 }
 
+int open_input(const Command& command, int& pipe) {
+  if (command.waits_for_input) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error(std::string("pipe: ") + std::strerror(errno));
+    pipe = above_standard(ends[1], "pipe");
+    return above_standard(ends[0], "pipe");
+  }
+  const char* const nothing = "/dev/null";
+  if (command.input.empty()) return above_standard(open(nothing, O_RDONLY | O_CLOEXEC), nothing);
+  const int in = unnamed_file("stdin");
+  if (write(in, command.input.data(), command.input.size()) < 0) throw std::runtime_error("cannot write stdin");
+  lseek(in, 0, SEEK_SET);
+  return in;
+}
+
 }  // namespace
 
 bool Outcome::exited_with(int code) const { return WIFEXITED(status) && WEXITSTATUS(status) == code; }
@@ -107,13 +122,7 @@ Process::Process(const Command& command) : timeout_seconds_(command.timeout_seco
   err_ = unnamed_file("stderr");
   std::vector<std::string> argv = command.argv, env = environment_for(command);
   const std::vector<char*> argv_pointers = pointers_to(argv), env_pointers = pointers_to(env);
-  const char* const nothing = "/dev/null";
-  const int in =
-      command.input.empty() ? above_standard(open(nothing, O_RDONLY | O_CLOEXEC), nothing) : unnamed_file("stdin");
-  if (!command.input.empty()) {
-    if (write(in, command.input.data(), command.input.size()) < 0) throw std::runtime_error("cannot write stdin");
-    lseek(in, 0, SEEK_SET);
-  }
+  const int in = open_input(command, pipe_);
   pid_ = fork();
   if (pid_ < 0) throw std::runtime_error(std::string("fork: ") + std::strerror(errno));
   if (pid_ == 0) {
@@ -139,6 +148,7 @@ Process::~Process() {
     kill(SIGKILL);
     waitpid(pid_, nullptr, 0);
   }
+  if (pipe_ >= 0) close(pipe_);
   close(out_);
   close(err_);
 }

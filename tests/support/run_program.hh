@@ -19,7 +19,8 @@ struct Command {
   std::map<std::string, std::string> env;  // on top of the test's own without what would change the program
   std::string input;                       // of stdin; empty: /dev/null
   int timeout_seconds = 60;
-  unsigned user = 0;  // of which to be, group and all; 0: as the test itself
+  unsigned user = 0;             // of which to be, group and all; 0: as the test itself
+  bool waits_for_input = false;  // stdin is a pipe to which nothing comes, and which does not end
 };
 
 struct Outcome {
@@ -51,6 +52,7 @@ class Process {
  private:
   pid_t pid_ = -1;
   int out_ = -1, err_ = -1;
+  int pipe_ = -1;  // its end of writing, for one that waits for input
   int timeout_seconds_;
   bool ended_ = false;
 };

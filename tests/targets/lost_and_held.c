@@ -109,7 +109,7 @@ static NOINLINE void start_coroutine(void) {
 static NOINLINE void leave_in_free_chunk(size_t size, size_t lost) {
   void** block = make("freed", size);
   block[5] = make("definite", lost);
-  free(block);
+  free(hidden(block));
 }
 
 static NOINLINE void leave_in_free_chunks(void) {
@@ -122,7 +122,7 @@ static NOINLINE void leave_in_free_chunks(void) {
 static NOINLINE void leave_in_buffer_of_stdin(void) {
   void** const block = make("freed", 4096);
   block[100] = make("definite", 6007);
-  free(block);
+  free(hidden(block));
   MUST(getchar() == EOF);
 }
 

@@ -131,12 +131,12 @@ TEST(Installed, ToolObjectsHeadersAndDocumentsAreWhereTheyAreLookedFor) {
   install_below(scratch / "root");
   const Outcome found =
       run({{"sh", "-c", "find root -type f | sed 's,^root,,' | LC_ALL=C sort"}, scratch.path(), {}, "", 60});
-  for (const char* file :
-       {"/bin/leakdir\n", "/include/leakdir/leakdir.h\n", "/include/leakdir/trace.h\n", "/include/leakdir/untrace.h\n",
-        "/include/leakdir/gtest.h\n", "/leakdir/leakdir_trace.c\n", "/leakdir.o\n", "/leakdir-static.o\n",
-        "/leakdir/libleakdir.so\n", "/share/man/man1/leakdir.1\n", "/share/man/man7/leakdir.7\n",
-        "/share/man/man1/leakdir-mkobj.1\n", "/share/bash-completion/completions/leakdir.bash\n",
-        "/share/zsh/site-functions/_leakdir\n", "/share/leakdir/gdb/leakdir.py\n"})
+  for (const char* file : {"/bin/leakdir\n", "/include/leakdir/leakdir.h\n", "/include/leakdir/trace.h\n",
+                           "/include/leakdir/untrace.h\n", "/include/leakdir/gtest.h\n", "/leakdir/leakdir_trace.c\n",
+                           "/leakdir.o\n", "/leakdir-static.o\n", "/libleakdir.a\n", "/libleakdir-static.a\n",
+                           "/leakdir/libleakdir.so\n", "/share/man/man1/leakdir.1\n", "/share/man/man7/leakdir.7\n",
+                           "/share/man/man1/leakdir-mkobj.1\n", "/share/bash-completion/completions/leakdir.bash\n",
+                           "/share/zsh/site-functions/_leakdir\n", "/share/leakdir/gdb/leakdir.py\n"})
     EXPECT_THAT(found.out, HasSubstr(file));
 
   write_file(scratch / "app.c",

@@ -95,6 +95,28 @@ TEST_F(Packages, PkgConfigGivesTheFlags) {
   expect_records_of("app-static", 1);
 }
 
+// For build systems that take archives only. That nothing of the program asks for what is in it must not matter.
+TEST_F(Packages, ArchiveIsTakenWhole) {
+  const std::string whole = "-Wl,--whole-archive $(pkg-config --variable=archive ";
+  build("cc -g app.c $(pkg-config --cflags leakdir) " + whole + "leakdir) -Wl,--no-whole-archive -o app");
+  expect_static("app", false);
+  expect_records_of("app", 1);
+  build("cc -g -static app.c $(pkg-config --cflags leakdir-static) " + whole +
+        "leakdir-static) -Wl,--no-whole-archive -o app-static");
+  expect_static("app-static", true);
+  expect_records_of("app-static", 1);
+  build("cc -g app.c $(pkg-config --cflags leakdir) -L$(pkg-config --variable=libdir leakdir) -lleakdir -o by-name");
+  expect_records_of("by-name", 1);
+}
+
+TEST_F(Packages, MkobjMakesAnArchive) {
+  build("'" + installation_->prefix() + "/bin/leakdir-mkobj' --cc=cc --output=libmade.a");
+  build(
+      "cc -g -static app.c $(pkg-config --cflags leakdir) -Wl,--whole-archive libmade.a -Wl,--no-whole-archive -o app");
+  expect_static("app", true);
+  expect_records_of("app", 1);
+}
+
 TEST_F(Packages, CMakeFindsTargetsAndLinksThemOnce) {
   write("part.c", R"(#include <leakdir/leakdir.h>
 #include <stdlib.h>

@@ -11,7 +11,7 @@ set -euo pipefail
 to_build=(
   gcc g++ libc6-dev binutils meson ninja-build pkg-config python3 ca-certificates
   libboost-stacktrace-dev                                    # the object
-  libdw-dev libelf-dev zlib1g-dev                            # the tool: debug information
+  libdw-dev libelf-dev zlib1g-dev libiberty-dev              # the tool: debug information, names of other languages
   libzstd-dev liblz4-dev                                     # the tool: cores as systemd-coredump writes them
   libcli11-dev libfmt-dev nlohmann-json3-dev libprotozero-dev  # the tool: command line and formats
 )

@@ -32,7 +32,7 @@ printf '%s\n' "${targets[@]}" | xargs -P "$(nproc)" -I{} sh -c '
   build=$0 source=tests/fuzz/{}_fuzz.cc
   [ {} != ledger ] || source=tests/tools/ledger_fuzz.cc
   clang++ "$@" -fsanitize=fuzzer -DLEAKDIR_LIBFUZZER "$source" tests/fuzz/must_hold.cc tests/fuzz/write_seeds.cc \
-    "$build"/objects/*.o -ldw -lelf -lz -lzstd -llz4 -lfmt -o "$build/{}"
+    "$build"/objects/*.o -ldw -lelf -liberty -lz -lzstd -llz4 -lfmt -o "$build/{}"
 ' "$build" "${flags[@]}"
 
 status=0

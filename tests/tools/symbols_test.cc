@@ -19,9 +19,9 @@
 #include <sstream>
 #include <string>
 
+#include "base/demangle.hh"
 #include "base/error.hh"
 #include "scratch_directory.hh"
-#include "symbols/dwarf_lines.hh"
 
 namespace leakdir::tool {
 namespace {

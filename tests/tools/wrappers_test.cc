@@ -99,8 +99,9 @@ TEST(Wrappers, AreNamedByTheUser) {
 class OwnFrame : public testing::Test {
  protected:
   StackLine at(const std::string& function, const std::string& module = "/home/you/app",
-               const std::string& file = "/home/you/app.c") {
-    kept_.push_back(std::make_unique<SourceLine>(SourceLine{function, function.empty() ? "" : file, 5, false}));
+               const std::string& file = "/home/you/app.c", const std::string& linkage = "") {
+    kept_.push_back(
+        std::make_unique<SourceLine>(SourceLine{function, function.empty() ? "" : file, 5, false, linkage}));
     modules_.push_back(std::make_unique<std::string>(module));
     return {function.empty() ? nullptr : kept_.back().get(), *modules_.back(), module == "/home/you/app", kept_.size()};
   }
@@ -120,6 +121,24 @@ TEST_F(OwnFrame, IsTheFirstOfTheProgramThatIsNoWrapper) {
   EXPECT_EQ(own({at("strdup", kLibc, "string/strdup.c"), at("make"), at("main")}), 1u);
   EXPECT_EQ(own({at("std::vector<int>::push_back(int)"), at("make"), at("main")}), 1u);
   EXPECT_EQ(own({at("resize", "/home/you/app", "/usr/include/c++/12/bits/vector.h"), at("make")}), 1u);
+}
+
+// It is in the program, and in its own files of it.
+TEST_F(OwnFrame, IsNotInRustsLibrary) {
+  const std::string app = "/home/you/app";
+  EXPECT_EQ(own({at("<alloc::boxed::Box<T>>::new", app, "/rustc/59807616e1/library/alloc/src/boxed.rs"),
+                 at("app::make", app, "/home/you/app.rs")}),
+            1u);
+  EXPECT_EQ(own({at("alloc::raw_vec::finish_grow", app, "/usr/src/rustc-1.63.0/library/alloc/src/raw_vec.rs"),
+                 at("app::make", app, "/home/you/app.rs")}),
+            1u);
+  EXPECT_EQ(own({at("<alloc::raw_vec::RawVec>::grow", app, "", "_RNvMNtCs1_5alloc7raw_vecNtB2_6RawVec4grow"),
+                 at("app::make", app, "", "_RNvCs4_3app4make")}),
+            1u);
+  EXPECT_EQ(own({at("core::Engine::make(int)", app, "", "_ZN4core6Engine4makeEi"), at("main")}), 1u)
+      << "of which no line is known: a function with one comes first";
+  EXPECT_EQ(own({at("core::Engine::make(int)", app, "/home/you/engine.cc", "_ZN4core6Engine4makeEi"), at("main")}), 0u)
+      << "C++ may have such a namespace";
 }
 
 TEST_F(OwnFrame, IsInAStaticProgramNotOneOfLibc) {

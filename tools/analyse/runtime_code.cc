@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/demangle.hh"
 #include "function_name.hh"
 
 namespace leakdir::tool {
@@ -40,11 +41,21 @@ bool is_runtime_function(std::string_view function) {
          starts_with_one_of(name, kBeginnings);
 }
 
+bool is_rust_library(const SourceLine& line) {
+  static constexpr std::string_view kSources[] = {"/rustc/", "/usr/src/rustc-"};  // rustup's, Debian's
+  static constexpr std::string_view kCrates[] = {"alloc::", "core::", "std::", "__rustc::", "__rust_", "__rdl_"};
+  if (starts_with_one_of(line.file, kSources)) return true;
+  // Without lines, as in the library that comes compiled, the name of the crate says it; C++ may have such a namespace.
+  if (!is_rust(line.linkage)) return false;
+  const std::size_t name = line.function.find_first_not_of("<&*[");  // <alloc::vec::Vec<T> as …>
+  return name != std::string::npos && starts_with_one_of(std::string_view(line.function).substr(name), kCrates);
+}
+
 bool is_runtime_line(const SourceLine& line) {
   static constexpr std::string_view kDirectories[] = {"/usr/include/", "/usr/lib/"};
   // Of an inlined function, gcc gives the bare name; its file says that it is the C++ library's. Distributions build
   // their libraries without absolute paths.
-  return is_runtime_function(line.function) || starts_with_one_of(line.file, kDirectories) ||
+  return is_runtime_function(line.function) || is_rust_library(line) || starts_with_one_of(line.file, kDirectories) ||
          line.file.find("/include/c++/") != std::string::npos || (!line.file.empty() && line.file.front() != '/');
 }
 

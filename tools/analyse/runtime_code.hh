@@ -18,6 +18,9 @@ bool is_runtime_module(std::string_view path);
 // A demangled function of libc or the C++ runtime, wherever it was linked to or put inline.
 bool is_runtime_function(std::string_view function);
 
+// A line of Rust's standard library, which is compiled into each program and put inline everywhere.
+bool is_rust_library(const SourceLine& line);
+
 // A line of such code, by its function or its file: every program's blocks come through it, so that it says nothing
 // about whose block it is.
 bool is_runtime_line(const SourceLine& line);

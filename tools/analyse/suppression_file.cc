@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "suppression_file.hh"
 
-#include <cxxabi.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <iterator>
-#include <memory>
 #include <utility>
 
+#include "base/demangle.hh"
 #include "base/error.hh"
 #include "pattern.hh"
 
@@ -68,16 +66,6 @@ bool is_about_leaks(std::string_view type) {
     tools.remove_prefix(std::min(end + 1, tools.size()));
   }
   return false;
-}
-
-bool is_mangled(std::string_view name) { return starts_with(name, "_Z"); }
-
-// Empty: it is no name that can be demangled.
-std::string demangled(const std::string& name) {
-  int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name.c_str(), nullptr, nullptr, &status),
-                                                         &std::free);
-  return status == 0 && text != nullptr ? text.get() : "";
 }
 
 // Reads one text, line by line.
@@ -179,7 +167,7 @@ class Reader {
       std::string glob(trimmed(line.substr(start.size())));
       if (glob.empty()) return fmt::format("{} without a pattern", start);
       if (kind == Kind::kFunction && is_mangled(glob)) {
-        const std::string name = demangled(glob);
+        const std::string name = demangle(glob);
         if (!name.empty()) glob = glob_of(name);
       }
       rule.frames.push_back({kind, std::move(glob)});

@@ -75,7 +75,8 @@ bool is_of_the_system(std::string_view module) {
 }
 
 bool is_runtime(const StackLine& at) {
-  return is_runtime_module(at.module) || (at.line != nullptr && is_runtime_function(at.line->function));
+  return is_runtime_module(at.module) ||
+         (at.line != nullptr && (is_runtime_function(at.line->function) || is_rust_library(*at.line)));
 }
 
 std::string_view function_of(const StackLine& at) {

@@ -84,7 +84,8 @@ struct SourceLine {
   std::string function;  // demangled; empty: not known
   std::string file;      // empty: not known
   unsigned line = 0;
-  bool inlined = false;  // the compiler put this function's code into that of the next SourceLine
+  bool inlined = false;      // the compiler put this function's code into that of the next SourceLine
+  std::string linkage = {};  // what the linker calls the function; empty: not known, as in saved files
 };
 using FrameLines = std::vector<std::vector<SourceLine>>;  // for each of Snapshot::frames; empty: not known
 

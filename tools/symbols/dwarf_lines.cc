@@ -4,14 +4,15 @@
 
 #include "dwarf_lines.hh"
 
-#include <cxxabi.h>
 #include <dwarf.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <string_view>
+#include <utility>
+
+#include "base/demangle.hh"
 
 namespace leakdir::tool {
 
@@ -44,9 +45,10 @@ Range* find_range(std::vector<Range>& ranges, Dwarf_Addr address) {
   return address < after->high ? &*after : nullptr;
 }
 
-// Functions with code, also those inside namespaces and classes, but not those inside functions: those are found by
-// going down from the outer one.
-void collect_functions(Dwarf_Die* parent, int nesting, std::vector<Dwarf_Die>& dies,
+// Functions with code, also those inside namespaces and classes. Those inside functions only where that is asked for:
+// what was put inline is found by going down from the outer one, and few languages have functions in functions whose
+// code lies elsewhere (Ada, Fortran, D, Pascal, GNU C).
+void collect_functions(Dwarf_Die* parent, int nesting, bool with_nested, std::vector<Dwarf_Die>& dies,
                        std::vector<std::pair<Dwarf_Addr, Dwarf_Addr>>& ranges) {
   Dwarf_Die child;
   if (nesting > kMaxNesting || dwarf_child(parent, &child) != 0) return;
@@ -54,13 +56,15 @@ void collect_functions(Dwarf_Die* parent, int nesting, std::vector<Dwarf_Die>& d
     switch (dwarf_tag(&child)) {
       case DW_TAG_subprogram:
         add_ranges(&child, dies, ranges);
+        if (with_nested) collect_functions(&child, nesting + 1, with_nested, dies, ranges);
         break;
+      case DW_TAG_lexical_block:
       case DW_TAG_namespace:
       case DW_TAG_module:
       case DW_TAG_class_type:
       case DW_TAG_structure_type:
       case DW_TAG_union_type:
-        collect_functions(&child, nesting + 1, dies, ranges);
+        collect_functions(&child, nesting + 1, with_nested, dies, ranges);
         break;
       default:
         break;
@@ -85,8 +89,17 @@ void descend(Dwarf_Die* die, Dwarf_Addr address, int nesting, std::vector<Dwarf_
   } while (dwarf_siblingof(&child, &child) == 0);
 }
 
-// Other names, "i" for one, would be taken for mangled types.
-bool is_mangled(std::string_view name) { return name.substr(0, 2) == "_Z"; }
+// The names of what has no debug information.
+void name_by_symbol(SourceLine& line, std::string symbol) {
+  line.function = demangled(symbol);
+  line.linkage = std::move(symbol);
+}
+
+bool is_ada(Dwarf_Die* unit) {
+  const int language = dwarf_srclang(unit);
+  constexpr int kAda2005 = 0x2e, kAda2012 = 0x2f;  // of DWARF 6, which not every libdw has a name for
+  return language == DW_LANG_Ada83 || language == DW_LANG_Ada95 || language == kAda2005 || language == kAda2012;
+}
 
 const char* linkage_name(Dwarf_Die* die) {
   Dwarf_Attribute attribute;
@@ -117,15 +130,6 @@ std::string readable_path(const char* path, Dwarf_Die* unit) {
 
 }  // namespace
 
-std::string demangled(const char* name) {
-  if (!is_mangled(name)) return name;
-  int status = 0;
-  char* readable = abi::__cxa_demangle(name, nullptr, nullptr, &status);
-  std::string text = status == 0 && readable != nullptr ? readable : name;
-  std::free(readable);
-  return text;
-}
-
 std::vector<SourceLine> DwarfLines::lookup(std::uint64_t address) {
   GElf_Addr elf_bias = 0;
   if (dwfl_module_getelf(module_, &elf_bias) == nullptr) return {};
@@ -134,7 +138,7 @@ std::vector<SourceLine> DwarfLines::lookup(std::uint64_t address) {
   Dwarf_Addr bias = 0;
   Dwarf_Die* unit = find_unit(here, bias);
   if (unit == nullptr) {
-    inner.function = demangled(symbol_at(here).c_str());
+    name_by_symbol(inner, symbol_at(here));
     return inner.function.empty() ? std::vector<SourceLine>() : std::vector<SourceLine>{inner};
   }
   const Dwarf_Addr in_unit = here - bias;
@@ -154,17 +158,20 @@ std::vector<SourceLine> DwarfLines::lookup(std::uint64_t address) {
     with_functions = &split;
 
   std::vector<Dwarf_Die> chain;
-  if (Range* function = find_range(functions_of(with_functions), in_unit)) {
+  Range* function = find_range(functions_of(with_functions, false), in_unit);
+  if (function == nullptr) function = find_range(functions_of(with_functions, true), in_unit);
+  if (function != nullptr) {
     Dwarf_Die outermost = function->die;
     descend(&outermost, in_unit, 0, chain);
     if (chain.empty() || dwarf_tag(&chain.front()) != DW_TAG_subprogram) chain.insert(chain.begin(), outermost);
   }
   if (chain.empty()) {
-    inner.function = demangled(symbol_at(here).c_str());
+    name_by_symbol(inner, symbol_at(here));
     return inner.function.empty() && inner.file.empty() ? std::vector<SourceLine>() : std::vector<SourceLine>{inner};
   }
 
   // From the inside out: each function stands where the one inside it was put inline.
+  const bool is_adas = is_ada(with_functions);
   std::vector<SourceLine> lines;
   SourceLine line = inner;
   for (auto die = chain.rbegin(); die != chain.rend(); ++die) {
@@ -174,10 +181,12 @@ std::vector<SourceLine> DwarfLines::lookup(std::uint64_t address) {
     // gcc gives a linkage name only to functions that other units can see; that of the others, which says more than
     // their plain name, may be in the symbol table.
     const std::string symbol = name == nullptr && is_outermost ? symbol_at(here) : std::string();
-    if (name != nullptr) {
-      line.function = demangled(name);
-    } else if (plain == nullptr || is_mangled(symbol)) {
-      line.function = demangled(symbol.c_str());
+    line.linkage = name != nullptr ? name : symbol;
+    if (plain != nullptr && is_adas) {
+      line.function = demangle_ada(plain);
+      if (line.function.empty()) line.function = plain;
+    } else if (name != nullptr || plain == nullptr || is_mangled(symbol)) {
+      line.function = demangled(line.linkage);
     } else {
       line.function = plain;
     }
@@ -218,14 +227,14 @@ void DwarfLines::list_units() {
   sort_ranges(units_);
 }
 
-std::vector<DwarfLines::Range>& DwarfLines::functions_of(Dwarf_Die* unit) {
+std::vector<DwarfLines::Range>& DwarfLines::functions_of(Dwarf_Die* unit, bool with_nested) {
   // A split unit has its offset in a file of its own, so two units may have the same offset. They never have the same
   // address in memory.
-  auto [known, is_new] = functions_.try_emplace(reinterpret_cast<std::uintptr_t>(unit->addr));
+  auto [known, is_new] = functions_.try_emplace({reinterpret_cast<std::uintptr_t>(unit->addr), with_nested});
   if (is_new) {
     std::vector<Dwarf_Die> dies;
     std::vector<std::pair<Dwarf_Addr, Dwarf_Addr>> ranges;
-    collect_functions(unit, 0, dies, ranges);
+    collect_functions(unit, 0, with_nested, dies, ranges);
     for (std::size_t i = 0; i < dies.size(); ++i) known->second.push_back({ranges[i].first, ranges[i].second, dies[i]});
     sort_ranges(known->second);
   }

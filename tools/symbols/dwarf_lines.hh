@@ -12,8 +12,9 @@
 #include <elfutils/libdwfl.h>
 
 #include <cstdint>
+#include <map>
 #include <string>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "symbols.hh"
@@ -36,16 +37,13 @@ class DwarfLines {
 
   Dwarf_Die* find_unit(Dwarf_Addr address, Dwarf_Addr& bias);
   void list_units();
-  std::vector<Range>& functions_of(Dwarf_Die* unit);
+  std::vector<Range>& functions_of(Dwarf_Die* unit, bool with_nested);
   std::string symbol_at(Dwarf_Addr address) const;
 
   Dwfl_Module* module_;
   bool has_listed_units_ = false;
   std::vector<Range> units_;
-  std::unordered_map<std::uintptr_t, std::vector<Range>> functions_;  // by where the unit lies
+  std::map<std::pair<std::uintptr_t, bool>, std::vector<Range>> functions_;  // by where the unit lies, and which
 };
-
-// The readable form of a linker's name; the name itself if it is none of C++.
-std::string demangled(const char* name);
 
 }  // namespace leakdir::tool

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "dwarf_lines.hh"
+#include "base/demangle.hh"
 
 namespace leakdir::tool {
 

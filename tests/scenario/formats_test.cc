@@ -113,5 +113,51 @@ INSTANTIATE_TEST_SUITE_P(Program, Formats,
                            return std::get<0>(info.param) + "_" + std::get<1>(info.param);
                          });
 
+// pprof itself, where Go is: it must not take a name for a mangled one and cut it.
+TEST(PprofOfGo, ShowsNamesWhole) {
+  const Scratch scratch;
+  if (!run({{"sh", "-c", "go tool pprof -help 2>&1 | grep -q pprof"}, scratch.path(), {}, "", 60}).exited_with(0))
+    GTEST_SKIP() << "there is no go tool pprof";
+  write_file(scratch / "app.cc", R"(#include <cstdlib>
+void* volatile kept;
+struct Shelf {
+  void operator()(int bytes) const { kept = std::malloc(bytes); }
+  void operator<<(int bytes) { kept = std::malloc(bytes); }
+};
+namespace { void lend() { kept = std::malloc(1409); } }
+template <class T> void make(std::size_t bytes) { kept = std::malloc(bytes); }
+int main() {
+  Shelf shelf;
+  shelf(1237);
+  shelf << 1301;
+  lend();
+  make<int>(1511);
+  make<long>(1613);
+  [](int more) { kept = std::malloc(1700 + more); }(9);
+}
+)");
+  const Outcome built = run({{"g++", "-g", "app.cc", kObject, "-o", "app"}, scratch.path(), {}, "", 120});
+  ASSERT_TRUE(built.exited_with(0)) << built.describe();
+  ASSERT_TRUE(run_in(scratch, scratch / "app").exited_with(0));
+  ASSERT_TRUE(run_tool({"report", "--format", "pprof", "-o", "profile"}, scratch.path()).exited_with(0));
+  const Outcome top = run({{"sh", "-c", "go tool pprof -top -unit=bytes profile"},
+                           scratch.path(),
+                           {{"PPROF_TMPDIR", scratch.path()}},
+                           "",
+                           120});
+  // "     1709B 19.46% 19.46%      1709B 19.46%  name"; of what allocated nothing itself the first is 0.
+  std::vector<std::string> names;
+  for (const std::string& line : lines_of(top.out)) {
+    const std::size_t name = line.rfind("%  "), bytes = line.find_first_not_of(' ');
+    if (name == std::string::npos || line[bytes] < '1' || line[bytes] > '9') continue;
+    names.push_back(line.substr(bytes, line.find('B') - bytes) + line.substr(name + 2));
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"1709 main::{lambda(int)#1}::operator()(int) const",
+                                             "1613 void make<long>(unsigned long)",
+                                             "1511 void make<int>(unsigned long)", "1409 (anonymous namespace)::lend()",
+                                             "1301 Shelf::operator<<(int)", "1237 Shelf::operator()(int) const"}))
+      << top.describe();
+}
+
 }  // namespace
 }  // namespace leakdir_test

@@ -174,19 +174,16 @@ location {
 function {
   id: 1
   name: 5
-  system_name: 5
   filename: 6
 }
 function {
   id: 2
   name: 7
-  system_name: 7
   filename: 6
 }
 function {
   id: 3
   name: 8
-  system_name: 8
   filename: 6
 }
 string_table: ""
@@ -212,6 +209,28 @@ duration_nanos: 100000000000
 comment: 16
 default_sample_type: 3
 )");
+}
+
+// pprof takes the name as it is where the system name is another one, or is not there.
+TEST_F(Pprof, SystemNameIsTheLinkersOrNone) {
+  symbols.lines[0x9f6] = {{"S::operator()(int) const", "a.cc", 1, true, "_ZNK1SclEi"},
+                          {"(anonymous namespace)::grow<int>()", "a.cc", 2, false, ""}};
+  symbols.lines[0x1b29] = {{"main", "a.cc", 3, false, "main"}};
+  ledger.block({0x1000, 5, ledger.stack({0x4009f7, 0x401b2a})});
+  EXPECT_THAT(decoded(), HasSubstr("function {\n  id: 1\n  name: 5\n  system_name: 6\n  filename: 7\n}\n"
+                                   "function {\n  id: 2\n  name: 8\n  filename: 7\n}\n"
+                                   "function {\n  id: 3\n  name: 9\n  filename: 7\n}\n"));
+  EXPECT_THAT(decoded(), HasSubstr("string_table: \"S::operator()(int) const\"\nstring_table: \"_ZNK1SclEi\"\n"
+                                   "string_table: \"a.cc\"\n"
+                                   "string_table: \"(anonymous namespace)::grow<int>()\"\nstring_table: \"main\"\n"));
+}
+
+TEST_F(Pprof, InstancesOfATemplateAreFunctionsOfTheirOwn) {
+  symbols.lines[0x9f6] = {{"make<int>()", "a.cc", 1, false, "_Z4makeIiEvv"}};
+  symbols.lines[0x1b29] = {{"make<long>()", "a.cc", 1, false, "_Z4makeIlEvv"}};
+  ledger.block({0x1000, 5, ledger.stack({0x4009f7})});
+  ledger.block({0x2000, 7, ledger.stack({0x401b2a})});
+  EXPECT_THAT(decoded(), HasSubstr("function {\n  id: 2\n"));
 }
 
 TEST_F(Pprof, AKindIsALabel) {

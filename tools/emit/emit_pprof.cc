@@ -12,6 +12,7 @@
 #include <map>
 #include <new>
 #include <protozero/pbf_builder.hpp>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 
@@ -148,7 +149,7 @@ class Profile {
     std::vector<Line> lines;
     const auto& known = report_.lines[index];
     for (std::size_t i = 0; i < known.size(); ++i) {
-      lines.push_back({function(names_.of(index)[i], known[i].file), known[i].line});
+      lines.push_back({function(names_.of(index)[i], known[i].file, known[i].linkage), known[i].line});
       if (frame.module == kNone) continue;
       Found& found = found_in_[frame.module];
       found.functions |= !known[i].function.empty();
@@ -180,13 +181,17 @@ class Profile {
     return locations_;
   }
 
-  std::uint64_t function(const std::string& name, const std::string& file) {
-    auto [at, is_new] = function_of_.try_emplace({name, file}, function_of_.size() + 1);
+  // Where both names are the same, pprof takes them for mangled and cuts what looks like C++: all instances of a
+  // template would be one function, and operator()() const would be "operator const". So the system name is what the
+  // linker has, if that is another one, or none.
+  std::uint64_t function(const std::string& name, const std::string& file, const std::string& linkage = {}) {
+    const std::string system_name = linkage == name ? std::string() : printable(linkage);
+    auto [at, is_new] = function_of_.try_emplace({name, system_name, file}, function_of_.size() + 1);
     if (!is_new) return at->second;
     Message<FunctionField> message(profile_, ProfileField::kFunction);
     message.add_uint64(FunctionField::kId, at->second);
     message.add_int64(FunctionField::kName, text(name));
-    message.add_int64(FunctionField::kSystemName, text(name));
+    if (!system_name.empty()) message.add_int64(FunctionField::kSystemName, text(system_name));
     message.add_int64(FunctionField::kFile, text(printable(file)));
     return at->second;
   }
@@ -218,7 +223,7 @@ class Profile {
   std::vector<Found> found_in_;             // by module
   std::vector<std::uint64_t> location_of_;  // by frame; 0: not yet made
   std::uint64_t locations_ = 0;
-  std::map<std::pair<std::string, std::string>, std::uint64_t> function_of_;
+  std::map<std::tuple<std::string, std::string, std::string>, std::uint64_t> function_of_;  // by its names and its file
 };
 
 std::string gzipped(const std::string& data) {

@@ -56,7 +56,7 @@ InUse by_leakdir(const Scratch& scratch, const std::string& program, const Words
   if (!outcome.exited_with(0)) throw std::runtime_error(program + ": " + outcome.describe());
   EXPECT_TRUE(names_in(scratch / "mem", ".badfree").empty());
   const std::vector<Record> records = records_in(scratch / "mem");
-  const ReportedBlocks reported = totals_of(report(scratch / "mem"));
+  const ReportedBlocks reported = totals_of(report(scratch / "mem", {"--no-runtime-suppressions"}));
   EXPECT_EQ(reported.blocks, records.size());
   EXPECT_EQ(reported.bytes, total_bytes(records));
   return {records.size(), total_bytes(records)};
@@ -98,7 +98,7 @@ TEST_P(RealProgram, HasItsLeakFoundAtItsLine) {
     ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
     const std::string function = said(outcome.out, "leak", "function");
     const int line = std::stoi(said(outcome.out, "leak", "line"));
-    const nlohmann::json json = report(scratch / "mem");
+    const nlohmann::json json = report(scratch / "mem", {"--no-runtime-suppressions"});
     EXPECT_FALSE(stack_through(json, function, line).is_null()) << function << ":" << line << " in " << json.dump(1);
     size_t leading_there = 0;
     const std::vector<Record> records = records_in(scratch / "mem");

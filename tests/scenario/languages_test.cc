@@ -314,5 +314,190 @@ int main(void)
   EXPECT_THAT(own_lines(report_of("leak"), 1237), ElementsAre(at("-[Shelf lend:as:]", "malloc"), at("main", "lend")));
 }
 
+// ---- What runtimes keep for themselves ----------------------------------------------------------------------------
+
+class Runtimes : public Languages {
+ protected:
+  void compile(const std::string& name, const std::string& text, const std::string& command) {
+    write(name, text);
+    build(command);
+  }
+  std::string object() const { return " '" + std::string(kObject) + "' "; }
+
+  // Of all that is live, this many blocks are the program's; the others are its runtime's, and there are some.
+  void expect_of_program(std::uint64_t blocks, const std::string& runtime) {
+    const std::string dir = scratch_ / "mem";
+    const nlohmann::json found = report(dir);
+    EXPECT_EQ(totals_of(found).blocks, blocks) << found.dump(1);
+    ASSERT_EQ(found.at("runtimes").size(), 1u) << found.at("runtimes");
+    EXPECT_EQ(found.at("runtimes").at(0).at("name"), runtime);
+    const auto kept = found.at("runtimes").at(0).at("blocks").get<std::uint64_t>();
+    EXPECT_GT(kept, 0u);
+    EXPECT_EQ(found.at("not_listed").at("runtimes"), kept);
+    EXPECT_EQ(totals_of(report(dir, {"--no-runtime-suppressions"})).blocks, blocks + kept);
+    const Outcome checked = run_tool({"check", dir});
+    EXPECT_TRUE(checked.exited_with(blocks == 0 ? 0 : 23)) << checked.describe();
+    EXPECT_THAT(checked.out, HasSubstr(", " + std::to_string(kept) + " blocks kept by runtimes")) << checked.describe();
+    EXPECT_TRUE(run_tool({"check", "--no-runtime-suppressions", dir}).exited_with(23));
+  }
+
+  void run_program(const std::string& command) { build("rm -rf mem; " + command + " >/dev/null"); }
+  void run_under_library(const std::string& command) {
+    run_program("'" + std::string(kTool) + "' run -- " + command + " 2>said");
+  }
+};
+
+TEST_F(Runtimes, OfRust) {
+  if (!is_there("rustc")) GTEST_SKIP() << "there is no rustc";
+  const std::string command = "rustc -g -L '" + build_root() + "/lib' -l static:+whole-archive=leakdir ";
+  compile("clean.rs", "fn main() { let v = vec![1; 1000]; println!(\"{}\", v.len()); }\n", command + "clean.rs");
+  run_program("./clean");
+  const nlohmann::json found = report(scratch_ / "mem");
+  EXPECT_EQ(totals_of(found).blocks, 0u) << found.dump(1);
+  EXPECT_EQ(found.at("not_listed").at("runtimes"),
+            totals_of(report(scratch_ / "mem", {"--no-runtime-suppressions"})).blocks);
+  EXPECT_TRUE(run_tool({"check", scratch_ / "mem"}).exited_with(0));
+  compile("leak.rs", R"(use std::io::Write;
+fn main() {
+    let thread = std::thread::spawn(|| std::mem::forget(vec![1u8; 1301])); // HEREthread
+    thread.join().unwrap();
+    std::io::stdout().write_all(b"x").unwrap();
+    std::mem::forget(vec![1u8; 1237]); // HEREmain
+}
+)",
+          command + "leak.rs");
+  run_program("./leak");
+  const nlohmann::json leaks = report(scratch_ / "mem");
+  EXPECT_EQ(totals_of(leaks).blocks, 2u) << leaks.dump(1);
+  EXPECT_THAT(own_lines(leaks, 1237), ElementsAre(at("leak::main", "main")));
+  EXPECT_THAT(own_lines(leaks, 1301), ElementsAre(testing::EndsWith(at("", "thread"))));
+}
+
+TEST_F(Runtimes, OfGnat) {
+  if (!is_there("gnatmake")) GTEST_SKIP() << "there is no gnatmake";
+  const std::string with_task = R"(   task type Worker is entry Go; end Worker;
+   task body Worker is begin accept Go; end Worker;
+   One : Worker;
+)";
+  compile("clean.adb", "procedure Clean is\n" + with_task + "begin\n   One.Go;\nend Clean;\n",
+          "gnatmake -q -g clean.adb -largs" + object());
+  run_program("./clean");
+  expect_of_program(0, "GNAT's runtime");
+  compile("leak.adb",
+          "procedure Leak is\n" + with_task +
+              "   type Name is access String;\n   Last : Name;\nbegin\n   One.Go;\n"
+              "   Last := new String (1 .. 1000); --  HEREnew\n   Last := null;\nend Leak;\n",
+          "gnatmake -q -g leak.adb -largs" + object());
+  run_program("./leak");
+  expect_of_program(1, "GNAT's runtime");
+  EXPECT_EQ(own_lines(report(scratch_ / "mem"), 1008).at(0), at("leak", "new"));
+}
+
+TEST_F(Runtimes, OfOcaml) {
+  if (!is_there("ocamlopt")) GTEST_SKIP() << "there is no ocamlopt";
+  compile("clean.ml", "let () = print_endline (String.concat \" \" (List.map string_of_int [1; 2; 3]))\n",
+          "ocamlopt -g clean.ml" + object() + "-o clean");
+  run_program("./clean");
+  expect_of_program(0, "OCaml's runtime");
+  write("stub.c", R"(#include <caml/mlvalues.h>
+#include <stdlib.h>
+value lend(value n)
+{
+  char *volatile book = malloc(Long_val(n)); // HEREmalloc
+  return Val_bool(book != 0);
+}
+)");
+  compile("leak.ml", "external lend : int -> bool = \"lend\"\nlet () = if not (lend 1237) then exit 1 (* HERElend *)\n",
+          "ocamlopt -g stub.c leak.ml -ccopt -g" + object() + "-o leak");
+  run_program("./leak");
+  expect_of_program(1, "OCaml's runtime");
+}
+
+TEST_F(Runtimes, OfObjectiveC) {
+  const std::string start =
+      "#import <objc/Object.h>\n#import <objc/runtime.h>\n#include <stdlib.h>\n"
+      "@interface Shelf : Object\n+ (id) make;\n@end\n@implementation Shelf\n"
+      "+ (id) make { return class_createInstance(self, 1000); }\n@end\n";
+  write("clean.m", start + "int main(void) { object_dispose([Shelf make]); return 0; }\n");
+  if (!shell("gcc -g clean.m" + object() + "-lobjc -o clean").exited_with(0))
+    GTEST_SKIP() << "gcc does not know Objective-C";
+  run_program("./clean");
+  expect_of_program(0, "libobjc");
+  compile("leak.m", start + "int main(void) { return [Shelf make] == 0; }\n",
+          "gcc -g leak.m" + object() + "-lobjc -o leak");
+  run_program("./leak");
+  expect_of_program(1, "libobjc");
+}
+
+TEST_F(Runtimes, OfD) {
+  if (!is_there("gdc")) GTEST_SKIP() << "there is no gdc";
+  compile("clean.d", "class Shelf { int n; }\nvoid main() { auto shelf = new Shelf; shelf.n = 1; }\n",
+          "gdc -g clean.d" + object() + "-o clean");
+  run_program("./clean");
+  expect_of_program(0, "D's runtime");
+  compile("leak.d",
+          "import core.stdc.stdlib : malloc;\nclass Shelf { int n; }\n"
+          "void main() { auto shelf = new Shelf; shelf.n = malloc(1237) is null; }\n",
+          "gdc -g leak.d" + object() + "-o leak");
+  run_program("./leak");
+  expect_of_program(1, "D's runtime");
+}
+
+TEST_F(Runtimes, OfGlib) {
+  if (!shell("pkg-config --exists gobject-2.0").exited_with(0)) GTEST_SKIP() << "there is no libglib2.0-dev";
+  environment_["G_SLICE"] = "always-malloc";  // as GLib's documentation says it for who looks for leaks
+  const std::string command = object() + "$(pkg-config --cflags --libs gobject-2.0)";
+  const std::string text = R"(#include <glib-object.h>
+typedef GObject Shelf;
+typedef GObjectClass ShelfClass;
+static void *book;
+static void shelf_init(Shelf *shelf) { (void)shelf; }
+static void shelf_class_init(ShelfClass *type) { (void)type; book = g_malloc(CLASS); }
+G_DEFINE_TYPE(Shelf, shelf, G_TYPE_OBJECT)
+int main(void)
+{
+  GHashTable *table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  g_hash_table_insert(table, g_strdup("a"), g_strdup("b"));
+  g_hash_table_destroy(table);
+  g_object_unref(g_object_new(shelf_get_type(), NULL));
+  g_quark_from_string("x");
+  if (CLASS == 1) g_free(book);
+  else g_strdup("lent");
+  return 0;
+}
+)";
+  compile("app.c", text, "gcc -g -DCLASS=1 app.c -o clean" + command);
+  run_program("./clean");
+  expect_of_program(0, "GLib");
+  compile("app.c", text, "gcc -g -DCLASS=1237 app.c -o leak" + command);
+  run_program("./leak");
+  expect_of_program(2, "GLib");
+}
+
+TEST_F(Runtimes, OfPython) {
+  if (!is_there("/usr/bin/python3")) GTEST_SKIP() << "there is no Debian's python3";
+  run_under_library("/usr/bin/python3 -c 'print(1)'");
+  expect_of_program(0, "Python");
+  // What the script holds at the end is the script's, though the interpreter has allocated it.
+  run_under_library("/usr/bin/python3 -c 'import os; kept = bytes(100001); os._exit(0)'");
+  const nlohmann::json held = report(scratch_ / "mem");
+  bool is_there = false;
+  for (const auto& stack : held.at("stacks")) is_there |= stack.at("bytes") >= 100001;
+  EXPECT_TRUE(is_there) << held.at("totals");
+}
+
+TEST_F(Runtimes, OfPerl) {
+  if (!is_there("/usr/bin/perl")) GTEST_SKIP() << "there is no perl";
+  run_under_library("/usr/bin/perl -e 'print 1'");
+  expect_of_program(0, "Perl");
+  for (const char* script : {"our $kept = \"x\" x 100001; print 1", "BEGIN { our $kept = \"x\" x 100001; } print 1"}) {
+    run_under_library(std::string("/usr/bin/perl -e '") + script + "'");
+    const nlohmann::json held = report(scratch_ / "mem");
+    std::uint64_t most = 0;
+    for (const auto& stack : held.at("stacks")) most = std::max(most, stack.at("bytes").get<std::uint64_t>());
+    EXPECT_GE(most, 100001u) << script << held.at("totals");
+  }
+}
+
 }  // namespace
 }  // namespace leakdir_test

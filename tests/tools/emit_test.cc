@@ -534,6 +534,24 @@ TEST_F(Emit, JsonHasTheKindOfEachStackAndTheirSums) {
   EXPECT_EQ(report["stacks"][3]["addresses"], nlohmann::json({"0x1000"}));
 }
 
+TEST_F(Emit, WhatRuntimesKeepIsCounted) {
+  ledger.block({0x2000, 20, ledger.stack({0x401b2a})});
+  const Snapshot snapshot = load_built(ledger, false);
+  Grouped grouped = group(snapshot, {});
+  grouped.runtimes = {{"libobjc", 1, 2, 40}, {"GLib", 3, 4, 7}};
+  const FrameLines lines(snapshot.frames.size());
+  const Report report{snapshot, grouped, lines, 1, false, {}};
+  std::string json, text;
+  emit_json(report, [&](std::string_view piece) { json += piece; });
+  emit_text(report, {false, 0}, [&](std::string_view piece) { text += piece; });
+  EXPECT_EQ(nlohmann::json::parse(json)["not_listed"]["runtimes"], 6);
+  EXPECT_EQ(nlohmann::json::parse(json)["runtimes"],
+            nlohmann::json::parse(R"([{"name":"libobjc","blocks":2,"bytes":40,"stacks":1},
+                                      {"name":"GLib","blocks":4,"bytes":7,"stacks":3}])"));
+  EXPECT_THAT(text, HasSubstr("not listed: 2 blocks, 40 bytes, kept by libobjc (--no-runtime-suppressions lists them)\n"
+                              "not listed: 4 blocks, 7 bytes, kept by GLib (--no-runtime-suppressions lists them)\n"));
+}
+
 TEST_F(Emit, JsonCountsTheKindsThatAreNotListed) {
   four_kinds();
   const auto report = nlohmann::json::parse(emit(emit_json, ~std::size_t{0}, {}, kLostKinds));

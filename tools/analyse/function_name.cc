@@ -14,14 +14,18 @@ bool starts_with(std::string_view text, std::string_view start) { return text.su
 
 }  // namespace
 
-std::string_view name_in_any_build(std::string_view function) {
-  for (std::string_view start : {"__GI_", "__"})
-    if (function.size() > start.size() && starts_with(function, start)) function.remove_prefix(start.size());
+std::string_view without_clones(std::string_view function) {
   for (std::string_view mark : {" [clone ", ".part.", ".constprop.", ".isra.", ".cold", ".lto_priv.", ".llvm."}) {
     const std::size_t at = function.find(mark);
     if (at != std::string_view::npos && at != 0) function = function.substr(0, at);
   }
   return function;
+}
+
+std::string_view name_in_any_build(std::string_view function) {
+  for (std::string_view start : {"__GI_", "__"})
+    if (function.size() > start.size() && starts_with(function, start)) function.remove_prefix(start.size());
+  return without_clones(function);
 }
 
 std::string_view without_return_type(std::string_view function) {

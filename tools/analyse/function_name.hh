@@ -8,9 +8,11 @@
 
 namespace leakdir::tool {
 
-// Without what the compiler adds when it splits or clones a function: "build.part.0", "build(int) [clone .cold]". And
-// libc's functions have several names for one address, of which debug information and symbol tables choose
-// differently: "__GI___strndup", "__strndup" and "strndup" are one.
+// Without what the compiler adds when it splits or clones a function: "build.part.0", "build(int) [clone .cold]".
+std::string_view without_clones(std::string_view function);
+
+// The same, and libc's functions have several names for one address, of which debug information and symbol tables
+// choose differently: "__GI___strndup", "__strndup" and "strndup" are one.
 std::string_view name_in_any_build(std::string_view function);
 
 // Without the return type, which the demangled name of a template has in front. "operator new" and

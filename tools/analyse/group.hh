@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "load/snapshot.hh"
@@ -42,6 +43,12 @@ struct KindSum {
 };
 using KindSums = std::array<KindSum, ledger::kReaches>;  // by ledger::Reach
 
+// What the runtime of a language keeps for itself (runtimes.hh).
+struct RuntimeUse {
+  std::string_view name;
+  std::uint64_t stacks = 0, blocks = 0, bytes = 0;
+};
+
 struct Grouped {
   std::vector<Group> groups;  // by kind, in kKindOrder; of each kind the largest first, by GroupOptions::sort
   Sort sort = Sort::kBytes;
@@ -49,6 +56,7 @@ struct Grouped {
   // Left out, and why. Blocks under leakdir_ignore() are always left out.
   std::uint64_t libc_blocks = 0, libc_bytes = 0, ignored_blocks = 0, young_blocks = 0;
   std::uint64_t suppressed_blocks = 0, suppressed_bytes = 0;  // by suppressions.cc
+  std::vector<RuntimeUse> runtimes;                           // by runtimes.cc
 
   bool knows_kinds = false;   // see knows_kinds()
   KindSet kinds = kAllKinds;  // what is listed,

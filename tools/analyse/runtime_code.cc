@@ -43,10 +43,12 @@ bool is_runtime_function(std::string_view function) {
 
 bool is_rust_library(const SourceLine& line) {
   static constexpr std::string_view kSources[] = {"/rustc/", "/usr/src/rustc-"};  // rustup's, Debian's
-  static constexpr std::string_view kCrates[] = {"alloc::", "core::", "std::", "__rustc::", "__rust_", "__rdl_"};
-  if (starts_with_one_of(line.file, kSources)) return true;
   // Without lines, as in the library that comes compiled, the name of the crate says it; C++ may have such a namespace.
-  if (!is_rust(line.linkage)) return false;
+  return starts_with_one_of(line.file, kSources) || (is_named_as_rust_library(line) && is_rust(line.linkage));
+}
+
+bool is_named_as_rust_library(const SourceLine& line) {
+  static constexpr std::string_view kCrates[] = {"alloc::", "core::", "std::", "__rustc::", "__rust_", "__rdl_"};
   const std::size_t name = line.function.find_first_not_of("<&*[");  // <alloc::vec::Vec<T> as …>
   return name != std::string::npos && starts_with_one_of(std::string_view(line.function).substr(name), kCrates);
 }

@@ -21,6 +21,9 @@ bool is_runtime_function(std::string_view function);
 // A line of Rust's standard library, which is compiled into each program and put inline everywhere.
 bool is_rust_library(const SourceLine& line);
 
+// The same by the name of its crate alone, which C++ may have for a namespace: for who knows that it is Rust's.
+bool is_named_as_rust_library(const SourceLine& line);
+
 // A line of such code, by its function or its file: every program's blocks come through it, so that it says nothing
 // about whose block it is.
 bool is_runtime_line(const SourceLine& line);

@@ -10,6 +10,7 @@
 
 #include "analyse/compare.hh"
 #include "analyse/report_model.hh"
+#include "analyse/runtimes.hh"
 #include "analyse/tally.hh"
 #include "analyse/trust.hh"
 #include "base/error.hh"
@@ -118,6 +119,8 @@ class CheckCommand : public Command {
     const FrameLines lines = symbolise(snapshot, shown_stacks(snapshot, grouped, grouped.groups.size()), *symbols);
     Wrappers wrappers(alloc_fns_);
     wrappers.learn(snapshot, grouped, lines);
+    if (!suppression_options_.lists_runtimes) leave_out_runtimes(snapshot, lines, grouped);
+    for (const auto& use : grouped.runtimes) runtimes_ += use.blocks;
     for (const auto& sentence : unused(suppress(snapshot, lines, std::move(rules), grouped))) say("note: " + sentence);
     suppressed_ = grouped.suppressed_blocks;
     warnings.insert(warnings.end(), snapshot.warnings.begin(), snapshot.warnings.end());
@@ -161,10 +164,12 @@ class CheckCommand : public Command {
     if (now.stacks.empty() && now.bad_frees.empty() && held_.blocks != 0)
       return answer_no_leak(fmt::format("no lost block; {}{}: {}", held_text(), remarks(now), now.program));
     if (now.stacks.empty() && now.bad_frees.empty())
-      return answer_no_leak(
-          fmt::format("no leak: nothing{}{} is live after {} and {}{}: {}", min_age_ > 0 ? " of that age" : "",
-                      suppressed_ != 0 ? " but what is suppressed" : "", count_of(snapshot.allocations, "allocation"),
-                      count_of(snapshot.frees, "free"), remarks(now), now.program));
+      return answer_no_leak(fmt::format(
+          "no leak: nothing{}{} is live after {} and {}{}: {}", min_age_ > 0 ? " of that age" : "",
+          suppressed_ != 0 ? " but what is suppressed"
+          : runtimes_ != 0 ? " but what runtimes keep"
+                           : "",
+          count_of(snapshot.allocations, "allocation"), count_of(snapshot.frees, "free"), remarks(now), now.program));
     std::vector<std::string> parts;
     if (!now.stacks.empty()) parts.push_back(amount_of(now, what()));
     if (!now.bad_frees.empty()) parts.push_back(count_of(now.bad_free_count(), "bad free"));
@@ -231,6 +236,7 @@ class CheckCommand : public Command {
 
   std::string remarks(const Tally& now) const {
     std::string text = suppressed_ == 0 ? "" : fmt::format(", {} suppressed", count_of(suppressed_, "block"));
+    if (runtimes_ != 0) text += fmt::format(", {} kept by runtimes", count_of(runtimes_, "block"));
     if (now.state == name_of(State::kRunning)) text += " (it is still running)";
     if (now.state == name_of(State::kKilled)) text += " (it did not leave through exit)";
     return text;
@@ -242,7 +248,7 @@ class CheckCommand : public Command {
   std::string why_neither_;
   std::vector<std::string> alloc_fns_;
   double min_age_ = 0;
-  std::uint64_t suppressed_ = 0;
+  std::uint64_t suppressed_ = 0, runtimes_ = 0;  // blocks that are left out, and not of the program's own
   SuppressionOptions suppression_options_;
   SymbolOptions symbol_options_;
 };

@@ -8,6 +8,7 @@
 
 #include "analyse/compare.hh"
 #include "analyse/report_model.hh"
+#include "analyse/runtimes.hh"
 #include "analyse/tally.hh"
 #include "base/output.hh"
 #include "command.hh"
@@ -90,6 +91,7 @@ class DiffCommand : public Command {
     const FrameLines lines = symbolise(snapshot, shown_stacks(snapshot, grouped, grouped.groups.size()), *symbols);
     Wrappers wrappers(alloc_fns_);
     wrappers.learn(snapshot, grouped, lines);
+    if (!suppression_options_.lists_runtimes) leave_out_runtimes(snapshot, lines, grouped);
     suppress(snapshot, lines, std::move(rules), grouped);
     Tally tally = tally_of(snapshot, grouped, lines, wrappers);
     for (const auto& more : {warnings, symbols->warnings()})

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "analyse/growth.hh"
+#include "analyse/runtimes.hh"
 #include "base/error.hh"
 #include "base/output.hh"
 #include "base/terminal.hh"
@@ -117,9 +118,10 @@ class WatchCommand : public Command {
   void name_frames(Look& look) {
     look.warnings = look.snapshot.warnings;
     auto rules = read_suppressions(suppression_options_, look.snapshot, look.warnings);
-    if (!rules.empty()) {
+    if (!rules.empty() || !suppression_options_.lists_runtimes) {
       look.lines =
           symbolise(look.snapshot, shown_stacks(look.snapshot, look.grouped, look.grouped.groups.size()), *symbols_);
+      if (!suppression_options_.lists_runtimes) leave_out_runtimes(look.snapshot, look.lines, look.grouped);
       look.suppressions = suppress(look.snapshot, look.lines, std::move(rules), look.grouped);
     }
     keep_kinds(look.grouped, kinds_to_list(kinds_, kAllKinds));

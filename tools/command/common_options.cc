@@ -227,6 +227,9 @@ void add_suppression_options(CLI::App& app, SuppressionOptions& options) {
   app.add_flag("--no-default-suppressions", options.without_the_programs,
                "Pass over those of the program itself, __lsan_default_suppressions()")
       ->group("Suppressions");
+  app.add_flag("--no-runtime-suppressions", options.lists_runtimes,
+               "List what the runtimes of languages keep for themselves too: Rust's standard library, GLib and others")
+      ->group("Suppressions");
 }
 
 std::vector<Suppression> read_suppression_files(const SuppressionOptions& options) {

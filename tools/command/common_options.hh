@@ -86,6 +86,7 @@ std::chrono::milliseconds patience_of(double seconds);
 struct SuppressionOptions {
   std::vector<std::string> files;
   bool without_the_programs = false;
+  bool lists_runtimes = false;
 };
 void add_suppression_options(CLI::App& app, SuppressionOptions& options);
 // Those of the files. A file that cannot be read, or a bad line in it, throws Error.

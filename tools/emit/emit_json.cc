@@ -111,6 +111,18 @@ std::string bad_free_text(const Report& report, const BadFree& bad_free, FrameTe
                                  frames.array(bad_free.first_free_stack), frames.array(bad_free.allocation_stack)));
 }
 
+// Both the sum, for `not_listed`, and the list.
+void add_runtimes(Json& json, const std::vector<RuntimeUse>& uses) {
+  Json array = Json::array();
+  std::uint64_t blocks = 0;
+  for (const auto& use : uses) {
+    array.push_back({{"name", use.name}, {"blocks", use.blocks}, {"bytes", use.bytes}, {"stacks", use.stacks}});
+    blocks += use.blocks;
+  }
+  json["not_listed"]["runtimes"] = blocks;
+  json["runtimes"] = std::move(array);
+}
+
 Json suppressions_json(const std::vector<SuppressionUse>& uses) {
   Json array = Json::array();
   for (const auto& use : uses)
@@ -191,6 +203,7 @@ Json head_json(const Report& report) {
         {"pauses", snapshot.pauses}}},
       {"notices", snapshot.notices},
       {"warnings", report.warnings}};
+  add_runtimes(json, grouped.runtimes);
   add_kinds(json, report);
   if (!snapshot.processes.empty()) json["processes"] = processes_json(snapshot.processes);
   if (report.parts != nullptr) add_parts(json, *report.parts);

@@ -98,6 +98,9 @@ std::vector<std::string> what_is_left_out(const Report& report) {
   if (grouped.libc_blocks != 0)
     lines.push_back(fmt::format("not listed: {}, {}, of libc's and the C++ runtime's own (--libc lists them)",
                                 count_of(grouped.libc_blocks, "block"), bytes_of(grouped.libc_bytes)));
+  for (const auto& use : grouped.runtimes)
+    lines.push_back(fmt::format("not listed: {}, {}, kept by {} (--no-runtime-suppressions lists them)",
+                                count_of(use.blocks, "block"), bytes_of(use.bytes), use.name));
   if (grouped.suppressed_blocks != 0)
     lines.push_back(fmt::format("not listed: {}, {}, suppressed", count_of(grouped.suppressed_blocks, "block"),
                                 bytes_of(grouped.suppressed_bytes)));

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "installation.hh"
@@ -81,7 +82,7 @@ std::unique_ptr<Installation> Examples::installation_;
 // A folder more wants a test here, and a line on the page.
 TEST_F(Examples, AreAllTriedAndListed) {
   EXPECT_EQ(names_in(examples()),
-            (std::vector<std::string>{"README.md", "ci", "cmake-gtest", "cross", "daemon", "static"}));
+            (std::vector<std::string>{"README.md", "ci", "cmake-gtest", "cross", "daemon", "languages", "static"}));
   const std::string page = read_file(examples() + "/README.md");
   for (const std::string& name : names_in(examples())) {
     if (name != "README.md") EXPECT_THAT(page, HasSubstr("](" + name + "/README.md)"));
@@ -112,6 +113,59 @@ TEST_F(Examples, ProgramForArmIsReportedHere) {
   EXPECT_THAT(said, HasSubstr("00:00 21.5\n01:00 25.5\n"));
   EXPECT_THAT(said, HasSubstr("1 live block, 32 bytes in 1 stack\n"));  // (qemu's /proc is not the program's)
   EXPECT_THAT(said, testing::ContainsRegex("#0 take_reading [^\n]*/thermometer.c:14"));
+}
+
+// ---- Other languages: each lends two books, and gets one back
+// ---------------------------------------------------------
+
+TEST_F(Examples, AllLanguagesAreTriedAndListed) {
+  const std::vector<std::string> tried = {"ada", "fortran", "go", "pascal", "rust"};
+  std::vector<std::string> there = names_in(examples() + "/languages");
+  there.erase(std::remove(there.begin(), there.end(), "README.md"), there.end());
+  EXPECT_EQ(there, tried);
+  const std::string page = read_file(examples() + "/languages/README.md");
+  for (const std::string& name : there) EXPECT_THAT(page, HasSubstr("](" + name + "/README.md)"));
+}
+
+TEST_F(Examples, RustLeadsToItsLine) {
+  if (!is_there("rustc")) GTEST_SKIP() << "there is no rustc";
+  const std::string said = run_page("languages/rust");
+  EXPECT_THAT(said, HasSubstr("1 lost block, 1237 bytes in 1 stack\n"));
+  EXPECT_THAT(said, HasSubstr("kept by Rust's standard library"));
+  // Rust's newer names and its older ones.
+  EXPECT_THAT(said, testing::ContainsRegex("#[0-9]+ (shelf::Shelf|<shelf::Shelf>)::lend [^\n]*/shelf.rs:10\n"));
+  EXPECT_THAT(said, testing::ContainsRegex("in (shelf::Shelf|<shelf::Shelf>)::lend \\(#[0-9]+\\)\n"));
+}
+
+TEST_F(Examples, FortranLeadsToItsLine) {
+  if (!is_there("gfortran")) GTEST_SKIP() << "there is no gfortran";
+  const std::string said = run_page("languages/fortran");
+  EXPECT_THAT(said, HasSubstr("1 lost block, 1236 bytes in 1 stack\n"));
+  EXPECT_THAT(said, testing::ContainsRegex("#0 shelves::lend [^\n]*/shelf.f90:6\n *#1 shelf [^\n]*/shelf.f90:15\n"));
+}
+
+TEST_F(Examples, AdaLeadsToItsLine) {
+  if (!is_there("gnatmake")) GTEST_SKIP() << "there is no gnatmake";
+  const std::string said = run_page("languages/ada");
+  EXPECT_THAT(said, HasSubstr("1 lost block, 1012 bytes in 1 stack\n"));
+  EXPECT_THAT(said, testing::ContainsRegex("#1 shelves.lend.copy [^\n]*/shelves.adb:5\n *#2 shelves.lend [^\n]*:8\n"
+                                           " *#3 shelf [^\n]*/shelf.adb:11\n"));
+}
+
+TEST_F(Examples, GoLeadsToTheLineOfItsC) {
+  if (!is_there("go")) GTEST_SKIP() << "there is no go";
+  const std::string said = run_page("languages/go");
+  EXPECT_THAT(said, HasSubstr("1 live block, 1237 bytes in 1 stack\n"));
+  EXPECT_THAT(said, testing::ContainsRegex("#0 lend [^\n]*/shelf.go:8"));
+  EXPECT_THAT(said, HasSubstr(" runtime.asmcgocall "));
+}
+
+TEST_F(Examples, PascalLeadsToItsLine) {
+  if (!is_there("fpc")) GTEST_SKIP() << "there is no fpc";
+  const std::string said = run_page("languages/pascal");
+  EXPECT_THAT(said, HasSubstr("2 lost blocks, 2538 bytes in 2 stacks\n"));
+  EXPECT_THAT(said, testing::ContainsRegex("#0 KEEP [^\n]*/shelf.pas:11\n *#1 main [^\n]*/shelf.pas:23 "));
+  EXPECT_THAT(said, testing::ContainsRegex("#1 main [^\n]*/shelf.pas:26 "));
 }
 
 class DaemonExample : public Examples {

@@ -24,7 +24,7 @@ tar -c --exclude=lib/package/debian --exclude=__pycache__ \
 cp -R lib/package/debian "$tree/debian"
 # The page of `report --format html` wants two libraries that Debian has not. A build of a package may ask no network, so
 # this is the time, as `meson setup` does it elsewhere; without them all else is built.
-(cd "$tree" && meson subprojects download >"$scratch/said" 2>&1) || cat "$scratch/said" >&2
+(cd "$tree" && meson subprojects download d3 d3-flame-graph >"$scratch/said" 2>&1) || cat "$scratch/said" >&2
 rm -rf "$tree/subprojects/packagecache"
 
 (cd "$tree" && dpkg-buildpackage "$@")

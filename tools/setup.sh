@@ -31,6 +31,7 @@ to_test=(
   git perl                                                   # the library is tried on programs as they are
   groff-base zsh                                             # read manual pages and completions
   python3-yaml                                               # reads the CI examples
+  libxml2-utils python3-jsonschema                           # read what `leakdir check` writes, by published schemas
   chromium-headless-shell tmux                               # opens the report's page; a terminal to watch on
   protobuf-compiler golang-github-google-pprof-dev           # reads profiles by pprof's own specification
 )

@@ -5,6 +5,7 @@
 #include "analyse/compare.hh"
 #include "analyse/tally.hh"
 #include "base/error.hh"
+#include "emit/emit_check.hh"
 #include "emit/emit_diff.hh"
 #include "fuzz.hh"
 
@@ -46,6 +47,31 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::string shown;
     emit_diff_text(comparison, [&shown](std::string_view piece) { shown += piece; });
     for (char c : shown) MUST_HOLD(c == '\n' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f));
+    // All that is printed of a check, by itself and against an empty baseline.
+    Judged judged;
+    judged.now = tally;
+    for (const auto against : {Judged::Against::kNothing, Judged::Against::kBaseline}) {
+      judged.against = against;
+      if (against == Judged::Against::kBaseline) judged.before = nothing;
+      const Verdict verdict = judge(judged, {});
+      const CheckReport report{verdict,
+                               judged.now,
+                               against != Judged::Against::kNothing,
+                               judged.before,
+                               {},
+                               {},
+                               verdict.stacks.size(),
+                               verdict.bad_frees.size(),
+                               "/src",
+                               0,
+                               "0"};
+      for (const auto emit : {emit_check_text, emit_check_github, emit_check_junit})
+        emit(report, [](std::string_view piece) {
+          for (char c : piece) MUST_HOLD(c == '\n' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f));
+        });
+      emit_check_sarif(report, [](std::string_view) {});
+      emit_check_json(report, [](std::string_view) {});
+    }
     emit_diff_json(comparison, [&shown](std::string_view piece) { shown += piece; });
   } catch (const Error&) {
   }

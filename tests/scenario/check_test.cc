@@ -6,12 +6,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "paths.hh"
 #include "report_json.hh"
+#include "schemas.hh"
 #include "target.hh"
 
 namespace leakdir_test {
@@ -25,13 +28,16 @@ constexpr int kNoLeak = 0, kLeak = 23, kNoTrust = 3;
 
 class Check : public testing::Test {
  protected:
-  // The one line.
+  // The line. Where there is no leak it is all that is said.
   std::string check(int status, std::vector<std::string> arguments = {}) {
     arguments.insert(arguments.begin(), "check");
     outcome_ = run_tool(arguments, scratch_.path());
     EXPECT_TRUE(outcome_.exited_with(status)) << outcome_.describe();
     const auto lines = lines_of(outcome_.out);
-    EXPECT_EQ(lines.size(), 1u) << outcome_.describe();
+    if (status == kLeak)
+      EXPECT_GT(lines.size(), 3u) << "and the stacks: " << outcome_.describe();
+    else
+      EXPECT_EQ(lines.size(), 1u) << outcome_.describe();
     return lines.empty() ? "" : lines[0];
   }
 
@@ -160,6 +166,67 @@ TEST_F(Check, DoesNotBlameTheHooksWhereAllIsBelowMinSize) {
                                             "allocations below min_size"));
 }
 
+// Of a real program, and as others read it.
+TEST_F(Check, WritesWhatOthersShow) {
+  const std::string source = read_file(std::string(kSourceRoot) + "/tests/targets/known_leaks.c");
+  write_file(scratch_ / "src/known leaks.c", source);
+  const Outcome compiled = run({{"gcc", "-g", "-O2", "-I", std::string(kSourceRoot) + "/tests/targets",
+                                 scratch_ / "src/known leaks.c", kObject, "-o", "known_leaks"},
+                                scratch_.path(),
+                                {},
+                                "",
+                                60});
+  ASSERT_TRUE(compiled.exited_with(0)) << compiled.describe();
+  ASSERT_TRUE(run_in(scratch_, scratch_ / "known_leaks").exited_with(0));
+  const std::string before = source.substr(0, source.find("LEAK(malloc, 4001"));
+  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+
+  check(kLeak, {"--format", "sarif", "-o", "check.sarif"});
+  const auto run = nlohmann::json::parse(read_file(scratch_ / "check.sarif")).at("runs").at(0);
+  ASSERT_EQ(run.at("results").size(), 3u);
+  const auto& location = run.at("results").at(0).at("locations").at(0);
+  EXPECT_EQ(location.at("logicalLocations").at(0).at("fullyQualifiedName"), "leak_known");
+  EXPECT_EQ(location.at("physicalLocation"),
+            nlohmann::json({{"artifactLocation", {{"uri", "src/known%20leaks.c"}, {"uriBaseId", "SRCROOT"}}},
+                            {"region", {{"startLine", line}}}}));
+  check(kLeak, {"--format", "junit", "-o", "check.xml"});
+
+  check(kLeak, {"--format", "github", "-o", "check.github", "--source-root", "src"});
+  EXPECT_THAT(read_file(scratch_ / "check.github"),
+              HasSubstr("\n::error file=known leaks.c,line=" + std::to_string(line) + ",title=leak in leak_known::"));
+
+  EXPECT_EQ(no_sarif_reader().empty() ? faults_of_sarif(scratch_ / "check.sarif") : "", "");
+  EXPECT_EQ(no_junit_reader().empty() ? faults_of_junit(scratch_ / "check.xml") : "", "");
+  if (!no_sarif_reader().empty() || !no_junit_reader().empty()) GTEST_SKIP() << no_sarif_reader() << no_junit_reader();
+}
+
+// As an alert on what runs: it fails when more is live than a while ago.
+TEST_F(Check, TellsOfARunningProgramWhatItHasMoreThanBefore) {
+  if (mkfifo((scratch_ / "fifo").c_str(), 0600) != 0) FAIL() << "no fifo";
+  Process program(command_for(scratch_, target("grows", "static"), {"", {"fifo"}, {}, 90}));
+  int told = 0;
+  const auto tell = [&](const std::string& what) {
+    const Outcome outcome = run({{"sh", "-c", "echo " + what + " >fifo"}, scratch_.path(), {}, "", 60});
+    ASSERT_TRUE(outcome.exited_with(0) && program.says("done\n", ++told));
+  };
+  ASSERT_TRUE(program.says("ready\n"));
+  tell("leak 3 0");
+  ASSERT_TRUE(run_tool({"save", "then.leaks"}, scratch_.path()).exited_with(0));
+  const std::vector<std::string> alert = {"--since", "then.leaks", "--max-growth", "2k", "--max-bytes", "10k"};
+  EXPECT_THAT(check(kNoLeak, alert),
+              StartsWith("no leak: +0 bytes, +0 blocks since then.leaks (2048 bytes more are "
+                         "allowed): 3 live blocks, 3027 bytes in 1 stack (it is still running)"));
+  tell("leak 2 4");
+  EXPECT_THAT(check(kNoLeak, alert), StartsWith("no leak: +2018 bytes, +2 blocks since then.leaks"));
+  tell("leak 1 4");
+  EXPECT_THAT(check(kLeak, alert),
+              StartsWith("leak: +3027 bytes, +3 blocks since then.leaks (2048 bytes more are allowed): 6 live blocks, "
+                         "6054 bytes in 2 stacks (it is still running); the first: leak_more"));
+  EXPECT_THAT(outcome_.out, HasSubstr("\n\nnew: +3027 bytes, +3 blocks, malloc\n    #0 leak_more "));
+  tell("free 6");
+  check(kNoLeak, alert);
+}
+
 class Baseline : public Check {};
 
 TEST_F(Baseline, FailsOnlyOnWhatIsNewOrHasGrown) {
@@ -189,6 +256,23 @@ TEST_F(Baseline, FailsOnlyOnWhatIsNewOrHasGrown) {
   leave("known_leaks", "pie");
   check(kNoLeak, {"--baseline", "new.json"});
   EXPECT_THAT(outcome_.err, HasSubstr("less is live than new.json says, in 1 stack by function"));
+}
+
+TEST_F(Baseline, LetsKnownStacksGrowWhereTheUserSaysSo) {
+  leave("known_leaks", "pie");
+  check(kNoLeak, {"--write-baseline", "known.json"});
+  leave("known_leaks", "pie", {"", {"0", "return", "1"}, {}, 60});
+  check(kLeak, {"--baseline", "known.json"});
+  EXPECT_THAT(outcome_.out, HasSubstr("\n\ngrown: +4001 bytes, +1 block (8002 in 2 -> 12003 in 3), malloc, "));
+  check(kNoLeak, {"--baseline", "known.json", "--new-only"});
+  check(kNoLeak, {"--baseline", "known.json", "--allow-growth", "50%"});
+  check(kLeak, {"--baseline", "known.json", "--allow-growth", "4000"});
+  // Of both runs.
+  ASSERT_TRUE(run_tool({"save", "second.leaks"}, scratch_.path()).exited_with(0));
+  leave("known_leaks", "pie");
+  check(kNoLeak, {"--write-baseline", "both.json", "mem", "second.leaks"});
+  check(kNoLeak, {"--baseline", "both.json"});
+  check(kNoLeak, {"--baseline", "both.json", "second.leaks"});
 }
 
 // Stacks are recognised by function and module: lines that are added above, or another build, change nothing.

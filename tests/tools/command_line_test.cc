@@ -105,10 +105,30 @@ TEST_F(CommandLine, HelpAndVersionAreNoErrors) {
 }
 
 TEST_F(CommandLine, WrongUsageIsStatusTwoAndOneLine) {
-  for (const char* arguments :
-       {"", "nonsense", "report --nonsense", "report --top x", "report --top 0", "report --sort size",
-        "report --format xml", "report --color sometimes", "report --min-age -1", "report --error-exitcode 256",
-        "check mem mem2", "watch --interval 0", "watch --count 0", "watch --sort size", "recover --top 3"}) {
+  for (const char* arguments : {"",
+                                "nonsense",
+                                "report --nonsense",
+                                "report --top x",
+                                "report --top 0",
+                                "report --sort size",
+                                "report --format xml",
+                                "report --color sometimes",
+                                "report --min-age -1",
+                                "report --error-exitcode 256",
+                                "check mem mem2",
+                                "check --new-only",
+                                "check --allow-growth 5",
+                                "check --max-growth 5",
+                                "check --baseline a --since b",
+                                "check --baseline a --allow-growth x",
+                                "check --max-bytes 5%",
+                                "check --top x",
+                                "check --format xml",
+                                "check --write-baseline a --baseline b mem mem2",
+                                "watch --interval 0",
+                                "watch --count 0",
+                                "watch --sort size",
+                                "recover --top 3"}) {
     EXPECT_EQ(run(arguments), 2) << arguments;
     expect_one_line_of_error();
   }
@@ -374,7 +394,9 @@ TEST_F(CommandLine, CheckLostFailsOnLostBlocksOnly) {
   EXPECT_EQ(run("check --lost"), 23);
   EXPECT_EQ(out,
             "leak: 2 lost blocks, 44 bytes in 2 stacks, 1 by function; 4 blocks, 700 bytes are still reachable; the "
-            "largest: /not/here/app+0x1000\n");
+            "largest: /not/here/app+0x1000\n"
+            "\n44 bytes in 2 blocks, 100.0 %, malloc, 1 definitely lost, 1 indirectly lost\n"
+            "    #0 /not/here/app+0x1000\n");
   ledger.blocks.resize(1);
   ledger.block_of_kind(ledger::Reach::kReachable, {0x3000, 100, ledger.stack({0x401000})});
   ledger.double_free(0x9000, ledger.stack({0x404000}));
@@ -431,6 +453,106 @@ TEST_F(CommandLine, AStackThatWasHeldAndIsLostFailsAgainstTheBaseline) {
   EXPECT_EQ(answer(),
             "leak: 1 stack by function whose blocks were still reachable, +1 blocks and +100 bytes against "
             "known.json; the first: /not/here/app+0x1000");
+}
+
+TEST_F(CommandLine, CheckShowsFiveStacksOrAsManyAsAreWanted) {
+  for (unsigned i = 0; i < 7; ++i)
+    ledger.block({0x1000 * (i + 1), 100 + i, ledger.stack({0x401000}), static_cast<ledger::Call>(i)});
+  const auto stacks = [&](const std::string& arguments) {
+    EXPECT_EQ(run("check " + arguments), 23);
+    std::size_t count = 0;
+    for (std::size_t at = 0; (at = out.find("    #0 ", at)) != std::string::npos; ++at) ++count;
+    return count;
+  };
+  EXPECT_EQ(stacks(""), 5u);
+  EXPECT_THAT(out, testing::EndsWith("\n2 more stacks by function not shown\n"));
+  EXPECT_EQ(stacks("--top 7"), 7u);
+  EXPECT_EQ(stacks("--top 0"), 0u);
+  EXPECT_EQ(out, answer() + "\n") << "the line alone";
+  EXPECT_EQ(run("check --format json"), 23);
+  EXPECT_EQ(nlohmann::json::parse(out).at("stacks").size(), 7u) << "programs have all";
+  EXPECT_EQ(run("check --format json --top 2"), 23);
+  EXPECT_EQ(nlohmann::json::parse(out).at("stacks").size(), 2u);
+  EXPECT_EQ(run("check --format github"), 23);
+  EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 8) << "the line, five stacks, what is not shown, a warning:\n"
+                                                         << out;
+}
+
+TEST_F(CommandLine, CheckWritesAFormatToAFileAndTheTextAllTheSame) {
+  add_blocks();
+  EXPECT_EQ(run("check"), 23);
+  const std::string text = out;
+  for (const char* format : {"text", "json", "junit", "sarif", "github"}) {
+    EXPECT_EQ(run(std::string("check --format ") + format), 23);
+    const std::string alone = out;
+    EXPECT_EQ(run(std::string("check -o written --format ") + format), 23);
+    EXPECT_EQ(out, text) << format;
+    EXPECT_EQ(read_file(directory / "written"), alone) << format;
+  }
+  EXPECT_EQ(run("check -o none/written --format json"), 1);
+  EXPECT_EQ(out, "");
+  EXPECT_THAT(err, testing::EndsWith("leakdir: cannot write none/written: No such file or directory\n"));
+}
+
+// Each format says it in its own way, whatever was the matter.
+TEST_F(CommandLine, CheckWritesEachFormatOfWhatCannotBeTrusted) {
+  for (const char* format : {"text", "json", "junit", "sarif", "github"}) {
+    EXPECT_EQ(run(std::string("check --format ") + format + " nothing"), 3);
+    EXPECT_THAT(out, HasSubstr("no trustworthy data: nothing: no such directory")) << format;
+  }
+}
+
+TEST_F(CommandLine, CheckSinceASavedFileCountsWhatCameOnTop) {
+  add_blocks();
+  EXPECT_EQ(run("save then.leaks"), 0);
+  EXPECT_EQ(run("check --since then.leaks"), 0);
+  EXPECT_EQ(out,
+            "no leak: +0 bytes, +0 blocks since then.leaks: 2 live blocks, 50 bytes in 2 stacks, 1 by function: "
+            "/not/here/app\n");
+  ledger.block({0x8000, 40, ledger.stack({0x409000}), ledger::Call::kCalloc});
+  EXPECT_EQ(run("check --since then.leaks"), 23);
+  EXPECT_EQ(
+      out,
+      "leak: +40 bytes, +1 blocks since then.leaks: 3 live blocks, 90 bytes in 3 stacks, 2 by function; the first: "
+      "/not/here/app+0x9000\n"
+      "\nnew: +40 bytes, +1 block, calloc\n    #0 /not/here/app+0x9000\n");
+  EXPECT_EQ(run("check --since then.leaks --max-growth 40"), 0);
+  EXPECT_EQ(run("check --since then.leaks --max-growth 39"), 23);
+  EXPECT_EQ(run("check --since then.leaks --max-growth 80%"), 0);
+  EXPECT_EQ(run("check --since then.leaks --max-growth 79%"), 23);
+  EXPECT_EQ(run("check --max-bytes 90"), 0);
+  EXPECT_EQ(run("check --max-bytes 89"), 23);
+  EXPECT_EQ(run("check --since none"), 1);
+  expect_one_line_of_error();
+  // What was lost then nobody knows.
+  EXPECT_EQ(run("check --lost --since then.leaks"), 1);
+  EXPECT_EQ(err, "leakdir: then.leaks does not tell which blocks were lost then\n");
+}
+
+TEST_F(CommandLine, ABaselineOfSeveralRunsHasTheLargestOfEachStack) {
+  ledger.block({0x1000, 10, ledger.stack({0x401000})});
+  ledger.block({0x2000, 1, ledger.stack({0x401000}), ledger::Call::kCalloc});
+  EXPECT_EQ(run("save first.leaks"), 0);
+  ledger.blocks.resize(1);
+  ledger.block({0x1000, 3, ledger.stack({0x401000})});
+  ledger.block({0x1100, 4, ledger.stack({0x401000})});
+  EXPECT_EQ(run("check --write-baseline known.json first.leaks mem"), 0);
+  EXPECT_EQ(out, "baseline written to known.json: 3 live blocks, 11 bytes in 2 stacks, 0 bad frees\n");
+  EXPECT_EQ(run("check --baseline known.json"), 0);
+  EXPECT_EQ(run("check --baseline known.json first.leaks"), 0);
+  const auto known = nlohmann::json::parse(read_file(directory / "known.json"));
+  EXPECT_EQ(known.at("stacks").at(1).at("blocks"), 2);
+  EXPECT_EQ(known.at("stacks").at(1).at("bytes"), 10);
+  // A third run is added to what is known.
+  ledger.block({0x1200, 5, ledger.stack({0x401000})});
+  EXPECT_EQ(run("check --baseline known.json"), 23);
+  EXPECT_EQ(run("check --write-baseline known.json known.json mem"), 0);
+  EXPECT_EQ(run("check --baseline known.json"), 0);
+  EXPECT_EQ(run("check --baseline known.json first.leaks"), 0);
+  // One that cannot be trusted makes none.
+  EXPECT_EQ(run("check --write-baseline other.json first.leaks nothing"), 3);
+  EXPECT_THAT(out, StartsWith("no trustworthy data: nothing: "));
+  EXPECT_FALSE(exists(directory / "other.json"));
 }
 
 TEST_F(CommandLine, SavedFilesAndRecordsKeepTheKinds) {

@@ -6,6 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "analyse/stack_id.hh"
+
 namespace leakdir::tool {
 namespace {
 
@@ -104,7 +106,10 @@ TEST_F(EmitDiff, JsonHasAllOfIt) {
   using Json = nlohmann::json;
   const auto pair = [](int before_it, int after_it) { return Json{{"old", before_it}, {"new", after_it}}; };
   const auto stack_of = [&](const char* change, const char* function, const Json& numbers) {
+    TallyStack same = stack(function, 1, 1);
+    same.call = numbers.value("kind", same.call);
     Json whole = {{"change", change},
+                  {"id", stack_id(same)},
                   {"identity", {std::string(function) + " (app)"}},
                   {"frames",
                    {{{"module", "/app"},

@@ -13,6 +13,7 @@
 namespace leakdir::tool {
 
 enum class Fate { kNew, kGrown, kLost, kShrunk, kGone, kSame };
+inline bool is_worse(Fate fate) { return fate == Fate::kNew || fate == Fate::kGrown || fate == Fate::kLost; }
 
 // One stack of two runs. It has grown when it has more blocks or more bytes; else, when more of its blocks are lost
 // than before, that is its fate.

@@ -158,6 +158,7 @@ Tally lost_part_of(const Tally& run) {
     stack.blocks = lost.blocks;
     stack.bytes = lost.bytes;
     stack.stacks = lost.stacks;
+    stack.kinds[static_cast<std::size_t>(ledger::Reach::kReachable)] = {};
     tally.stacks.push_back(std::move(stack));
   }
   return tally;

@@ -1,75 +1,65 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// leakdir check: is there a leak? For a job of continuous integration: one line on standard output, and the exit
-// status. What else is to be said goes to standard error.
+// leakdir check: is there a leak? For a job of continuous integration, and as an alert: one line on standard output,
+// the stacks that are to blame, and the exit status. What else is to be said goes to standard error.
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <map>
 
-#include "analyse/compare.hh"
-#include "analyse/report_model.hh"
-#include "analyse/runtimes.hh"
-#include "analyse/tally.hh"
+#include "analyse/largest.hh"
 #include "analyse/trust.hh"
+#include "analyse/verdict.hh"
 #include "base/error.hh"
+#include "base/now.hh"
 #include "base/output.hh"
 #include "base/words.hh"
 #include "command.hh"
 #include "common_options.hh"
+#include "emit/emit_check.hh"
 #include "load/bytes.hh"
 #include "load/load.hh"
+#include "load_tally.hh"
 
 namespace leakdir::tool {
 
 namespace {
 
-constexpr int kNoLeak = 0, kLeak = 23, kNoTrust = 3;
 constexpr std::size_t kMaxBaseline = 256 << 20;
+constexpr std::size_t kTop = 5;  // for who reads it
 
-int answer(int status, const std::string& text) {
-  Output output("");
-  output.write(printable(text) + "\n");
-  output.finish();
-  return status;
-}
+const std::map<std::string, void (*)(const CheckReport&, const Sink&)> kFormats = {
+    {"text", emit_check_text},   {"json", emit_check_json},     {"junit", emit_check_junit},
+    {"sarif", emit_check_sarif}, {"github", emit_check_github},
+};
 
-std::string amount_of(const Tally& tally, const char* what = "live block") {
-  return fmt::format("{}, {} in {}", count_of(tally.blocks(), what), bytes_of(tally.bytes()), count_of_stacks(tally));
-}
-
-Amount held_in(const Tally& tally) {
-  Amount sum;
-  for (const auto& stack : tally.stacks) {
-    sum.blocks += stack.held().blocks;
-    sum.bytes += stack.held().bytes;
-  }
-  return sum;
-}
-
-// Blocks of which it is not known whether they are lost or held.
-Amount neither_in(const Tally& tally) {
-  Amount sum;
-  for (const auto& stack : tally.stacks) {
-    sum.blocks += stack.blocks - stack.lost().blocks - stack.held().blocks;
-    sum.bytes += stack.bytes - stack.lost().bytes - stack.held().bytes;
-  }
-  return sum;
-}
+int status_of(Answer answer) { return answer == Answer::kNoLeak ? 0 : answer == Answer::kLeak ? 23 : 3; }
 
 class CheckCommand : public Command {
  public:
   void describe(CLI::App& app) override {
-    add_directory(app, directory_);
+    add_directories(app, directories_, "make one baseline, with the largest that there is of each stack");
     add_file(app, "--baseline", baseline_, "Fail only on stacks that are new, or have grown, since this was written");
     add_file(app, "--write-baseline", new_baseline_, "Store what there is as known, for --baseline");
+    add_flag(app, "--new-only", limits_.only_new, "With --baseline: fail on stacks that are new, not on growth");
+    add_allowance(app, "--allow-growth", limits_.growth, "With --baseline: a known stack may grow by so many bytes");
+    add_bytes(app, "--max-bytes", limits_.max_bytes, "Fail only if more than this is live (with --lost: lost)");
+    add_file(app, "--since", earlier_,
+             "Fail only if all stacks together hold more than here: a saved file, a report or a baseline in JSON");
+    add_allowance(app, "--max-growth", limits_.max_growth, "With --since: so much more may be live");
+    add_number(app, "--top", top_, "Show this many stacks, or none (5; in json, junit and sarif all)");
+    add_format(app, format_, {"text", "json", "junit", "sarif", "github"});
+    add_file(app, "-o,--output", output_, "Write that to a file; the text goes to standard output all the same");
+    add_text(app, "--source-root", source_root_, "Name source files in sarif and github from here on (.)", "DIR");
     add_lost(app, kinds_);
     add_core(app, kinds_);
-    add_min_age(app, min_age_);
-    add_alloc_fn(app, alloc_fns_);
-    add_suppression_options(app, suppression_options_);
-    add_symbol_options(app, symbol_options_);
+    add_min_age(app, options_.min_age);
+    add_alloc_fn(app, options_.alloc_fns);
+    add_suppression_options(app, options_.suppressions);
+    add_symbol_options(app, options_.symbols);
+    add_rule(app, [this] { return contradiction(); });
     add_footer(
         app,
         "Exit status: 0 no leak; 23 live blocks or bad frees; 3 no trustworthy data: no hooks ran, a damaged ledger, "
@@ -79,53 +69,96 @@ class CheckCommand : public Command {
 
   int run() override {
     // These are mistakes of the job, not of the program: they come first, whatever there is in the directory.
-    Tally baseline;
-    if (!baseline_.empty()) baseline = tally_of_json(read_text(baseline_, kMaxBaseline), baseline_);
+    read_what_to_compare_with();
+    std::vector<Tally> runs;
+    for (const auto& directory : directories_) {
+      if (!new_baseline_.empty() && is_json(directory)) {
+        runs.push_back(tally_of_json(read_text(directory, kMaxBaseline), directory));
+        continue;
+      }
+      std::string doubt = look_at(directory);
+      if (!doubt.empty() && directories_.size() > 1) doubt = fmt::format("{}: {}", directory, doubt);
+      if (!doubt.empty()) return answer(Verdict::without_trust(doubt));
+      runs.push_back(judged_.now);
+    }
+    const Tally all = largest_of(runs);
+    if (!new_baseline_.empty()) write_whole(new_baseline_, baseline_text(all), 0666);
+    if (!new_baseline_.empty() && judged_.against == Judged::Against::kNothing)
+      return answer({Answer::kNoLeak,
+                     fmt::format("baseline written to {}: {}, {}", new_baseline_, amount_of(all),
+                                 count_of(all.bad_free_count(), "bad free")),
+                     {},
+                     {},
+                     {}});
+    if (kinds_.finds_lost) leave_lost_blocks();
+    return answer(judge(judged_, limits_));
+  }
+
+ private:
+  std::string contradiction() const {
+    if (!baseline_.empty() && !earlier_.empty()) return "--baseline and --since are two ways to compare: one of them";
+    if (baseline_.empty() && (limits_.only_new || limits_.growth))
+      return "--new-only and --allow-growth are about a --baseline";
+    if (earlier_.empty() && limits_.max_growth) return "--max-growth says how much more may be live --since FILE";
+    if (directories_.size() > 1 && (new_baseline_.empty() || !baseline_.empty() || !earlier_.empty()))
+      return "several directories make a baseline, by --write-baseline alone; one is checked";
+    return {};
+  }
+
+  void read_what_to_compare_with() {
+    judged_.finds_lost = kinds_.finds_lost;
+    judged_.is_filtered = options_.min_age > 0;
+    if (!baseline_.empty()) {
+      judged_.against = Judged::Against::kBaseline;
+      judged_.before = tally_of_json(read_text(baseline_, kMaxBaseline), baseline_);
+    } else if (!earlier_.empty()) {
+      judged_.against = Judged::Against::kEarlier;
+      const auto snapshot = snapshot_to_compare(earlier_);
+      if (snapshot) add_build_ids(*snapshot, options_.symbols);
+      judged_.before = tally_at(earlier_, snapshot, options_);
+      const auto& stacks = judged_.before.stacks;
+      if (kinds_.finds_lost && !stacks.empty() &&
+          std::none_of(stacks.begin(), stacks.end(), [](const auto& stack) { return stack.knows_kinds(); }))
+        throw Error(fmt::format("{} does not tell which blocks were lost then", earlier_));
+    }
+  }
+
+  // Why it cannot be trusted; empty: it can, and judged_.now has what there is.
+  std::string look_at(const std::string& directory) {
     Snapshot snapshot;
     std::string doubt;
     try {
-      snapshot = load(directory_);
+      snapshot = load(directory);
       doubt = distrust(snapshot);
     } catch (const Error& error) {
       doubt = std::string(error.what()) + "; did the program run, linked with leakdir?";
     }
     if (doubt.empty()) doubt = find_kinds_of(snapshot);
-    std::vector<std::string> warnings;
-    auto rules = read_suppressions(suppression_options_, snapshot, warnings);
-    for (const auto& notice : snapshot.notices) say("note: " + notice);
-    if (!doubt.empty()) return answer(kNoTrust, "no trustworthy data: " + doubt);
-
-    const Tally all = tally(snapshot, std::move(rules), warnings);
-    const Tally now = kinds_.finds_lost ? lost_part_of(all) : all;
-    if (kinds_.finds_lost) note_what_is_not_lost(snapshot, all);
+    time_ns_ = snapshot.end_ns;
+    for (const auto& notice : snapshot.notices) note(notice);
+    if (!doubt.empty()) {
+      std::vector<std::string> unread;  // bad suppressions of the user's are a mistake all the same
+      read_suppressions(options_.suppressions, snapshot, unread);
+      return doubt;
+    }
+    MadeTally made = tally_of(snapshot, options_);
+    for (const auto& sentence : made.without_use) note(sentence);
+    if (kinds_.finds_lost && snapshot.unread_bytes != 0)
+      note(
+          fmt::format("{} of memory could not be read by who looked for lost blocks", bytes_of(snapshot.unread_bytes)));
     if (snapshot.unrecorded != 0)
-      say(fmt::format("note: {} below min_size were not recorded", count_of(snapshot.unrecorded, "allocation")));
-    for (const auto& warning : warnings) say("warning: " + warning);
-    if (!new_baseline_.empty()) write_whole(new_baseline_, baseline_text(all), 0666);
-    if (!baseline_.empty()) return compare_with(kinds_.finds_lost ? lost_part_of_baseline(baseline) : baseline, now);
-    if (!new_baseline_.empty())
-      return answer(kNoLeak, fmt::format("baseline written to {}: {}, {}", new_baseline_, amount_of(all),
-                                         count_of(all.bad_free_count(), "bad free")));
-    return judge(snapshot, now);
-  }
-
- private:
-  Tally tally(const Snapshot& snapshot, std::vector<Suppression> rules, std::vector<std::string>& warnings) {
-    GroupOptions options;
-    options.lists_libc = snapshot.lists_libc;
-    options.min_age_ns = static_cast<std::int64_t>(min_age_ * 1e9);
-    Grouped grouped = group(snapshot, options);
-    const auto symbols = make_dwfl_symbols(symbol_options_, snapshot);
-    const FrameLines lines = symbolise(snapshot, shown_stacks(snapshot, grouped, grouped.groups.size()), *symbols);
-    Wrappers wrappers(alloc_fns_);
-    wrappers.learn(snapshot, grouped, lines);
-    if (!suppression_options_.lists_runtimes) leave_out_runtimes(snapshot, lines, grouped);
-    for (const auto& use : grouped.runtimes) runtimes_ += use.blocks;
-    for (const auto& sentence : unused(suppress(snapshot, lines, std::move(rules), grouped))) say("note: " + sentence);
-    suppressed_ = grouped.suppressed_blocks;
-    warnings.insert(warnings.end(), snapshot.warnings.begin(), snapshot.warnings.end());
-    for (auto& warning : symbols->warnings()) warnings.push_back(std::move(warning));
-    return tally_of(snapshot, grouped, lines, wrappers);
+      note(fmt::format("{} below min_size were not recorded", count_of(snapshot.unrecorded, "allocation")));
+    for (const auto& warning : made.tally.warnings) {
+      say("warning: " + warning);
+      warnings_.push_back(warning);
+    }
+    judged_.why_neither = why_no_kinds(snapshot);
+    judged_.suppressed_blocks = made.suppressed_blocks;
+    judged_.runtime_blocks = made.runtime_blocks;
+    judged_.allocations = snapshot.allocations;
+    judged_.frees = snapshot.frees;
+    judged_.now = std::move(made.tally);
+    return {};
   }
 
   // With --lost. Why it is not known which blocks are; empty: it is known.
@@ -138,119 +171,53 @@ class CheckCommand : public Command {
     }
   }
 
-  void note_what_is_not_lost(const Snapshot& snapshot, const Tally& all) {
-    held_ = held_in(all);
-    neither_ = neither_in(all);
-    why_neither_ = why_no_kinds(snapshot);
-    if (snapshot.unread_bytes != 0)
-      say(fmt::format("note: {} of memory could not be read by who looked for lost blocks",
-                      bytes_of(snapshot.unread_bytes)));
+  void leave_lost_blocks() {
+    judged_.held = held_in(judged_.now);
+    judged_.neither = neither_in(judged_.now);
+    judged_.now = lost_part_of(judged_.now);
+    judged_.before = lost_part_of_baseline(judged_.before);
   }
 
-  // "No leak" is said only where each block was judged.
-  int answer_no_leak(const std::string& text) const {
-    if (neither_.blocks == 0) return answer(kNoLeak, text);
-    return answer(kNoTrust, fmt::format("no trustworthy data: whether {}, {} are lost is not known{}",
-                                        count_of(neither_.blocks, "block"), bytes_of(neither_.bytes),
-                                        why_neither_.empty() ? "" : ": " + why_neither_));
+  void note(const std::string& sentence) {
+    say("note: " + sentence);
+    notes_.push_back(sentence);
   }
 
-  std::string held_text() const {
-    return fmt::format("{}, {} {} still reachable", count_of(held_.blocks, "block"), bytes_of(held_.bytes),
-                       held_.blocks == 1 ? "is" : "are");
-  }
-
-  int judge(const Snapshot& snapshot, const Tally& now) const {
-    if (now.stacks.empty() && now.bad_frees.empty() && held_.blocks != 0)
-      return answer_no_leak(fmt::format("no lost block; {}{}: {}", held_text(), remarks(now), now.program));
-    if (now.stacks.empty() && now.bad_frees.empty())
-      return answer_no_leak(fmt::format(
-          "no leak: nothing{}{} is live after {} and {}{}: {}", min_age_ > 0 ? " of that age" : "",
-          suppressed_ != 0 ? " but what is suppressed"
-          : runtimes_ != 0 ? " but what runtimes keep"
-                           : "",
-          count_of(snapshot.allocations, "allocation"), count_of(snapshot.frees, "free"), remarks(now), now.program));
-    std::vector<std::string> parts;
-    if (!now.stacks.empty()) parts.push_back(amount_of(now, what()));
-    if (!now.bad_frees.empty()) parts.push_back(count_of(now.bad_free_count(), "bad free"));
-    return answer(kLeak, fmt::format("{}{}{}{}; {}", now.stacks.empty() ? "no leak, but " : "leak: ",
-                                     fmt::join(parts, ", "), remarks(now), held_.blocks == 0 ? "" : "; " + held_text(),
-                                     now.stacks.empty() ? first_of(now.bad_frees) : largest_of(now.stacks)));
-  }
-
-  int compare_with(const Tally& baseline, const Tally& now) const {
-    const auto stacks = compare(baseline.stacks, now.stacks);
-    const auto bad_frees = compare(baseline.bad_frees, now.bad_frees);
-    const Changes fresh = total_of(stacks, Fate::kNew), grown = total_of(stacks, Fate::kGrown);
-    Changes lost = total_of(stacks, Fate::kLost);
-    const Changes bad = total_of(bad_frees, Fate::kNew), more_bad = total_of(bad_frees, Fate::kGrown);
-    const std::uint64_t better = total_of(stacks, Fate::kGone).stacks + total_of(stacks, Fate::kShrunk).stacks;
-    if (better != 0)
-      say(fmt::format("note: less is {} than {} says, in {}: --write-baseline makes it the new measure",
-                      kinds_.finds_lost ? "lost" : "live", baseline_, count_of(better, "stack") + " by function"));
-    if (!kinds_.finds_lost && lost.stacks != 0) {  // as much is live as before, or less
-      say(fmt::format("note: more is lost than {} says, in {}; the first: {}: --lost fails on that", baseline_,
-                      count_of(lost.stacks, "stack") + " by function", first_with(stacks, {Fate::kLost})));
-      lost = {};
+  int answer(const Verdict& verdict) {
+    for (const auto& sentence : verdict.notes) note(sentence);
+    const auto shown = [&](bool is_for_people, std::size_t found) {
+      return std::min<std::uint64_t>(found, top_.value_or(is_for_people ? kTop : found));
+    };
+    const auto print = [&](const std::string& format, const Sink& sink) {
+      const bool is_for_people = format == "text" || format == "github";
+      kFormats.at(format)(
+          {verdict, judged_.now, judged_.against != Judged::Against::kNothing, judged_.before, notes_, warnings_,
+           shown(is_for_people, verdict.stacks.size()), shown(is_for_people, verdict.bad_frees.size()),
+           std::filesystem::absolute(source_root_).lexically_normal().string(), time_ns_ == 0 ? now_ns() : time_ns_,
+           LEAKDIR_VERSION},
+          sink);
+    };
+    if (!output_.empty()) {
+      std::string whole;
+      print(format_, [&](std::string_view text) { whole += text; });
+      write_whole(output_, whole, 0666);
     }
-    std::vector<std::string> parts;
-    if (fresh.stacks != 0) parts.push_back(count_of(fresh.stacks, "new stack") + " by function");
-    if (grown.stacks != 0) parts.push_back(count_of(grown.stacks, "stack") + " by function that grew");
-    if (lost.stacks != 0)
-      parts.push_back(count_of(lost.stacks, "stack") + " by function whose blocks were still reachable");
-    if (!parts.empty())
-      parts.push_back(fmt::format("{:+} blocks and {:+} bytes", fresh.blocks + grown.blocks + lost.blocks,
-                                  fresh.bytes + grown.bytes + lost.bytes));
-    if (bad.stacks + more_bad.stacks != 0)
-      parts.push_back(count_of(static_cast<std::uint64_t>(bad.blocks + more_bad.blocks), "bad free") + " more");
-    if (parts.empty())
-      return answer_no_leak(fmt::format("no new leak: {}, {} are known{}{}", amount_of(now, what()),
-                                        count_of(now.bad_free_count(), "bad free"), remarks(now),
-                                        held_.blocks == 0 ? "" : "; " + held_text()));
-    const bool is_leak = fresh.stacks + grown.stacks + lost.stacks != 0;
-    std::vector<Fate> worse = {Fate::kNew, Fate::kGrown};
-    if (kinds_.finds_lost) worse.push_back(Fate::kLost);
-    return answer(kLeak, fmt::format("{}{} against {}{}; the first: {}", is_leak ? "leak: " : "no new leak, but ",
-                                     fmt::join(parts, ", "), baseline_, remarks(now),
-                                     first_with(is_leak ? stacks : bad_frees, worse)));
+    Output output("");
+    print(output_.empty() ? format_ : "text", [&](std::string_view text) { output.write(text); });
+    output.finish();
+    return status_of(verdict.answer);
   }
 
-  static std::string first_with(const std::vector<Difference>& differences, const std::vector<Fate>& fates) {
-    const auto first = std::find_if(differences.begin(), differences.end(), [&](const Difference& difference) {
-      return std::find(fates.begin(), fates.end(), difference.fate) != fates.end();
-    });
-    return first == differences.end() ? "" : own_frame_of(first->stack());
-  }
-
-  const char* what() const { return kinds_.finds_lost ? "lost block" : "live block"; }
-
-  static std::string largest_of(const std::vector<TallyStack>& stacks) {
-    const auto largest =
-        std::max_element(stacks.begin(), stacks.end(), [](const auto& a, const auto& b) { return a.bytes < b.bytes; });
-    return "the largest: " + own_frame_of(*largest);
-  }
-
-  static std::string first_of(const std::vector<TallyStack>& bad_frees) {
-    return fmt::format("{}: {}", bad_frees.front().call, own_frame_of(bad_frees.front()));
-  }
-
-  std::string remarks(const Tally& now) const {
-    std::string text = suppressed_ == 0 ? "" : fmt::format(", {} suppressed", count_of(suppressed_, "block"));
-    if (runtimes_ != 0) text += fmt::format(", {} kept by runtimes", count_of(runtimes_, "block"));
-    if (now.state == name_of(State::kRunning)) text += " (it is still running)";
-    if (now.state == name_of(State::kKilled)) text += " (it did not leave through exit)";
-    return text;
-  }
-
-  std::string directory_, baseline_, new_baseline_;
+  std::vector<std::string> directories_;
+  std::string baseline_, new_baseline_, earlier_, format_ = "text", output_, source_root_ = ".";
+  std::optional<std::uint64_t> top_;
+  Limits limits_;
   KindOptions kinds_;
-  Amount held_, neither_;  // with --lost: what is still reachable, and what may be lost as well
-  std::string why_neither_;
-  std::vector<std::string> alloc_fns_;
-  double min_age_ = 0;
-  std::uint64_t suppressed_ = 0, runtimes_ = 0;  // blocks that are left out, and not of the program's own
-  SuppressionOptions suppression_options_;
-  SymbolOptions symbol_options_;
+  TallyOptions options_;
+
+  Judged judged_;
+  std::int64_t time_ns_ = 0;
+  std::vector<std::string> notes_, warnings_;
 };
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace {
 class ReportCommand : public Command {
  public:
   void describe(CLI::App& app) override {
-    add_directories(app, directories_);
+    add_directories(app, directories_, "are reported as one");
     add_flag(app, "--all", is_of_all_, "With all processes that have recorded in DIR/<pid>/, as one");
     add_report_options(app, options_);
     add_file(app, "-o,--output", options_.output, "Write to a file");

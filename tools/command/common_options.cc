@@ -37,6 +37,12 @@ CLI::Validator positive() {
           ""};
 }
 
+// `parse` gives a value, or none.
+template <class Parse>
+CLI::Validator parses(Parse parse, const std::string& what) {
+  return {[parse, what](std::string& text) { return parse(text) ? "" : text + " is no " + what; }, ""};
+}
+
 // CLI11's own group, where none is named.
 void put_into(CLI::Option* option, const std::string& group) {
   if (!group.empty()) option->group(group);
@@ -75,6 +81,27 @@ void add_seconds(CLI::App& app, const std::string& name, double& seconds, double
   if (shows_default) option->capture_default_str();
 }
 
+void add_bytes(CLI::App& app, const std::string& name, std::optional<std::uint64_t>& bytes, const std::string& help) {
+  app.add_option_function<std::string>(
+         name, [&bytes](const std::string& text) { bytes = parse_bytes(text); }, help)
+      ->type_name("BYTES")
+      ->check(parses(parse_bytes, "number of bytes, such as 4096, 64k, 10M"));
+}
+
+void add_allowance(CLI::App& app, const std::string& name, std::optional<Allowance>& allowance,
+                   const std::string& help) {
+  app.add_option_function<std::string>(
+         name, [&allowance](const std::string& text) { allowance = parse_allowance(text); }, help)
+      ->type_name("BYTES|N%")
+      ->check(parses(parse_allowance, "number of bytes or of percent, such as 64k, 10%"));
+}
+
+void add_rule(CLI::App& app, std::function<std::string()> wrong) {
+  app.parse_complete_callback([wrong = std::move(wrong)] {
+    if (const std::string sentence = wrong(); !sentence.empty()) throw CLI::ValidationError(sentence);
+  });
+}
+
 void add_argument(CLI::App& app, const std::string& name, std::string& argument, const std::string& help) {
   app.add_option(name, argument, help)->required();
 }
@@ -91,10 +118,9 @@ void add_directory(CLI::App& app, std::string& directory) {
   app.add_option("DIR", directory, "The record directory of the program")->capture_default_str();
 }
 
-void add_directories(CLI::App& app, std::vector<std::string>& directories) {
+void add_directories(CLI::App& app, std::vector<std::string>& directories, const std::string& several) {
   directories = {"./mem"};
-  app.add_option("DIR", directories, "The record directory of the program; several are reported as one")
-      ->capture_default_str();
+  app.add_option("DIR", directories, "The record directory of the program; several " + several)->capture_default_str();
 }
 
 void add_directory_and(CLI::App& app, const std::string& name, std::string& directory, std::string& argument,

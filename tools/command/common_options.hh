@@ -9,10 +9,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "analyse/allowance.hh"
 #include "analyse/suppressions.hh"
 #include "load/snapshot.hh"
 #include "reach/kinds.hh"
@@ -37,6 +39,13 @@ void add_count(CLI::App& app, const std::string& name, std::size_t& count, const
 // NaN is none of them.
 void add_seconds(CLI::App& app, const std::string& name, double& seconds, double lowest, double highest,
                  const std::string& help, bool shows_default);
+// "64k", or, of an allowance, "10%" as well.
+void add_bytes(CLI::App& app, const std::string& name, std::optional<std::uint64_t>& bytes, const std::string& help);
+void add_allowance(CLI::App& app, const std::string& name, std::optional<Allowance>& allowance,
+                   const std::string& help);
+// What must hold of the options together; `wrong` says what does not, or nothing. It is a mistake of usage. One a
+// command.
+void add_rule(CLI::App& app, std::function<std::string()> wrong);
 // What must be there, without a dash.
 void add_argument(CLI::App& app, const std::string& name, std::string& argument, const std::string& help);
 // A program and its arguments: whatever stands after it is its own.
@@ -45,7 +54,8 @@ void add_program(CLI::App& app, std::vector<std::string>& command);
 void add_footer(CLI::App& app, const std::string& text);
 
 void add_directory(CLI::App& app, std::string& directory);
-void add_directories(CLI::App& app, std::vector<std::string>& directories);
+// `several`: what becomes of several, in words.
+void add_directories(CLI::App& app, std::vector<std::string>& directories, const std::string& several);
 // The same, and before the end of the line one more thing, which must be there.
 void add_directory_and(CLI::App& app, const std::string& name, std::string& directory, std::string& argument,
                        const std::string& help);

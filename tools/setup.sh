@@ -32,6 +32,7 @@ to_test=(
   groff-base zsh                                             # read manual pages and completions
   python3-yaml                                               # reads the CI examples
   libxml2-utils python3-jsonschema                           # read what `leakdir check` writes, by published schemas
+  python3-prometheus-client                                  # reads what `leakdir metrics` writes; so does promtool, if it is there
   chromium-headless-shell tmux                               # opens the report's page; a terminal to watch on
   protobuf-compiler golang-github-google-pprof-dev           # reads profiles by pprof's own specification
 )

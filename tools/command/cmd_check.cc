@@ -153,8 +153,8 @@ class CheckCommand : public Command {
       warnings_.push_back(warning);
     }
     judged_.why_neither = why_no_kinds(snapshot);
-    judged_.suppressed_blocks = made.suppressed_blocks;
-    judged_.runtime_blocks = made.runtime_blocks;
+    judged_.suppressed_blocks = made.suppressed.blocks;
+    judged_.runtime_blocks = made.kept_by_runtimes.blocks;
     judged_.allocations = snapshot.allocations;
     judged_.frees = snapshot.frees;
     judged_.now = std::move(made.tally);

@@ -27,6 +27,7 @@ std::unique_ptr<Command> make_diff();
 std::unique_ptr<Command> make_doctor();
 std::unique_ptr<Command> make_document();
 std::unique_ptr<Command> make_flush();
+std::unique_ptr<Command> make_metrics();
 std::unique_ptr<Command> make_pause();
 std::unique_ptr<Command> make_recover();
 std::unique_ptr<Command> make_report();

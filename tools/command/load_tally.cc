@@ -41,9 +41,12 @@ MadeTally tally_of(const Snapshot& snapshot, const TallyOptions& options) {
   wrappers.learn(snapshot, grouped, lines);
   MadeTally made;
   if (!options.suppressions.lists_runtimes) leave_out_runtimes(snapshot, lines, grouped);
-  for (const auto& use : grouped.runtimes) made.runtime_blocks += use.blocks;
+  for (const auto& use : grouped.runtimes) {
+    made.kept_by_runtimes.blocks += use.blocks;
+    made.kept_by_runtimes.bytes += use.bytes;
+  }
   made.without_use = unused(suppress(snapshot, lines, std::move(rules), grouped));
-  made.suppressed_blocks = grouped.suppressed_blocks;
+  made.suppressed = {grouped.suppressed_blocks, grouped.suppressed_bytes};
   made.tally = tally_of(snapshot, grouped, lines, wrappers);
   for (const auto& more : {warnings, symbols->warnings()})
     made.tally.warnings.insert(made.tally.warnings.end(), more.begin(), more.end());

@@ -28,9 +28,9 @@ struct TallyOptions {
 
 // How a tally was made from a snapshot.
 struct MadeTally {
-  Tally tally;                                              // with all warnings
-  std::vector<std::string> without_use;                     // suppressions that took nothing, a sentence each
-  std::uint64_t suppressed_blocks = 0, runtime_blocks = 0;  // that are left out
+  Tally tally;                           // with all warnings
+  std::vector<std::string> without_use;  // suppressions that took nothing, a sentence each
+  Amount suppressed, kept_by_runtimes;   // is left out
 };
 MadeTally tally_of(const Snapshot& snapshot, const TallyOptions& options);
 

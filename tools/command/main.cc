@@ -32,6 +32,7 @@ constexpr Entry kCommands[] = {
     {"report", "List the live blocks by stack, largest first", leakdir::tool::make_report},
     {"watch", "Show the report of a running process live, with what grows", leakdir::tool::make_watch},
     {"check", "Say in one line, and in the exit status, whether there is a leak", leakdir::tool::make_check},
+    {"metrics", "Print what is live as numbers for Prometheus and what reads its format", leakdir::tool::make_metrics},
     {"why", "Tell who holds a block: the way of pointers from a variable, a stack or a register to it",
      leakdir::tool::make_why},
     {"diff", "List what grew between two runs, stack by stack", leakdir::tool::make_diff},

@@ -209,6 +209,7 @@ class Loader {
       oldest = std::min(oldest, block.time_ns);
     }
     if (due == 0 || files >= header.option_max_files) return;
+    snapshot_.files_behind = due;
     snapshot_.notices.push_back(
         fmt::format("the record files are behind: {} live blocks have none yet, the oldest is {} s old (share, disk); "
                     "this report has them all, and leakdir flush makes the files",

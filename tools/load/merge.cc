@@ -68,6 +68,7 @@ class Merger {
     all_.frees += snapshot.frees;
     all_.dropped_blocks += snapshot.dropped_blocks;
     all_.dropped_stacks += snapshot.dropped_stacks;
+    all_.files_behind += snapshot.files_behind;
     all_.unrecorded += snapshot.unrecorded;
     all_.pauses += snapshot.pauses;
     all_.bad_frees_seen += snapshot.bad_frees_seen;

@@ -122,7 +122,8 @@ struct Snapshot {
   ledger::ReachLook reach_look = ledger::ReachLook::kNone;  // what the process itself found at its exit
   std::uint64_t unread_bytes = 0;  // writable memory that could not be read by who looked for lost blocks
   std::uint64_t max_files = 0;
-  std::string suppressions;  // those that the program brings itself, __lsan_default_suppressions()
+  std::uint64_t files_behind = 0;  // of a running process: record files that should be there by now
+  std::string suppressions;        // those that the program brings itself, __lsan_default_suppressions()
 
   std::uint64_t allocations = 0, frees = 0;  // calls that the hooks saw
   std::string passed_by;  // whose calls go past the hooks, as a sentence; empty: nobody's, as far as known

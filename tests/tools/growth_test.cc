@@ -69,6 +69,36 @@ TEST_F(Growing, OfANewStackIsAllOfIt) {
   EXPECT_EQ(more.groups[1].bytes, 0);
 }
 
+// A running process that is watched has no kinds, and at its exit it finds them out; killed, it has none again.
+TEST_F(Growing, IsThatOfTheStackWhereKindsWereNotKnownAtOneOfTheLooks) {
+  using ledger::Reach;
+  const auto look_at = [&](std::vector<Reach> blocks) {
+    LedgerBuilder ledger;
+    ledger.program("/home/you/app", 0x400000);
+    const auto stack = ledger.stack({0x401000});
+    std::uint64_t address = 0x1000;
+    for (const Reach reach : blocks) {
+      const LedgerBuilder::BlockFields block = {address += 16, 10, stack};
+      reach == Reach::kUnknown ? ledger.block(block) : ledger.block_of_kind(reach, block);
+    }
+    return load_built(ledger);
+  };
+  const Snapshot without = look_at({Reach::kUnknown, Reach::kUnknown}),
+                 with = look_at({Reach::kDefinite, Reach::kReachable, Reach::kReachable});
+  meter.measure(without, group(without, {}));
+  const Growth at_exit = meter.measure(with, group(with, {}));
+  ASSERT_EQ(at_exit.groups.size(), 2u);
+  EXPECT_EQ(at_exit.groups[0].blocks, 1) << "three where there were two";
+  EXPECT_EQ(at_exit.groups[1].blocks, 0);
+  EXPECT_EQ(at_exit.total.blocks, 1);
+
+  GrowthMeter other;
+  other.measure(with, group(with, {}));
+  const Growth killed = other.measure(without, group(without, {}));
+  ASSERT_EQ(killed.groups.size(), 1u);
+  EXPECT_EQ(killed.groups[0].blocks, -1);
+}
+
 TEST_F(Growing, AStackWhoseBlocksAreLostNowHasGrownAmongTheLost) {
   const auto look_at = [&](ledger::Reach reach) {
     LedgerBuilder ledger;

@@ -18,14 +18,20 @@ Change operator-(const Change& now, const Change& before) {
   return {now.blocks - before.blocks, now.bytes - before.bytes};
 }
 
+Change& operator+=(Change& sum, const Change& more) {
+  sum.blocks += more.blocks;
+  sum.bytes += more.bytes;
+  return sum;
+}
+
 void append(std::string& identity, std::uint64_t number) {
   identity.append(reinterpret_cast<const char*>(&number), sizeof number);
 }
 
 }  // namespace
 
-std::string GrowthMeter::identity_of(const Snapshot& snapshot, const Group& group) {
-  std::string identity = {static_cast<char>(group.call), static_cast<char>(group.reach)};
+std::string GrowthMeter::identity_of(const Snapshot& snapshot, const Group& group, bool with_kind) {
+  std::string identity = {static_cast<char>(group.call), with_kind ? static_cast<char>(group.reach) : '\0'};
   for (std::uint32_t index : frames_of(snapshot, group.stack)) {
     const Frame& frame = snapshot.frames[index];
     std::pair<std::string, std::string> file;
@@ -43,16 +49,29 @@ Growth GrowthMeter::measure(const Snapshot& snapshot, const Grouped& grouped) {
   if (is_first_) {
     start_ns_ = snapshot.end_ns;
     total_ = amount_of(grouped.blocks, grouped.bytes);
+    knew_kinds_ = grouped.knows_kinds;
   }
+  const bool by_kind = knew_kinds_ && grouped.knows_kinds;
+  const std::unordered_map<std::string, Change>& before = by_kind ? at_start_ : stacks_at_start_;
+  std::unordered_map<std::string, std::size_t> first_of;  // the groups of this look
   Growth growth;
-  growth.when = "in " + age_of(snapshot.end_ns - start_ns_);
+  growth.over_ns = snapshot.end_ns - start_ns_;
+  growth.when = "in " + age_of(growth.over_ns);
   growth.total = amount_of(grouped.blocks, grouped.bytes) - total_;
   for (const auto& group : grouped.groups) {
     const Change now = amount_of(group.blocks.size(), group.bytes);
-    const std::string identity = identity_of(snapshot, group);
-    if (is_first_) at_start_[identity] = now;
-    const auto before = at_start_.find(identity);
-    growth.groups.push_back(before == at_start_.end() ? now : now - before->second);
+    if (is_first_) {
+      at_start_[identity_of(snapshot, group, true)] = now;
+      stacks_at_start_[identity_of(snapshot, group, false)] += now;
+      growth.groups.emplace_back();
+      continue;
+    }
+    const std::string identity = identity_of(snapshot, group, by_kind);
+    const auto [first, is_new] = first_of.try_emplace(identity, growth.groups.size());
+    growth.groups.emplace_back();
+    growth.groups[first->second] += now;
+    if (const auto known = before.find(identity); is_new && known != before.end())
+      growth.groups[first->second] = growth.groups[first->second] - known->second;
   }
   is_first_ = false;
   return growth;

@@ -18,16 +18,17 @@ namespace leakdir::tool {
 
 class GrowthMeter {
  public:
-  // The first call says what to compare with, and finds no growth.
+  // The first call says what to compare with, and finds no growth. A stack whose blocks are of several kinds has its
+  // growth with the first of its groups where the kinds were not known at the first call, or are not known now.
   Growth measure(const Snapshot& snapshot, const Grouped& grouped);
 
  private:
-  std::string identity_of(const Snapshot& snapshot, const Group& group);
+  std::string identity_of(const Snapshot& snapshot, const Group& group, bool with_kind);
 
-  bool is_first_ = true;
+  bool is_first_ = true, knew_kinds_ = false;
   std::int64_t start_ns_ = 0;
   Change total_;
-  std::unordered_map<std::string, Change> at_start_;
+  std::unordered_map<std::string, Change> at_start_, stacks_at_start_;  // by kind, and without
   std::map<std::pair<std::string, std::string>, std::uint32_t> files_;  // by path and build-id, or a place's file
 };
 

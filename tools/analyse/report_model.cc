@@ -13,6 +13,7 @@ std::vector<std::uint32_t> shown_stacks(const Snapshot& snapshot, const Grouped&
 
 Growth recent_growth(const Snapshot& snapshot, const Grouped& grouped, std::int64_t age_ns) {
   Growth growth;
+  growth.over_ns = age_ns;
   for (const auto& group : grouped.groups) {
     Change change;
     for (std::uint32_t index : group.blocks) {

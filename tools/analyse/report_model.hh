@@ -26,6 +26,7 @@ struct Change {
 // How much more is live than before.
 struct Growth {
   std::string when = "in the last minute";
+  std::int64_t over_ns = 0;    // how long that was
   std::vector<Change> groups;  // of Grouped::groups, one by one
   Change total;
 };

@@ -181,6 +181,52 @@ TEST_F(Watch, ElsewhereItGoesOnUntilTheProcessEnds) {
       << "what grew most comes first";
 }
 
+TEST_F(Watch, AsJsonEachLookIsALine) {
+  Process watching({{kTool, "watch", "--interval", "0.05", "--format", "json", "--top", "1", "--sort", "growth"},
+                    scratch_.path(),
+                    {},
+                    "",
+                    60});
+  watching.says("\"blocks\":3");
+  tell("leak 2 2");
+  ASSERT_TRUE(watching.says("\"totals\":{\"blocks\":5"));
+  tell("exit");
+  const Outcome outcome = watching.wait();
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(outcome.err, "");
+  std::vector<nlohmann::json> looks;
+  for (const auto& line : lines_of(outcome.out)) looks.push_back(nlohmann::json::parse(line));
+  ASSERT_GE(looks.size(), 3u);
+
+  nlohmann::json first = looks.front();
+  EXPECT_EQ(first.at("growth"), nlohmann::json({{"blocks", 0}, {"bytes", 0}, {"milliseconds", 0}}));
+  EXPECT_EQ(first.at("state"), "running");
+  EXPECT_EQ(first.at("pid"), program_->pid());
+  EXPECT_EQ(first.at("totals"), nlohmann::json({{"blocks", 3}, {"bytes", 3027}, {"stacks", 1}}));
+  EXPECT_EQ(first.at("stacks").at(0).at("growth"), nlohmann::json({{"blocks", 0}, {"bytes", 0}}));
+  EXPECT_EQ(first.at("not_shown"), nlohmann::json({{"blocks", 0}, {"bytes", 0}, {"stacks", 0}}));
+
+  const nlohmann::json& last = looks.back();
+  EXPECT_EQ(last.at("version"), 1);
+  EXPECT_EQ(last.at("ended"), "process " + std::to_string(program_->pid()) + " has exited");
+  EXPECT_EQ(last.at("state"), "exited");
+  EXPECT_EQ(last.at("totals").at("bytes"), 5045);
+  EXPECT_EQ(last.at("growth").at("bytes"), 2018);
+  EXPECT_GT(last.at("growth").at("milliseconds"), 0);
+  EXPECT_EQ(last.at("totals").at("kinds").size(), 4u) << "it looked at its exit";
+  ASSERT_EQ(last.at("stacks").size(), 1u);
+  nlohmann::json stack = last.at("stacks").at(0);
+  EXPECT_EQ(stack.at("function"), "leak_more");
+  EXPECT_THAT(stack.at("file").get<std::string>(), EndsWith("/grows.c"));
+  EXPECT_EQ(stack.at("blocks"), 2);
+  EXPECT_EQ(stack.at("growth"), nlohmann::json({{"blocks", 2}, {"bytes", 2018}}));
+  EXPECT_EQ(stack.at("identity").at(1), "descend (grows.static)");
+  EXPECT_EQ(last.at("not_shown"), nlohmann::json({{"blocks", 3}, {"bytes", 3027}, {"stacks", 1}}));
+  for (const auto& look : looks) {
+    EXPECT_EQ(look.contains("ended"), &look == &looks.back());
+  }
+}
+
 TEST_F(Watch, WhatCannotBeReadIsSaid) {
   const Outcome outcome = run_tool({"watch", "nothing"}, scratch_.path());
   EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();

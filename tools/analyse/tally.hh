@@ -73,6 +73,9 @@ struct Tally {
 Tally tally_of(const Snapshot& snapshot, const Grouped& grouped, const FrameLines& lines,
                const Wrappers& wrappers = Wrappers());
 
+// One group by itself, whose frames `lines` must know.
+TallyStack tally_stack(const Snapshot& snapshot, const Group& group, const FrameLines& lines, const Wrappers& wrappers);
+
 // A report of `leakdir report --format json`, or a baseline. Throws Error, naming `name`, when the text is neither.
 Tally tally_of_json(const std::string& text, const std::string& name);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // leakdir watch: the report of a running process, again and again, with what grew since the first look. On a terminal
-// it is redrawn in place; elsewhere each look is a block of text.
+// it is redrawn in place; elsewhere each look is a block of text, or a line of JSON.
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -63,11 +63,13 @@ class WatchCommand : public Command {
     add_kinds(app, kinds_);
     add_libc(app, lists_libc_);
     add_alloc_fn(app, alloc_fns_);
+    add_format(app, format_, {"text", "json"});
     add_color(app, color_);
     add_suppression_options(app, suppression_options_);
     add_symbol_options(app, symbol_options_);
     add_footer(app,
-               "Growth is since the first look. q or Ctrl-C ends it, and so does the end of the process.\n"
+               "Growth is since the first look. json is one line for each look. q or Ctrl-C ends it, and so does the "
+               "end of the process.\n"
                "Exit status: 0 done; 1 could not; 2 usage.");
   }
 
@@ -81,11 +83,11 @@ class WatchCommand : public Command {
     std::string last;
     if (has_ended(look))
       last = plain_text(look);
-    else if (can_be_drawn_on(STDOUT_FILENO))
+    else if (!is_json() && can_be_drawn_on(STDOUT_FILENO))
       last = watch_live(look);
     else
       last = watch_plainly(look);
-    if (has_ended(look)) last += fmt::format("{}\n", how_it_ended(look));
+    if (has_ended(look) && !is_json()) last += fmt::format("{}\n", how_it_ended(look));
     print(last);
     return 0;
   }
@@ -152,19 +154,34 @@ class WatchCommand : public Command {
                        look.snapshot.state == State::kExited ? "has exited" : "did not leave through exit");
   }
 
-  std::string text_of(const Look& look, std::size_t shown, const TextStyle& style) const {
+  bool is_json() const { return format_ == "json"; }
+
+  Report report_of(const Look& look, std::size_t shown) const {
     Report report{look.snapshot, look.grouped,  look.lines,       std::min(shown, most_shown(look)),
                   min_age_ > 0,  look.warnings, look.suppressions};
     report.growth = &look.growth;
     report.wrappers = look.wrappers;
+    return report;
+  }
+
+  std::string text_of(const Look& look, std::size_t shown, const TextStyle& style) const {
     std::string text;
-    emit_text(report, style, [&](std::string_view piece) { text += piece; });
+    emit_text(report_of(look, shown), style, [&](std::string_view piece) { text += piece; });
     return text;
   }
 
+  std::string json_line(const Look& look, std::size_t shown) const {
+    std::string line;
+    emit_look(report_of(look, shown), has_ended(look) ? how_it_ended(look) : "",
+              [&](std::string_view piece) { line += piece; });
+    return line;
+  }
+
   std::string plain_text(const Look& look) const {
+    const std::size_t stacks = top_ != 0 ? top_ : kPlainStacks;
+    if (is_json()) return json_line(look, stacks);
     return fmt::format("at {}\n", utc_of(look.snapshot.end_ns)) +
-           text_of(look, top_ != 0 ? top_ : kPlainStacks, {wants_colour(color_, ""), columns_for("")});
+           text_of(look, stacks, {wants_colour(color_, ""), columns_for("")});
   }
 
   // As many stacks as fit into the terminal's height.
@@ -211,7 +228,7 @@ class WatchCommand : public Command {
     for (std::uint64_t looks = 1;; ++looks) {
       const auto next = next_time();
       if (was_last(looks, look)) return plain_text(look);
-      print(plain_text(look) + "\n");
+      print(plain_text(look) + (is_json() ? "" : "\n"));
       std::this_thread::sleep_until(next);
       look_again(look);
     }
@@ -227,7 +244,7 @@ class WatchCommand : public Command {
   double interval_ = 2, min_age_ = 0;
   std::uint64_t count_ = 0;
   std::size_t top_ = 0;
-  std::string sort_ = "bytes", color_ = "auto";
+  std::string sort_ = "bytes", color_ = "auto", format_ = "text";
   bool lists_libc_ = false;
   KindOptions kinds_;
   std::vector<std::string> alloc_fns_;

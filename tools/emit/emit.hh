@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <string_view>
 
 #include "analyse/report_model.hh"
@@ -23,6 +24,8 @@ struct TextStyle {
 void emit_text(const Report& report, const TextStyle& style, const Sink& sink);
 void emit_json(const Report& report, const Sink& sink);
 void emit_folded(const Report& report, const Sink& sink);
+// One look of several, in one line of JSON. `ended`: how the process has ended, in words, if it has.
+void emit_look(const Report& report, const std::string& ended, const Sink& sink);
 void emit_pprof(const Report& report, const Sink& sink);
 void emit_html(const Report& report, const Sink& sink);
 void require_html();  // throws Error with a sentence where this build has no html

@@ -22,6 +22,7 @@
 #include "system/allocator.hh"
 #include "system/find_export.hh"
 #include "system/guard.hh"
+#include "system/libc.hh"
 #include "system/messages.hh"
 #include "system/process.hh"
 #include "system/stderr_keeper.hh"
@@ -33,8 +34,6 @@
 extern "C" {
 // In leakdir-static.o (static_only.cc).
 __attribute__((weak)) extern const unsigned* const leakdir_glibc_thread_count;
-// A static program has it where it calls at_quick_exit itself, or by static_only.cc.
-__attribute__((weak)) int __cxa_at_quick_exit(void (*)(void*), void*);
 }
 
 namespace leakdir {
@@ -165,9 +164,7 @@ std::uint64_t end_records() {
 
 void hear_of_exit() { call_when_exit_begins(exit_begins); }
 
-void hear_of_quick_exit() {
-  if (__cxa_at_quick_exit != nullptr) __cxa_at_quick_exit(end_of_quick_exit, nullptr);
-}
+void hear_of_quick_exit() { libc::call_at_quick_exit(end_of_quick_exit); }
 
 void end_of_process() {
   const Phase now = phase();

@@ -2,7 +2,6 @@
 #include "start.hh"
 
 #include <errno.h>
-#include <gnu/libc-version.h>
 
 #include "describe.hh"
 #include "exit.hh"
@@ -14,11 +13,12 @@
 #include "ledger/live_table.hh"
 #include "ledger/recent_frees.hh"
 #include "option_sources.hh"
-#include "stack/functions.hh"
+#include "shared/text.hh"
 #include "stack/modules.hh"
 #include "stack/stack.hh"
 #include "stack/unwinder_in_use.hh"
 #include "system/guard.hh"
+#include "system/libc.hh"
 #include "system/loader.hh"
 #include "system/messages.hh"
 #include "system/process.hh"
@@ -28,9 +28,6 @@
 #include "track/bad_free.hh"
 #include "track/early_blocks.hh"
 #include "track/tracker.hh"
-
-#define LEAKDIR_STRING(x) #x
-#define LEAKDIR_VERSION_STRING(x) LEAKDIR_STRING(x)
 
 namespace leakdir {
 namespace {
@@ -42,17 +39,11 @@ void configure_all() {
   if (options.min_size != 0) some_blocks_are_unknown();
 }
 
-// leakdir-static.o has the malloc.o of the glibc that it was made from, which must be the one of the program.
+// leakdir-static.o has parts of the libc that it was made from, which must be the one of the program.
 void check_libc() {
-#if defined(LEAKDIR_GLIBC_VERSION)  // of the libc.a, where it is not the one of the headers
-  constexpr char kBuiltWith[] = LEAKDIR_VERSION_STRING(LEAKDIR_GLIBC_VERSION);
-#else
-  constexpr char kBuiltWith[] = LEAKDIR_VERSION_STRING(__GLIBC__) "." LEAKDIR_VERSION_STRING(__GLIBC_MINOR__);
-#endif
-  const char* running_with = ::gnu_get_libc_version();
-  for (unsigned i = 0; i < sizeof kBuiltWith; ++i) {
-    if (kBuiltWith[i] != running_with[i]) return messages::libc_differs(kBuiltWith, running_with);
-  }
+  const char* const made_from = libc::release_in_object();
+  if (made_from == nullptr || is_same_text(made_from, libc::running_release())) return;
+  messages::libc_differs(made_from, libc::running_release());
 }
 
 }  // namespace
@@ -69,7 +60,7 @@ void start(char** environment) {
     return;
   }
   if (options.summary) hear_of_exit();
-  if (is_static_object()) check_libc();
+  check_libc();
   Process* page = make_process_page();
   if (page == nullptr) messages::no_memory_at_start();
   if (page == nullptr || !claim_record_dir(options, program_path())) {

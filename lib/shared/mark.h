@@ -26,7 +26,8 @@ enum MarkKind {
   kMarkOfObject = 1,       /* leakdir.o */
   kMarkOfStaticObject = 2, /* what leakdir-static.o has beside it: libc's own malloc under another name */
   kMarkOfLibrary = 3,      /* libleakdir.so */
-  kMarkOfTrace = 4         /* leakdir_trace.c, alone */
+  kMarkOfTrace = 4,        /* leakdir_trace.c, alone */
+  kMarkOfMusl = 5          /* what the objects for musl have beside the others */
 };
 
 #define LEAKDIR_MARK_OWNER "leakdir"

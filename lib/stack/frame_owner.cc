@@ -4,6 +4,8 @@
 #include "functions.hh"
 #include "ledger/ledger_file.hh"
 #include "modules.hh"
+#include "musl_functions.hh"
+#include "system/libc.hh"
 #include "walk/fast_walk.hh"
 
 namespace leakdir {
@@ -42,12 +44,14 @@ std::uint32_t frame_line(std::uint32_t parent, std::uintptr_t pc, std::uint32_t 
   const bool is_called = parent != 0 && kind != FunctionKind::kSignalReturn;
   if (is_called && (ledger_file.node(parent)->line & ledger::kNodeLibcBelow) != 0) line = kBoth;
   if (kind == FunctionKind::kKeeper) line = kBoth;
-  if (kind == FunctionKind::kKeepsBelow) line |= ledger::kNodeLibcBelow;
+  if (kind == FunctionKind::kKeepsBelow || calls_keeper(pc)) line |= ledger::kNodeLibcBelow;
   if (kind == FunctionKind::kKeepsItsOwn) line |= ledger::kNodeLibc;
   if (kind == FunctionKind::kNew) line |= ledger::kNodeNew;
   if (kind == FunctionKind::kSignalReturn) line |= ledger::kNodeEntered | ledger::kNodeSignalReturn;
   if (kind == FunctionKind::kEntered) line |= ledger::kNodeEntered;
-  if (kWalksWithoutTables && kind == FunctionKind::kUnknown && parent != 0) line |= ledger::kNodeWithoutTable;
+  // (musl's own code is walked through in another way: walk/by_code.hh.)
+  const bool may_be_by_frame_pointer = kWalksWithoutTables && !(libc::kIsMusl && module != 0);
+  if (may_be_by_frame_pointer && kind == FunctionKind::kUnknown && parent != 0) line |= ledger::kNodeWithoutTable;
   if (is_of_loader(module)) {
     line |= ledger::kNodeLoader;
     if (!loads_for_program(parent, guard)) line |= ledger::kNodeLibc;

@@ -3,11 +3,13 @@
 
 #include <atomic>
 
+#include "musl_functions.hh"
 #include "same_object.hh"
 #include "shared/text.hh"
 #include "system/base.hh"
 #include "system/dynamic_section.hh"
 #include "system/find_export.hh"
+#include "system/libc.hh"
 #include "system/loader.hh"
 #include "system/probe_table.hh"
 #include "unwinder_in_use.hh"
@@ -178,7 +180,7 @@ FunctionKind kind_of_function(const FunctionStart& start) {
   }
   if (taken.start != 0 || !start.is_certain) return taken.kind;
   const bool has_libc = libc_is_known.load(std::memory_order_relaxed);
-  if (has_libc || is_static_object()) {
+  if (has_libc || leakdir_glibc_functions != nullptr) {
     if (!jumps_are_known.load(std::memory_order_acquire)) learn_jumps();
     for (const Internal& internal : internals) {
       if (internal.start.load(std::memory_order_relaxed) == start.earliest) return internal.kind;
@@ -192,6 +194,10 @@ FunctionKind kind_of_function(const FunctionStart& start) {
 constexpr unsigned kCacheSlots = 2048;
 std::atomic<std::uint64_t> cache[kCacheSlots];
 
+FunctionKind kind_without_table(std::uintptr_t address) {
+  return is_in_keeper(address) ? FunctionKind::kKeeper : FunctionKind::kUnknown;
+}
+
 LEAKDIR_SLOW FunctionKind look_up(std::uintptr_t address) {
   const UnwinderInUse in_use;
   FunctionStart before, at;
@@ -202,7 +208,7 @@ LEAKDIR_SLOW FunctionKind look_up(std::uintptr_t address) {
   if (!has_before && is_program_entry(address)) return FunctionKind::kOrdinary;
   // Within a function it does not matter; the code is read where another one begins.
   const bool is_within = has_before && has_at && before.earliest == at.earliest;
-  if (is_within || follows_call(address)) return has_before ? kind_of_function(before) : FunctionKind::kUnknown;
+  if (is_within || follows_call(address)) return has_before ? kind_of_function(before) : kind_without_table(address);
   if (is_signal_return(address)) return FunctionKind::kSignalReturn;
   if (!has_at) return FunctionKind::kUnknown;
   const FunctionKind kind = kind_of_function(at);
@@ -229,8 +235,6 @@ bool unwind_tables_ready(const ReentryGuard&) {
   return has_unwind_tables(reinterpret_cast<std::uintptr_t>(&unwind_tables_ready));
 }
 
-bool is_static_object() { return leakdir_glibc_functions != nullptr; }
-
 bool libc_has_dlopen() {
   for (unsigned i = 0; i < kLibcFunctionCount; ++i) {
     if (kLibcFunctions[i].kind == FunctionKind::kLoads && in_libc[i].load(std::memory_order_relaxed) != nullptr)
@@ -248,6 +252,7 @@ void learn_functions(const dl_phdr_info& module) {
 #include "functions.inc"
   // A static program has them in itself; a libc.so that it loads has a malloc of its own, too.
   if (loader_base() == 0) return;
+  if (libc::kIsMusl && module.dlpi_addr == loader_base()) return learn_musl(section);
   // The first one: another namespace (dlmopen) has a libc of its own.
   const bool is_loader = module.dlpi_addr == loader_base();
   const bool is_libc =

@@ -45,9 +45,6 @@ bool unwind_tables_ready(const ReentryGuard&);
 // program's that only has the name of one of libc's. Called by one thread at a time.
 void learn_functions(const dl_phdr_info& module);
 
-// Whether this is leakdir-static.o, which has parts of a libc.a in it.
-bool is_static_object();
-
 // Whether that is libc.so or the dynamic loader; false in a static program, which has them in itself.
 bool is_in_libc(std::uintptr_t address);
 

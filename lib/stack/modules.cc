@@ -9,6 +9,7 @@
 #include "ledger/ledger_file.hh"
 #include "shared/text.hh"
 #include "system/base.hh"
+#include "system/libc.hh"
 #include "system/loader.hh"
 #include "system/process.hh"
 #include "system/sys.hh"
@@ -206,6 +207,7 @@ LEAKDIR_SLOW bool is_unloaded_slow(std::uint32_t module) {
 }
 
 bool is_of_loader(std::uint32_t module) {
+  if (libc::kIsMusl) return false;  // it is libc, too, and allocates for itself without asking us
   static std::uintptr_t loader = 0;
   if (loader == 0) loader = loader_base();
   return module != 0 && loader != 0 && ledger_file.module(module)->bias == loader;

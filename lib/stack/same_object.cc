@@ -2,8 +2,8 @@
 #include "same_object.hh"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
-#include <iterator>
 
 #include "system/base.hh"
 #include "walk/function_start.hh"

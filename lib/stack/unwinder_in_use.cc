@@ -5,9 +5,8 @@
 #include <cstdint>
 
 #include "system/base.hh"
+#include "system/libc.hh"
 #include "system/sys.hh"
-
-extern "C" __attribute__((weak)) int __register_atfork(void (*)(), void (*)(), void (*)(), void*);
 
 namespace leakdir {
 namespace {
@@ -51,10 +50,7 @@ UnwinderInUse::~UnwinderInUse() {
 }
 
 void hold_unwinder_at_fork() {
-  // In a program that cannot fork libc has no such function.
-  if (__register_atfork == nullptr) return;
-  __register_atfork(before_fork, after_fork_in_parent, after_fork_in_child, nullptr);
-  is_held_at_fork = true;
+  is_held_at_fork = libc::call_at_fork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
 }  // namespace leakdir

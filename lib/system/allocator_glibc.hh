@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "base.hh"
 
@@ -28,6 +29,9 @@ inline constexpr std::size_t kAlignment = 2 * sizeof(void*);
 
 // Whether blocks have glibc's header before them.
 constexpr bool is_glibc() { return true; }
+
+// For others than glibc.
+constexpr bool may_be_its_block(std::uint64_t) { return true; }
 
 // No two blocks begin closer to each other than 1 << this: the smallest one, header included, has four words.
 constexpr unsigned distance_bits() { return sizeof(void*) == 8 ? 5 : 4; }

@@ -32,6 +32,8 @@ inline constexpr std::size_t kAlignment = sizeof(void*);
 
 // Not to be asked before the first call was forwarded.
 inline bool is_glibc() { return next_is_glibc; }
+// Of others nobody can tell.
+constexpr bool may_be_its_block(std::uint64_t) { return true; }
 inline unsigned distance_bits() { return is_glibc() ? (sizeof(void*) == 8 ? 5 : 4) : 3; }
 
 // Whether that is the allocator's own code, and not that of a library that is built upon it.

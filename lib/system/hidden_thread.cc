@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include "base.hh"
+#include "libc.hh"
 #include "own_memory.hh"
 #include "sys.hh"
 
@@ -29,7 +30,7 @@ LEAKDIR_SLOW bool start_hidden_thread(int (*run)(void*), char* stack, std::uint3
   const int saved = errno;
   constexpr int kFlags =
       CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
-  const bool is_made = ::clone(run, stack + kStackBytes, kFlags, nullptr, alive, nullptr, alive) >= 0;
+  const bool is_made = libc::clone_thread(run, stack + kStackBytes, kFlags, alive) >= 0;
   errno = saved;
   sys::set_signal_mask(&old_signals, nullptr);
   return is_made;

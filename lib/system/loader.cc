@@ -8,6 +8,7 @@
 #include <atomic>
 
 #include "base.hh"
+#include "libc.hh"
 
 #if defined(__GLIBC_PREREQ)
 #if __GLIBC_PREREQ(2, 35)
@@ -156,6 +157,7 @@ bool may_be_in_module(std::uintptr_t address) {
 }
 
 void loader_was_forked(bool had_threads) {
+  if (libc::kIsMusl) return;
   if (had_threads || asking.exchange(0, std::memory_order_relaxed) != 0) {
     is_never_asked.store(true, std::memory_order_relaxed);
   }

@@ -4,6 +4,7 @@
 // copy while another thread holds it (glibc 2.36 does not make it free again in the child). So a child of a
 // program that had several threads never asks: it goes along the loader's link maps, as far as _dl_find_object, which
 // takes no lock, knows them. Without that function (glibc before 2.35) it has to do with what was known at the fork.
+// (musl makes its locks free in the child.)
 //
 // Never while another of our locks is held that a thread in the loader may wait for. Does not allocate.
 

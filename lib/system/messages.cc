@@ -8,6 +8,7 @@
 #include <cstddef>
 
 #include "base.hh"
+#include "libc.hh"
 #include "shared/error_text.h"
 #include "shared/text.hh"
 #include "stderr_keeper.hh"
@@ -240,9 +241,11 @@ void directory_in_use(const char* path, int pid, const char* instead) {
 
 void libc_differs(const char* built_with, const char* running_with) {
   Line()
-      .add("leakdir-static.o was made from glibc ")
+      .add("leakdir-static.o was made from ")
+      .add(libc::kName)
+      .add(" ")
       .add(built_with)
-      .add(", this program has glibc ")
+      .add(", this program has ")
       .add(running_with)
       .add(": make it again from this one's libc.a")
       .say();

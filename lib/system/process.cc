@@ -4,13 +4,12 @@
 #include <sys/mman.h>
 
 #include "guard.hh"
+#include "libc.hh"
 #include "sys.hh"
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
 #endif
-
-extern "C" __attribute__((weak)) int __register_atfork(void (*)(), void (*)(), void (*)(), void*);
 
 namespace leakdir {
 
@@ -45,7 +44,7 @@ Process* make_process_page() {
   constexpr int kNoAdvice = 12345;  // qemu's user mode takes any, and does nothing
   if (sys::advise(page, kBytes, MADV_WIPEONFORK) != 0 || sys::advise(page, kBytes, kNoAdvice) == 0) {
     // Before Linux 4.14, and there: a child that fork() made is told by libc.
-    if (__register_atfork != nullptr) __register_atfork(nullptr, nullptr, wipe_process, nullptr);
+    libc::call_at_fork(nullptr, nullptr, wipe_process);
   }
   return static_cast<Process*>(page);
 }

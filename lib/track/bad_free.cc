@@ -53,11 +53,11 @@ bool is_plausible_size(std::uintptr_t field) {
   return bytes >= 2 * kGlibcAlignment && bytes % kGlibcAlignment == 0 && bytes < (std::uint64_t{1} << 46);
 }
 
-// Could this be a block of the allocator that we have never seen? Tells by what glibc itself would check; for other
-// allocators nobody can tell, and the answer is yes. Where the kernel does not let us read there it is no: this is
-// asked only when all blocks are known.
+// Could this be a block of the allocator that we have never seen? Tells by what glibc itself would check, or musl; for
+// other allocators nobody can tell, and the answer is yes. Where the kernel does not let us read there it is no: this
+// is asked only when all blocks are known.
 bool may_be_a_block(std::uint64_t address) {
-  if (!allocator::is_glibc()) return true;
+  if (!allocator::is_glibc()) return allocator::may_be_its_block(address);
   std::uintptr_t header[2];
   if (!read_words(address - sizeof header, header)) return false;
   if (!is_plausible_size(header[1])) return false;

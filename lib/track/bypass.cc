@@ -2,8 +2,8 @@
 #include "bypass.hh"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
-#include <iterator>
 
 #include "ledger/ledger_file.hh"
 #include "shared/text.hh"

@@ -8,6 +8,7 @@
 #include <link.h>
 
 #include "fast_walk_rule.hh"
+#include "system/libc.hh"
 #include "system/loader.hh"
 
 namespace leakdir {
@@ -26,7 +27,8 @@ std::atomic<unsigned long long> g_unloads_seen{0};
 }  // namespace
 
 void find_loader() noexcept {
-  if (g_loader_begin.load(std::memory_order_relaxed) != 0) return;
+  // musl loads for itself, and unloads nothing.
+  if (libc::kIsMusl || g_loader_begin.load(std::memory_order_relaxed) != 0) return;
   const int saved = errno;
   const std::uintptr_t base = loader_base();
   errno = saved;

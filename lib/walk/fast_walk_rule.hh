@@ -23,6 +23,7 @@ enum class RuleKind : std::uint32_t {
   kEnd = 4,        // the outermost frame
   kCannot = 5,     // for Boost
   kNoTable = 6,    // nothing is said of this code
+  kByCode = 7,     // as kFromSp, if what called the function says so too (by_code.hh)
 };
 
 // kind: 3 bits; bp_words: 10 bits, the caller's bp is saved at the frame's beginning - 8 * bp_words, 0: nowhere, it is

@@ -4,9 +4,12 @@
 
 #include "step_x86_64.hh"
 
+#include "by_code.hh"
 #include "call_site.hh"
 #include "fast_walk_cfi.hh"
 #include "fast_walk_reach.hh"
+#include "hands_on_to_exit.hh"
+#include "system/libc.hh"
 
 namespace leakdir {
 namespace {
@@ -68,7 +71,10 @@ Rule learn(std::uintptr_t pc) {
       break;
     case CfiAnswer::kNoTable:
       // Code without tables ends the stack, here as there.
-      rule = is_program_entry(pc) ? kRuleEnd : is_signal_return(pc) ? kRuleCannot : kRuleNoTable;
+      rule = is_program_entry(pc) || hands_on_to_exit(pc) ? kRuleEnd
+             : is_signal_return(pc)                       ? kRuleCannot
+                                                          : kRuleNoTable;
+      if (libc::kIsMusl && rule.kind() == RuleKind::kNoTable && is_in_module(pc - 1)) rule = rule_by_code(pc);
       break;
     case CfiAnswer::kUnsupported:
       break;
@@ -109,6 +115,20 @@ Step follow_beyond(Readable& readable, std::uintptr_t sp, std::uintptr_t cfa) {
   return can_read(cfa - kWord) && can_read(cfa - 1) ? Step::kCannot : Step::kUnreadable;
 }
 
+// The frame of a function that is known by its code. Nothing is believed that its caller does not say, too.
+LEAKDIR_SLOW Step follow_code(Readable& readable, Rule rule, Registers* registers) {
+  Registers next = *registers;
+  const auto words = static_cast<std::uint32_t>(rule.offset() / kWord);
+  const bool is_from_bp = (words & kFromBpByCode) != 0;
+  const Rule known(is_from_bp ? RuleKind::kFromBp : RuleKind::kFromSp, words & ~kFromBpByCode,
+                   static_cast<std::uint32_t>(rule.bp_offset() / kWord));
+  if (follow(readable, known, &next) != Step::kNext || !calls_function_of(next.pc, registers->pc)) {
+    return Step::kNoTable;
+  }
+  *registers = next;
+  return Step::kNext;
+}
+
 }  // namespace
 
 std::uintptr_t cfa_through_bp(std::uintptr_t readable_end, const Registers& at, std::uintptr_t offset) noexcept {
@@ -126,6 +146,7 @@ Step follow(Readable& readable, Rule rule, Registers* registers) noexcept {
     if (rule.kind() == RuleKind::kEnd) return Step::kEnd;
     if (rule.kind() == RuleKind::kNoTable) return Step::kNoTable;
     if (rule.kind() == RuleKind::kCannot) return Step::kCannot;
+    if (libc::kIsMusl && rule.kind() == RuleKind::kByCode) return follow_code(readable, rule, registers);
     cfa = cfa_through_bp(readable.end, at, rule.offset());
     if (cfa == 0) return Step::kCannot;
     bp_offset = cfa - at.bp;

@@ -30,12 +30,16 @@ tidy() {  # CHECKS FILE...
 }
 # The library for LD_PRELOAD has parts of its own, which see another allocator.
 of_library=(lib/system/allocator_next.cc lib/entry/entry_library.cc lib/entry/hooks_libc_library.cc lib/entry/hooks_new.cc)
+# So have the objects for musl.
+of_musl=(lib/*/*_musl.cc lib/*/musl_*.cc lib/walk/by_code_x86_64.cc lib/walk/instruction_x86_64.cc lib/system/dl_find_object.cc)
 others=()
-for file in lib/*/*.cc; do [[ " ${of_library[*]} " = *" $file "* ]] || others+=("$file"); done
+for file in lib/*/*.cc; do [[ " ${of_library[*]} ${of_musl[*]} " = *" $file "* ]] || others+=("$file"); done
 checks=
 [ "$how" = whole ] || checks='-clang-analyzer-*'
 export defines=-DLEAKDIR_LIBRARY
 tidy "$checks" "${of_library[@]}"
+export defines=-DLEAKDIR_MUSL
+tidy "$checks" "${of_musl[@]}"
 export defines=
 tidy "$checks" "${others[@]}"
 [ "$how" = quick ] || tidy "$checks" tools/*/*.cc

@@ -17,7 +17,9 @@ static NOINLINE void leak_reallocarray_of_null(void) { LEAK(reallocarray, 1221, 
 static NOINLINE void leak_aligned_alloc(void) { LEAK(aligned_alloc, 1216, aligned_alloc(64, 1216)); }
 static NOINLINE void leak_memalign(void) { LEAK(memalign, 1217, memalign(128, 1217)); }
 static NOINLINE void leak_valloc(void) { LEAK(valloc, 1223, valloc(1223)); }
+#ifdef __GLIBC__
 static NOINLINE void leak_pvalloc(void) { LEAK(pvalloc, 1229, pvalloc(1229)); }
+#endif
 static NOINLINE void leak_large(void) { LEAK(malloc, 5000011, malloc(5000011)); }
 static NOINLINE void leak_one_byte(void) { LEAK(malloc, 1, malloc(1)); }
 static NOINLINE void leak_nothing(void) { LEAK(malloc, 0, malloc(0)); }
@@ -78,7 +80,9 @@ int main(void) {
   leak_aligned_alloc();
   leak_memalign();
   leak_valloc();
+#ifdef __GLIBC__
   leak_pvalloc();
+#endif
   leak_large();
   leak_one_byte();
   leak_nothing();

@@ -181,7 +181,9 @@ class Examination {
     const auto exported = file_.symbols(SHT_DYNSYM);
     const auto needed = file_.needed();
     const auto library = library_in(needed);
-    const char* remedy = "link with leakdir.o, or run it by `leakdir run`";
+    const char* remedy = file_.is_for_musl()
+                             ? "link with the leakdir.o that leakdir-mkobj --cc=musl-gcc --dynamic makes"
+                             : "link with leakdir.o, or run it by `leakdir run`";
     if (!is_linked && defines(exported, "malloc"))
       return {"hooks", Health::kMissing, "leakdir is not in it, and its malloc is another's", remedy};
     if (!is_linked && library != needed.end()) return hooks_of_library(needed, library);
@@ -194,7 +196,8 @@ class Examination {
               "leakdir is in it (whether its libraries use it is not known: there are no section headers)", ""};
     std::vector<std::string> hidden;
     for (const char* name : kHooked)
-      if (!defines(exported, name)) hidden.emplace_back(name);
+      if (!defines(exported, name) && !(file_.is_for_musl() && std::string_view(name) == "pvalloc"))  // musl has none
+        hidden.emplace_back(name);
     if (hidden.size() == std::size(kHooked) || !defines(exported, "malloc"))
       return {"hooks", Health::kWeak,
               "leakdir is in it, but not for its libraries: malloc is not among the names that it exports",
@@ -262,6 +265,10 @@ class Examination {
     if (all != 0 && covered * 10 < all * 9)
       return {"unwind tables", Health::kWeak, fmt::format(".eh_frame{}: stacks end at the others", share), flags};
     if (has_index) return {"unwind tables", Health::kGood, fmt::format(".eh_frame with its index{}", share), ""};
+    if (has(kMarkOfMusl) && file_.header().e_machine == EM_X86_64)
+      return {"unwind tables", Health::kGood,
+              fmt::format(".eh_frame without an index{}: stacks end where a signal came, and C++ cannot throw", share),
+              "link with -Wl,--eh-frame-hdr for these too"};
     // The compiler's start-up code registers the table of a static program.
     if (kind_ == Kind::kStatic)
       return {
@@ -357,7 +364,7 @@ class Examination {
     Dwarf_Addr bias = 0;
     std::vector<Unit> units;
     for (Dwarf_Die* unit = nullptr; (unit = dwfl_module_nextcu(module, unit, &bias)) != nullptr;)
-      units.push_back(look_into(unit));
+      if (!is_of_musls_start(unit)) units.push_back(look_into(unit));
     keep_the_users(units);
     const char *main_file = nullptr, *debug_file = nullptr;
     dwfl_module_info(module, nullptr, nullptr, nullptr, nullptr, nullptr, &main_file, &debug_file);
@@ -394,6 +401,16 @@ class Examination {
     Examination* self;
     Unit* unit;
   };
+
+  // The start-up code of Debian's musl has debug information: crt/Scrt1.c, crt/x86_64/crti.s and so on.
+  static bool is_of_musls_start(Dwarf_Die* unit) {
+    const char* name = dwarf_diename(unit);
+    const std::string_view path = name == nullptr ? "" : name;
+    const auto ends = [&](std::string_view end) {
+      return path.size() > end.size() && path.substr(path.size() - end.size()) == end;
+    };
+    return path.substr(0, 4) == "crt/" && (ends("crt1.c") || ends("/crti.s") || ends("/crtn.s"));
+  }
 
   Unit look_into(Dwarf_Die* unit) {
     Unit found;

@@ -225,6 +225,10 @@ bool has_hooks_linked(const std::string& program, const std::string& library) {
         fmt::format("{} is a static program, which LD_PRELOAD does not reach: link leakdir-static.o into it; "
                     "leakdir doctor tells more",
                     path));
+  if (file.is_for_musl())
+    throw Error(
+        fmt::format("{} is for musl, and {} for glibc: link into it what leakdir-mkobj --cc=musl-gcc --dynamic makes",
+                    path, kLibrary));
   const ElfProgram own(library);
   if (file.header().e_machine != own.header().e_machine ||
       file.header().e_ident[EI_CLASS] != own.header().e_ident[EI_CLASS])

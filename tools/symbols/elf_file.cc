@@ -58,6 +58,17 @@ bool ElfProgram::has_segment(std::uint32_t type) const {
                      [type](const auto& segment) { return segment.p_type == type; });
 }
 
+bool ElfProgram::is_for_musl() const {
+  constexpr std::string_view kLoader = "/ld-musl-";
+  return std::any_of(segments_.begin(), segments_.end(), [&](const auto& segment) {
+    if (segment.p_type != PT_INTERP) return false;
+    Elf_Data* data =
+        elf_getdata_rawchunk(elf_, static_cast<std::int64_t>(segment.p_offset), segment.p_filesz, ELF_T_BYTE);
+    return data != nullptr && std::string_view(static_cast<const char*>(data->d_buf), data->d_size).find(kLoader) !=
+                                  std::string_view::npos;
+  });
+}
+
 bool ElfProgram::has_section(const std::string& name) const {
   std::size_t names = 0;
   if (elf_getshdrstrndx(elf_, &names) != 0) return false;

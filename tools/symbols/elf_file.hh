@@ -42,6 +42,7 @@ class ElfProgram {
   std::optional<std::uint64_t> dynamic_value(std::int64_t tag) const;
   std::string machine() const;   // "x86-64", as far as known by name
   std::string build_id() const;  // bytes
+  bool is_for_musl() const;      // by the loader that it asks for; false for a static program, of which it is not known
   bool is_code(std::uint64_t address) const;
   // What lies at an address of the loaded program; empty when the file does not have all of it.
   std::string_view code_at(std::uint64_t address, std::size_t bytes) const;

@@ -21,7 +21,7 @@ to_test=(
   libgtest-dev libgmock-dev                                  # GoogleTest
   clang libclang-rt-dev llvm-CLANG-linker-tools lld mold     # every compiler and linker of the matrix
   valgrind gdb libc6-dbg                                     # oracles, and a debugger
-  'libdebuginfod1t64|libdebuginfod1' strace musl-tools
+  'libdebuginfod1t64|libdebuginfod1' strace musl-tools dietlibc-dev
   clang-tidy cppcheck clang-format shellcheck                # analyse without running
   cmake                                                      # finds the package as other projects do
   debhelper dpkg-dev lintian                                 # Debian packages, made and looked over: tools/package.sh

@@ -7,7 +7,8 @@
 #include "system.h"
 
 #ifdef PTHREAD_CANCEL_DISABLE
-#if defined(__GLIBC__) && __GLIBC__ == 2 && __GLIBC_MINOR__ < 34 /* in a library of its own */
+/* In a library of its own. */
+#if (defined(__GLIBC__) && __GLIBC__ == 2 && __GLIBC_MINOR__ < 34) || defined(__dietlibc__)
 #pragma weak pthread_setcancelstate
 #define HAS_CANCEL (pthread_setcancelstate != NULL)
 #else

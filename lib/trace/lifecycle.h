@@ -57,6 +57,9 @@ static void start(void) {
 #ifdef __linux__
   is_trusted = is_trusted && getauxval(AT_SECURE) == 0; /* file capabilities */
 #endif
+#ifdef __dietlibc__ /* calls no destructors */
+  atexit(at_end);
+#endif
   find_program();
   read_options(is_trusted);
   paused = value_of(kOption_recording) == 0;

@@ -14,6 +14,7 @@ struct module {
   uintptr_t address;
   char path[kPath]; /* empty: in none that is known */
   uintptr_t bias;
+  int seen; /* modules, so far */
 };
 
 #ifdef __linux__
@@ -21,13 +22,15 @@ static int find_module(struct dl_phdr_info *info, size_t bytes, void *context) {
   struct module *module = context;
   int i;
   (void)bytes;
+  ++module->seen;
   for (i = 0; i < info->dlpi_phnum; ++i) {
     const uintptr_t start = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
     if (info->dlpi_phdr[i].p_type != PT_LOAD) continue;
     if (module->address < start || module->address - start >= info->dlpi_phdr[i].p_memsz) continue;
     module->bias = info->dlpi_addr;
+    /* The program comes first. Its name is empty upon glibc, and upon musl that of a link, or what it was called by. */
     snprintf(module->path, sizeof module->path, "%s",
-             info->dlpi_name != NULL && info->dlpi_name[0] != '\0' ? info->dlpi_name : program);
+             module->seen == 1 || info->dlpi_name == NULL || info->dlpi_name[0] == '\0' ? program : info->dlpi_name);
     return 1;
   }
   return 0;
@@ -57,13 +60,46 @@ static int find_build_id(struct dl_phdr_info *info, size_t bytes, void *context)
   }
   return 1;
 }
+
+struct visit {
+  int (*see)(struct dl_phdr_info *, size_t, void *);
+  void *context;
+  int count;
+};
+
+static int visit_module(struct dl_phdr_info *info, size_t bytes, void *context) {
+  struct visit *visit = context;
+  ++visit->count;
+  return visit->see(info, bytes, visit->context);
+}
+
+/* As dl_iterate_phdr. In a static program dietlibc knows of no module: then by what the kernel says of the program. */
+static void for_each_module(int (*see)(struct dl_phdr_info *, size_t, void *), void *context) {
+  struct visit visit;
+  struct dl_phdr_info program_info;
+  int i;
+  visit.see = see;
+  visit.context = context;
+  visit.count = 0;
+  dl_iterate_phdr(visit_module, &visit);
+  if (visit.count != 0) return;
+  memset(&program_info, 0, sizeof program_info);
+  program_info.dlpi_phdr = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+  if (program_info.dlpi_phdr == NULL) return;
+  program_info.dlpi_phnum = (uint16_t)getauxval(AT_PHNUM);
+  for (i = 0; i < program_info.dlpi_phnum; ++i) {
+    const ElfW(Phdr) *header = &program_info.dlpi_phdr[i];
+    if (header->p_type == PT_PHDR) program_info.dlpi_addr = (uintptr_t)program_info.dlpi_phdr - header->p_vaddr;
+  }
+  see(&program_info, sizeof program_info, context);
+}
 #endif
 
 static void find_program(void) {
   ssize_t got = -1;
 #ifdef __linux__
   got = readlink("/proc/self/exe", program, sizeof program - 1);
-  dl_iterate_phdr(find_build_id, NULL);
+  for_each_module(find_build_id, NULL);
 #endif
   snprintf(program + (got > 0 ? got : 0), 2, "%s", got > 0 ? "" : "?");
 }
@@ -74,7 +110,8 @@ static void locate(struct module *module, uintptr_t address) {
   module->address = address;
   module->path[0] = '\0';
   module->bias = 0;
+  module->seen = 0;
 #ifdef __linux__
-  dl_iterate_phdr(find_module, module);
+  for_each_module(find_module, module);
 #endif
 }

@@ -52,7 +52,7 @@ static struct RecordOrigin origin_of_this(struct record_buffer *record) {
   memcpy(record->thread_name, "?", 2);
   origin.tid = 0;
 #ifdef __linux__
-  origin.tid = (uint32_t)syscall(SYS_gettid);
+  origin.tid = (uint32_t)thread_id();
   prctl(PR_GET_NAME, (unsigned long)record->thread_name, 0ul, 0ul, 0ul);
 #endif
   record->thread_name[sizeof record->thread_name - 1] = '\0';

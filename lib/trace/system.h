@@ -4,6 +4,10 @@
  */
 #pragma once
 
+#ifdef __KLIBC__
+#error "leakdir_trace.c is not for klibc, which has no threads, no wide characters and no list of modules"
+#endif
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -46,6 +50,15 @@ extern int libc_posix_memalign(void **, size_t, size_t) __asm__("posix_memalign"
 extern void *libc_aligned_alloc(size_t, size_t) __asm__("aligned_alloc");
 extern void *libc_memalign(size_t, size_t) __asm__("memalign");
 extern void libc_free(void *) __asm__("free");
+
+#ifdef __linux__
+#ifdef __dietlibc__ /* has no syscall() */
+extern pid_t gettid(void);
+static long thread_id(void) { return gettid(); }
+#else
+static long thread_id(void) { return syscall(SYS_gettid); }
+#endif
+#endif
 
 enum { kPath = 1024, kTries = 100000 /* of what is waited for, before it is given up */ };
 

@@ -158,6 +158,59 @@ TEST(TraceAlone, WorksInCxx) {
   expect_places(outcome, source("trace_forms_cxx.cc"), records);
 }
 
+// A C library may give its modules other names than their files have, no list of them, no destructors; and the program
+// may be called by another name, from anywhere.
+TEST(TraceAlone, NamesTheProgramUponEveryLibc) {
+  const std::vector<Flags> kCompilers = {{"gcc"},      {"gcc", "-static"},      {"musl-gcc", "-static"},
+                                         {"musl-gcc"}, {"musl-gcc", "-no-pie"}, {"diet", "gcc"}};
+  for (const Flags& compiler : kCompilers) {
+    const Scratch scratch;
+    const std::string name = testing::PrintToString(compiler);
+    SCOPED_TRACE(name);
+    if (!run({{"sh", "-c", "command -v " + compiler[0]}, "", {}, "", 60}).exited_with(0)) {
+      GTEST_LOG_(INFO) << "there is no " << compiler[0];
+      continue;
+    }
+    write_file(scratch / "program.c",
+               "#include <stdlib.h>\nstatic void* volatile sink;\n"
+               "int main(void) {\n  free(malloc(5));\n  sink = malloc(77);\n  return 0;\n}\n");
+    const Outcome linked = run(
+        {compiler +
+             Flags{"-g", "-O1", "-I" + kLib + "include", "-include", "leakdir/trace.h", "program.c", "-o", "program"} +
+             kAlone,
+         scratch.path(),
+         {},
+         "",
+         120});
+    ASSERT_TRUE(linked.exited_with(0)) << linked.describe();
+    const Outcome again =
+        run({{"sh", "-c", "mkdir folder && cd folder && PATH=..:$PATH && exec program"}, scratch.path(), {}, "", 60});
+    ASSERT_TRUE(again.exited_with(0)) << again.describe();
+    EXPECT_THAT(again.err, HasSubstr("leakdir: 1 live block, 77 bytes at exit: ./mem\n"));
+    const std::vector<Record> records = records_in(scratch / "folder/mem");
+    ASSERT_EQ(records.size(), 1u);
+    EXPECT_EQ(records[0].program, scratch / "program");
+    EXPECT_EQ(records[0].stack.frames.at(0).module, scratch / "program");
+    EXPECT_THAT(run({{"sh", "-c", records[0].stack.addr2line.at(0)}, "", {}, "", 60}).out,
+                AllOf(HasSubstr("main"), HasSubstr("program.c:5")));
+  }
+}
+
+TEST(TraceAlone, SaysThatKlibcIsNotSupported) {
+  const Scratch scratch;
+  for (const std::string& file : {std::string("-xc"), kTraceSource}) {
+    const Flags header = {"-include", kLib + "include/leakdir/trace.h", "/dev/null"};
+    const Outcome outcome =
+        run({Flags{"gcc", "-D__KLIBC__=2", "-fsyntax-only", file} + (file == "-xc" ? header : Flags{}),
+             scratch.path(),
+             {},
+             "",
+             60});
+    EXPECT_FALSE(outcome.exited_with(0));
+    EXPECT_THAT(outcome.err, HasSubstr("is not for klibc"));
+  }
+}
+
 // Each dialect of C, included and by option; a program with nothing of leakdir's linked runs.
 TEST(TraceHeader, IsSilentInEveryDialect) {
   for (const char* compiler : {"gcc", "clang"}) {

@@ -43,6 +43,10 @@
 #endif
 #endif
 
+#ifdef __KLIBC__
+#error "leakdir/trace.h is not for klibc, which has no wide characters"
+#endif
+
 /* All that declares one of the names below, so that it is not declared again. (musl's sched.h has calloc.) */
 #include <stdarg.h>
 #include <stddef.h>

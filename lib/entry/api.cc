@@ -25,7 +25,7 @@ namespace {
 // Whether there is a ledger of this process to speak of.
 bool has_ledger() {
   const leakdir::Phase now = leakdir::phase();
-  return now == leakdir::Phase::kRecording || now == leakdir::Phase::kPaused;
+  return leakdir::is_recording(now) || now == leakdir::Phase::kPaused;
 }
 
 }  // namespace
@@ -42,7 +42,7 @@ int is_recording_now() {
   const Phase now = phase();
   const auto* parents = ledger_file.header();
   if (now == Phase::kForked) return parents != nullptr && parents->recording != 0 ? 1 : 0;
-  return now == Phase::kRecording ? 1 : 0;
+  return is_recording(now) ? 1 : 0;
 }
 
 const char* dir_now() { return has_ledger() ? record_dir() : ""; }
@@ -50,7 +50,7 @@ const char* dir_now() { return has_ledger() ? record_dir() : ""; }
 // `call` is a ledger::Call, by the numbers that stand in leakdir/trace.h.
 static_assert(static_cast<int>(ledger::Call::kPvalloc) == 8 && ledger::kCalls == 10);
 void place_is(const char* file, int line, int call, std::size_t factor, const void* frame) {
-  if (phase() != Phase::kRecording) return;
+  if (!is_recording(phase())) return;
   place_of_next_block(file, {0, frame, factor, static_cast<std::uint32_t>(line), static_cast<std::uint32_t>(call)});
 }
 

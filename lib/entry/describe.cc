@@ -50,6 +50,8 @@ void describe_process(ledger::Header& header) {
   header.option_delay_ms = options.delay_ms;
   header.option_min_size = options.min_size;
   header.option_max_files = options.max_files;
+  header.sample_bytes = options.sample;
+  if (options.sample != 0) header.version = ledger::kVersionOfSample;
 }
 
 char path[4096];
@@ -88,6 +90,7 @@ void describe_child(const ledger::Header& parent) {
   header.suppressions = parent.suppressions;
   header.directory = ledger_file.add_text(record_dir());
   header.parent_pid = parent.pid;
+  header.sampling_threads = options.sample != 0 ? 1 : 0;
   header.some_unknown = 1;  // what it inherited gets rows later, and not all of it
   inherit_bypass(parent);
   // Clock and numbers go on, so that what a block inherited says of its birth stays true.

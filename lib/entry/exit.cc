@@ -90,7 +90,7 @@ void end_ledger(const LiveTotals& totals, bool is_last_thread) {
 
 void end_of_quick_exit(void*) {
   const Phase now = phase();
-  if (now != Phase::kRecording && now != Phase::kPaused) return;
+  if (!is_recording(now) && now != Phase::kPaused) return;
   if (static_cast<std::uint32_t>(sys::pid()) != process_generation) return;
   set_state_exited();
 }
@@ -114,7 +114,7 @@ bool is_gone_without_trace() {
 // In the first thread, by exit or by pthread_exit. After the latter the process goes on where there are other threads.
 void exit_begins(void*) {
   const Phase now = phase();
-  if (now != Phase::kRecording && now != Phase::kPaused) return;
+  if (!is_recording(now) && now != Phase::kPaused) return;
   libc_frees_its_entry();
   if (static_cast<std::uint32_t>(sys::pid()) != process_generation) return;
   if (allocator::is_single_threaded() || count_threads() <= 1) messages::keep_open();
@@ -151,7 +151,7 @@ std::uint64_t end_records() {
   if (options.summary && (totals.blocks != 0 || bad_frees != 0)) {
     const bool has_all_files = error == 0 && is_room_for_files() && write_mode() != ledger::WriteMode::kNever;
     const std::uint64_t only_in_ledger = !has_all_files && ledger_file.is_shared() ? totals.without_file : 0;
-    messages::summary(totals.blocks, totals.bytes, bad_frees, only_in_ledger, record_dir_shown());
+    messages::summary(totals.blocks, totals.bytes, bad_frees, only_in_ledger, options.sample, record_dir_shown());
   }
   end_ledger(totals, is_last_thread);
   if (ledger_file.header()->children != 0) {
@@ -169,7 +169,7 @@ void hear_of_quick_exit() { libc::call_at_quick_exit(end_of_quick_exit); }
 void end_of_process() {
   const Phase now = phase();
   // A child that never allocated has nothing of its own; a vfork child must not end its parent's records.
-  if (has_ended || (now != Phase::kRecording && now != Phase::kPaused)) return;
+  if (has_ended || (!is_recording(now) && now != Phase::kPaused)) return;
   if (static_cast<std::uint32_t>(sys::pid()) != process_generation) return;
   has_ended = true;
   const int saved = errno;

@@ -78,7 +78,7 @@ LEAKDIR_SLOW bool start_in_child() {
   if (thread_state.is_nested()) return false;
   auto expected = static_cast<std::uint32_t>(Phase::kForked);
   if (!process->phase.compare_exchange_strong(expected, static_cast<std::uint32_t>(Phase::kSwitching))) {
-    return expected == static_cast<std::uint32_t>(Phase::kRecording);
+    return expected == static_cast<std::uint32_t>(recording_phase);
   }
   ThreadState& thread = thread_state;
   const ReentryGuard guard;

@@ -3,6 +3,8 @@
 // The malloc family: forward to the allocator, then tell the tracker. Nothing else. Compare with malloc(3),
 // posix_memalign(3), malloc_usable_size(3): results, errno, alignment and size-0 behaviour are the allocator's own.
 //
+// The caller is asked for when the allocator has answered: so nothing of it is kept over the call.
+//
 // Compiled with -fno-builtin, or malloc followed by memset would become a call of calloc, our own.
 
 #include "hooks.hh"
@@ -22,22 +24,23 @@ namespace allocator = leakdir::allocator;
 void* leakdir::resize(void* block, std::size_t size, Call call, Caller caller) {
   if (!is_watching()) return allocator::realloc(block, size);
   if (block == nullptr) return told(allocator::realloc(nullptr, size), size, call, caller);
+  if (phase() == Phase::kSampling && !may_be_sampled(block)) {
+    return told(allocator::realloc(block, size), size, call, caller);
+  }
   const SetAside old = begin_resize(block, caller);
   if (LEAKDIR_UNLIKELY(old.bad)) {
     errno = ENOMEM;
     return nullptr;
   }
   void* const resized = allocator::realloc(block, size);
-  if (LEAKDIR_UNLIKELY(resized == nullptr && size != 0)) {
-    undo_resize(old);
-  } else {
-    finish_resize(old, resized, size, call, caller);
-  }
-  return resized;
+  if (LEAKDIR_LIKELY(resized != nullptr || size == 0)) return finish_resize(old, resized, size, call, caller);
+  undo_resize(old);
+  return nullptr;
 }
 
 LEAKDIR_EXPORT void* malloc(std::size_t size) {
-  return told(allocator::malloc(size), size, Call::kMalloc, LEAKDIR_CALLER);
+  void* const block = allocator::malloc(size);
+  return told(block, size, Call::kMalloc, LEAKDIR_CALLER);
 }
 
 // The same under a name that no other definition can take (entry_object.cc).
@@ -54,7 +57,8 @@ LEAKDIR_EXPORT void free_aligned_sized(void* block, std::size_t, std::size_t) { 
 #endif
 
 LEAKDIR_EXPORT void* calloc(std::size_t count, std::size_t size) {
-  return told(allocator::calloc(count, size), count * size, Call::kCalloc, LEAKDIR_CALLER);
+  void* const block = allocator::calloc(count, size);
+  return told(block, count * size, Call::kCalloc, LEAKDIR_CALLER);
 }
 
 LEAKDIR_EXPORT void* realloc(void* block, std::size_t size) {
@@ -71,25 +75,29 @@ LEAKDIR_EXPORT void* reallocarray(void* block, std::size_t count, std::size_t si
 }
 
 LEAKDIR_EXPORT void* aligned_alloc(std::size_t alignment, std::size_t size) {
-  return told(allocator::aligned_alloc(alignment, size), size, Call::kAlignedAlloc, LEAKDIR_CALLER);
+  void* const block = allocator::aligned_alloc(alignment, size);
+  return told(block, size, Call::kAlignedAlloc, LEAKDIR_CALLER);
 }
 
 LEAKDIR_EXPORT void* memalign(std::size_t alignment, std::size_t size) {
-  return told(allocator::memalign(alignment, size), size, Call::kMemalign, LEAKDIR_CALLER);
+  void* const block = allocator::memalign(alignment, size);
+  return told(block, size, Call::kMemalign, LEAKDIR_CALLER);
 }
 
 LEAKDIR_EXPORT int posix_memalign(void** into, std::size_t alignment, std::size_t size) {
   const int error = allocator::posix_memalign(into, alignment, size);
-  if (error == 0) told(*into, size, Call::kPosixMemalign, LEAKDIR_CALLER);
+  if (error == 0) *into = told(*into, size, Call::kPosixMemalign, LEAKDIR_CALLER);
   return error;
 }
 
 LEAKDIR_EXPORT void* valloc(std::size_t size) {
-  return told(allocator::valloc(size), size, Call::kValloc, LEAKDIR_CALLER);
+  void* const block = allocator::valloc(size);
+  return told(block, size, Call::kValloc, LEAKDIR_CALLER);
 }
 
 LEAKDIR_EXPORT void* pvalloc(std::size_t size) {
-  return told(allocator::pvalloc(size), size, Call::kPvalloc, LEAKDIR_CALLER);
+  void* const block = allocator::pvalloc(size);
+  return told(block, size, Call::kPvalloc, LEAKDIR_CALLER);
 }
 
 LEAKDIR_EXPORT std::size_t malloc_usable_size(void* block) { return allocator::malloc_usable_size(block); }

@@ -6,15 +6,18 @@
 #pragma once
 
 #include "system/allocator.hh"
+#include "track/sampling.hh"
 #include "track/tracker.hh"
 
 namespace leakdir {
 
+// What is handed back: the block, or one in its place (track/sampling.hh).
 inline void* told(void* block, std::size_t size, ledger::Call call, Caller caller) {
   const Phase now = phase();
   if (LEAKDIR_LIKELY(now == Phase::kRecording)) return block_allocated(block, size, call, caller);
-  if (now < Phase::kPaused) return block_allocated_otherwise(block, size, call, caller);
-  return block;
+  if (now > Phase::kRecording) return block;
+  if (LEAKDIR_LIKELY(now == Phase::kSampling) && is_passed_over(block, size)) return block;
+  return block_allocated_otherwise(block, size, call, caller);
 }
 
 inline void release(void* block, Caller caller) {
@@ -24,8 +27,10 @@ inline void release(void* block, Caller caller) {
   const Phase now = phase();
   if (LEAKDIR_UNLIKELY(block == nullptr)) return allocator::free(block);
   if (LEAKDIR_LIKELY(now == Phase::kRecording)) return free_block(block, caller);
-  if (LEAKDIR_LIKELY(now != Phase::kOff)) return free_block_otherwise(block, caller);
-  allocator::free(block);
+  if (now == Phase::kOff || (now == Phase::kSampling && LEAKDIR_LIKELY(!may_be_sampled(block)))) {
+    return allocator::free(block);
+  }
+  free_block_otherwise(block, caller);
 }
 
 // realloc, and reallocarray where the product is a size.

@@ -27,6 +27,7 @@
 #include "system/sys.hh"
 #include "track/bad_free.hh"
 #include "track/early_blocks.hh"
+#include "track/sampling.hh"
 #include "track/tracker.hh"
 
 namespace leakdir {
@@ -36,7 +37,8 @@ void configure_all() {
   configure_tracker(options);
   configure_capture(options.unwind, options.depth);
   configure_bad_free(options.on_bad_free == OnBadFree::kAbort);
-  if (options.min_size != 0) some_blocks_are_unknown();
+  configure_sampling(options.sample);
+  if (options.min_size != 0 || options.sample != 0) some_blocks_are_unknown();
 }
 
 // leakdir-static.o has parts of the libc that it was made from, which must be the one of the program.
@@ -99,7 +101,7 @@ void ready_to_record(bool recording) {
   configure_ended_children(options.max_children);
   configure_helper(options.delay_ms, config_file.path, config_file.is_named);
   if (!recording) some_blocks_are_unknown();
-  set_phase(recording ? Phase::kRecording : Phase::kPaused);
+  set_phase(recording ? recording_phase : Phase::kPaused);
   // Somebody must see the config file change, and a tool's wish. And a program that may change its root needs somebody
   // who still reaches the directory then.
   const bool writes_at_exit = options.write == ledger::WriteMode::kSync || options.write == ledger::WriteMode::kExit;

@@ -68,8 +68,8 @@ void watch_config() {
 }
 
 void set_recording(bool on) {
-  auto expected = static_cast<std::uint32_t>(on ? Phase::kPaused : Phase::kRecording);
-  const auto wanted = static_cast<std::uint32_t>(on ? Phase::kRecording : Phase::kPaused);
+  auto expected = static_cast<std::uint32_t>(on ? Phase::kPaused : recording_phase);
+  const auto wanted = static_cast<std::uint32_t>(on ? recording_phase : Phase::kPaused);
   ledger::Header* header = ledger_file.header();
   if (header == nullptr) return;
   if (on) {

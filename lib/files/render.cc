@@ -66,7 +66,8 @@ Rendered render_block(RecordText& into, const ledger::Block& block) {
                            (flags & ledger::kFlagEarly) != 0,
                            (flags & ledger::kFlagInherited) != 0,
                            (flags & ledger::kFlagTruncated) != 0,
-                           reach != ledger::Reach::kUnknown ? ledger::name_of(reach) : nullptr};
+                           reach != ledger::Reach::kUnknown ? ledger::name_of(reach) : nullptr,
+                           ledger_file.header()->sample_bytes};
   constexpr unsigned kOfTail =
       ledger::kFlagEarly | ledger::kFlagInherited | ledger::kFlagTruncated | ledger::kReachMask;
   char* const tail = into.text + kMaxRecordHead;

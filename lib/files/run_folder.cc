@@ -47,7 +47,7 @@ bool is_ledger(const ledger::Header& header) {
   for (unsigned i = 1; i < sizeof ledger::kMagic; ++i) {
     if (header.magic[i] != ledger::kMagic[i]) return false;
   }
-  return header.version == ledger::kVersion;
+  return ledger::is_known_version(header.version);
 }
 
 bool read_header(int folder, ledger::Header* into) {

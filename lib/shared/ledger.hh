@@ -7,8 +7,8 @@
 // after it was killed. This header is all that the two sides share. It includes nothing of ours, allocates
 // nothing and has no state.
 //
-// Layout, version 1. All numbers are as the writer's processor stores them (Header::byte_order), all rows of one kind
-// have the same size.
+// Layout, versions 1 and 2. All numbers are as the writer's processor stores them (Header::byte_order), all rows of one
+// kind have the same size.
 //
 //   offset 0      Header, kHeaderBytes in all; the extent directory lies in it at kDirectoryOffset
 //   from there    extents: runs of rows of one kind, in the order in which the ledger grew
@@ -40,6 +40,10 @@ namespace leakdir::ledger {
 inline constexpr char kFileName[] = ".ledger";
 inline constexpr char kMagic[8] = {'l', 'e', 'a', 'k', 'd', 'i', 'r', '\n'};
 inline constexpr std::uint32_t kVersion = 1;
+// Of a ledger that has a sample of the blocks (Header::sample_bytes): a reader that knows nothing of samples would take
+// it for all of them. Nothing else is different.
+inline constexpr std::uint32_t kVersionOfSample = 2;
+constexpr bool is_known_version(std::uint32_t version) { return version == kVersion || version == kVersionOfSample; }
 inline constexpr std::uint32_t kByteOrder = 0x01020304;
 
 inline constexpr std::uint64_t kHeaderBytes = 65536;
@@ -169,13 +173,18 @@ struct Header {
 
   // Lost or held. An older writer left zeros here.
   std::uint32_t reach_look;    // ReachLook
-  std::uint32_t some_unknown;  // 1: there may be blocks that are in no row (min_size, paused, no room)
+  std::uint32_t some_unknown;  // 1: there may be blocks that are in no row (min_size, sample, paused, no room)
   std::uint64_t unread_bytes;  // memory that could not be read when it looked
   std::uint64_t own_memory;    // where in the process OwnMemory's are; 0: not known
 
   // Forked children. An older writer left zeros here.
   std::uint64_t children;          // that have recorded
   std::uint64_t children_removed;  // whose directories had something to show, and went to make room
+
+  // Option `sample`; zeros: every block was recorded. Else a block was with the probability 1 - exp(-(size + 1) /
+  // sample_bytes), each by itself, and stands for the inverse of that; nothing that was freed was judged (bad_frees).
+  std::uint64_t sample_bytes;
+  std::uint64_t sampling_threads;  // so many have allocated: of their calls only those of the sample are counted
 };
 static_assert(offsetof(Header, pid) == 32);
 static_assert(offsetof(Header, start_realtime_ns) == 80);
@@ -186,7 +195,8 @@ static_assert(offsetof(Header, block_pages) == 256);
 static_assert(offsetof(Header, passed_by) == 272);
 static_assert(offsetof(Header, reach_look) == 288);
 static_assert(offsetof(Header, children) == 312);
-static_assert(sizeof(Header) == 328);
+static_assert(offsetof(Header, sample_bytes) == 328);
+static_assert(sizeof(Header) == 344);
 
 // Memory of the process that is leakdir's own and holds no pointer of the program's: a table in the process, not in the
 // file. Entries that are not in use are zeros.

@@ -213,6 +213,11 @@ static void put_record_tail(struct TextBuffer* out, const struct RecordView* rec
   if (record->early) put_text(out, "early: yes\n");
   if (record->inherited) put_text(out, "inherited: yes\n");
   if (record->truncated) put_text(out, "truncated: yes\n");
+  if (record->sample_bytes != 0) {
+    put_text(out, "sample: ");
+    put_dec(out, record->sample_bytes);
+    put_char(out, '\n');
+  }
   if (record->reach) {
     put_text(out, "reach: ");
     put_text(out, record->reach);

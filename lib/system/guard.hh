@@ -41,11 +41,13 @@ struct ThreadState {
   bool own_allocations;      // guarded: what is allocated now is leakdir's or libc's own
   std::uint64_t next_sequence, end_sequence;  // its batch of sequence numbers
   std::uint32_t sequence_epoch;
-  std::uint64_t row_bits;  // the same, as word 1 of a block's row has it
-  ledger::Thread* row;     // that row of the ledger; null: none
-  ThreadScratch* scratch;  // null: none to be had, the caller is all that is kept
-  std::uint32_t ignoring;  // depth of leakdir_ignore_begin()
-  Place places[2];         // the last first: an argument of the call may be an allocation itself. No file: none
+  std::uint64_t row_bits;     // the same, as word 1 of a block's row has it
+  ledger::Thread* row;        // that row of the ledger; null: none
+  ThreadScratch* scratch;     // null: none to be had, the caller is all that is kept
+  std::uint32_t ignoring;     // depth of leakdir_ignore_begin()
+  std::int64_t sample_left;   // bytes until the next block that is recorded (track/sampling.hh); below 0: it is due
+  std::uint64_t sample_seed;  // of the numbers that are drawn; 0: none has been
+  Place places[2];            // the last first: an argument of the call may be an allocation itself. No file: none
 
   bool is_nested() const { return (busy & ~kRemarks) != 0; }
 };

@@ -347,11 +347,13 @@ void bad_free(const char* kind, std::uint64_t address, const char* directory, bo
 }
 
 void summary(std::uint64_t blocks, std::uint64_t bytes, std::uint64_t bad_frees, std::uint64_t without_file,
-             const char* directory) {
+             std::uint64_t sample_bytes, const char* directory) {
   Line line;
   line.plural(blocks, " live block, ", " live blocks, ").plural(bytes, " byte", " bytes");
   if (bad_frees != 0) line.add(", ").plural(bad_frees, " bad free", " bad frees");
-  line.add(" at exit: ").add(directory);
+  line.add(" at exit");
+  if (sample_bytes != 0) line.add(" in a sample (sample=").dec(sample_bytes).add(")");
+  line.add(": ").add(directory);
   if (without_file != 0) {
     line.add(" (");
     if (without_file == blocks) {

@@ -59,8 +59,8 @@ void never_is_exit();  // write=never, where no ledger survives
 void frames_differ(const std::uintptr_t* fast, unsigned fast_count, const std::uintptr_t* boost, unsigned boost_count);
 void bad_free(const char* kind, std::uint64_t address, const char* directory, bool has_file);
 // `without_file`: so many of the blocks have none, and
-// the ledger has them.
+// the ledger has them. `sample_bytes`: of the option `sample`, or 0.
 void summary(std::uint64_t blocks, std::uint64_t bytes, std::uint64_t bad_frees, std::uint64_t without_file,
-             const char* directory);
+             std::uint64_t sample_bytes, const char* directory);
 
 }  // namespace leakdir::messages

@@ -13,8 +13,9 @@
 
 namespace leakdir {
 
-Process early_process = {{static_cast<std::uint32_t>(Phase::kEarly)}, {0}, {0}, {0}, {0}, {0}, 0, 0, {0}, 0};
+Process early_process = {{static_cast<std::uint32_t>(Phase::kEarly)}, {0}, {0}, {0}, {0}, {0}, 0, 0, {0}, 0, {0}};
 Process* process = &early_process;
+Phase recording_phase = Phase::kRecording;
 std::uint32_t process_generation = 0;
 __thread ThreadState thread_state;
 
@@ -32,6 +33,7 @@ void wipe_process() {
   process->helper_wake = 0;
   process->helper_idle.store(0, std::memory_order_relaxed);
   process->helper_failures = 0;
+  process->draws_its_own.store(0, std::memory_order_relaxed);
   set_phase(Phase::kForked);
 }
 

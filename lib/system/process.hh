@@ -16,14 +16,15 @@
 
 namespace leakdir {
 
-// The order matters: from kPaused on, an allocation is nothing to us.
+// The order matters: beyond kRecording, an allocation is nothing to us.
 enum class Phase : std::uint32_t {
   kForked = 0,     // a child that has not allocated yet: the ledger is still the parent's
   kEarly = 1,      // before start-up: blocks are noted in a small table
   kSwitching = 2,  // a forked child that is making its own ledger
-  kRecording = 3,
-  kPaused = 4,  // allocations are not recorded, frees of recorded blocks are
-  kOff = 5,     // enabled=0, or nothing can be recorded: forward, do nothing
+  kSampling = 3,   // recording, with the option `sample`: now and then a block (track/sampling.hh)
+  kRecording = 4,  // every block
+  kPaused = 5,     // allocations are not recorded, frees of recorded blocks are
+  kOff = 6,        // enabled=0, or nothing can be recorded: forward, do nothing
 };
 
 struct Process {
@@ -39,6 +40,8 @@ struct Process {
   std::uint32_t helper_wake;   // it sleeps on this word
   std::atomic<std::uint32_t> helper_idle;
   std::uint32_t helper_failures;  // how many helpers, one after the other, ended as soon as they had begun
+
+  std::atomic<std::uint32_t> draws_its_own;  // sampling.cc: this process has left its parent's numbers
 };
 
 LEAKDIR_OURS extern Process early_process;
@@ -48,6 +51,11 @@ inline Phase phase() { return static_cast<Phase>(process->phase.load(std::memory
 inline void set_phase(Phase phase) {
   process->phase.store(static_cast<std::uint32_t>(phase), std::memory_order_release);
 }
+
+// What `recording` is in this process, by the option `sample`: kRecording or kSampling. Set at start.
+LEAKDIR_OURS extern Phase recording_phase;
+inline bool is_sampling() { return recording_phase == Phase::kSampling; }
+inline bool is_recording(Phase phase) { return phase == recording_phase; }
 
 // The page, in phase kForked; null when it cannot be had.
 Process* make_process_page();

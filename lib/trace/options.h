@@ -53,6 +53,7 @@ static const char *const other_meanings[kOptions] = {
     [kOption_unwind] = "",
     [kOption_depth] = "",
     [kOption_libc] = "",
+    [kOption_sample] = "",
     [kOption_max_children] = "",
     [kOption_recording] = "0: armed but paused, until leakdir_start()",
     [kOption_max_files] = "no more record files than this; what is beyond is counted only",

@@ -164,6 +164,7 @@ void record_bad_free(const Verdict& verdict, std::uint64_t address, Caller calle
 
 LEAKDIR_SLOW bool is_bad_free(std::uint64_t address, bool is_realloc, Caller caller, ThreadState& thread,
                               const ReentryGuard& guard) {
+  if (is_sampling()) return false;  // of most blocks nothing is known
   const Verdict verdict = judge(address, is_realloc, guard);
   if (verdict.kind == 0) return false;
   record_bad_free(verdict, address, caller, thread, guard);

@@ -3,7 +3,7 @@
 // A pointer that the program frees, or resizes, and that is not a live block: is that an error, and which?
 //
 // Cold. Called with the block not found in the live table. What leakdir has not recorded (allocated while paused, below
-// min_size, or when the ledger was full) is never called a bad free.
+// min_size, no block of the sample, or when the ledger was full) is never called a bad free.
 
 #pragma once
 

@@ -46,6 +46,7 @@ LEAKDIR_SLOW void forget_early_block(const void* block) {
 }
 
 void import_early_blocks() {
+  if (is_sampling()) return;  // they are none of the sample
   ThreadState& thread = thread_state;
   const ReentryGuard guard;
   ensure_thread(thread, guard);

@@ -6,6 +6,7 @@
 #include "system/base.hh"
 #include "system/find_export.hh"
 #include "system/guard.hh"
+#include "system/process.hh"
 
 extern "C" {
 // In a static program a weak reference alone does not bring it in: see static_only.cc.
@@ -49,6 +50,9 @@ void libc_frees_its_entry() {
 
 void mark_blocks_of_libc() {
   const GuardedScope guarded;
+  // Of a sample only what may belong to it is looked at when it is freed; while paused, everything is.
+  const Phase now = phase();
+  if (now == Phase::kSampling) set_phase(Phase::kPaused);
   entry_is_freed_next = false;
   thread_state.busy |= ThreadState::kDryRun;
   signal_fence();
@@ -60,6 +64,7 @@ void mark_blocks_of_libc() {
   if (__libc_freeres != nullptr) __libc_freeres();
   signal_fence();
   thread_state.busy &= ~ThreadState::kDryRun;
+  set_phase(now);
 }
 
 LEAKDIR_SLOW bool is_freed_after_all(std::uint64_t address) {

@@ -47,10 +47,11 @@ LEAKDIR_SLOW bool is_recorded_after_all(const void* block, std::size_t size, led
     case Phase::kSwitching:
       wait_for_ledger();
       if (phase() == Phase::kSwitching) block_is_unknown(address_of(block));
-      return phase() == Phase::kRecording;
+      return is_recording(phase());
     case Phase::kPaused:
     case Phase::kOff:
       return false;
+    case Phase::kSampling:
     case Phase::kRecording:
       return true;
   }
@@ -74,6 +75,7 @@ LEAKDIR_SLOW bool is_only_handed_on(const void* block) {
       return true;
     case Phase::kPaused:
       return is_unknown(block);
+    case Phase::kSampling:
     case Phase::kRecording:
       return false;
   }

@@ -12,6 +12,7 @@
 #include "libc_own.hh"
 #include "next_block.hh"
 #include "other_phases.hh"
+#include "sampling.hh"
 #include "stack/scratch.hh"
 #include "stack/stack.hh"
 #include "system/allocator.hh"
@@ -97,11 +98,12 @@ LEAKDIR_SLOW void record_with_remarks(const void* block, std::size_t size, Call 
   record(block, size, call, caller, thread, &remarks, guard);
 }
 
-bool is_usual(Phase now) { return now == Phase::kRecording; }
+bool is_usual(Phase now) { return is_recording(now); }
 
-// Not while paused: the address may be handed out again unseen, and recording may resume before that block is freed.
+// Not while paused, and not of a sample: the address may be handed out again unseen.
 void remember(std::uint64_t address, const TakenBlock& gone, Caller caller) {
-  if (LEAKDIR_LIKELY(is_usual(phase()))) remember_free(address, caller.pc(), gone.was.word[2], gone.was.word[3]);
+  if (LEAKDIR_LIKELY(phase() == Phase::kRecording))
+    remember_free(address, caller.pc(), gone.was.word[2], gone.was.word[3]);
 }
 
 LEAKDIR_SLOW bool take_or_judge(void* block, Caller caller) {
@@ -147,17 +149,43 @@ LEAKDIR_SLOW void give_up_and_free(void* block, std::uint32_t row, ThreadScratch
   allocator::free(block);
 }
 
+// They must not be taken for the next block's.
+void drop_remarks(ThreadState& thread, std::size_t size, Call call, Caller caller) {
+  if (!thread.is_nested()) take_remarks(thread, size, call, caller);
+}
+
+// Of a process that samples: whether the block is due. In phase kSampling it has been counted (is_passed_over).
+bool is_due(ThreadState& thread, std::size_t size, Phase now) {
+  if (now != Phase::kSampling) {  // in a forked child that has no ledger yet
+    draw_as_a_child(thread);
+    count_down(thread, size);
+  }
+  return is_drawn(thread, size) && size >= min_size;
+}
+
 }  // namespace
 
 LEAKDIR_SLOW void* block_allocated_otherwise(void* block, std::size_t size, Call call, Caller caller) {
   ThreadState& thread = thread_state;
   if (block == nullptr) {
-    if (!thread.is_nested()) take_remarks(thread, size, call, caller);  // they must not be taken for the next block's
+    drop_remarks(thread, size, call, caller);
+    return block;
+  }
+  const Phase now = phase();
+  if (is_sampling() && now < Phase::kPaused && now != Phase::kEarly && !is_due(thread, size, now)) {
+    drop_remarks(thread, size, call, caller);
     return block;
   }
   if (!is_usual(phase()) && !is_recorded_after_all(block, size, call, caller)) return block;
+  if (is_sampling()) {
+    block = as_sampled(block, size, call);
+    if (LEAKDIR_UNLIKELY(block == nullptr) || LEAKDIR_UNLIKELY(!may_be_sampled(block))) {
+      block_not_added();
+      return block;
+    }
+  }
   if (size < min_size) {
-    if (!thread.is_nested()) take_remarks(thread, size, call, caller);
+    drop_remarks(thread, size, call, caller);
     pass_small(block);
   } else if (thread.is_nested()) {
     record_nested(block, size, call, caller, thread);
@@ -230,10 +258,28 @@ void* block_allocated(void* block, std::size_t size, Call call, Caller caller) {
   return LEAKDIR_LIKELY(is_finished) ? block : finish(block, {row, replaced}, captured.flags());
 }
 
-LEAKDIR_SLOW void free_block_otherwise(void* block, Caller caller) {
+namespace {
+
+LEAKDIR_SLOW void free_block_slow(void* block, Caller caller) {
   const bool is_good = (thread_state.busy & ThreadState::kDryRun) != 0 ? is_handed_on_for_libc(block, caller)
                                                                        : is_handed_on(block, caller);
   if (is_good) allocator::free(block);
+}
+
+}  // namespace
+
+void free_block_otherwise(void* block, Caller caller) {
+  const Phase now = phase();
+  const std::uint64_t address = address_of(block);
+  if ((now == Phase::kSampling || now == Phase::kPaused) && address % allocator::kAlignment == 0 &&
+      (thread_state.busy & ThreadState::kDryRun) == 0) {
+    // Of most nothing is known, and nothing is to be said.
+    const AddressMap::Cell* const cell = live_index.find(address);
+    if (LEAKDIR_LIKELY(cell == nullptr) || LEAKDIR_LIKELY(cell->load(std::memory_order_relaxed) == 0)) {
+      return allocator::free(block);
+    }
+  }
+  free_block_slow(block, caller);
 }
 
 // As block_allocated(), of a block that is live.
@@ -272,6 +318,7 @@ SetAside begin_resize(void* block, Caller caller) {
   if (LEAKDIR_UNLIKELY(!is_usual(phase())) && is_only_handed_on(block)) return {};
   ThreadState& thread = thread_state;
   const std::uint64_t address = address_of(block);
+  if (is_sampling() && !is_live_block(address)) return {};
   const bool nested = thread.is_nested();
   const ReentryGuard guard;
   if (LEAKDIR_LIKELY(!nested)) ensure_thread(thread, guard);
@@ -283,7 +330,7 @@ SetAside begin_resize(void* block, Caller caller) {
   return {false, !nested && is_bad_free(address, true, caller, thread, guard), 0, {}};
 }
 
-void finish_resize(const SetAside& old, void* block, std::size_t size, Call call, Caller caller) {
+void* finish_resize(const SetAside& old, void* block, std::size_t size, Call call, Caller caller) {
   if (old.recorded) {
     ThreadState& thread = thread_state;
     const bool nested = thread.is_nested();
@@ -291,12 +338,11 @@ void finish_resize(const SetAside& old, void* block, std::size_t size, Call call
     if (ledger::block_address(old.was.word[0]) == address_of(block)) forget_free(address_of(block));
     block_is_gone({old.row, old.was}, nested ? nullptr : free_rows_of(thread.scratch));
   }
-  if (block == nullptr) return;
-  if (LEAKDIR_LIKELY(is_usual(phase()))) {
-    block_allocated(block, size, call, caller);
-  } else {
-    block_allocated_otherwise(block, size, call, caller);
-  }
+  if (block == nullptr) return block;
+  const Phase now = phase();
+  if (LEAKDIR_LIKELY(now == Phase::kRecording)) return block_allocated(block, size, call, caller);
+  if (now == Phase::kSampling && is_passed_over(block, size)) return block;
+  return block_allocated_otherwise(block, size, call, caller);
 }
 
 void undo_resize(const SetAside& old) {

@@ -25,16 +25,16 @@ struct SetAside {
   ledger::Block was;
 };
 
-// In the usual phase, when the process records, and in the other ones before kPaused. `block`, which may be null, is
-// returned.
+// When the process records every block, and in the other phases before kPaused. `block`, which may be null, is
+// returned, or one in its place (sampling.hh).
 void* block_allocated(void* block, std::size_t size, ledger::Call call, Caller caller);
 void* block_allocated_otherwise(void* block, std::size_t size, ledger::Call call, Caller caller);
-// A block is freed: it is told, and handed to the allocator, unless that is a bad free. Not null. In the usual phase,
-// and in the other ones before kOff.
+// A block is freed: it is told, and handed to the allocator, unless that is a bad free. Not null. When the process
+// records every block; and in the other phases before kOff, when it samples only what may be of the sample.
 void free_block(void* block, Caller caller);
 void free_block_otherwise(void* block, Caller caller);
 SetAside begin_resize(void* block, Caller caller);
-void finish_resize(const SetAside& old, void* block, std::size_t size, ledger::Call call, Caller caller);
+void* finish_resize(const SetAside& old, void* block, std::size_t size, ledger::Call call, Caller caller);
 void undo_resize(const SetAside& old);
 
 // Whether there is anything to tell of what is freed.

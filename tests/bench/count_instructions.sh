@@ -76,6 +76,7 @@ table() {
   alone=
   row "glibc alone" glibc ""
   row enabled=0 leakdir enabled=0
+  row sample=1G leakdir sample=1G  # by far too thin for chance to have a say: what a block costs that is not recorded
   row paused leakdir recording=1 pause
   local mode
   for mode in unwind=caller unwind=fast unwind=boost; do

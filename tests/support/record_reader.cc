@@ -206,7 +206,7 @@ Record parse_record(const std::string& path) {
   check_name(lines, path, record.address, ".mem");
   const Keys keys = read_keys(lines,
                               {"call", "thread", "time", "sequence", "program", "build-id", "location", "early",
-                               "inherited", "truncated", "reach"},
+                               "inherited", "truncated", "sample", "reach"},
                               {"call", "thread", "time", "sequence", "program"}, "frames: ");
   record.call = keys.at("call");
   record.sequence = number(keys.at("sequence"));
@@ -215,6 +215,7 @@ Record parse_record(const std::string& path) {
   record.early = flag(lines, keys, "early");
   record.inherited = flag(lines, keys, "inherited");
   record.truncated = flag(lines, keys, "truncated");
+  if (keys.count("sample") != 0) record.sample = number(keys.at("sample"));
   if (keys.count("reach") != 0) record.reach = keys.at("reach");
   static const std::set<std::string> kinds = {"", "definitely lost", "indirectly lost", "possibly lost",
                                               "still reachable"};

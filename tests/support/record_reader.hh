@@ -31,7 +31,8 @@ struct Record {
   std::string call, thread_name, time, program, build_id, location;
   int tid = 0;
   bool early = false, inherited = false, truncated = false;
-  std::string reach;  // "definitely lost" …; empty: nobody looked
+  std::uint64_t sample = 0;  // of the option `sample`
+  std::string reach;         // "definitely lost" …; empty: nobody looked
   Stack stack;
 };
 

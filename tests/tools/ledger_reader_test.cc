@@ -103,6 +103,24 @@ TEST(LoadLedger, MarksOfPagesAreNotBlocks) {
   EXPECT_EQ(load_built(ledger).blocks.size(), 1u);
 }
 
+TEST(LoadLedger, SaysThatItIsOfASample) {
+  LedgerBuilder ledger = small_ledger();
+  EXPECT_EQ(load_built(ledger).sample_bytes, 0u);
+  EXPECT_THAT(load_built(ledger).notices, IsEmpty());
+  ledger.header.version = ledger::kVersionOfSample;
+  ledger.header.sample_bytes = 524288;
+  ledger.header.sampling_threads = 3;
+  const Snapshot sample = load_built(ledger);
+  EXPECT_EQ(sample.sample_bytes, 524288u);
+  EXPECT_EQ(sample.sampling_threads, 3u);
+  EXPECT_EQ(sample.blocks.at(0).sample_bytes, 524288u);
+  EXPECT_THAT(sample.notices, testing::ElementsAre(HasSubstr("this is a sample, one block in 524288 allocated bytes")));
+  EXPECT_THAT(sample.warnings, IsEmpty());
+  ledger.header.sample_bytes = ~std::uint64_t{0};
+  EXPECT_TRUE(load_built(ledger).is_damaged);
+  EXPECT_EQ(load_built(ledger).blocks.at(0).sample_bytes, kMostSampleBytes);
+}
+
 TEST(LoadLedger, SaysThatTheMachineMayHaveLostPower) {
   LedgerBuilder ledger;
   LedgerSurroundings later;
@@ -169,7 +187,7 @@ TEST(LoadLedger, ForeignFilesAreRefusedWithASentence) {
               HasSubstr("has layout version 16777216"));
   EXPECT_THAT(refusal_of(changed(good, [](auto& header) { header.byte_order = 7; })), HasSubstr("damaged"));
   EXPECT_THAT(refusal_of(changed(good, [](auto& header) { header.version = 9; })),
-              HasSubstr("has layout version 9, and this leakdir reads version 1 only"));
+              HasSubstr("has layout version 9, and this leakdir reads versions 1 and 2 only"));
   EXPECT_THAT(refusal_of(changed(good, [](auto& header) { header.header_bytes = 4096; })), HasSubstr("damaged"));
 }
 

@@ -37,6 +37,7 @@ constexpr char kRecord[] =
     "location: app.c:69\n"
     "inherited: yes\n"
     "truncated: yes\n"
+    "sample: 4096\n"
     "reach: possibly lost\n"
     "frames: 3\n"
     "#0 0x4009f7 /home/you/app+0x9f7\n"
@@ -63,6 +64,7 @@ TEST(ParseRecord, GivesAllThatTheTextSays) {
   EXPECT_EQ(record->location_line, 69u);
   EXPECT_TRUE(record->is_inherited);
   EXPECT_TRUE(record->is_truncated);
+  EXPECT_EQ(record->sample_bytes, 4096u);
   EXPECT_FALSE(record->is_early);
   EXPECT_EQ(record->reach, "possibly lost");
   ASSERT_EQ(record->stack.size(), 3u);

@@ -81,6 +81,12 @@ TEST_F(Recover, WritesPlaceAndFlags) {
                         "#0 0x401000 /home/you/app+0x401000\n"));
 }
 
+TEST_F(Recover, SaysOfWhatSampleItIs) {
+  ledger.header.sample_bytes = 4096;
+  recover();
+  EXPECT_THAT(read_file(directory / "0x733270.mem"), HasSubstr("build-id: 3f01\nsample: 4096\nframes: 2\n"));
+}
+
 TEST_F(Recover, DoneTwiceItChangesNothing) {
   recover();
   Recovered again = recover();

@@ -131,6 +131,22 @@ TEST(SavedFile, KeepsTheKindsOfBlocksAndWhoLookedForThem) {
 }
 
 // check must not find no leak in it where it would not have in DIR.
+// A leakdir that knows nothing of samples must not take one for all blocks: it refuses the version.
+TEST(SavedFile, OfASampleSaysSoInItsVersion) {
+  Snapshot sample = some_snapshot();
+  const std::string whole = saved_bytes(sample);
+  sample.sample_bytes = 4096;
+  sample.sampling_threads = 2;
+  for (auto& block : sample.blocks) block.sample_bytes = 4096;
+  const std::string file = saved_bytes(sample);
+  EXPECT_EQ(whole[8], 1);
+  EXPECT_EQ(file[8], 2);
+  EXPECT_EQ(load(whole).sample_bytes, 0u);
+  EXPECT_EQ(load(file).sample_bytes, 4096u);
+  EXPECT_EQ(load(file).sampling_threads, 2u);
+  EXPECT_EQ(load(file).blocks.at(1).sample_bytes, 4096u);
+}
+
 TEST(SavedFile, KeepsThatCallsWentPast) {
   LedgerBuilder ledger;
   ledger.program("/home/you/app", 0x400000);
@@ -211,7 +227,7 @@ TEST(SavedFile, InWhichAnyBitThatCountsIsWrongIsRefused) {
 TEST(SavedFile, OfAnotherVersionIsRefusedByItsNumber) {
   std::string file = saved_bytes(some_snapshot());
   file[8] = 9;
-  EXPECT_EQ(refusal(file), "x.leaks is a saved file of version 9, and this leakdir reads version 1 only");
+  EXPECT_EQ(refusal(file), "x.leaks is a saved file of version 9, and this leakdir reads versions 1 and 2 only");
   EXPECT_EQ(refusal("leakdir\n"), "x.leaks is no file that leakdir save made");
 }
 

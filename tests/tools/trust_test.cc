@@ -70,6 +70,17 @@ TEST_F(Trust, IsNotInOneThatNeverRecorded) {
   EXPECT_EQ(doubt(), "") << "it was switched on";
 }
 
+TEST_F(Trust, OfASampleIsNoProofThatThereIsNone) {
+  EXPECT_EQ(why_no_proof(load_built(ledger)), "");
+  ledger.threads.resize(1);
+  ledger.header.sample_bytes = 65536;
+  EXPECT_THAT(doubt(), HasSubstr("saw no call"));
+  ledger.header.sampling_threads = 1;  // whose blocks were all passed over
+  EXPECT_EQ(doubt(), "");
+  EXPECT_EQ(why_no_proof(load_built(ledger)),
+            "a sample, one block in 65536 bytes on average, does not show that there is none");
+}
+
 TEST_F(Trust, IsNotInADamagedOne) {
   ledger.block({0x1000, 20, 4711});  // a stack that is not there
   EXPECT_THAT(doubt(), HasSubstr("damaged"));

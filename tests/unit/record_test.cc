@@ -118,6 +118,15 @@ TEST(Record, SaysWhatIsUnusualAboutABlock) {
       std::string::npos);
 }
 
+TEST(Record, OfASampleSaysHowThinItIs) {
+  RecordView view = example();
+  view.truncated = true;
+  view.reach = "definitely lost";
+  view.sample_bytes = 524288;
+  view.stack = 0;
+  EXPECT_NE(rendered(view, {}).find("truncated: yes\nsample: 524288\nreach: definitely lost\n"), std::string::npos);
+}
+
 TEST(Record, WithoutAStackHasNoFrames) {
   RecordView view = example();
   view.stack = 0;

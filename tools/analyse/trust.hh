@@ -13,6 +13,9 @@ namespace leakdir::tool {
 // Why leakdir saw no call that it could record, in one sentence; empty if it saw some.
 std::string why_no_call(const Snapshot& snapshot);
 
+// Why "there is none" does not follow from there being none in the snapshot; empty if it does.
+std::string why_no_proof(const Snapshot& snapshot);
+
 // Why the snapshot cannot be trusted, in one sentence; empty if it can.
 std::string distrust(const Snapshot& snapshot);
 

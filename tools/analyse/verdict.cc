@@ -48,6 +48,7 @@ class Judge {
     std::string text = suppressed == 0 ? "" : fmt::format(", {} suppressed", count_of(suppressed, "block"));
     if (judged_.runtime_blocks != 0)
       text += fmt::format(", {} kept by runtimes", count_of(judged_.runtime_blocks, "block"));
+    if (!judged_.no_proof.empty()) text += " (in a sample)";
     if (now_.state == name_of(State::kRunning)) text += " (it is still running)";
     if (now_.state == name_of(State::kKilled)) text += " (it did not leave through exit)";
     return text;
@@ -71,10 +72,15 @@ class Judge {
     verdict_.sentence = text;
   }
 
-  // "No leak" is said only where each block was judged.
+  // "No leak" is said only where each block was seen and judged.
   void say_no_leak(const std::string& text) {
     verdict_.answer = Answer::kNoLeak;
     verdict_.sentence = text;
+    if (!judged_.no_proof.empty()) {
+      const char* const fresh = judged_.against == Judged::Against::kNothing ? "" : "new ";
+      verdict_ = Verdict::without_trust(fmt::format("no {}leak was seen, but {}", fresh, judged_.no_proof));
+      return;
+    }
     if (judged_.neither.blocks == 0) return;
     verdict_.answer = Answer::kNoTrust;
     verdict_.sentence =
@@ -136,7 +142,7 @@ class Judge {
 
   void note_what_is_better() {
     const std::uint64_t better = total_of(stacks_, Fate::kGone).stacks + total_of(stacks_, Fate::kShrunk).stacks;
-    if (better == 0) return;
+    if (better == 0 || !judged_.no_proof.empty()) return;
     verdict_.notes.push_back(fmt::format("less is {} than {} says, in {}: --write-baseline makes it the new measure",
                                          judged_.finds_lost ? "lost" : "live", judged_.before.origin,
                                          by_function(better)));

@@ -35,6 +35,7 @@ struct Judged {
   std::uint64_t suppressed_blocks = 0, runtime_blocks = 0;  // that are left out, and not the program's own
   std::uint64_t allocations = 0, frees = 0;
   bool is_filtered = false;  // by age
+  std::string no_proof;      // why "no leak" does not follow from what was seen; empty: it does
 };
 
 enum class Answer { kNoLeak, kLeak, kNoTrust };

@@ -141,6 +141,8 @@ class CheckCommand : public Command {
       read_suppressions(options_.suppressions, snapshot, unread);
       return doubt;
     }
+    if (!new_baseline_.empty() && !why_no_proof(snapshot).empty())
+      return "a baseline has all live blocks, and this is a sample of them";
     MadeTally made = tally_of(snapshot, options_);
     for (const auto& sentence : made.without_use) note(sentence);
     if (kinds_.finds_lost && snapshot.unread_bytes != 0)
@@ -153,6 +155,7 @@ class CheckCommand : public Command {
       warnings_.push_back(warning);
     }
     judged_.why_neither = why_no_kinds(snapshot);
+    judged_.no_proof = why_no_proof(snapshot);
     judged_.suppressed_blocks = made.suppressed.blocks;
     judged_.runtime_blocks = made.kept_by_runtimes.blocks;
     judged_.allocations = snapshot.allocations;

@@ -45,6 +45,9 @@ std::string what_leakdir_saw(const Snapshot& snapshot) {
   const std::string why = why_no_call(snapshot);
   if (why == kNeverRecorded) return {};  // there is a warning that says it
   if (!why.empty()) return why;
+  if (snapshot.sample_bytes != 0)
+    return fmt::format("leakdir looked: in its sample were {} and {}", count_of(snapshot.allocations, "allocation"),
+                       count_of(snapshot.frees, "free"));
   return fmt::format("leakdir looked: it saw {} and {}", count_of(snapshot.allocations, "allocation"),
                      count_of(snapshot.frees, "free"));
 }
@@ -80,7 +83,8 @@ std::vector<std::string> kinds_in_words(const Report& report) {
 }
 
 std::string which_are_listed(const Report& report) {
-  return words_of_kinds(report.grouped) + (report.is_filtered ? " of that age" : "");
+  return (report.snapshot.sample_bytes != 0 ? " of a sample" : "") + words_of_kinds(report.grouped) +
+         (report.is_filtered ? " of that age" : "");
 }
 
 std::string which_are_none(const Report& report) {

@@ -46,14 +46,14 @@ void LedgerReader::read_header() {
   is_of_other_order_ = is_of_other_order(header_);
   if (is_of_other_order_) turn_round(header_);
   if (header_.byte_order != ledger::kByteOrder) throw Error(fmt::format("{} is damaged: unknown byte order", name_));
-  if (header_.version != ledger::kVersion)
-    throw Error(
-        fmt::format("{} has layout version {}, and this leakdir reads version {} only: use the leakdir tool that "
-                    "was built with the program's leakdir object",
-                    name_, header_.version, ledger::kVersion));
+  if (!ledger::is_known_version(header_.version))
+    throw Error(fmt::format(
+        "{} has layout version {}, and this leakdir reads versions {} and {} only: use the leakdir tool that "
+        "was built with the program's leakdir object",
+        name_, header_.version, ledger::kVersion, ledger::kVersionOfSample));
   if (header_.header_bytes != ledger::kHeaderBytes)
     throw Error(fmt::format("{} is damaged: a header of {} bytes, where version {} has {}", name_, header_.header_bytes,
-                            ledger::kVersion, ledger::kHeaderBytes));
+                            header_.version, ledger::kHeaderBytes));
 }
 
 void LedgerReader::read_directory() {

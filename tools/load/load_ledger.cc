@@ -174,6 +174,7 @@ class Loader {
     if (header.children_removed != 0)
       snapshot_.notices.push_back(
           fmt::format("{} earlier children were removed, to make room (max_children)", header.children_removed));
+    read_sample();
     snapshot_.max_files = header.option_max_files;
     snapshot_.reach_look = static_cast<ledger::ReachLook>(header.reach_look);
     snapshot_.unread_bytes = header.unread_bytes;
@@ -192,6 +193,16 @@ class Loader {
     if (snapshot_.state == State::kRunning) snapshot_.end_ns = surroundings_.now_ns;
     if (is_exited && header.exit_realtime_ns != 0) snapshot_.end_ns = clamped(header.exit_realtime_ns);
     if (snapshot_.state == State::kRunning) tell_how_far_behind_files_are();
+  }
+
+  void read_sample() {
+    const auto& header = reader_.header();
+    if (header.sample_bytes > kMostSampleBytes) damaged("a sample so thin cannot be asked for");
+    snapshot_.sample_bytes = std::min(header.sample_bytes, kMostSampleBytes);
+    snapshot_.sampling_threads = header.sampling_threads;
+    if (snapshot_.sample_bytes == 0) return;
+    snapshot_.notices.push_back(about_sample(snapshot_.sample_bytes));
+    for (auto& block : snapshot_.blocks) block.sample_bytes = static_cast<std::uint32_t>(snapshot_.sample_bytes);
   }
 
   void tell_how_far_behind_files_are() {

@@ -70,10 +70,18 @@ class Collector {
     if (!record.location_file.empty()) flags |= ledger::kFlagPlace;
     block.flags = static_cast<std::uint16_t>(flags);
     block.reach = static_cast<ledger::Reach>(index_of(ledger::kReachNames, record.reach));
+    note_sample(record.sample_bytes, block);
     block.stack = stack_of(record.stack, record);
     if (!record.location_file.empty())
       block.stack = stacks_.node(stacks_.place(record.location_file, record.location_line), block.stack);
     snapshot_.blocks.push_back(block);
+  }
+
+  void note_sample(std::uint64_t sample_bytes, Block& block) {
+    block.sample_bytes = static_cast<std::uint32_t>(std::min(sample_bytes, kMostSampleBytes));
+    if (block.sample_bytes <= snapshot_.sample_bytes) return;
+    snapshot_.sample_bytes = block.sample_bytes;
+    snapshot_.notices.assign(1, about_sample(block.sample_bytes));
   }
 
   void add_bad_free(const ParsedRecord& record) {

@@ -64,6 +64,8 @@ class Merger {
     all_.max_files = std::max(all_.max_files, snapshot.max_files);
     if (all_.suppressions.empty()) all_.suppressions = snapshot.suppressions;
     if (all_.passed_by.empty()) all_.passed_by = snapshot.passed_by;
+    all_.sample_bytes = std::max(all_.sample_bytes, snapshot.sample_bytes);
+    all_.sampling_threads += snapshot.sampling_threads;
     all_.allocations += snapshot.allocations;
     all_.frees += snapshot.frees;
     all_.dropped_blocks += snapshot.dropped_blocks;

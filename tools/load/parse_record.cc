@@ -107,6 +107,8 @@ void parse_key(std::string_view line, ParsedRecord& record) {
     if (colon == std::string_view::npos) return;
     std::string_view number = line.substr(colon + 1);
     if (take_number(number, record.location_line)) record.location_file = line.substr(0, colon);
+  } else if (take(line, "sample: ")) {
+    take_number(line, record.sample_bytes);
   } else if (take(line, "reach: ")) {
     record.reach = line;
   } else if (take(line, "block: ")) {

@@ -32,7 +32,8 @@ struct ParsedRecord {
   std::string location_file;
   std::uint32_t location_line = 0;
   bool is_early = false, is_inherited = false, is_truncated = false;
-  std::string reach;  // "definitely lost"; empty: not known
+  std::uint64_t sample_bytes = 0;  // of the option `sample`
+  std::string reach;               // "definitely lost"; empty: not known
   std::uint64_t block = 0, block_bytes = 0;
   std::vector<ParsedFrame> stack, first_free_stack, allocation_stack;  // stack: of the block, or of the bad free
 };

@@ -294,6 +294,7 @@ std::string record_text(const Snapshot& snapshot, const Block& block) {
   view.inherited = (block.flags & ledger::kFlagInherited) != 0;
   view.truncated = (block.flags & ledger::kFlagTruncated) != 0;
   view.reach = reach_text(block);
+  view.sample_bytes = block.sample_bytes;
   return make_text([&](Text& text) { put_record(text, view, {next_frame, &snapshot}); });
 }
 

@@ -34,6 +34,7 @@ namespace {
 
 constexpr char kMagic[8] = {'l', 'e', 'a', 'k', 's', 'a', 'v', '\n'};
 constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersionOfSample = 2;  // as that of a ledger; nothing else is different
 
 struct Head {
   char magic[8];
@@ -102,6 +103,7 @@ void describe(Archive& archive, In<Archive, Block>& block) {
   archive.flags(7, block.flags);
   archive.number(8, block.call);
   archive.reach(9, block.reach);
+  archive.number(10, block.sample_bytes);
 }
 
 template <class Archive>
@@ -166,6 +168,8 @@ void describe(Archive& archive, In<Archive, Saved>& saved) {
   archive.number(27, snapshot.unread_bytes);
   archive.text(28, snapshot.passed_by);
   archive.text(29, snapshot.went_on_as);
+  archive.number(37, snapshot.sample_bytes);
+  archive.number(38, snapshot.sampling_threads);
   archive.texts(23, snapshot.notices);
   archive.texts(24, snapshot.warnings);
   archive.list(30, snapshot.modules);
@@ -343,7 +347,8 @@ void check_records(const Snapshot& snapshot) {
   expect(!snapshot.threads.empty(), "there is no thread");
   for (const auto& block : snapshot.blocks)
     expect(block.call < ledger::kCalls && is_stack(block.stack) && block.thread < snapshot.threads.size() &&
-               block.address <= ledger::kMask48 && block.size <= ledger::kMask48,
+               block.address <= ledger::kMask48 && block.size <= ledger::kMask48 &&
+               block.sample_bytes <= kMostSampleBytes,
            "a block is not what a block can be");
   for (const auto& bad_free : snapshot.bad_frees)
     expect(bad_free.kind < ledger::kBadFreeKinds && is_stack(bad_free.free_stack) &&
@@ -378,7 +383,7 @@ std::string saved_bytes(const Snapshot& snapshot) {
   describe(writer, saved);
   if (message.size() > kMaxUnpacked)
     throw Error(fmt::format("{} blocks are too many for a saved file", snapshot.blocks.size()));
-  Head head{{}, kVersion, 0, message.size()};
+  Head head{{}, snapshot.sample_bytes == 0 ? kVersion : kVersionOfSample, 0, message.size()};
   std::memcpy(head.magic, kMagic, sizeof kMagic);
   return std::string(reinterpret_cast<const char*>(&head), sizeof head) + packed(message);
 }
@@ -392,9 +397,9 @@ Snapshot load_saved(const Bytes& bytes, const std::string& name) {
   Head head{};
   if (!is_saved_file(bytes)) throw Error(fmt::format("{} is no file that leakdir save made", name));
   if (bytes.read(0, &head, sizeof head) != sizeof head) throw Error(fmt::format("{} is cut short", name));
-  if (head.version != kVersion)
-    throw Error(fmt::format("{} is a saved file of version {}, and this leakdir reads version {} only", name,
-                            head.version, kVersion));
+  if (head.version != kVersion && head.version != kVersionOfSample)
+    throw Error(fmt::format("{} is a saved file of version {}, and this leakdir reads versions {} and {} only", name,
+                            head.version, kVersion, kVersionOfSample));
   if (head.reserved != 0) throw Error(fmt::format("{} is damaged: its head is not what it was", name));
   const std::uint64_t size = bytes.size();
   if (size > kMaxUnpacked) throw Error(fmt::format("{} is damaged: it is too long", name));

@@ -62,6 +62,7 @@ struct Block {
   std::uint16_t flags = 0;      // ledger::kFlag…
   std::uint8_t call = 0;        // ledger::Call, below ledger::kCalls
   ledger::Reach reach = ledger::Reach::kUnknown;
+  std::uint32_t sample_bytes = 0;  // ledger::Header::sample_bytes of its process; 0: every block was recorded
 };
 
 struct Thread {
@@ -92,6 +93,14 @@ using FrameLines = std::vector<std::vector<SourceLine>>;  // for each of Snapsho
 // What is said of Snapshot::never_recorded, by whoever says it.
 inline constexpr std::string_view kNeverRecorded =
     "recording was paused from the start, and nobody switched it on: nothing was recorded";
+
+// No process can ask for a thinner sample.
+inline constexpr std::uint64_t kMostSampleBytes = std::uint64_t{1} << 30;
+// What is said of a snapshot that is a sample.
+inline std::string about_sample(std::uint64_t sample_bytes) {
+  return "this is a sample, one block in " + std::to_string(sample_bytes) +
+         " allocated bytes on average: there are others, which were not recorded";
+}
 
 // One of several processes that a snapshot is of (merge.hh).
 struct Process {
@@ -125,7 +134,9 @@ struct Snapshot {
   std::uint64_t files_behind = 0;  // of a running process: record files that should be there by now
   std::string suppressions;        // those that the program brings itself, __lsan_default_suppressions()
 
-  std::uint64_t allocations = 0, frees = 0;  // calls that the hooks saw
+  std::uint64_t sample_bytes = 0;            // ledger::Header::sample_bytes; 0: every block was recorded
+  std::uint64_t sampling_threads = 0;        // that have allocated, whether or not a block of theirs was recorded
+  std::uint64_t allocations = 0, frees = 0;  // calls that the hooks saw; of a sample only its own
   std::string passed_by;  // whose calls go past the hooks, as a sentence; empty: nobody's, as far as known
   std::uint64_t dropped_blocks = 0, dropped_stacks = 0, unrecorded = 0, pauses = 0, bad_frees_seen = 0;
 

@@ -44,7 +44,8 @@ unsigned long leakdir_mark(void) LEAKDIR_WEAK;
 #define leakdir_mark() (leakdir_mark ? leakdir_mark() : 0ul)
 
 /* How many blocks allocated after `mark` are live, and their bytes as they were asked for. Either pointer may be null.
- * libc's own and ignored blocks do not count. Walks over all records.
+ * libc's own and ignored blocks do not count, nor those that are not in the sample (option sample). Walks over all
+ * records.
  * Without leakdir nothing is stored: set them to 0 first. */
 void leakdir_live_since(unsigned long mark, size_t *blocks, size_t *bytes) LEAKDIR_WEAK;
 #define leakdir_live_since(mark, blocks, bytes) (leakdir_live_since ? leakdir_live_since(mark, blocks, bytes) : (void)0)

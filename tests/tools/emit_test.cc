@@ -278,7 +278,7 @@ TEST_F(Emit, InBriefAStackIsItsFirstFramesOfTheUser) {
 
 TEST_F(Emit, GrowthIsToldOfEachStackAndOfAll) {
   two_stacks();
-  const Growth growth = {"since the start", {{2, 10300}, {-1, -20}}, {1, 10280}};
+  const Growth growth = {"since the start", 0, {{2, 10300}, {-1, -20}}, {1, 10280}};
   const std::string report = emit([&](const Report& plain, const Sink& sink) {
     Report with_growth = plain;
     with_growth.growth = &growth;
@@ -293,7 +293,7 @@ TEST_F(Emit, GrowthIsToldOfEachStackAndOfAll) {
 
 TEST_F(Emit, NoGrowthIsSaidToo) {
   two_stacks();
-  const Growth growth = {"in 12.0 s", {{}, {}}, {}};
+  const Growth growth = {"in 12.0 s", 0, {{}, {}}, {}};
   EXPECT_THAT(emit([&](const Report& plain, const Sink& sink) {
                 Report with_growth = plain;
                 with_growth.growth = &growth;

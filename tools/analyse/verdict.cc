@@ -78,16 +78,17 @@ class Judge {
     verdict_.sentence = text;
     if (!judged_.no_proof.empty()) {
       const char* const fresh = judged_.against == Judged::Against::kNothing ? "" : "new ";
-      verdict_ = Verdict::without_trust(fmt::format("no {}leak was seen, but {}", fresh, judged_.no_proof));
-      return;
+      return say_no_trust(fmt::format("no {}leak was seen, but {}", fresh, judged_.no_proof));
     }
     if (judged_.neither.blocks == 0) return;
+    say_no_trust(fmt::format("whether {}, {} are lost is not known{}", count_of(judged_.neither.blocks, "block"),
+                             bytes_of(judged_.neither.bytes),
+                             judged_.why_neither.empty() ? "" : ": " + judged_.why_neither));
+  }
+
+  void say_no_trust(const std::string& why) {
     verdict_.answer = Answer::kNoTrust;
-    verdict_.sentence =
-        Verdict::without_trust(fmt::format("whether {}, {} are lost is not known{}",
-                                           count_of(judged_.neither.blocks, "block"), bytes_of(judged_.neither.bytes),
-                                           judged_.why_neither.empty() ? "" : ": " + judged_.why_neither))
-            .sentence;
+    verdict_.sentence = Verdict::without_trust(why).sentence;
   }
 
   // ---- What is found ----

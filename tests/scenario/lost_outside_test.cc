@@ -140,6 +140,29 @@ TEST_P(LostOutside, AnotherUserIsTold) {
   EXPECT_THAT(outcome.err, HasSubstr("root"));
 }
 
+TEST_P(LostOutside, AFilterOfSystemCallsIsToldWithWhatHelps) {
+  const auto process = start("lost_and_held");
+  const Outcome outcome =
+      run({{target("no_ptrace", "none"), kTool, "report", "--lost", scratch_ / "mem"}, "/", {}, ""});
+  EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();
+  EXPECT_THAT(lines_of(outcome.err), testing::SizeIs(1));
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("refuses to let process " + std::to_string(process->pid()) + " be stopped"),
+                                 HasSubstr("--cap-add=SYS_PTRACE")));
+  EXPECT_THAT(status_line(process->pid(), "State"), HasSubstr("S (sleeping)"));
+}
+
+// Its parent has not asked for its status: its memory is gone all the same.
+TEST_P(LostOutside, AZombieHasNoMemory) {
+  const auto process = start("lost_and_held");
+  process->kill(SIGKILL);
+  siginfo_t ended = {};
+  ASSERT_EQ(waitid(P_PID, static_cast<id_t>(process->pid()), &ended, WEXITED | WNOWAIT), 0);
+  const Outcome outcome = run_tool({"report", "--lost", scratch_ / "mem"});
+  EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();
+  EXPECT_THAT(lines_of(outcome.err), testing::SizeIs(1));
+  EXPECT_THAT(outcome.err, HasSubstr("--core FILE"));
+}
+
 INSTANTIATE_TEST_SUITE_P(Kinds, LostOutside, testing::Values("static", "static-pie", "pie", "preload"),
                          [](const auto& info) { return case_name(info.param); });
 

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "load/process_state.hh"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <string>
 
+#include "reach/process_status.hh"
 #include "scratch_directory.hh"
 
 namespace leakdir::tool {
 namespace {
+
+using testing::HasSubstr;
 
 using leakdir_test::Scratch;
 using leakdir_test::write_file;
@@ -130,6 +134,15 @@ TEST_F(ProcessState, AFileThatIsNoStatIsNot) {
     write_file(proc / "4711/stat", text);
     EXPECT_FALSE(running()) << text;
   }
+}
+
+TEST(Yama, RefusesAsItsScopeSays) {
+  for (const char* scope : {"", "0"}) EXPECT_EQ(refusal_of_yama(scope, false), "") << scope;
+  for (const char* scope : {"", "0", "1", "2"}) EXPECT_EQ(refusal_of_yama(scope, true), "") << scope;
+  EXPECT_THAT(refusal_of_yama("1", false), HasSubstr("do it as root, or `sysctl kernel.yama.ptrace_scope=0`"));
+  EXPECT_THAT(refusal_of_yama("2", false), HasSubstr("kernel.yama.ptrace_scope is 2): do it as root"));
+  for (const bool is_root : {false, true})
+    EXPECT_THAT(refusal_of_yama("3", is_root), HasSubstr("a core will do (--core)"));
 }
 
 }  // namespace

@@ -73,7 +73,7 @@ std::string why_no_kinds(const Snapshot& snapshot) {
       return snapshot.saved_ns != 0 ? "it was running, and nobody looked before it was saved"
                                     : "it is running, and nobody has looked yet (--lost looks)";
     case State::kKilled:
-      return "it was killed before anybody looked";
+      return "it was killed before anybody looked; its core would tell (--core FILE)";
     default:
       return "nobody looked when it exited (reach=0, or an earlier leakdir)";
   }

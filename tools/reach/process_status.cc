@@ -57,6 +57,25 @@ bool stands_still(pid_t pid) {
   return !error;
 }
 
+std::string refusal_of_yama(const std::string& scope, bool is_root) {
+  if (scope == "1" && !is_root)
+    return fmt::format(
+        "{} this system lets nobody but root look into a process that is not his child (Yama, kernel.yama.ptrace_scope "
+        "is 1): do it as root, or `sysctl kernel.yama.ptrace_scope=0`",
+        kHeld);
+  if (scope == "2" && !is_root)
+    return fmt::format(
+        "{} this system lets nobody but root look into a process (Yama, kernel.yama.ptrace_scope is 2): do it as root",
+        kHeld);
+  if (scope == "3")
+    return fmt::format(
+        "{} this system lets nobody look into a process until it is started again (Yama, kernel.yama.ptrace_scope is "
+        "3): "
+        "a core will do (--core), or the program's own look at its exit",
+        kHeld);
+  return {};
+}
+
 std::string why_not_traced(pid_t pid, int error) {
   const std::string state = status_of(pid, "State");
   if (state.empty()) return fmt::format("{} process {} has ended meanwhile", kHeld, pid);
@@ -71,22 +90,9 @@ std::string why_not_traced(pid_t pid, int error) {
   if (geteuid() != 0 && user != geteuid())
     return fmt::format("{} process {} is {}'s: look at it as {} or as root", kHeld, pid, name_of_user(user),
                        name_of_user(user));
-  const std::string yama = first_line("/proc/sys/kernel/yama/ptrace_scope");
-  if (yama == "1" && geteuid() != 0)
-    return fmt::format(
-        "{} this system lets nobody but root look into a process that is not his child (Yama, kernel.yama.ptrace_scope "
-        "is 1): do it as root, or `sysctl kernel.yama.ptrace_scope=0`",
-        kHeld);
-  if (yama == "2" && geteuid() != 0)
-    return fmt::format(
-        "{} this system lets nobody but root look into a process (Yama, kernel.yama.ptrace_scope is 2): do it as root",
-        kHeld);
-  if (yama == "3")
-    return fmt::format(
-        "{} this system lets nobody look into a process until it is started again (Yama, kernel.yama.ptrace_scope is "
-        "3): "
-        "a core will do (--core), or the program's own look at its exit",
-        kHeld);
+  if (const std::string refusal = refusal_of_yama(first_line("/proc/sys/kernel/yama/ptrace_scope"), geteuid() == 0);
+      !refusal.empty())
+    return refusal;
   return fmt::format(
       "{} the system refuses to let process {} be stopped ({}): in a container it needs the right SYS_PTRACE "
       "(--cap-add=SYS_PTRACE); a program that was set-user-id, or is not dumpable, only root may look at",

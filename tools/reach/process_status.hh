@@ -20,6 +20,9 @@ bool has_ended(pid_t pid, pid_t tid);
 // Whether all its threads are stopped, by a signal or by a debugger.
 bool stands_still(pid_t pid);
 
+// What Yama's kernel.yama.ptrace_scope ("0" to "3"; empty: there is no Yama) refuses, and what helps; empty: nothing.
+std::string refusal_of_yama(const std::string& scope, bool is_root);
+
 // One line: why ptrace said `error`, and what helps.
 std::string why_not_traced(pid_t pid, int error);
 

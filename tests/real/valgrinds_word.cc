@@ -113,7 +113,8 @@ Command command_beside_valgrind(const Scratch& scratch, const Words& program, At
 
 Counts by_tool(const std::string& dir, const Words& arguments) {
   Counts counts = no_blocks();
-  const nlohmann::json totals = report(dir, joined({"--kinds", "all", "--no-runtime-suppressions"}, arguments)).at("totals");
+  const nlohmann::json totals =
+      report(dir, joined({"--kinds", "all", "--no-runtime-suppressions"}, arguments)).at("totals");
   if (!totals.contains("kinds")) {
     EXPECT_EQ(totals.at("blocks"), 0) << "the kinds are not known";
     return counts;

@@ -176,8 +176,8 @@ TEST_P(SampleUpon, AnotherAllocatorIsTheSame) {
   const Scratch scratch;
   const std::string kind = "preload-" + GetParam();
   for (const char* sample : {"1", "4k"}) {
-    const Outcome outcome =
-        run_in(scratch, target("sampled", kind), {std::string("sample=") + sample, {"ways", "50000", "plain"}, {}, 120});
+    const Outcome outcome = run_in(scratch, target("sampled", kind),
+                                   {std::string("sample=") + sample, {"ways", "50000", "plain"}, {}, 120});
     ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
     expect_clean(scratch / "mem");
   }

@@ -58,7 +58,10 @@ TEST_P(Why, EachRootIsNamed) {
   EXPECT_THAT(why(303), HasSubstr("held by shared memory at 0x"));
   EXPECT_THAT(why(401), HasSubstr("held by what libc keeps of thread " + pid));
   EXPECT_THAT(why(701), HasSubstr("held by leakdir_ignore()"));
-  EXPECT_THAT(why(4001), AllOf(HasSubstr("held by stack of thread "), Not(HasSubstr("thread " + pid))));
+  const std::string in_thread = why(4001);
+  EXPECT_THAT(in_thread,
+              ContainsRegex("held by stack of thread [0-9]+ [^,\n]*, in waits \\(lost_and_held.c:[0-9]+\\)"));
+  EXPECT_THAT(in_thread, Not(HasSubstr("thread " + pid)));
 #ifdef __x86_64__
   EXPECT_THAT(why(8001), HasSubstr("held by register r12 of thread " + pid));
 #endif
@@ -91,6 +94,22 @@ TEST_P(Why, WhatEachRootHoldsAddsUp) {
   }
   EXPECT_EQ(blocks, all);
   EXPECT_EQ(all, report(scratch_ / "mem", {"--lost"}).at("totals").at("kinds").at("reachable").at("blocks"));
+}
+
+TEST_P(Why, WhatEachRootHoldsIsThereForProgramsToo) {
+  const Outcome outcome = run_tool({"report", "--held", "--format", "json", "--top", "3", scratch_ / "mem"});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  const nlohmann::json json = nlohmann::json::parse(outcome.out);
+  EXPECT_EQ(json.at("pid"), process_->pid());
+  const auto blocks_of = [](const nlohmann::json& one) { return one.at("blocks").get<std::uint64_t>(); };
+  std::uint64_t blocks = blocks_of(json.at("not_shown"));
+  for (const auto& root : json.at("roots")) blocks += blocks_of(root);
+  EXPECT_EQ(blocks, blocks_of(json.at("held")));
+  ASSERT_EQ(json.at("roots").size(), 3u);
+  EXPECT_EQ(json.at("roots")[0].at("is_shared"), true) << "the stack of the coroutine, and what it holds";
+  EXPECT_EQ(json.at("roots")[1].at("bytes"), 8001);
+  EXPECT_EQ(run_tool({"report", "--held", "--format", "folded", scratch_ / "mem"}).err,
+            "leakdir: --held is for text and JSON\n");
 }
 
 TEST_P(Why, MistakesAreToldFromAnswers) {

@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "base/error.hh"
+#include "base/utf8.hh"
 #include "base/words.hh"
 #include "load/load.hh"
 #include "reach/find_lost.hh"
@@ -31,10 +33,53 @@ std::string row_of(const Retained& root, bool has_growth) {
                            : fmt::format("{} holds {}", root.root, amount);
 }
 
+Retained sum_of(const std::vector<Retained>& roots, std::size_t from) {
+  Retained sum;
+  for (std::size_t i = from; i < roots.size(); ++i) {
+    sum.blocks += roots[i].blocks;
+    sum.bytes += roots[i].bytes;
+    sum.recent_bytes += roots[i].recent_bytes;
+  }
+  return sum;
+}
+
+std::string text_of(const Snapshot& snapshot, const Retained& all, const std::vector<Retained>& roots,
+                    std::size_t shown) {
+  std::string out = fmt::format("{} still reachable, {}, held by {}\n", count_of(all.blocks, "block"),
+                                bytes_of(all.bytes), count_of(roots.size(), "root"));
+  const bool has_growth = snapshot.state == State::kRunning && snapshot.end_ns - snapshot.start_ns > kRecentNs;
+  for (std::size_t i = 0; i < shown; ++i) out += printable(row_of(roots[i], has_growth)) + "\n";
+  if (shown < roots.size()) {
+    const Retained rest = sum_of(roots, shown);
+    out += fmt::format("{} more: {}, {}\n", count_of(roots.size() - shown, "root"), count_of(rest.blocks, "block"),
+                       bytes_of(rest.bytes));
+  }
+  return out;
+}
+
+std::string json_of(const Snapshot& snapshot, const Retained& all, const std::vector<Retained>& roots,
+                    std::size_t shown) {
+  const auto object = [](const Retained& one) {
+    return nlohmann::ordered_json{
+        {"blocks", one.blocks}, {"bytes", one.bytes}, {"bytes_of_last_minute", one.recent_bytes}};
+  };
+  nlohmann::ordered_json json = {{"version", 1}, {"program", snapshot.program}, {"pid", snapshot.pid}};
+  json["held"] = object(all);
+  json["roots"] = nlohmann::ordered_json::array();
+  for (std::size_t i = 0; i < shown; ++i) {
+    nlohmann::ordered_json root = object(roots[i]);
+    if (!roots[i].root.empty()) root["root"] = roots[i].root;
+    root["is_shared"] = roots[i].root.empty();
+    json["roots"].push_back(std::move(root));
+  }
+  json["not_shown"] = object(sum_of(roots, shown));
+  return dump_json(std::move(json)) + "\n";
+}
+
 }  // namespace
 
 int print_held(const std::string& directory, const ReportOptions& wanted) {
-  if (wanted.format != "text") throw Error("--held is for text");
+  if (wanted.format != "text" && wanted.format != "json") throw Error("--held is for text and JSON");
   Snapshot snapshot = load(directory);
   Holders holders;
   holders.wants_pointers = true;
@@ -45,19 +90,10 @@ int print_held(const std::string& directory, const ReportOptions& wanted) {
   const auto roots = retained_by_root(
       snapshot, holders, [&](std::uint64_t location, std::uint32_t block) { return names.of(location, block).name; });
 
-  Retained all;
-  for (const auto& root : roots) all.blocks += root.blocks, all.bytes += root.bytes;
-  std::string out = fmt::format("{} still reachable, {}, held by {}\n", count_of(all.blocks, "block"),
-                                bytes_of(all.bytes), count_of(roots.size(), "root"));
+  const Retained all = sum_of(roots, 0);
   const std::size_t shown = wanted.top == 0 ? roots.size() : std::min(wanted.top, roots.size());
-  const bool has_growth = snapshot.state == State::kRunning && snapshot.end_ns - snapshot.start_ns > kRecentNs;
-  for (std::size_t i = 0; i < shown; ++i) out += printable(row_of(roots[i], has_growth)) + "\n";
-  if (shown < roots.size()) {
-    Retained rest;
-    for (std::size_t i = shown; i < roots.size(); ++i) rest.blocks += roots[i].blocks, rest.bytes += roots[i].bytes;
-    out += fmt::format("{} more: {}, {}\n", count_of(roots.size() - shown, "root"), count_of(rest.blocks, "block"),
-                       bytes_of(rest.bytes));
-  }
+  const std::string out =
+      wanted.format == "json" ? json_of(snapshot, all, roots, shown) : text_of(snapshot, all, roots, shown);
   Output output(wanted.output);
   output.write(out);
   output.finish();

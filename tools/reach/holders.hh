@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "load/snapshot.hh"
@@ -36,6 +37,12 @@ struct Holders {
 
   std::vector<StillThread> threads;
   std::vector<reach::Stretch> stacks;  // of each of them; empty where it is not known
+  struct StackCopy {
+    std::uint64_t start = 0;
+    std::string bytes;
+  };
+  std::vector<StackCopy> stack_copies;  // what was in use of each, from its stack pointer on, or the first part of it
+  unsigned machine = 0, pointer_bytes = 8;
   std::vector<reach::Mapping> mappings;
 };
 

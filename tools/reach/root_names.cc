@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstring>
+
 #include "base/words.hh"
 #include "ledger.hh"
 
@@ -37,6 +40,42 @@ RootName RootNames::in_module(const Module& module, std::uint64_t location) cons
   return {place.empty() ? variable.name : fmt::format("{} ({})", variable.name, place), address - variable.start};
 }
 
+const std::vector<ThreadFrame>& RootNames::frames(std::size_t thread) const {
+  const auto [known, is_new] = frames_.try_emplace(thread);
+  if (!is_new) return known->second;
+  ThreadState state;
+  state.machine = holders_.machine;
+  for (const Register& one : holders_.threads[thread].registers.general) state.registers[one.name] = one.value;
+  const Holders::StackCopy& copy = holders_.stack_copies[thread];
+  const unsigned bytes = holders_.pointer_bytes;
+  state.read_word = [&](std::uint64_t address, std::uint64_t* word) {
+    if (address < copy.start || address - copy.start + bytes > copy.bytes.size()) return false;
+    *word = 0;
+    std::memcpy(word, copy.bytes.data() + (address - copy.start), bytes);
+    return true;
+  };
+  return known->second = frames_of(snapshot_.modules, symbols_, state);
+}
+
+// Without the function where that is not known: above the outermost frame lie the arguments and the environment.
+RootName RootNames::on_stack(std::size_t number, std::uint64_t location) const {
+  const std::string stack = fmt::format("stack of {}", thread(number));
+  const auto& known = frames(number);
+  for (std::size_t i = 0; i + 1 < known.size(); ++i) {
+    if (location >= known[i + 1].stack) continue;
+    const std::uint64_t code = known[i].code - (known[i].is_called ? 1 : 0);
+    const auto module = std::find_if(snapshot_.modules.begin(), snapshot_.modules.end(),
+                                     [&](const Module& one) { return code >= one.start && code < one.end; });
+    if (module == snapshot_.modules.end()) break;
+    const std::vector<SourceLine> lines = symbols_.lookup(*module, code - module->bias);
+    if (lines.empty() || lines.back().function.empty()) break;
+    const std::string place = place_of(lines.back().file, lines.back().line);
+    return {fmt::format("{}, in {}{}", stack, lines.back().function, place.empty() ? "" : " (" + place + ")"),
+            location - std::min(location, known[i].stack)};
+  }
+  return {stack, location - holders_.threads[number].registers.stack};
+}
+
 RootName RootNames::of(std::uint64_t location, std::uint32_t block) const {
   if ((location & kRegisterBit) != 0) {
     const std::size_t number = (location & ~kRegisterBit) >> 8, index = location & 0xff;
@@ -67,7 +106,7 @@ RootName RootNames::of(std::uint64_t location, std::uint32_t block) const {
     if (registers.thread != 0 && location - registers.thread < kOfThread)
       return {fmt::format("what libc keeps of {} (pthread_setspecific, say)", thread(i)), location - registers.thread};
     if (location >= registers.stack - registers.red_zone && location < holders_.stacks[i].end)
-      return {fmt::format("stack of {}", thread(i)), location - registers.stack};
+      return on_stack(i, location);
   }
   for (const auto& module : snapshot_.modules)
     if (location >= module.start && location < module.end) return in_module(module, location);

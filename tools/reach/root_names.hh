@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// What a root is called for people: the variable that lies there, whose stack or thread-local data it is, which
-// register.
+// What a root is called for people: the variable that lies there, in which frame of whose stack it is, whose
+// thread-local data, which register.
 
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <vector>
 
 #include "holders.hh"
 #include "load/snapshot.hh"
 #include "symbols/symbols.hh"
+#include "symbols/thread_frames.hh"
 
 namespace leakdir::tool {
 
@@ -29,11 +32,14 @@ class RootNames {
 
  private:
   std::string thread(std::size_t number) const;
+  RootName on_stack(std::size_t thread, std::uint64_t location) const;
+  const std::vector<ThreadFrame>& frames(std::size_t thread) const;
   RootName in_module(const Module& module, std::uint64_t location) const;
 
   const Snapshot& snapshot_;
   const Holders& holders_;
   Symbols& symbols_;
+  mutable std::map<std::size_t, std::vector<ThreadFrame>> frames_;  // of threads that were asked for
 };
 
 // "server.c:41", without directories.

@@ -18,6 +18,7 @@ namespace leakdir::tool {
 
 namespace {
 
+constexpr std::size_t kMostOfStack = 1 << 20, kMostOfAllStacks = 64 << 20;  // of what is copied
 constexpr std::uint64_t kOfHooks = 16 << 10;  // of a stack: what a hook, and malloc below it, may have there
 
 // The live rows, in the order in which the loader takes them.
@@ -118,10 +119,26 @@ class Search {
     for (auto& pointer : holders.pointers) pointer = {row(pointer.from), row(pointer.to)};
     holders.threads = threads_;
     holders.mappings = process_.mappings;
-    for (const auto& thread : threads_) holders.stacks.push_back(stack_of(process_, thread.registers));
+    holders.machine = process_.ledger.header().machine;
+    holders.pointer_bytes = sizeof(Word);
+    std::size_t left = kMostOfAllStacks;
+    for (const auto& thread : threads_) {
+      const reach::Stretch stack = stack_of(process_, thread.registers);
+      holders.stacks.push_back(stack);
+      holders.stack_copies.push_back(copy_of(stack, thread.registers.stack, std::min(left, kMostOfStack)));
+      left -= holders.stack_copies.back().bytes.size();
+    }
   }
 
  private:
+  Holders::StackCopy copy_of(reach::Stretch stack, std::uint64_t from, std::size_t most) const {
+    if (from < stack.start || from >= stack.end) return {};
+    Holders::StackCopy copy = {from, std::string(std::min<std::uint64_t>(most, stack.end - from), '\0')};
+    const reach::Piece piece = {from, copy.bytes.size()};
+    copy.bytes.resize(process_.memory.read(&piece, 1, copy.bytes.data()));
+    return copy;
+  }
+
   bool knows_all() const {
     const auto& header = process_.ledger.header();
     return !process_.is_older && header.some_unknown == 0 && header.dropped_blocks == 0 && header.unrecorded == 0 &&

@@ -36,6 +36,8 @@ class Symbols {
   virtual Variable variable_at(const Module&, std::uint64_t) { return {}; }
   // The thread-local variable that lies `before_end` bytes before the end of those of its module.
   virtual Variable thread_local_at(const Module&, std::uint64_t) { return {}; }
+  // The module's file on this machine; empty: it is not here, or it is not the right one.
+  virtual std::string file_of(const Module&) { return {}; }
   // Files that were not there or not the right ones, one sentence each.
   virtual std::vector<std::string> warnings() const { return {}; }
 };

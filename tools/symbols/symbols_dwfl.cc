@@ -80,6 +80,8 @@ class DwflSymbols : public Symbols {
     return variables != nullptr ? variables->thread_local_at(before_end) : Variable();
   }
 
+  std::string file_of(const Module& module) override { return open(module).path; }
+
   std::vector<std::string> warnings() const override {
     std::vector<std::string> warnings = debug_files_.problems();
     warnings.insert(warnings.end(), warnings_.begin(), warnings_.end());
@@ -88,6 +90,7 @@ class DwflSymbols : public Symbols {
 
  private:
   struct Opened {
+    std::string path;
     std::unique_ptr<ElfFile> file;
     std::unique_ptr<DwarfLines> lines;
     std::unique_ptr<DwarfVariables> variables;
@@ -140,6 +143,7 @@ class DwflSymbols : public Symbols {
           fmt::format("{} has no build-id to check and is newer than the process: its names and lines "
                       "may be wrong",
                       path));
+    opened.path = path;
     opened.file = std::move(file);
     opened.lines = std::make_unique<DwarfLines>(opened.file->module());
     return true;

@@ -18,6 +18,7 @@
 #include "record_reader.hh"
 #include "report_json.hh"
 #include "run_program.hh"
+#include "schemas.hh"
 #include "scratch_directory.hh"
 
 namespace leakdir_test {
@@ -81,8 +82,8 @@ std::unique_ptr<Installation> Examples::installation_;
 
 // A folder more wants a test here, and a line on the page.
 TEST_F(Examples, AreAllTriedAndListed) {
-  EXPECT_EQ(names_in(examples()),
-            (std::vector<std::string>{"README.md", "ci", "cmake-gtest", "cross", "daemon", "languages", "static"}));
+  EXPECT_EQ(names_in(examples()), (std::vector<std::string>{"README.md", "ci", "cmake-gtest", "cross", "daemon",
+                                                            "languages", "static", "test-runners"}));
   const std::string page = read_file(examples() + "/README.md");
   for (const std::string& name : names_in(examples())) {
     if (name != "README.md") EXPECT_THAT(page, HasSubstr("](" + name + "/README.md)"));
@@ -116,7 +117,6 @@ TEST_F(Examples, ProgramForArmIsReportedHere) {
 }
 
 // ---- Other languages: each lends two books, and gets one back
-// ---------------------------------------------------------
 
 TEST_F(Examples, AllLanguagesAreTriedAndListed) {
   const std::vector<std::string> tried = {"ada", "fortran", "go", "pascal", "rust"};
@@ -168,6 +168,26 @@ TEST_F(Examples, PascalLeadsToItsLine) {
   EXPECT_THAT(said, testing::ContainsRegex("#1 main [^\n]*/shelf.pas:26 "));
 }
 
+// Each by itself, as one of the two may not be here.
+TEST_F(Examples, TestRunnersLeaveRecordsWhereTheyAreSentAlone) {
+  for (const char* needed : {"cmake", "meson"}) {
+    if (!is_there(needed)) GTEST_SKIP() << "there is no " << needed;
+  }
+  const std::string said = run_page("test-runners");
+  EXPECT_THAT(said, HasSubstr("50% tests passed, 1 tests failed out of 2"));
+  EXPECT_THAT(said, HasSubstr("table leaks, and fails under CTest\n"));
+  EXPECT_THAT(said, testing::ContainsRegex("\nOk: +1 *\n"));
+  EXPECT_THAT(said, testing::ContainsRegex("\nFail: +1 *\n"));
+  EXPECT_THAT(said, HasSubstr("table leaks, and fails under meson\n"));
+  for (const char* build : {"build-cmake", "build-meson"}) {
+    const std::string leaks = scratch_ / build + "/leaks";
+    EXPECT_EQ(names_in(leaks), (std::vector<std::string>{"greeting", "table"}));
+    EXPECT_EQ(sizes_of(records_in(leaks + "/greeting")), std::vector<std::uint64_t>{});
+    EXPECT_EQ(sizes_of(records_in(leaks + "/table")), std::vector<std::uint64_t>{13});
+  }
+  EXPECT_EQ(shell("find . -name mem -o -name .ledger -not -path '*/leaks/*'").out, "") << "nowhere else";
+}
+
 class DaemonExample : public Examples {
  protected:
   // The environment that the unit file gives, its places being here.
@@ -178,7 +198,7 @@ class DaemonExample : public Examples {
       if (line.rfind(mark, 0) != 0) continue;
       const std::size_t equals = line.find('=', mark.size());
       std::string value = line.substr(equals + 1);
-      for (const char* place : {"%S/gatherd", "/etc/gatherd"}) {
+      for (const char* place : {"%t/gatherd", "/etc/gatherd"}) {
         if (value.find(place) != std::string::npos) value = replaced(value, place, scratch_.path());
       }
       variables[line.substr(mark.size(), equals - mark.size())] = value;
@@ -230,14 +250,73 @@ TEST_F(DaemonExample, IsSwitchedOnAndOffWhileItRuns) {
   EXPECT_EQ(records_in(dir()).size(), live_blocks());
 }
 
-TEST_F(DaemonExample, UnitFileIsGood) {
+TEST_F(DaemonExample, UnitFilesAreGood) {
   if (!is_there("systemd-analyze")) GTEST_SKIP() << "there is no systemd-analyze";
   copy("daemon");
-  const std::string unit = read_file(scratch_ / "gatherd.service");
-  write_file(scratch_ / "gatherd.service", replaced(unit, "/usr/local/bin/gatherd", "/bin/true"));
-  const Outcome outcome = shell("systemd-analyze verify --man=no ./gatherd.service");
+  std::string units;
+  for (const std::string& name : names_in(scratch_.path())) {
+    if (name.find(".service") == std::string::npos && name.find(".timer") == std::string::npos) continue;
+    std::string unit = read_file(scratch_ / name);
+    for (const char* program : {"/usr/local/bin/gatherd", "/usr/bin/leakdir"}) {
+      if (unit.find(program) != std::string::npos) unit = replaced(unit, program, "/bin/true");
+    }
+    write_file(scratch_ / name, unit);
+    units += " ./" + name;
+  }
+  EXPECT_EQ(std::count(units.begin(), units.end(), ' '), 4);
+  const Outcome outcome = shell("systemd-analyze verify --man=no" + units);
   EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
-  EXPECT_THAT(outcome.err, Not(HasSubstr("gatherd"))) << outcome.describe();
+  EXPECT_THAT(outcome.err, Not(testing::AnyOf(HasSubstr("gatherd"), HasSubstr("leakdir")))) << outcome.describe();
+}
+
+// The line removes what an earlier run left, once it is old enough, and nothing of the run that lives.
+TEST_F(DaemonExample, TmpfilesLineRemovesWhatAnEarlierRunLeft) {
+  if (!is_there("systemd-tmpfiles")) GTEST_SKIP() << "there is no systemd-tmpfiles";
+  copy("daemon");
+  for (const char* file : {".ledger", "0x1.mem", "4711/.ledger", "previous/.ledger", "previous/0x1.mem"})
+    write_file(scratch_ / "run/gatherd/mem/" + file, "x");
+  const auto clean = [&](const std::string& age) {
+    write_file(scratch_ / "gatherd.conf", replaced(read_file(scratch_ / "gatherd.tmpfiles"), " 7d", " " + age));
+    const Outcome outcome =
+        shell("systemd-tmpfiles --clean --root=" + scratch_.path() + " " + scratch_ / "gatherd.conf");
+    EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    EXPECT_EQ(outcome.err, "");
+    return names_in(scratch_ / "run/gatherd/mem/previous").size();
+  };
+  EXPECT_EQ(clean("7d"), 2u) << "they are young";
+  EXPECT_EQ(clean("0"), 0u);
+  EXPECT_EQ(names_in(scratch_ / "run/gatherd/mem"),
+            (std::vector<std::string>{".ledger", "0x1.mem", "4711", "previous"}));
+  EXPECT_TRUE(exists(scratch_ / "run/gatherd/mem/4711/.ledger"));
+}
+
+// What the units start, on the program as its unit starts it.
+TEST_F(DaemonExample, MetricsAndAlertSeeTheDaemon) {
+  run_page("daemon");
+  const auto command_of = [&](const std::string& unit) {
+    for (const std::string& line : lines_of(read_file(scratch_ / unit)))
+      if (line.rfind("ExecStart=", 0) == 0)
+        return replaced(replaced(line.substr(10), "/run/gatherd", scratch_.path()), "/usr/bin/leakdir", "leakdir");
+    return std::string();
+  };
+  write_file(scratch_ / "leakdir.conf", "recording = 1\n");
+  const std::string metrics = replaced(command_of("leakdir-metrics.service"), "/var/lib/prometheus/node-exporter/", "");
+  const std::string alert = command_of("leakdir-alert.service");
+  EXPECT_EQ(shell(metrics).status >> 8, 1) << "nothing runs yet";
+  EXPECT_THAT(read_file(scratch_ / "leakdir.prom"), HasSubstr("leakdir_up{dir=\"" + dir() + "\"} 0\n"));
+  EXPECT_TRUE(shell(alert).exited_with(3));
+  Process process({{scratch_ / "gatherd", "5"}, scratch_.path(), environment_of_unit(), "", 120});
+  ASSERT_TRUE(process.says("reading 5\n"));
+  EXPECT_TRUE(shell(metrics).exited_with(0));
+  EXPECT_THAT(read_file(scratch_ / "leakdir.prom"),
+              testing::AllOf(HasSubstr("leakdir_up{dir=\"" + dir() + "\"} 1\n"),
+                             HasSubstr("leakdir_process_running{dir=\"" + dir() + "\",program=\"" + scratch_.path() +
+                                       "/gatherd\"} 1\n"),
+                             HasSubstr(",function=\"take_reading\",")));
+  EXPECT_TRUE(shell(alert).exited_with(0));
+  EXPECT_TRUE(shell(replaced(alert, "16M", "20")).exited_with(23));
+  process.kill(SIGTERM);
+  process.wait();
 }
 
 class CiExample : public Examples {
@@ -258,6 +337,13 @@ class CiExample : public Examples {
     write_file(scratch_ / "words.c", replaced(read_file(scratch_ / "words.c"), "  free(copy);\n", ""));
   }
 
+  // Where the leak is that add_a_leak() makes.
+  int line_of_leak() const {
+    const std::string source = read_file(scratch_ / "words.c");
+    const auto end = source.begin() + static_cast<std::ptrdiff_t>(source.find("char* copy = malloc("));
+    return 1 + static_cast<int>(std::count(source.begin(), end, '\n'));
+  }
+
   // What the job keeps when it has failed.
   void expect_page(const std::vector<std::string>& commands) {
 #ifdef HAS_HTML
@@ -276,8 +362,6 @@ class CiExample : public Examples {
     }
     return {0, ""};
   }
-
-  static constexpr char kCheck[] = "leakdir check --baseline leaks.json mem";
 };
 
 TEST_F(CiExample, PageWritesTheBaselineThatIsThere) {
@@ -287,26 +371,40 @@ TEST_F(CiExample, PageWritesTheBaselineThatIsThere) {
 }
 
 TEST_F(CiExample, GitHubJobFailsOnANewLeakOnly) {
-  std::vector<std::string> commands, on_failure;
+  std::vector<std::string> commands, always;
   const nlohmann::json file = yaml("github.yml");
   for (const auto& step : file.at("jobs").at("leaks").at("steps")) {
     if (!step.contains("run") || step.value("name", "") == "Install leakdir") continue;
-    (step.value("if", "") == "failure()" ? on_failure : commands).push_back(step.at("run"));
+    (step.value("if", "") == "always()" ? always : commands).push_back(step.at("run"));
   }
+  const std::string check = "leakdir check --format github --baseline leaks.json mem";
   ASSERT_EQ(commands.size(), 3u);
-  ASSERT_EQ(on_failure.size(), 1u);
+  ASSERT_EQ(commands.back(), check);
+  ASSERT_EQ(always.size(), 1u);
   EXPECT_EQ(run_until_one_fails(commands), (std::pair<int, std::string>{0, ""}));
+  EXPECT_THAT(shell(check).out, testing::StartsWith("::notice title=leakdir::no new leak: 1 live block, 16 bytes"));
   add_a_leak();
-  EXPECT_EQ(run_until_one_fails(commands), (std::pair<int, std::string>{23, kCheck}));
-  expect_page(on_failure);
+  EXPECT_EQ(run_until_one_fails(commands), (std::pair<int, std::string>{23, check}));
+  EXPECT_THAT(shell(check + " || true").out, HasSubstr("\n::error file=words.c,line=" + std::to_string(line_of_leak()) +
+                                                       ",title=new leak in count_words::"));
+  expect_page(always);
+  const auto results = nlohmann::json::parse(read_file(scratch_ / "leaks.sarif")).at("runs").at(0).at("results");
+  ASSERT_EQ(results.size(), 1u);
+  EXPECT_EQ(results[0].at("locations").at(0).at("physicalLocation").at("region").at("startLine"), line_of_leak());
+  EXPECT_EQ(no_sarif_reader().empty() ? faults_of_sarif(scratch_ / "leaks.sarif") : "", "");
 }
 
 TEST_F(CiExample, GitLabJobFailsOnANewLeakOnly) {
   const nlohmann::json job = yaml("gitlab.yml").at("leaks");
   const std::vector<std::string> commands = job.at("script");
+  const std::string xml = scratch_ / job.at("artifacts").at("reports").at("junit").get<std::string>();
   EXPECT_EQ(run_until_one_fails(commands), (std::pair<int, std::string>{0, ""}));
+  EXPECT_THAT(read_file(xml), HasSubstr(" tests=\"1\" failures=\"0\" "));
   add_a_leak();
-  EXPECT_EQ(run_until_one_fails(commands), (std::pair<int, std::string>{23, kCheck}));
+  EXPECT_EQ(run_until_one_fails(commands), (std::pair<int, std::string>{23, commands.back()}));
+  EXPECT_THAT(read_file(xml), HasSubstr(" tests=\"1\" failures=\"1\" "));
+  EXPECT_THAT(read_file(xml), HasSubstr(" name=\"count_words "));
+  EXPECT_EQ(no_junit_reader().empty() ? faults_of_junit(xml) : "", "");
   expect_page(job.at("after_script"));
 }
 

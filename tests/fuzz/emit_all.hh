@@ -11,6 +11,7 @@
 #include "analyse/tally.hh"
 #include "base/error.hh"
 #include "emit/emit.hh"
+#include "emit/emit_metrics.hh"
 #include "fuzz.hh"
 #include "load/recover.hh"
 
@@ -45,6 +46,13 @@ inline std::string emit_all(const Snapshot& snapshot) {
   const Tally tally = tally_of(snapshot, grouped, lines);
   MUST_HOLD(baseline_text(tally_of_json(rest, "report")).size() > 0);
   MUST_HOLD(tally.blocks() == grouped.blocks);
+  emit_look(report, "", keep);
+  ProcessMetrics metrics;
+  metrics.is_up = metrics.knows_kinds = true;
+  metrics.start_ns = snapshot.start_ns;
+  metrics.live = tally;
+  const std::string numbers = metrics_text({metrics}, 3, MetricsFormat::kPrometheus);
+  for (char c : numbers) MUST_HOLD(c == '\n' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f));
   emit_folded(report, keep);
   emit_pprof(report, keep);
   static const bool with_html = has_html();

@@ -96,6 +96,15 @@ TEST_F(Metrics, OfOneDirectoryDoNotKeepThoseOfAnotherAway) {
   if (!no_prometheus_reader().empty()) GTEST_SKIP() << no_prometheus_reader();
 }
 
+TEST_F(Metrics, TakeAProcessTreeAsOne) {
+  run_in(scratch_, target("fork_with_threads", "static"), {"write=exit:reach=0", {"6"}, {}, 60});
+  const std::string parent = metrics({}).out, all = metrics({"--all"}).out;
+  EXPECT_EQ(value_of(parent, "leakdir_live_blocks"), "3");
+  EXPECT_EQ(value_of(all, "leakdir_live_blocks"), "9");
+  EXPECT_EQ(value_of(all, "leakdir_live_bytes"), std::to_string(4001 + 4003 + 4007 + 6 * 5003));
+  EXPECT_EQ(value_of(all, "leakdir_process_pid"), value_of(parent, "leakdir_process_pid"));
+}
+
 // A stack has one id, whatever the build and wherever its lines are.
 TEST_F(Metrics, KnowAStackAgainInAnotherBuild) {
   const std::string folder = std::string(kSourceRoot) + "/tests/targets", source = read_file(folder + "/known_leaks.c");

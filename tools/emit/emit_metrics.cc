@@ -95,7 +95,7 @@ class Metrics {
     gauge("leakdir_process_pid", "The process that the numbers are of.", "", number(&ProcessMetrics::pid));
     gauge("leakdir_process_start_time_seconds", "When the process started, since 1970.", "seconds",
           [this](const ProcessMetrics& process) {
-            if (process.start_ns != 0)
+            if (process.start_ns > 0)
               put(labels(process),
                   fmt::format("{}.{:03}", process.start_ns / 1'000'000'000, process.start_ns / 1'000'000 % 1000));
           });

@@ -20,7 +20,7 @@ struct ProcessMetrics {
   bool is_trusted = false;  // trust.hh
   bool is_running = false;
   std::uint32_t pid = 0;
-  std::int64_t start_ns = 0;  // 0: not known
+  std::int64_t start_ns = 0;  // 0 or less: not known
   std::uint64_t allocations = 0, frees = 0, dropped_blocks = 0, bad_frees = 0, files_behind = 0;
   std::uint64_t suppressed_blocks = 0, suppressed_bytes = 0;
   bool knows_kinds = false;

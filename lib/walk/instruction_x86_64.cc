@@ -102,7 +102,7 @@ Form two_bytes_form(std::uint8_t op) {
     case 0xc6:
       return Form::kModrmByte;
     default:
-      return op == 0x0d || op >= 0xa3 ? Form::kModrm : Form::kNo;
+      return op < 0x02 || op == 0x0d || op >= 0xa3 ? Form::kModrm : Form::kNo;
   }
 }
 

@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -169,6 +170,95 @@ TEST_P(SampleOfAll, ShowsWhatAKilledProcessHeld) {
 
 INSTANTIATE_TEST_SUITE_P(Linked, SampleOfAll, testing::Values("static", "pie", "preload"),
                          [](const testing::TestParamInfo<std::string>& info) { return info.param; });
+
+class SampleInTheTool : public testing::Test {
+ protected:
+  Outcome keep(const std::string& options) {
+    return run_in(scratch_, target("sampled", "pie"), {options, {"keep"}, {}, 60});
+  }
+  Scratch scratch_;
+};
+
+TEST_F(SampleInTheTool, EstimatesAreNearTheTruth) {
+  const Outcome outcome = keep("sample=1k:write=never:reach=0");
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  const double true_bytes = std::stod(said(outcome.out, "kept", "bytes"));
+  const double true_blocks = std::stod(said(outcome.out, "kept", "blocks"));
+  const nlohmann::json json = report(scratch_ / "mem");
+  EXPECT_EQ(json.at("sample").at("bytes"), 1024);
+  EXPECT_LT(totals_of(json).blocks, true_blocks / 10);
+  const nlohmann::json estimated = json.at("totals").at("estimated");
+  const double deviation = estimated.at("bytes_deviation");
+  EXPECT_LT(std::abs(estimated.at("bytes").get<double>() - true_bytes), 8 * deviation);
+  EXPECT_LT(deviation, true_bytes / 20);
+  // 20 000 blocks of 8 bytes each have a chance of one in 114, 8000 of 40 bytes of one in 25.
+  EXPECT_LT(std::abs(estimated.at("blocks").get<double>() - true_blocks),
+            kMostDeviations * std::sqrt(20000 * 113 + 8000 * 24));
+  std::uint64_t recorded = 0;
+  for (const auto& stack : json.at("stacks")) recorded += stack.at("blocks").get<std::uint64_t>();
+  EXPECT_EQ(recorded, totals_of(json).blocks);
+}
+
+TEST_F(SampleInTheTool, CheckFindsLeaksAndNeverThatThereIsNone) {
+  ASSERT_TRUE(keep("sample=16k:write=never").exited_with(0));
+  const Outcome leak = run_tool({"check", scratch_ / "mem"});
+  EXPECT_TRUE(leak.exited_with(23)) << leak.describe();
+  EXPECT_THAT(leak.out,
+              testing::MatchesRegex("leak: [0-9]+ live blocks, .*\\(in a sample; an estimated [0-9]+ blocks, .* in "
+                                    "all\\).*\n"));
+  const Outcome baseline = run_tool({"check", "--write-baseline", scratch_ / "known.json", scratch_ / "mem"});
+  EXPECT_TRUE(baseline.exited_with(3)) << baseline.describe();
+  EXPECT_EQ(baseline.out, "no trustworthy data: a baseline has all live blocks, and this is a sample of them\n");
+  EXPECT_FALSE(exists(scratch_ / "known.json"));
+  ASSERT_TRUE(
+      run_tool({"report", "--format", "json", "-o", scratch_ / "sample.json", scratch_ / "mem"}).exited_with(0));
+  const Outcome against = run_tool({"check", "--baseline", scratch_ / "sample.json", scratch_ / "mem"});
+  EXPECT_TRUE(against.exited_with(1)) << against.describe();
+  EXPECT_THAT(against.err, HasSubstr("is of a sample, in which stacks are missing"));
+
+  // All of it is known: nothing new is seen, which proves nothing. Without what is known, something is.
+  ASSERT_TRUE(keep("write=never").exited_with(0));
+  ASSERT_TRUE(run_tool({"check", "--write-baseline", scratch_ / "all.json", scratch_ / "mem"}).exited_with(0));
+  ASSERT_TRUE(keep("sample=16k:write=never").exited_with(0));
+  const Outcome known = run_tool({"check", "--baseline", scratch_ / "all.json", scratch_ / "mem"});
+  EXPECT_TRUE(known.exited_with(3)) << known.describe();
+  EXPECT_THAT(known.out,
+              testing::StartsWith("no trustworthy data: no new leak was seen, but a sample, one block in 16384"));
+  EXPECT_THAT(known.err, testing::Not(HasSubstr("less is live")));
+
+  ASSERT_TRUE(keep("sample=1G:write=never:min_size=5M").exited_with(0));
+  const Outcome none = run_tool({"check", scratch_ / "mem"});
+  EXPECT_TRUE(none.exited_with(3)) << none.describe();
+  EXPECT_EQ(
+      none.out,
+      "no trustworthy data: no leak was seen, but a sample, one block in 1073741824 bytes on average, does not show "
+      "that there is none\n");
+}
+
+TEST_F(SampleInTheTool, ASavedFileAndRecordFilesAreTheSameSample) {
+  ASSERT_TRUE(keep("sample=16k:write=exit").exited_with(0));
+  const nlohmann::json from_ledger = report(scratch_ / "mem").at("totals").at("estimated");
+  ASSERT_TRUE(run_tool({"save", scratch_ / "saved", scratch_ / "mem"}).exited_with(0));
+  EXPECT_EQ(report(scratch_ / "saved").at("totals").at("estimated"), from_ledger);
+  EXPECT_EQ(report(scratch_ / "saved").at("sample").at("bytes"), 16384);
+  ASSERT_EQ(unlink((scratch_ / "mem/.ledger").c_str()), 0);
+  EXPECT_EQ(report(scratch_ / "mem").at("totals").at("estimated"), from_ledger);
+  EXPECT_EQ(report(scratch_ / "mem").at("sample").at("bytes"), 16384);
+}
+
+TEST_F(SampleInTheTool, DiffComparesWhatIsEstimated) {
+  ASSERT_TRUE(keep("sample=4k:write=never").exited_with(0));
+  ASSERT_TRUE(run_tool({"save", scratch_ / "sample", scratch_ / "mem"}).exited_with(0));
+  ASSERT_TRUE(keep("write=never").exited_with(0));
+  const Outcome diff = run_tool({"diff", "--format", "json", scratch_ / "sample", scratch_ / "mem"});
+  ASSERT_TRUE(diff.exited_with(0)) << diff.describe();
+  const nlohmann::json json = nlohmann::json::parse(diff.out);
+  EXPECT_EQ(json.at("old").at("sample").at("bytes"), 4096);
+  EXPECT_FALSE(json.at("new").contains("sample"));
+  const double estimated = json.at("old").at("bytes"), whole = json.at("new").at("bytes");
+  EXPECT_LT(std::abs(estimated - whole), 0.1 * whole);  // a deviation is 0.6 percent of it
+  EXPECT_LT(json.at("old").at("recorded").at("blocks"), 3000);
+}
 
 class SampleUpon : public testing::TestWithParam<std::string> {};
 

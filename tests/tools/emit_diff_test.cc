@@ -76,6 +76,22 @@ constexpr char kTail[] =
 
 TEST_F(EmitDiff, TextShowsWhatGrewLargestFirst) { EXPECT_EQ(text(), std::string(kHead) + kGrown + kTail); }
 
+TEST_F(EmitDiff, OfASampleSaysWhatIsEstimated) {
+  after.sample_bytes = 1024;
+  after.recorded = {2, 30, 2};
+  EXPECT_THAT(text(), testing::HasSubstr("old: mem-1: /home/you/app, exited, 12 live blocks, 120 bytes in 9 stacks"));
+  EXPECT_THAT(text(), testing::HasSubstr(
+                          "running, an estimated 13 live blocks, 220 bytes in 4 stacks by function (in the sample "
+                          "2 blocks, 30 bytes), 1 bad free\n"
+                          "+100 bytes, +1 block, estimated; stacks"));
+  std::string json;
+  emit_diff_json(comparison(), [&json](std::string_view piece) { json += piece; });
+  const auto parsed = nlohmann::json::parse(json);
+  EXPECT_FALSE(parsed["old"].contains("sample"));
+  EXPECT_EQ(parsed["new"]["sample"]["bytes"], 1024);
+  EXPECT_EQ(parsed["new"]["recorded"]["bytes"], 30);
+}
+
 TEST_F(EmitDiff, TextShowsWhatShrankWhenAsked) {
   lists_all = true;
   EXPECT_EQ(text(), std::string(kHead) + kGrown +

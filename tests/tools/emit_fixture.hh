@@ -46,6 +46,17 @@ class EmitFixture : public testing::Test {
     ledger.block({0x7332d0, 20, ledger.node(0x999, 0, ledger.stack({0x400200})), ledger::Call::kNew});
   }
 
+  // Blocks of 1023 and 4095 bytes stand for 1.58 and 1.02 each, one of 9 for 102.9.
+  void a_sample() {
+    ledger.header.version = ledger::kVersionOfSample;
+    ledger.header.sample_bytes = 1024;
+    ledger.header.sampling_threads = 1;
+    auto first = ledger.stack({0x4009f7, 0x401b2a});
+    ledger.block({0x1000, 1023, first});
+    ledger.block({0x2000, 4095, first});
+    ledger.block({0x3000, 9, ledger.stack({0x400200})});
+  }
+
   // All four kinds, and two of them in one stack.
   void four_kinds() {
     auto first = ledger.stack({0x4009f7, 0x401b2a});

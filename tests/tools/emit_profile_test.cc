@@ -75,6 +75,12 @@ TEST_F(Folded, AKindIsTheOutermostFrame) {
   EXPECT_THAT(emit(emit_folded), HasSubstr("\n[not known];[no stack] 5\n"));
 }
 
+TEST_F(Folded, OfASampleHasWhatIsEstimated) {
+  a_sample();
+  EXPECT_EQ(emit(emit_folded), "main;build;make_buffer 5790\nno_debug_info 926\n");
+  EXPECT_EQ(emit(emit_folded, 1), "main;build;make_buffer 5790\n[not shown] 926\n");
+}
+
 TEST_F(Folded, OfNothingIsEmpty) { EXPECT_EQ(emit(emit_folded), ""); }
 
 class Pprof : public EmitFixture {
@@ -231,6 +237,16 @@ TEST_F(Pprof, InstancesOfATemplateAreFunctionsOfTheirOwn) {
   ledger.block({0x1000, 5, ledger.stack({0x4009f7})});
   ledger.block({0x2000, 7, ledger.stack({0x401b2a})});
   EXPECT_THAT(decoded(), HasSubstr("function {\n  id: 2\n"));
+}
+
+TEST_F(Pprof, OfASampleHasItsPeriodAndValuesForAllBlocks) {
+  a_sample();
+  const std::string profile = decoded();
+  EXPECT_THAT(profile, HasSubstr("period: 1024\n"));
+  EXPECT_THAT(profile, HasSubstr("period_type {\n"));
+  EXPECT_THAT(profile, HasSubstr("value: 3\n  value: 5790\n"));
+  EXPECT_THAT(profile, HasSubstr("value: 103\n  value: 926\n"));
+  EXPECT_THAT(profile, HasSubstr("what is here is estimated from 3 blocks, 5127 bytes"));
 }
 
 TEST_F(Pprof, AKindIsALabel) {

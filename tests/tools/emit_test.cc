@@ -49,6 +49,44 @@ TEST_F(Emit, TextShowsTotalsThenStacksWithTheirLines) {
             "    #1 no_debug_info /home/you/app+0x200\n");
 }
 
+TEST_F(Emit, OfASampleBothFiguresAreGiven) {
+  a_sample();
+  EXPECT_EQ(text(),
+            "/home/you/app, pid 4711, exited 2026-11-23T09:16:06.000000Z\n"
+            "3 live blocks of a sample, 5127 bytes in 2 stacks\n"
+            "estimated for all: 106 blocks, 6716 bytes, give or take 1460 bytes\n"
+            "leakdir looked: in its sample were 17 allocations and 14 frees\n"
+            "which blocks are lost is not known: nobody looked when it exited (reach=0, or an earlier leakdir)\n"
+            "\n"
+            "5118 bytes in 2 blocks, estimated 5790 bytes in 3 blocks, 86.2 %, malloc, oldest 1 min "
+            "40 s\n"
+            "    #0 make_buffer /home/you/app.c:69 (inlined)\n"
+            "    #1 build /home/you/app.c:80\n"
+            "    #2 main /home/you/app.c:101\n"
+            "\n"
+            "9 bytes in 1 block, estimated 926 bytes in 103 blocks, 13.8 %, malloc, oldest 1 min 40 s\n"
+            "    #0 no_debug_info /home/you/app+0x200\n"
+            "\n"
+            "note: this is a sample, one block in 1024 allocated bytes on average: there are others, which were not "
+            "recorded\n");
+  const nlohmann::json report = json();
+  EXPECT_EQ(report["sample"]["bytes"], 1024);
+  EXPECT_EQ(report["totals"]["blocks"], 3);
+  EXPECT_EQ(report["totals"]["estimated"],
+            nlohmann::json::parse(R"({"blocks":106,"bytes":6716,"bytes_deviation":1460})"));
+  EXPECT_EQ(report["stacks"][1]["blocks"], 1);
+  EXPECT_EQ(report["stacks"][1]["estimated"]["blocks"], 103);
+}
+
+TEST_F(Emit, OfAllBlocksNothingIsEstimated) {
+  two_stacks();
+  const nlohmann::json report = json();
+  EXPECT_FALSE(report.contains("sample"));
+  EXPECT_FALSE(report["totals"].contains("estimated"));
+  EXPECT_FALSE(report["stacks"][0].contains("estimated"));
+  EXPECT_THAT(text(), Not(HasSubstr("estimated")));
+}
+
 TEST_F(Emit, TextShowsBadFreesWithTheirStacks) {
   one_bad_free();
   EXPECT_EQ(text(),

@@ -177,6 +177,32 @@ TEST_F(GroupTest, PartsAddUpToTheWhole) {
   EXPECT_EQ(grouped.bytes, bytes);
 }
 
+TEST_F(GroupTest, BlocksOfASampleStandForMore) {
+  ledger.block({0x1000, 9, ledger.stack({0x401010})});
+  ledger.block({0x2000, 1023, ledger.stack({0x402020})});
+  ledger.block({0x3000, 1023, ledger.stack({0x402020})});
+  const Grouped whole = group_all();
+  EXPECT_EQ(whole.all.whole_blocks(), 3u);
+  EXPECT_EQ(whole.all.whole_bytes(), 2055u);
+  EXPECT_EQ(whole.all.deviation(), 0u);
+  ledger.header.sample_bytes = 1024;
+  const Grouped sample = group_all();
+  EXPECT_EQ(sample.bytes, 2055u);
+  // 1 / (1 - exp(-10 / 1024)) and 1 / (1 - exp(-1))
+  const double small = 102.9008, large = 1.5819767;
+  EXPECT_NEAR(sample.all.blocks, small + 2 * large, 1e-3);
+  EXPECT_NEAR(sample.all.bytes, small * 9 + 2 * large * 1023, 1e-2);
+  EXPECT_NEAR(sample.all.variance, small * (small - 1) * 9 * 9 + 2 * large * (large - 1) * 1023 * 1023, 20);
+  EXPECT_EQ(sample.all.deviation(), 1666u);
+  // Many small blocks are more than few large ones: what is estimated decides which is the largest.
+  ledger.block({0x4000, 9, ledger.stack({0x401010})});
+  ledger.block({0x5000, 9, ledger.stack({0x401010})});
+  ledger.block({0x6000, 9, ledger.stack({0x401010})});
+  EXPECT_EQ(bytes_in_order({}), (Bytes64{36, 2046}));
+  ledger.header.sample_bytes = 0;
+  EXPECT_EQ(bytes_in_order({}), (Bytes64{2046, 36}));
+}
+
 TEST_F(GroupTest, BlocksWithoutAStackAreAGroupToo) {
   ledger.block({0x1000, 20, 0});
   Grouped grouped = group_all();

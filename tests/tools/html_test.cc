@@ -115,6 +115,16 @@ TEST_F(Html, ShowsTotalsTableGraphAndTheLargestStack) {
   expect_no_trouble();
 }
 
+TEST_F(Html, OfASampleShowsEstimatesAndSaysSo) {
+  a_sample();
+  open();
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(3)"), ElementsAre("3", "103"));
+  EXPECT_THAT(text_of("#stack-facts"), HasSubstr("in the sample: 2 blocks, 5118 bytes"));
+  EXPECT_THAT(text_of("body"), HasSubstr("this is a sample, one block in 1024 allocated bytes"));
+  EXPECT_THAT(text_of("body"), HasSubstr("in the sample: 3 blocks, 5127 bytes; figures for all blocks are estimates"));
+  expect_no_trouble();
+}
+
 TEST_F(Html, TheTableNamesWhoCalledAWrapper) {
   symbols.lines[0x4ff] = {{"xmalloc", "/src/memory.c", 1, false}};
   symbols.lines[0x5ff] = {{"open_client", "/src/client.c", 2, false}};

@@ -306,6 +306,26 @@ TEST_F(TallyOf, AReportInJsonIsTheSame) {
   EXPECT_EQ(own_frame_of(from_json.stacks[2]), "build(int) /src/build.cc:8");
 }
 
+TEST_F(TallyOf, ASampleHasWhatWasRecordedOrWhatThatStandsFor) {
+  ledger.header.sample_bytes = 64;
+  load();
+  const Report report{snapshot, grouped, lines, grouped.groups.size(), false, {}};
+  std::string text;
+  emit_json(report, [&text](std::string_view piece) { text += piece; });
+  for (const Tally& recorded : {tally_of(snapshot, grouped, lines), tally_of_json(text, "report.json")}) {
+    EXPECT_EQ(recorded.sample_bytes, 64u);
+    EXPECT_EQ(recorded.blocks(), 3u);
+    EXPECT_EQ(recorded.bytes(), 150u);
+  }
+  for (const Tally& estimated : {tally_of(snapshot, grouped, lines, Wrappers(), Figures::kEstimated),
+                                 tally_of_json(text, "report.json", Figures::kEstimated)}) {
+    EXPECT_EQ(estimated.blocks(), 8u);  // 1.26 of 100 bytes, 3.57 of 20 and 2.60 of 30: 1, 4 and 3
+    EXPECT_EQ(estimated.bytes(), 126u + 71u + 78u);
+    EXPECT_EQ(estimated.recorded.blocks, 3u);
+    EXPECT_EQ(estimated.recorded.bytes, 150u);
+  }
+}
+
 // Two calls of one function, on different lines: two stacks of a report, one by function.
 TEST_F(TallyOf, StacksAreCountedAsTheReportCountsThem) {
   ledger.block({0x6000, 1, ledger.stack({0x401005, 0x401fff})});

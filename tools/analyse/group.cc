@@ -48,7 +48,7 @@ std::vector<std::uint32_t> equal_nodes(const Snapshot& snapshot) {
 
 // Ties are broken by what else tells groups apart, so that the same ledger always gives the same report.
 auto rank(const Group& group, Sort sort) {
-  const std::uint64_t bytes = ~group.bytes, blocks = ~std::uint64_t{group.blocks.size()};
+  const std::uint64_t bytes = ~group.all.whole_bytes(), blocks = ~group.all.whole_blocks();
   const auto oldest = static_cast<std::uint64_t>(group.oldest_ns);
   switch (sort) {
     case Sort::kBlocks:
@@ -70,6 +70,7 @@ void add_to(KindSums& sums, const Group& group) {
   ++sum.stacks;
   sum.blocks += group.blocks.size();
   sum.bytes += group.bytes;
+  sum.all += group.all;
 }
 
 }  // namespace
@@ -112,9 +113,11 @@ Grouped group(const Snapshot& snapshot, const GroupOptions& options) {
     group.is_early |= (block.flags & ledger::kFlagEarly) != 0;
     group.inherited += (block.flags & ledger::kFlagInherited) != 0;
     group.bytes += block.size;
+    group.all.add(block);
     group.blocks.push_back(i);
     ++grouped.blocks;
     grouped.bytes += block.size;
+    grouped.all.add(block);
   }
   for (auto& group : grouped.groups) {
     auto before = [&](std::uint32_t a, std::uint32_t b) {
@@ -146,6 +149,7 @@ void keep_kinds(Grouped& grouped, KindSet kinds) {
     add_to(grouped.hidden, group);
     grouped.blocks -= group.blocks.size();
     grouped.bytes -= group.bytes;
+    grouped.all -= group.all;
     return true;
   };
   auto& groups = grouped.groups;
@@ -164,6 +168,7 @@ KindSums all_kinds(const Grouped& grouped) {
     sums[i].stacks += grouped.hidden[i].stacks;
     sums[i].blocks += grouped.hidden[i].blocks;
     sums[i].bytes += grouped.hidden[i].bytes;
+    sums[i].all += grouped.hidden[i].all;
   }
   return sums;
 }

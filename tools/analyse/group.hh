@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "estimate.hh"
 #include "load/snapshot.hh"
 #include "reach/kinds.hh"
 
@@ -34,12 +35,14 @@ struct Group {
   bool is_early = false;      // some blocks are from before start-up: the caller is all that is known
   std::uint64_t inherited = 0;  // blocks that the parent allocated before fork
   std::uint64_t bytes = 0;
+  Estimate all;                       // what its blocks stand for
   std::int64_t oldest_ns = 0;         // time of the oldest block
   std::vector<std::uint32_t> blocks;  // indices into Snapshot::blocks, in order of sequence
 };
 
 struct KindSum {
   std::uint64_t stacks = 0, blocks = 0, bytes = 0;
+  Estimate all;
 };
 using KindSums = std::array<KindSum, ledger::kReaches>;  // by ledger::Reach
 
@@ -53,6 +56,7 @@ struct Grouped {
   std::vector<Group> groups;  // by kind, in kKindOrder; of each kind the largest first, by GroupOptions::sort
   Sort sort = Sort::kBytes;
   std::uint64_t blocks = 0, bytes = 0;
+  Estimate all;
   // Left out, and why. Blocks under leakdir_ignore() are always left out.
   std::uint64_t libc_blocks = 0, libc_bytes = 0, ignored_blocks = 0, young_blocks = 0;
   std::uint64_t suppressed_blocks = 0, suppressed_bytes = 0;  // by suppressions.cc

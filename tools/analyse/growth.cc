@@ -10,10 +10,6 @@ namespace leakdir::tool {
 
 namespace {
 
-Change amount_of(std::uint64_t blocks, std::uint64_t bytes) {
-  return {static_cast<std::int64_t>(blocks), static_cast<std::int64_t>(bytes)};
-}
-
 Change operator-(const Change& now, const Change& before) {
   return {now.blocks - before.blocks, now.bytes - before.bytes};
 }
@@ -48,7 +44,7 @@ std::string GrowthMeter::identity_of(const Snapshot& snapshot, const Group& grou
 Growth GrowthMeter::measure(const Snapshot& snapshot, const Grouped& grouped) {
   if (is_first_) {
     start_ns_ = snapshot.end_ns;
-    total_ = amount_of(grouped.blocks, grouped.bytes);
+    total_ = change_to(grouped.all);
     knew_kinds_ = grouped.knows_kinds;
   }
   const bool by_kind = knew_kinds_ && grouped.knows_kinds;
@@ -57,9 +53,10 @@ Growth GrowthMeter::measure(const Snapshot& snapshot, const Grouped& grouped) {
   Growth growth;
   growth.over_ns = snapshot.end_ns - start_ns_;
   growth.when = "in " + age_of(growth.over_ns);
-  growth.total = amount_of(grouped.blocks, grouped.bytes) - total_;
+  if (snapshot.sample_bytes != 0) growth.when += kEstimated;
+  growth.total = change_to(grouped.all) - total_;
   for (const auto& group : grouped.groups) {
-    const Change now = amount_of(group.blocks.size(), group.bytes);
+    const Change now = change_to(group.all);
     if (is_first_) {
       at_start_[identity_of(snapshot, group, true)] = now;
       stacks_at_start_[identity_of(snapshot, group, false)] += now;

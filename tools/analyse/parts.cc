@@ -78,7 +78,7 @@ std::string name_of(By by, const Snapshot& snapshot, const Group& group, const S
 }
 
 auto rank(const Part& part, Sort sort) {
-  const std::uint64_t bytes = ~part.bytes, blocks = ~part.blocks;
+  const std::uint64_t bytes = ~part.all.whole_bytes(), blocks = ~part.all.whole_blocks();
   const auto oldest = static_cast<std::uint64_t>(part.oldest_ns);
   switch (sort) {
     case Sort::kBlocks:
@@ -146,10 +146,11 @@ Parts parts_of(By by, const Snapshot& snapshot, const FrameLines& lines, const W
     const Group& group = grouped.groups[i];
     const std::string name = name_of(by, snapshot, group, lines_of(snapshot, lines, group.stack), wrappers);
     auto [at, is_new] = part_of.try_emplace(name, result.parts.size());
-    if (is_new) result.parts.push_back({name, 0, 0, group.oldest_ns, {}});
+    if (is_new) result.parts.push_back({name, 0, 0, {}, group.oldest_ns, {}});
     Part& part = result.parts[at->second];
     part.blocks += group.blocks.size();
     part.bytes += group.bytes;
+    part.all += group.all;
     part.oldest_ns = std::min(part.oldest_ns, group.oldest_ns);
     part.groups.push_back(i);
   }
@@ -182,7 +183,7 @@ CallerTree callers_of(const Part& part, By by, const Snapshot& snapshot, const F
       if (i != first || has_function_of_its_own) path.push_back(function_name(snapshot, stack.lines[i]));
       if (has_function(stack.lines[i]) && stack.lines[i].line->function == "main") break;
     }
-    tree.add(path, group.blocks.size(), group.bytes);
+    tree.add(path, group.all.whole_blocks(), group.all.whole_bytes());
   }
   return tree.make(part.name);
 }

@@ -28,6 +28,7 @@ inline constexpr const char* kByWords[] = {"stack", "function", "caller", "file"
 struct Part {
   std::string name;
   std::uint64_t blocks = 0, bytes = 0;
+  Estimate all;
   std::int64_t oldest_ns = 0;
   std::vector<std::size_t> groups;  // indices into Grouped::groups
 };
@@ -45,7 +46,7 @@ Parts parts_of(By by, const Snapshot& snapshot, const FrameLines& lines, const W
 // Who called the function that a part is about, as a tree: callers of callers up to main, the largest first.
 struct CallerTree {
   std::string name;
-  std::uint64_t blocks = 0, bytes = 0;
+  std::uint64_t blocks = 0, bytes = 0;  // of a sample, estimates
   std::vector<CallerTree> callers;
 };
 // The root is the part itself. The callers of each add up to it: what has no caller, though others have, is called

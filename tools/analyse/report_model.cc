@@ -11,17 +11,22 @@ std::vector<std::uint32_t> shown_stacks(const Snapshot& snapshot, const Grouped&
   return stacks;
 }
 
+Change change_to(const Estimate& amount) {
+  return {static_cast<std::int64_t>(amount.whole_blocks()), static_cast<std::int64_t>(amount.whole_bytes())};
+}
+
 Growth recent_growth(const Snapshot& snapshot, const Grouped& grouped, std::int64_t age_ns) {
   Growth growth;
   growth.over_ns = age_ns;
+  if (snapshot.sample_bytes != 0) growth.when += kEstimated;
   for (const auto& group : grouped.groups) {
-    Change change;
+    Estimate recent;
     for (std::uint32_t index : group.blocks) {
       const Block& block = snapshot.blocks[index];
       if (snapshot.end_ns - block.time_ns >= age_ns) continue;
-      ++change.blocks;
-      change.bytes += static_cast<std::int64_t>(block.size);
+      recent.add(block);
     }
+    const Change change = change_to(recent);
     growth.groups.push_back(change);
     growth.total.blocks += change.blocks;
     growth.total.bytes += change.bytes;
@@ -35,6 +40,7 @@ Sum not_shown(const Report& report) {
     ++sum.stacks;
     sum.blocks += report.grouped.groups[i].blocks.size();
     sum.bytes += report.grouped.groups[i].bytes;
+    sum.all += report.grouped.groups[i].all;
   }
   return sum;
 }

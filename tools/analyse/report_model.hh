@@ -23,13 +23,18 @@ struct Change {
   std::int64_t blocks = 0, bytes = 0;
 };
 
-// How much more is live than before.
+// How much more is live than before; of a sample, an estimate.
 struct Growth {
   std::string when = "in the last minute";
   std::int64_t over_ns = 0;    // how long that was
   std::vector<Change> groups;  // of Grouped::groups, one by one
   Change total;
 };
+
+inline constexpr char kEstimated[] = ", estimated";
+
+// From nothing.
+Change change_to(const Estimate& amount);
 
 struct Report {
   const Snapshot& snapshot;
@@ -49,6 +54,7 @@ Growth recent_growth(const Snapshot& snapshot, const Grouped& grouped, std::int6
 
 struct Sum {
   std::uint64_t stacks = 0, blocks = 0, bytes = 0;
+  Estimate all;
 };
 
 // What is behind the stacks that are shown: the parts of a report add up to the whole.

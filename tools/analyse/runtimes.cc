@@ -167,6 +167,7 @@ void leave_out_runtimes(const Snapshot& snapshot, const FrameLines& lines, Group
     use->bytes += group.bytes;
     grouped.blocks -= group.blocks.size();
     grouped.bytes -= group.bytes;
+    grouped.all -= group.all;
     return true;
   };
   auto& groups = grouped.groups;

@@ -171,6 +171,7 @@ std::vector<SuppressionUse> suppress(const Snapshot& snapshot, const FrameLines&
     uses[rule].bytes += group.bytes;
     grouped.blocks -= group.blocks.size();
     grouped.bytes -= group.bytes;
+    grouped.all -= group.all;
     grouped.suppressed_blocks += group.blocks.size();
     grouped.suppressed_bytes += group.bytes;
     return true;

@@ -121,25 +121,33 @@ void put_in_order(std::vector<TallyStack>& stacks) {
   stacks.resize(kept);
 }
 
-TallyStack tally_stack(const Snapshot& snapshot, const Group& group, const FrameLines& lines,
-                       const Wrappers& wrappers) {
+TallyStack tally_stack(const Snapshot& snapshot, const Group& group, const FrameLines& lines, const Wrappers& wrappers,
+                       Figures figures) {
   TallyStack stack{ledger::kCallNames[group.call], {}, group.blocks.size(), group.bytes, {}, {},
                    group.is_counted ? 0u : 1u};
+  if (figures == Figures::kEstimated) {
+    stack.blocks = group.all.whole_blocks();
+    stack.bytes = group.all.whole_bytes();
+  }
   FrameMaker(snapshot, lines, wrappers).fill(stack, group.stack);
   if (group.reach != ledger::Reach::kUnknown)
     stack.kinds[static_cast<std::size_t>(group.reach)] = {stack.blocks, stack.bytes, 1};
   return stack;
 }
 
-Tally tally_of(const Snapshot& snapshot, const Grouped& grouped, const FrameLines& lines, const Wrappers& wrappers) {
+Tally tally_of(const Snapshot& snapshot, const Grouped& grouped, const FrameLines& lines, const Wrappers& wrappers,
+               Figures figures) {
   Tally tally;
+  tally.sample_bytes = snapshot.sample_bytes;
+  tally.recorded = {grouped.blocks, grouped.bytes, grouped.groups.size()};
   tally.origin = snapshot.directory;
   tally.program = snapshot.program;
   tally.state = name_of(snapshot.state);
   tally.notices = snapshot.notices;
   tally.warnings = snapshot.warnings;
   const FrameMaker frames(snapshot, lines, wrappers);
-  for (const auto& group : grouped.groups) tally.stacks.push_back(tally_stack(snapshot, group, lines, wrappers));
+  for (const auto& group : grouped.groups)
+    tally.stacks.push_back(tally_stack(snapshot, group, lines, wrappers, figures));
   for (const auto& bad_free : snapshot.bad_frees) {
     TallyStack stack{ledger::kBadFreeNames[bad_free.kind], {}, 1, 0, {}, {}};
     frames.fill(stack, bad_free.free_stack);

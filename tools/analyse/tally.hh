@@ -55,6 +55,9 @@ struct TallyStack {
   Amount held() const { return kinds[static_cast<std::size_t>(ledger::Reach::kReachable)]; }
 };
 
+// Of a sample the stacks have what was recorded, or what that stands for: one or the other in all of them.
+enum class Figures { kRecorded, kEstimated };
+
 struct Tally {
   std::string origin;  // as the user named it
   std::string program;
@@ -62,6 +65,8 @@ struct Tally {
   // Each identity once, in an order that depends on nothing but the identities.
   std::vector<TallyStack> stacks, bad_frees;
   std::vector<std::string> notices, warnings;
+  std::uint64_t sample_bytes = 0;  // 0: every block was recorded
+  Amount recorded;                 // blocks and bytes, whatever the figures are
 
   std::uint64_t blocks() const;
   std::uint64_t bytes() const;
@@ -71,13 +76,14 @@ struct Tally {
 
 // `lines` must know every frame of every group and of the bad frees.
 Tally tally_of(const Snapshot& snapshot, const Grouped& grouped, const FrameLines& lines,
-               const Wrappers& wrappers = Wrappers());
+               const Wrappers& wrappers = Wrappers(), Figures figures = Figures::kRecorded);
 
 // One group by itself, whose frames `lines` must know.
-TallyStack tally_stack(const Snapshot& snapshot, const Group& group, const FrameLines& lines, const Wrappers& wrappers);
+TallyStack tally_stack(const Snapshot& snapshot, const Group& group, const FrameLines& lines, const Wrappers& wrappers,
+                       Figures figures);
 
 // A report of `leakdir report --format json`, or a baseline. Throws Error, naming `name`, when the text is neither.
-Tally tally_of_json(const std::string& text, const std::string& name);
+Tally tally_of_json(const std::string& text, const std::string& name, Figures figures = Figures::kRecorded);
 
 // A baseline: JSON for people to review, one line for each frame. What it stores is all that tally_of_json() gives
 // back.

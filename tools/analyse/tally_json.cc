@@ -125,14 +125,26 @@ std::size_t kind_in(const Json& stack) {
   return known == std::end(ledger::kReachWords) ? 0 : static_cast<std::size_t>(known - std::begin(ledger::kReachWords));
 }
 
-void read_report(const Json& json, Tally& tally) {
+// "blocks" or "bytes" of a stack.
+std::uint64_t figure(const Json& stack, const char* key, Figures figures) {
+  const auto estimated = stack.find("estimated");
+  const bool is_estimated = figures == Figures::kEstimated && estimated != stack.end();
+  return number((is_estimated ? *estimated : stack).at(key));
+}
+
+void read_report(const Json& json, Figures figures, Tally& tally) {
+  if (const auto sample = json.find("sample"); sample != json.end()) {
+    tally.sample_bytes = std::clamp<std::uint64_t>(number(sample->at("bytes")), 1, kMostSampleBytes);
+    tally.notices.push_back(about_sample(tally.sample_bytes));
+  }
+  tally.recorded = {number(json.at("totals").at("blocks")), number(json.at("totals").at("bytes")), 0};
   tally.program = text(json.at("program"));
   tally.state = text(json.at("state"));
   for (const auto& entry : json.at("stacks")) {
     TallyStack stack{text(entry.at("call")),
                      {},
-                     number(entry.at("blocks")),
-                     number(entry.at("bytes")),
+                     figure(entry, "blocks", figures),
+                     figure(entry, "bytes", figures),
                      frames_of(entry.at("frames")),
                      place_of(entry),
                      1,
@@ -173,7 +185,7 @@ std::string baseline_text(const Tally& tally) {
   return dump_json(std::move(json), 2) + "\n";
 }
 
-Tally tally_of_json(const std::string& text_of_json, const std::string& name) {
+Tally tally_of_json(const std::string& text_of_json, const std::string& name, Figures figures) {
   Tally tally;
   tally.origin = name;
   try {
@@ -189,7 +201,7 @@ Tally tally_of_json(const std::string& text_of_json, const std::string& name) {
       if (report != kReportVersion)
         throw Error(
             fmt::format("{} is a report of version {}; this leakdir reads version {}", name, report, kReportVersion));
-      read_report(json, tally);
+      read_report(json, figures, tally);
     } else {
       throw Error(fmt::format("{} is neither a report nor a baseline of leakdir's", name));
     }

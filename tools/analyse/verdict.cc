@@ -48,7 +48,11 @@ class Judge {
     std::string text = suppressed == 0 ? "" : fmt::format(", {} suppressed", count_of(suppressed, "block"));
     if (judged_.runtime_blocks != 0)
       text += fmt::format(", {} kept by runtimes", count_of(judged_.runtime_blocks, "block"));
-    if (!judged_.no_proof.empty()) text += " (in a sample)";
+    if (!judged_.no_proof.empty() && judged_.against == Judged::Against::kEarlier)
+      text += " (estimated from a sample)";
+    else if (!judged_.no_proof.empty())
+      text += fmt::format(" (in a sample; an estimated {}, {} in all)",
+                          count_of(judged_.estimate.whole_blocks(), "block"), bytes_of(judged_.estimate.whole_bytes()));
     if (now_.state == name_of(State::kRunning)) text += " (it is still running)";
     if (now_.state == name_of(State::kKilled)) text += " (it did not leave through exit)";
     return text;

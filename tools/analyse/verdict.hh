@@ -12,6 +12,7 @@
 
 #include "allowance.hh"
 #include "compare.hh"
+#include "estimate.hh"
 #include "tally.hh"
 
 namespace leakdir::tool {
@@ -35,6 +36,7 @@ struct Judged {
   std::uint64_t suppressed_blocks = 0, runtime_blocks = 0;  // that are left out, and not the program's own
   std::uint64_t allocations = 0, frees = 0;
   bool is_filtered = false;  // by age
+  Estimate estimate;         // of a sample: of how much what is judged stands for
   std::string no_proof;      // why "no leak" does not follow from what was seen; empty: it does
 };
 

@@ -111,8 +111,11 @@ class CheckCommand : public Command {
     if (!baseline_.empty()) {
       judged_.against = Judged::Against::kBaseline;
       judged_.before = tally_of_json(read_text(baseline_, kMaxBaseline), baseline_);
+      if (judged_.before.sample_bytes != 0)
+        throw Error(baseline_ + " is of a sample, in which stacks are missing: it cannot tell what is new");
     } else if (!earlier_.empty()) {
       judged_.against = Judged::Against::kEarlier;
+      options_.figures = Figures::kEstimated;
       const auto snapshot = snapshot_to_compare(earlier_);
       if (snapshot) add_build_ids(*snapshot, options_.symbols);
       judged_.before = tally_at(earlier_, snapshot, options_);
@@ -156,6 +159,7 @@ class CheckCommand : public Command {
     }
     judged_.why_neither = why_no_kinds(snapshot);
     judged_.no_proof = why_no_proof(snapshot);
+    judged_.estimate = kinds_.finds_lost ? made.estimate_of_lost : made.estimate;
     judged_.suppressed_blocks = made.suppressed.blocks;
     judged_.runtime_blocks = made.kept_by_runtimes.blocks;
     judged_.allocations = snapshot.allocations;

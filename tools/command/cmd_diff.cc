@@ -34,6 +34,7 @@ class DiffCommand : public Command {
   }
 
   int run() override {
+    options_.figures = Figures::kEstimated;
     // Of both, before names are looked up: a debug file that is given may be for either.
     const auto old_snapshot = snapshot_to_compare(old_), new_snapshot = snapshot_to_compare(new_);
     for (const auto& snapshot : {&old_snapshot, &new_snapshot})

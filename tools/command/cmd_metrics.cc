@@ -38,6 +38,7 @@ class MetricsCommand : public Command {
   }
 
   int run() override {
+    options_.figures = Figures::kEstimated;
     read_suppression_files(options_.suppressions);  // a mistake of the user's, and not of a directory
     std::vector<ProcessMetrics> processes;
     std::set<std::string> seen;  // a sample that is there twice is an error of who wrote it
@@ -68,6 +69,7 @@ class MetricsCommand : public Command {
       metrics.is_running = snapshot.state == State::kRunning;
       metrics.pid = snapshot.pid;
       metrics.start_ns = snapshot.start_ns;
+      metrics.sample_bytes = snapshot.sample_bytes;
       metrics.allocations = snapshot.allocations;
       metrics.frees = snapshot.frees;
       metrics.dropped_blocks = snapshot.dropped_blocks;

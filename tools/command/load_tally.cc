@@ -47,7 +47,11 @@ MadeTally tally_of(const Snapshot& snapshot, const TallyOptions& options) {
   }
   made.without_use = unused(suppress(snapshot, lines, std::move(rules), grouped));
   made.suppressed = {grouped.suppressed_blocks, grouped.suppressed_bytes};
-  made.tally = tally_of(snapshot, grouped, lines, wrappers);
+  for (const auto& group : grouped.groups) {
+    made.estimate += group.all;
+    if (ledger::is_lost(group.reach)) made.estimate_of_lost += group.all;
+  }
+  made.tally = tally_of(snapshot, grouped, lines, wrappers, options.figures);
   for (const auto& more : {warnings, symbols->warnings()})
     made.tally.warnings.insert(made.tally.warnings.end(), more.begin(), more.end());
   return made;
@@ -55,7 +59,7 @@ MadeTally tally_of(const Snapshot& snapshot, const TallyOptions& options) {
 
 Tally tally_at(const std::string& path, const std::optional<Snapshot>& loaded, const TallyOptions& options) {
   if (loaded) return tally_of(*loaded, options).tally;
-  Tally tally = tally_of_json(read_text(path, kMaxReport), path);
+  Tally tally = tally_of_json(read_text(path, kMaxReport), path, options.figures);
   suppress(tally, read_suppressions(options.suppressions, {}, tally.warnings));
   return tally;
 }

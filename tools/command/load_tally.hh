@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "analyse/estimate.hh"
 #include "analyse/tally.hh"
 #include "common_options.hh"
 
@@ -24,6 +25,7 @@ struct TallyOptions {
   double min_age = 0;
   SuppressionOptions suppressions;
   SymbolOptions symbols;
+  Figures figures = Figures::kRecorded;  // of a sample
 };
 
 // How a tally was made from a snapshot.
@@ -31,6 +33,7 @@ struct MadeTally {
   Tally tally;                           // with all warnings
   std::vector<std::string> without_use;  // suppressions that took nothing, a sentence each
   Amount suppressed, kept_by_runtimes;   // is left out
+  Estimate estimate, estimate_of_lost;   // of how much the tally stands for
 };
 MadeTally tally_of(const Snapshot& snapshot, const TallyOptions& options);
 

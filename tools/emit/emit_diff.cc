@@ -31,8 +31,11 @@ std::string side_text(const char* side, const Tally& tally) {
   std::string text = fmt::format("{}: {}", side, printable(tally.origin));
   if (!tally.program.empty()) text += ": " + printable(tally.program);
   if (!tally.state.empty()) text += ", " + printable(tally.state);
-  text += fmt::format(", {}, {} in {}", count_of(tally.blocks(), "live block"), bytes_of(tally.bytes()),
-                      count_of_stacks(tally));
+  text += fmt::format(", {}{}, {} in {}", tally.sample_bytes != 0 ? "an estimated " : "",
+                      count_of(tally.blocks(), "live block"), bytes_of(tally.bytes()), count_of_stacks(tally));
+  if (tally.sample_bytes != 0)
+    text += fmt::format(" (in the sample {}, {})", count_of(tally.recorded.blocks, "block"),
+                        bytes_of(tally.recorded.bytes));
   if (!tally.bad_frees.empty()) text += ", " + count_of(tally.bad_free_count(), "bad free");
   return text + "\n";
 }
@@ -41,7 +44,8 @@ std::string totals_text(const Comparison& comparison) {
   const auto bytes = static_cast<std::int64_t>(comparison.after.bytes() - comparison.before.bytes());
   const auto blocks = static_cast<std::int64_t>(comparison.after.blocks() - comparison.before.blocks());
   std::string text =
-      fmt::format("{}, {}; stacks by function:", signed_count(bytes, "byte"), signed_count(blocks, "block"));
+      fmt::format("{}, {}{}; stacks by function:", signed_count(bytes, "byte"), signed_count(blocks, "block"),
+                  comparison.before.sample_bytes + comparison.after.sample_bytes != 0 ? ", estimated" : "");
   const char* separator = "";
   for (Fate fate : {Fate::kNew, Fate::kGrown, Fate::kLost, Fate::kShrunk, Fate::kGone, Fate::kSame}) {
     if (fate == Fate::kLost && total_of(comparison.stacks, fate).stacks == 0) continue;  // it may not be known
@@ -62,15 +66,20 @@ std::string remarks_text(const Tally& tally) {
 // ---- JSON -------------------------------------------------------------------------------------------------------
 
 Json side_json(const Tally& tally) {
-  return {{"origin", tally.origin},
-          {"program", tally.program},
-          {"state", tally.state},
-          {"blocks", tally.blocks()},
-          {"bytes", tally.bytes()},
-          {"stacks", tally.stacks.size()},
-          {"stacks_of_report", tally.stacks_of_report()},
-          {"bad_frees", tally.bad_free_count()},
-          {"warnings", tally.warnings}};
+  Json json = {{"origin", tally.origin},
+               {"program", tally.program},
+               {"state", tally.state},
+               {"blocks", tally.blocks()},
+               {"bytes", tally.bytes()},
+               {"stacks", tally.stacks.size()},
+               {"stacks_of_report", tally.stacks_of_report()},
+               {"bad_frees", tally.bad_free_count()},
+               {"warnings", tally.warnings}};
+  if (tally.sample_bytes != 0) {
+    json["sample"] = {{"bytes", tally.sample_bytes}};  // then all other figures are estimates
+    json["recorded"] = {{"blocks", tally.recorded.blocks}, {"bytes", tally.recorded.bytes}};
+  }
+  return json;
 }
 
 }  // namespace

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // The report for flamegraph.pl, speedscope and all that reads their "folded" stacks: one line for each stack, its
-// functions from the outside in with ';' between them, a space, the bytes. Where it is known which blocks are lost, the
-// outermost frame of each is its kind, "[definitely lost]": so a graph has a tower for each.
+// functions from the outside in with ';' between them, a space, the bytes, which of a sample are an estimate. Where it
+// is known which blocks are lost, the outermost frame of each is its kind, "[definitely lost]": so a graph has a tower
+// for each.
 
 #include <fmt/format.h>
 
@@ -40,10 +41,10 @@ void emit_folded(const Report& report, const Sink& sink) {
   for (std::size_t i = 0; i < report.shown; ++i) {
     const Group& group = report.grouped.groups[i];
     const std::string kind = report.grouped.knows_kinds ? fmt::format("[{}]", kind_name(group.reach)) : "";
-    sink(fmt::format("{} {}\n", folded(report.snapshot, group.stack, kind, names), group.bytes));
+    sink(fmt::format("{} {}\n", folded(report.snapshot, group.stack, kind, names), group.all.whole_bytes()));
   }
   const Sum rest = not_shown(report);
-  if (rest.stacks != 0) sink(fmt::format("{} {}\n", kNotShown, rest.bytes));
+  if (rest.stacks != 0) sink(fmt::format("{} {}\n", kNotShown, rest.all.whole_bytes()));
 }
 
 }  // namespace leakdir::tool

@@ -90,6 +90,9 @@ class Page {
     for (const auto& more :
          {what_is_left_out(report_), snapshot_.notices, unused(report_.suppressions), advice_on_symbols(report_)})
       notes.insert(notes.end(), more.begin(), more.end());
+    if (snapshot_.sample_bytes != 0)
+      notes.push_back(fmt::format("in the sample: {}, {}; figures for all blocks are estimates: {}",
+                                  count_of(grouped.blocks, "block"), bytes_of(grouped.bytes), in_words(grouped.all)));
     if (snapshot_.bad_frees.size() > kMostBadFrees)
       notes.push_back(
           fmt::format("{} more, not in this page", count_of(snapshot_.bad_frees.size() - kMostBadFrees, "bad free")));
@@ -99,7 +102,10 @@ class Page {
             {"process", is_known ? program + ", " + about_process(snapshot_) : about_process(snapshot_)},
             {"seen", what_leakdir_saw(snapshot_)},
             {"sort", kSortKeys[static_cast<std::size_t>(grouped.sort)]},
-            {"totals", {{"blocks", grouped.blocks}, {"bytes", grouped.bytes}, {"stacks", grouped.groups.size()}}},
+            {"totals",
+             {{"blocks", grouped.all.whole_blocks()},
+              {"bytes", grouped.all.whole_bytes()},
+              {"stacks", grouped.groups.size()}}},
             {"rest", rest()},
             {"kinds", kinds()},
             {"bad_frees_seen", snapshot_.bad_frees_seen},
@@ -116,11 +122,11 @@ class Page {
     for (std::size_t i = report_.shown; i < groups.size(); ++i) {
       KindSum& sum = sums[static_cast<std::size_t>(groups[i].reach)];
       ++sum.stacks;
-      sum.blocks += groups[i].blocks.size();
-      sum.bytes += groups[i].bytes;
+      sum.all += groups[i].all;
     }
     Json list = Json::array();
-    for (const auto& sum : sums) list.push_back({{"blocks", sum.blocks}, {"bytes", sum.bytes}, {"stacks", sum.stacks}});
+    for (const auto& sum : sums)
+      list.push_back({{"blocks", sum.all.whole_blocks()}, {"bytes", sum.all.whole_bytes()}, {"stacks", sum.stacks}});
     return list;
   }
 
@@ -149,6 +155,9 @@ class Page {
   Json stack(std::size_t index) {
     const Group& group = report_.grouped.groups[index];
     Json remarks = Json::array();
+    if (snapshot_.sample_bytes != 0)
+      remarks.push_back(
+          fmt::format("in the sample: {}, {}", count_of(group.blocks.size(), "block"), bytes_of(group.bytes)));
     if (group.inherited != 0) remarks.push_back(fmt::format("{} inherited from the parent", group.inherited));
     if (group.is_early) remarks.push_back("from before start-up: the caller is all that is known");
     if (group.is_truncated) remarks.push_back("deeper frames were not kept");
@@ -161,8 +170,8 @@ class Page {
     const std::size_t own = report_.wrappers.own_frame(lines);
     const int places = lines.place.empty() ? 0 : 1;
     const int number_in_page = own == kNoFrame ? places - 1 : static_cast<int>(own) + places;
-    return {group.blocks.size(), group.bytes,        group.call,     milliseconds_until_end(group.oldest_ns),
-            node(group.stack),   std::move(remarks), number_in_page, static_cast<unsigned>(group.reach)};
+    return {group.all.whole_blocks(), group.all.whole_bytes(), group.call,     milliseconds_until_end(group.oldest_ns),
+            node(group.stack),        std::move(remarks),      number_in_page, static_cast<unsigned>(group.reach)};
   }
 
   std::int64_t milliseconds_until_end(std::int64_t time_ns) const {
@@ -230,25 +239,20 @@ class Page {
 
   // [column, row, blocks, bytes, kind]: a column is half a power of ten of milliseconds, a row a power of two of bytes.
   Json ages() const {
-    struct Cell {
-      std::uint64_t blocks = 0, bytes = 0;
-    };
-    std::map<std::tuple<int, int, unsigned>, Cell> cells;
+    std::map<std::tuple<int, int, unsigned>, Estimate> cells;
     for (const auto& group : report_.grouped.groups) {
       for (std::uint32_t index : group.blocks) {
         const Block& block = snapshot_.blocks[index];
         const auto age = static_cast<double>(std::max<std::int64_t>(milliseconds_until_end(block.time_ns), 1));
         int row = 0;
         for (std::uint64_t size = block.size; size > 1; size >>= 1) ++row;
-        Cell& cell = cells[{static_cast<int>(2 * std::log10(age)), row, static_cast<unsigned>(group.reach)}];
-        ++cell.blocks;
-        cell.bytes += block.size;
+        cells[{static_cast<int>(2 * std::log10(age)), row, static_cast<unsigned>(group.reach)}].add(block);
       }
     }
     Json list = Json::array();
     for (const auto& [at, cell] : cells) {
       const auto& [column, row, kind] = at;
-      list.push_back({column, row, cell.blocks, cell.bytes, kind});
+      list.push_back({column, row, cell.whole_blocks(), cell.whole_bytes(), kind});
     }
     return list;
   }

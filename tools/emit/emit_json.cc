@@ -14,6 +14,7 @@
 #include "base/utf8.hh"
 #include "base/words.hh"
 #include "emit.hh"
+#include "json_estimate.hh"
 
 namespace leakdir::tool {
 
@@ -78,6 +79,7 @@ void add_location(Json& json, const Snapshot& snapshot, std::uint32_t stack) {
   if (frame.is_place) json["location"] = fmt::format("{}:{}", snapshot.places[frame.module], frame.pc);
 }
 
+// Of a sample.
 std::string stack_text(const Report& report, const Group& group, FrameTexts& frames) {
   const Snapshot& snapshot = report.snapshot;
   const Thread& thread = snapshot.threads[snapshot.blocks[group.blocks.front()].thread];
@@ -86,6 +88,7 @@ std::string stack_text(const Report& report, const Group& group, FrameTexts& fra
                {"call", ledger::kCallNames[group.call]},
                {"oldest", utc_of(group.oldest_ns)},
                {"thread", {{"tid", thread.tid}, {"name", thread.name}}}};
+  add_estimate(json, snapshot, group.all);
   if (group.reach != ledger::Reach::kUnknown) json["kind"] = ledger::kReachWords[static_cast<std::size_t>(group.reach)];
   add_location(json, snapshot, group.stack);
   if (group.is_truncated) json["truncated"] = true;
@@ -135,7 +138,7 @@ Json suppressions_json(const std::vector<SuppressionUse>& uses) {
 }
 
 // What --group-by asked for; each "stacks" has indices into the report's "stacks".
-void add_parts(Json& json, const Parts& parts) {
+void add_parts(Json& json, const Snapshot& snapshot, const Parts& parts) {
   Json groups = Json::array();
   for (std::size_t i = 0; i < parts.shown; ++i) {
     const Part& part = parts.parts[i];
@@ -144,6 +147,7 @@ void add_parts(Json& json, const Parts& parts) {
                       {"bytes", part.bytes},
                       {"oldest", utc_of(part.oldest_ns)},
                       {"stacks", part.groups}});
+    add_estimate(groups.back(), snapshot, part.all);
   }
   json["group_by"] = kByWords[static_cast<std::size_t>(parts.by)];
   json["groups"] = std::move(groups);
@@ -159,8 +163,9 @@ void add_kinds(Json& json, const Report& report) {
   for (const ledger::Reach reach : kKindOrder) {
     const auto index = static_cast<std::size_t>(reach);
     hidden += grouped.hidden[index].blocks;
-    if (reach != ledger::Reach::kUnknown)
-      kinds[ledger::kReachWords[index]] = {{"blocks", all[index].blocks}, {"bytes", all[index].bytes}};
+    if (reach == ledger::Reach::kUnknown) continue;
+    Json& kind = kinds[ledger::kReachWords[index]] = {{"blocks", all[index].blocks}, {"bytes", all[index].bytes}};
+    add_estimate(kind, report.snapshot, all[index].all);
   }
   json["totals"]["kinds"] = std::move(kinds);
   json["not_listed"]["kinds"] = hidden;
@@ -204,9 +209,11 @@ Json head_json(const Report& report) {
       {"notices", snapshot.notices},
       {"warnings", report.warnings}};
   add_runtimes(json, grouped.runtimes);
+  if (snapshot.sample_bytes != 0) json["sample"] = {{"bytes", snapshot.sample_bytes}};
+  add_estimate(json["totals"], snapshot, grouped.all);
   add_kinds(json, report);
   if (!snapshot.processes.empty()) json["processes"] = processes_json(snapshot.processes);
-  if (report.parts != nullptr) add_parts(json, *report.parts);
+  if (report.parts != nullptr) add_parts(json, snapshot, *report.parts);
   if (!snapshot.went_on_as.empty()) json["went_on_as"] = snapshot.went_on_as;
   if (snapshot.saved_ns != 0) json["saved"] = utc_of(snapshot.saved_ns);
   return json;

@@ -9,6 +9,7 @@
 #include "base/utf8.hh"
 #include "base/words.hh"
 #include "emit.hh"
+#include "json_estimate.hh"
 
 namespace leakdir::tool {
 
@@ -31,8 +32,9 @@ Json kinds_json(const Grouped& grouped) {
 
 Json stack_json(const Report& report, std::size_t index) {
   const Group& group = report.grouped.groups[index];
-  const TallyStack stack = tally_stack(report.snapshot, group, report.lines, report.wrappers);
+  const TallyStack stack = tally_stack(report.snapshot, group, report.lines, report.wrappers, Figures::kRecorded);
   Json json = {{"id", stack_id(stack)}, {"call", stack.call}, {"blocks", stack.blocks}, {"bytes", stack.bytes}};
+  add_estimate(json, report.snapshot, group.all);
   if (group.reach != ledger::Reach::kUnknown) json["kind"] = ledger::kReachWords[static_cast<std::size_t>(group.reach)];
   if (report.growth != nullptr) json["growth"] = change_json(report.growth->groups[index]);
   const SourceLine line = stack.own < stack.frames.size() ? stack.frames[stack.own].line : SourceLine();
@@ -54,6 +56,8 @@ void emit_look(const Report& report, const std::string& ended, const Sink& sink)
                {"pid", snapshot.pid},
                {"state", name_of(snapshot.state)},
                {"totals", {{"blocks", grouped.blocks}, {"bytes", grouped.bytes}, {"stacks", grouped.groups.size()}}}};
+  if (snapshot.sample_bytes != 0) json["sample"] = {{"bytes", snapshot.sample_bytes}};
+  add_estimate(json["totals"], snapshot, grouped.all);
   if (!ended.empty()) json["ended"] = ended;
   if (grouped.knows_kinds) json["totals"]["kinds"] = kinds_json(grouped);
   if (report.growth != nullptr) {

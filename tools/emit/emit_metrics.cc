@@ -99,6 +99,10 @@ class Metrics {
               put(labels(process),
                   fmt::format("{}.{:03}", process.start_ns / 1'000'000'000, process.start_ns / 1'000'000 % 1000));
           });
+    if (std::any_of(processes_.begin(), processes_.end(),
+                    [](const auto& process) { return process.sample_bytes != 0; }))
+      gauge("leakdir_sample_bytes", "Not 0: what is live is estimated, from one block recorded in so many bytes.",
+            "bytes", number(&ProcessMetrics::sample_bytes));
     gauge("leakdir_live_blocks", "Heap blocks that are live.", "",
           [this](const ProcessMetrics& process) { put(labels(process), process.live.blocks()); });
     gauge("leakdir_live_bytes", "What they hold.", "bytes",

@@ -22,6 +22,7 @@ struct ProcessMetrics {
   std::uint32_t pid = 0;
   std::int64_t start_ns = 0;  // 0 or less: not known
   std::uint64_t allocations = 0, frees = 0, dropped_blocks = 0, bad_frees = 0, files_behind = 0;
+  std::uint64_t sample_bytes = 0;  // not 0: what is live is estimated from a sample
   std::uint64_t suppressed_blocks = 0, suppressed_bytes = 0;
   bool knows_kinds = false;
   Tally live;

@@ -34,6 +34,8 @@ enum class ProfileField : protozero::pbf_tag_type {
   kString = 6,
   kTimeNanos = 9,
   kDurationNanos = 10,
+  kPeriodType = 11,
+  kPeriod = 12,
   kComment = 13,
   kDefaultSampleType = 14,
 };
@@ -66,13 +68,17 @@ class Profile {
   }
 
   std::string make() {
-    add_value_type("inuse_objects", "count");
-    add_value_type("inuse_space", "bytes");
+    add_value_type(ProfileField::kSampleType, "inuse_objects", "count");
+    add_value_type(ProfileField::kSampleType, "inuse_space", "bytes");
+    if (snapshot_.sample_bytes != 0) {
+      add_value_type(ProfileField::kPeriodType, "space", "bytes");
+      profile_.add_int64(ProfileField::kPeriod, static_cast<std::int64_t>(snapshot_.sample_bytes));
+    }
     profile_.add_int64(ProfileField::kDefaultSampleType, text("inuse_space"));
     number_mappings();
     for (std::size_t i = 0; i < report_.shown; ++i) add_group(report_.grouped.groups[i]);
     const Sum rest = not_shown(report_);
-    if (rest.stacks != 0) add_sample({named_location(kNotShown)}, rest.blocks, rest.bytes, {});
+    if (rest.stacks != 0) add_sample({named_location(kNotShown)}, rest.all, {});
     for (std::uint32_t module : mappings_) add_mapping(module);
     profile_.add_int64(ProfileField::kTimeNanos, snapshot_.end_ns);
     if (snapshot_.start_ns != 0)
@@ -80,6 +86,9 @@ class Profile {
     std::string comment = "leakdir: " + printable(snapshot_.program);
     if (!snapshot_.from_records) comment += fmt::format(", pid {}, {}", snapshot_.pid, name_of(snapshot_.state));
     add_comment(comment);
+    if (snapshot_.sample_bytes != 0)
+      add_comment(fmt::format("{}; what is here is estimated from {}, {}", about_sample(snapshot_.sample_bytes),
+                              count_of(report_.grouped.blocks, "block"), bytes_of(report_.grouped.bytes)));
     for (const auto& warning : report_.warnings) add_comment("warning: " + printable(warning));
     for (const auto& text : texts_) profile_.add_string(ProfileField::kString, text);
     return data_;
@@ -92,8 +101,8 @@ class Profile {
     return at->second;
   }
 
-  void add_value_type(const char* type, const char* unit) {
-    Message<ValueTypeField> message(profile_, ProfileField::kSampleType);
+  void add_value_type(ProfileField field, const char* type, const char* unit) {
+    Message<ValueTypeField> message(profile_, field);
     message.add_int64(ValueTypeField::kType, text(type));
     message.add_int64(ValueTypeField::kUnit, text(unit));
   }
@@ -117,12 +126,14 @@ class Profile {
     std::vector<std::pair<const char*, const char*>> labels = {{"call", ledger::kCallNames[group.call]}};
     if (group.reach != ledger::Reach::kUnknown)
       labels.emplace_back("kind", ledger::kReachWords[static_cast<std::size_t>(group.reach)]);
-    add_sample(locations, group.blocks.size(), group.bytes, labels);
+    add_sample(locations, group.all, labels);
   }
 
-  void add_sample(const std::vector<std::uint64_t>& locations, std::uint64_t blocks, std::uint64_t bytes,
+  // The values are of all blocks, estimated where those are a sample: so do other heap profilers.
+  void add_sample(const std::vector<std::uint64_t>& locations, const Estimate& all,
                   const std::vector<std::pair<const char*, const char*>>& labels) {
-    const std::int64_t values[] = {static_cast<std::int64_t>(blocks), static_cast<std::int64_t>(bytes)};
+    const std::int64_t values[] = {static_cast<std::int64_t>(all.whole_blocks()),
+                                   static_cast<std::int64_t>(all.whole_bytes())};
     Message<SampleField> message(profile_, ProfileField::kSample);
     message.add_packed_uint64(SampleField::kLocations, locations.begin(), locations.end());
     message.add_packed_int64(SampleField::kValues, std::begin(values), std::end(values));

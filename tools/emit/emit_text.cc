@@ -102,6 +102,7 @@ class TextReport {
     }
     if (snapshot_.bad_frees_seen != 0) put(", {}", red(count_of(snapshot_.bad_frees_seen, "bad free")));
     put("\n");
+    if (snapshot_.sample_bytes != 0) put("estimated for all: {}\n", in_words(grouped_.all));
     if (grouped_.knows_kinds)
       for (const auto& line : kinds_in_words(report_)) put("{}\n", line);
     if (report_.growth != nullptr) put_total_growth(*report_.growth);
@@ -112,9 +113,9 @@ class TextReport {
       for (const auto& line : kinds_in_words(report_)) put("{}\n", line);
   }
 
-  std::string share_of(std::uint64_t bytes) const {
+  std::string share_of(const Estimate& all) const {
     if (grouped_.bytes == 0) return {};
-    return fmt::format(", {:.1f} %", 100.0 * static_cast<double>(bytes) / static_cast<double>(grouped_.bytes));
+    return fmt::format(", {:.1f} %", 100.0 * all.bytes / grouped_.all.bytes);
   }
 
   // One line for each; bottom-up, its callers below it.
@@ -127,11 +128,12 @@ class TextReport {
       if (i >= parts.shown) {
         rest.bytes += part.bytes;
         rest.blocks += part.blocks;
+        rest.all += part.all;
         continue;
       }
-      put("{}{}, {}, oldest {}: {}\n",
-          bold(fmt::format("{} in {}", bytes_of(part.bytes), count_of(part.blocks, "block"))), share_of(part.bytes),
-          count_of(part.groups.size(), "stack"),
+      put("{}{}{}, {}, oldest {}: {}\n",
+          bold(fmt::format("{} in {}", bytes_of(part.bytes), count_of(part.blocks, "block"))),
+          estimate_of(report_, part.all), share_of(part.all), count_of(part.groups.size(), "stack"),
           snapshot_.from_records ? "of " + utc_of(part.oldest_ns) : age_of(snapshot_.end_ns - part.oldest_ns),
           bold(part.name));
       if (parts.is_bottom_up)
@@ -139,8 +141,8 @@ class TextReport {
       hand_over();
     }
     if (parts.shown < parts.parts.size())
-      put("{} in {}, from {} not shown\n", bytes_of(rest.bytes), count_of(rest.blocks, "block"),
-          count_of(parts.parts.size() - parts.shown, fmt::format("more {}", noun)));
+      put("{} in {}{}, from {} not shown\n", bytes_of(rest.bytes), count_of(rest.blocks, "block"),
+          estimate_of(report_, rest.all), count_of(parts.parts.size() - parts.shown, fmt::format("more {}", noun)));
   }
 
   void put_callers(const CallerTree& tree, std::size_t depth) {
@@ -155,7 +157,7 @@ class TextReport {
     const Group& group = grouped_.groups[index];
     put("\n{}", bold(fmt::format("{} in {}", bytes_of(group.bytes), count_of(group.blocks.size(), "block"))));
     if (group.reach != ledger::Reach::kUnknown) put(" {}", in_kinds_colour(group.reach));
-    put("{}, {}", share_of(group.bytes), ledger::kCallNames[group.call]);
+    put("{}{}, {}", estimate_of(report_, group.all), share_of(group.all), ledger::kCallNames[group.call]);
     if (snapshot_.from_records)
       put(", oldest of {}", utc_of(group.oldest_ns));
     else
@@ -191,8 +193,8 @@ class TextReport {
   void put_rest() {
     const Sum rest = not_shown(report_);
     if (rest.stacks == 0) return;
-    put("\n{} in {}, from {} not shown\n", bytes_of(rest.bytes), count_of(rest.blocks, "block"),
-        count_of(rest.stacks, "more stack"));
+    put("\n{} in {}{}, from {} not shown\n", bytes_of(rest.bytes), count_of(rest.blocks, "block"),
+        estimate_of(report_, rest.all), count_of(rest.stacks, "more stack"));
   }
 
   struct FrameText {

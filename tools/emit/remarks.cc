@@ -57,6 +57,11 @@ std::string what_is_listed(const Report& report) {
   return "lost block";
 }
 
+std::string estimate_of(const Report& report, const Estimate& all) {
+  if (report.snapshot.sample_bytes == 0) return {};
+  return fmt::format(", estimated {} in {}", bytes_of(all.whole_bytes()), count_of(all.whole_blocks(), "block"));
+}
+
 std::vector<std::string> kinds_in_words(const Report& report) {
   const Grouped& grouped = report.grouped;
   std::vector<std::string> lines;
@@ -70,7 +75,8 @@ std::vector<std::string> kinds_in_words(const Report& report) {
     const KindSum& sum = (is_hidden ? grouped.hidden : listed)[static_cast<std::size_t>(reach)];
     if (sum.blocks == 0) continue;
     std::string line = fmt::format("{}: {}, {} in {}", kind_name(reach), count_of(sum.blocks, "block"),
-                                   bytes_of(sum.bytes), count_of(sum.stacks, "stack"));
+                                   bytes_of(sum.bytes), count_of(sum.stacks, "stack")) +
+                       estimate_of(report, sum.all);
     if (const std::string why = why_no_kinds(report.snapshot); reach == ledger::Reach::kUnknown && !why.empty())
       line += ", as " + why;
     if (is_hidden) line += ": --kinds all lists them";

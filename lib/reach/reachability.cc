@@ -56,11 +56,10 @@ std::uint64_t learn_freed_mark() {
   return hidden[1];
 }
 
-// There is nothing to be read in them.
 void leave_out_stdio_buffers(const reach::BlockTable& table) {
   for_each_stdio_buffer([&](std::uintptr_t buffer) {
     const std::uint32_t i = table.find(buffer);
-    if (i != reach::kNoBlock && table[i].address == buffer) table[i].bytes_and_flags &= ~ledger::kMask48;
+    if (i != reach::kNoBlock && table[i].address == buffer) table[i].set(HeapBlock::kNoPointers);
   });
 }
 

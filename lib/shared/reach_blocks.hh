@@ -32,6 +32,8 @@ struct HeapBlock {
   static constexpr std::uint64_t kReachBits = std::uint64_t{7} << kShift;
   // Held whatever points to it.
   static constexpr std::uint64_t kRoot = std::uint64_t{8} << kShift;
+  // What lies in it holds nothing.
+  static constexpr std::uint64_t kNoPointers = std::uint64_t{8192} << kShift;
   // Of lost ones: what it leads to leads back to it; several lead to it; it may be that another cycle leads to it; that
   // was looked at.
   static constexpr std::uint64_t kCycle = std::uint64_t{16} << kShift;

@@ -390,6 +390,7 @@ class Marker {
       block = room_.work[now_].take_from(next);
       if (block == kNoBlock) break;
       next = block + 1;
+      if (table_[block].has(HeapBlock::kNoPointers)) continue;
       const std::uint64_t bytes = table_[block].bytes() & ~(kWord - 1);
       if (bytes > MarkRoom::kBytes - filled) {
         if (bytes <= MarkRoom::kBytes) room_.work[now_].add(next = block);  // the next time

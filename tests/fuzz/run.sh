@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=${1:-60}
 targets=("${@:2}")
-[ ${#targets[@]} -gt 0 ] || targets=(record saved_file suppressions tally ledger)
+[ ${#targets[@]} -gt 0 ] || targets=(record saved_file suppressions tally unpacked_elf ledger)
 build=${LEAKDIR_FUZZ_BUILD:-build-fuzz}
 mkdir -p "$build/objects"
 

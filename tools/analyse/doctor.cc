@@ -43,6 +43,8 @@ constexpr std::pair<const char*, const char*> kSanitizersStarts[] = {
     {"__lsan_init", "LeakSanitizer"},        {"__msan_init", "MemorySanitizer"},
     {"__hwasan_init", "HWAddressSanitizer"}, {"__interceptor_malloc", "a sanitizer"}};
 
+constexpr char kMiniDebugInfo[] = ".gnu_debugdata";
+
 constexpr std::size_t kMostFunctions = 50000;  // that are looked at one by one
 
 // Libraries may be named with their directory.
@@ -337,13 +339,23 @@ class Examination {
         static_cast<std::size_t>(std::count_if(symbols_.begin(), symbols_.end(), [](const ElfSymbol& symbol) {
           return symbol.is_function && symbol.is_defined;
         }));
+    if (count != 0 && has_mini_)
+      return {"symbols", Health::kGood, count_of(count, "function") + " by name, in .gnu_debugdata (MiniDebugInfo)",
+              ""};
     if (count != 0) return {"symbols", Health::kGood, count_of(count, "function") + " by name", ""};
+    if (debug_file_.empty() && file_.has_section(kMiniDebugInfo))
+      return {"symbols", Health::kMissing,
+              fmt::format("they are in {} (MiniDebugInfo), which libdw {}, which is here, does not read",
+                          kMiniDebugInfo, dwfl_version(nullptr)),
+              "build leakdir with an elfutils that was built with lzma"};
     if (!debug_file_.empty()) return {"symbols", Health::kGood, "stripped, and kept" + in_debug_file(), ""};
     return {"symbols", Health::kMissing, "stripped: functions will be module+offset", how_to_keep_them()};
   }
 
   Finding lines() const {
-    if (units_with_lines_ == 0 && symbols_.empty() && debug_file_.empty())
+    if (units_with_lines_ == 0 && units_ == 0 && file_.has_section(".debug_info"))
+      return {"lines", Health::kMissing, "not known: there is " + not_understood(), ""};
+    if (units_with_lines_ == 0 && (symbols_.empty() || has_mini_) && debug_file_.empty())
       return {"lines", Health::kMissing, "stripped, and no debug file is here: files and lines will not be known",
               fmt::format("compile with -g; {}", how_to_keep_them())};
     if (units_with_lines_ == 0)
@@ -365,10 +377,32 @@ class Examination {
     std::vector<Unit> units;
     for (Dwarf_Die* unit = nullptr; (unit = dwfl_module_nextcu(module, unit, &bias)) != nullptr;)
       if (!is_of_musls_start(unit)) units.push_back(look_into(unit));
+    units_ = units.size();
     keep_the_users(units);
+    read_mini_debug_info(module);
     const char *main_file = nullptr, *debug_file = nullptr;
     dwfl_module_info(module, nullptr, nullptr, nullptr, nullptr, nullptr, &main_file, &debug_file);
     if (debug_file != nullptr) debug_file_ = debug_file;
+  }
+
+  // The symbols of a stripped program that were kept, compressed, in a section of its own.
+  void read_mini_debug_info(Dwfl_Module* module) {
+    if (!symbols_.empty() || !file_.has_section(kMiniDebugInfo)) return;
+    const auto exported = file_.symbols(SHT_DYNSYM);
+    const int count = dwfl_module_getsymtab(module);
+    for (int i = 0; i < count; ++i) {
+      GElf_Sym symbol;
+      GElf_Addr address = 0;
+      GElf_Word section = 0;
+      const char* const name = dwfl_module_getsym_info(module, i, &symbol, &address, &section, nullptr, nullptr);
+      if (name == nullptr || *name == '\0') continue;
+      const unsigned type = GELF_ST_TYPE(symbol.st_info);
+      symbols_.push_back({name, address, symbol.st_size, type == STT_FUNC || type == STT_GNU_IFUNC,
+                          section != SHN_UNDEF, GELF_ST_BIND(symbol.st_info) == STB_LOCAL});
+    }
+    // What the loader needs is there in every program.
+    has_mini_ = symbols_.size() > exported.size();
+    if (!has_mini_) symbols_.clear();
   }
 
   // A compilation unit, and what it has. Code may be of another unit than its source is (-flto): `home` is the
@@ -464,7 +498,8 @@ class Examination {
   DebugFiles debug_files_;
   Dwfl* session_ = nullptr;
   std::string debug_file_;  // where it is apart from the program
-  std::size_t units_with_lines_ = 0;
+  bool has_mini_ = false;   // symbols_ are those of .gnu_debugdata
+  std::size_t units_ = 0, units_with_lines_ = 0;
 };
 
 }  // namespace

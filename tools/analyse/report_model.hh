@@ -44,9 +44,10 @@ struct Report {
   bool is_filtered;   // by age: "nothing" does not mean that nothing is live
   std::vector<std::string> warnings;
   std::vector<SuppressionUse> suppressions = {};
-  const Growth* growth = nullptr;  // null: nothing to compare with
-  Wrappers wrappers = Wrappers();  // decide which frame of a stack is its own one
-  const Parts* parts = nullptr;    // null: by stack
+  const Growth* growth = nullptr;            // null: nothing to compare with
+  Wrappers wrappers = Wrappers();            // decide which frame of a stack is its own one
+  const Parts* parts = nullptr;              // null: by stack
+  std::vector<std::string> unreadable = {};  // modules whose debug information is not understood, as a warning says
 };
 
 // What was allocated within the last `age_ns` of a running process and is still live.

@@ -123,6 +123,7 @@ int print_report(const Snapshot& snapshot, const ReportOptions& wanted, ReportFi
   for (auto& warning : symbols->warnings()) warnings.push_back(std::move(warning));
   Report report{snapshot, grouped, lines, shown(), options.min_age_ns > 0, warnings, std::move(suppressions)};
   report.wrappers = wrappers;
+  report.unreadable = symbols->unreadable();
   if (parts.by != By::kStack) report.parts = &parts;
   const Growth growth = recent_growth(snapshot, grouped, kRecentNs);
   if (snapshot.state == State::kRunning && snapshot.end_ns - snapshot.start_ns > kRecentNs) report.growth = &growth;

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "analyse/runtime_code.hh"
 #include "base/words.hh"
 
@@ -44,6 +46,8 @@ std::vector<std::string> advice_on_symbols(const Report& report) {
   for (std::size_t i = 0; i < known.size(); ++i) {
     const Module& module = report.snapshot.modules[i];
     if (!known[i].is_used || known[i].lines || is_runtime_module(module.path)) continue;
+    const auto& unreadable = report.unreadable;
+    if (std::find(unreadable.begin(), unreadable.end(), module.path) != unreadable.end()) continue;
     const char* file = module.is_program ? "--program FILE" : "--sysroot DIR";
     if (known[i].functions)
       advice.push_back(fmt::format("no lines are known for {}: compile it with -g, or give {} by --debug-path DIR",

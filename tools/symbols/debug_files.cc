@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -16,6 +17,7 @@
 #include "base/error.hh"
 #include "base/words.hh"
 #include "elf_file.hh"
+#include "unpacked_elf.hh"
 
 namespace leakdir::tool {
 
@@ -41,6 +43,34 @@ bool begins_as_elf(const std::string& path) {
   return is_elf;
 }
 
+// Not by libdwfl, which takes one of two bytes for none.
+std::string build_id_of(const char* path) {
+  try {
+    return ElfProgram(path).build_id();
+  } catch (const Error&) {  // it is gone
+    return {};
+  }
+}
+
+// The one that .gnu_debuglink has.
+std::uint32_t checksum_of(const std::string& path) {
+  const int file = open_to_read(path);
+  if (file < 0) return 0;
+  uLong sum = crc32(0, nullptr, 0);
+  std::vector<unsigned char> piece(1 << 16);
+  for (ssize_t got; (got = read(file, piece.data(), piece.size())) > 0;)
+    sum = crc32(sum, piece.data(), static_cast<uInt>(got));
+  close(file);
+  return static_cast<std::uint32_t>(sum);
+}
+
+bool has_zstd(const std::string& path) {
+  const int file = open_to_read(path);
+  const bool has_such = has_packed_by_zstd(file);
+  if (file >= 0) close(file);
+  return has_such;
+}
+
 std::string shown(const std::string& build_id) { return build_id.empty() ? "none" : hex_of_bytes(build_id); }
 
 // "app" of "/opt/app", of "app.debug" and of "app.dbg".
@@ -54,6 +84,13 @@ std::string stem_of(const std::string& path) {
 }
 
 }  // namespace
+
+std::string not_understood() {
+  return fmt::format(
+      "debug information that libdw {}, which is here, does not understand: decompress it (objcopy "
+      "--decompress-debug-sections), or build leakdir with a newer elfutils",
+      dwfl_version(nullptr));
+}
 
 DebugFiles::DebugFiles(const SymbolOptions& options) : build_ids_(options.build_ids) {
   build_ids_.erase("");
@@ -132,9 +169,10 @@ void DebugFiles::look_in_directories() {
 }
 
 std::vector<std::string> DebugFiles::files_of(const std::string& build_id) {
-  if (build_id.size() < 2) return {};
+  if (build_id.empty()) return {};
   const std::string id = hex_of_bytes(build_id);
   const auto add_by_name = [&](const std::string& directory) {
+    if (build_id.size() < 2) return;  // it has no name there
     for (const char* suffix : {".debug", ""}) {
       const std::string path = fmt::format("{}/{}/{}{}", directory, id.substr(0, 2), id.substr(2), suffix);
       if (is_regular(path)) add(path, build_id);
@@ -178,8 +216,10 @@ std::vector<std::string> DebugFiles::files_of(const std::string& build_id) {
 Dwfl_Module* DebugFiles::report(Dwfl* session, const std::string& path) {
   dwfl_report_begin(session);
   // Base 0 with the file's own addresses on top: what comes out is what the linker put in.
-  Dwfl_Module* module = dwfl_report_elf(session, path.c_str(), path.c_str(), -1, 0, true);
+  const int file = with_zstd_unpacked(open_to_read(path));
+  Dwfl_Module* module = file < 0 ? nullptr : dwfl_report_elf(session, path.c_str(), path.c_str(), file, 0, true);
   dwfl_report_end(session, nullptr, nullptr);
+  if (module == nullptr && file >= 0) close(file);
   if (module == nullptr) return nullptr;
   void** user_data = nullptr;
   dwfl_module_info(module, &user_data, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr);
@@ -190,20 +230,43 @@ Dwfl_Module* DebugFiles::report(Dwfl* session, const std::string& path) {
 int DebugFiles::find_debuginfo(Dwfl_Module* module, void** user_data, const char* name, Dwarf_Addr base,
                                const char* file_name, const char* link, GElf_Word checksum, char** found_name) {
   auto* self = static_cast<DebugFiles*>(*user_data);
-  const unsigned char* bits = nullptr;
-  GElf_Addr at = 0;
-  const int bytes = dwfl_module_build_id(module, &bits, &at);
-  if (self != nullptr && bytes > 0) {
-    const std::string id(reinterpret_cast<const char*>(bits), static_cast<std::size_t>(bytes));
+  if (const std::string id = self == nullptr || file_name == nullptr ? std::string() : build_id_of(file_name);
+      !id.empty()) {
     for (const auto& path : self->files_of(id)) {
-      if (file_name != nullptr && path == file_name) continue;  // it has been looked into
-      const int file = open_to_read(path);
+      if (path == file_name) continue;  // it has been looked into
+      const int file = with_zstd_unpacked(open_to_read(path));
       if (file < 0) continue;
       *found_name = strdup(path.c_str());
       return file;
     }
   }
+  // libdwfl opens what it finds by itself: what has to be unpacked is found here.
+  const std::string packed =
+      self == nullptr || file_name == nullptr ? "" : self->packed_file_of(file_name, link, checksum);
+  if (!packed.empty()) {
+    *found_name = strdup(packed.c_str());
+    return with_zstd_unpacked(open_to_read(packed));
+  }
   return dwfl_standard_find_debuginfo(module, user_data, name, base, file_name, link, checksum, found_name);
+}
+
+// Where libdwfl would look: beside the file, and below each directory for debug files.
+std::string DebugFiles::packed_file_of(const std::string& path, const char* link, std::uint32_t checksum) const {
+  const std::size_t end = path.rfind('/') + 1;
+  const std::string directory = path.substr(0, end), id = build_id_of(path.c_str());
+  const std::string name = link != nullptr ? link : path.substr(end) + ".debug";
+  std::vector<std::string> places = {directory, directory + ".debug/"};
+  for (const auto& list : {directories_, system_directories_})
+    for (const auto& top : list)
+      places.insert(places.end(), {top + "/", top + directory, top + "/usr/lib/debug" + directory});
+  for (const auto& place : places) {
+    const std::string candidate = place + name;
+    if (candidate == path || !is_regular(candidate) || !has_zstd(candidate)) continue;
+    const std::string other = build_id_of(candidate.c_str());
+    if (id.empty() && other.empty() ? link != nullptr && checksum_of(candidate) == checksum : id == other)
+      return candidate;
+  }
+  return {};
 }
 
 void DebugFiles::note_wanted(const std::string& path, const std::string& build_id, bool is_program) {

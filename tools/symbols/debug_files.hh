@@ -9,6 +9,7 @@
 
 #include <elfutils/libdwfl.h>
 
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -17,6 +18,9 @@
 #include "symbols.hh"
 
 namespace leakdir::tool {
+
+// Debug information that is there and that libdw does not understand, in words, with what helps.
+std::string not_understood();
 
 class DebugFiles {
  public:
@@ -57,6 +61,7 @@ class DebugFiles {
   void look_at_given(const std::string& path);
   void add(const std::string& path, const std::string& build_id);
   void look_in_directories();
+  std::string packed_file_of(const std::string& path, const char* link, std::uint32_t checksum) const;
   const Wanted& nearest_to(const GivenFile& file) const;
 
   std::vector<std::string> directories_;         // given, and there

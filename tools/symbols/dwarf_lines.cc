@@ -109,6 +109,15 @@ const char* linkage_name(Dwarf_Die* die) {
   return dwarf_formstring(&attribute);
 }
 
+std::string name_of_split(Dwarf_Die* unit) {
+  for (unsigned name : {DW_AT_dwo_name, DW_AT_GNU_dwo_name}) {
+    Dwarf_Attribute attribute;
+    if (dwarf_attr(unit, name, &attribute) == nullptr) continue;
+    if (const char* text = dwarf_formstring(&attribute)) return text;
+  }
+  return "a .dwo file";
+}
+
 unsigned number_of(Dwarf_Die* die, unsigned name) {
   Dwarf_Attribute attribute;
   Dwarf_Word value = 0;
@@ -154,8 +163,12 @@ std::vector<SourceLine> DwarfLines::lookup(std::uint64_t address) {
   std::uint8_t unit_type = 0;
   Dwarf_Die* with_functions = unit;
   if (dwarf_cu_info(unit->cu, nullptr, &unit_type, nullptr, &split, nullptr, nullptr, nullptr) == 0 &&
-      unit_type == DW_UT_skeleton && split.addr != nullptr)
-    with_functions = &split;
+      unit_type == DW_UT_skeleton) {
+    if (split.addr != nullptr)
+      with_functions = &split;
+    else if (missing_split_.empty())
+      missing_split_ = name_of_split(unit);
+  }
 
   std::vector<Dwarf_Die> chain;
   Range* function = find_range(functions_of(with_functions, false), in_unit);

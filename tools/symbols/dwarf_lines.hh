@@ -29,6 +29,9 @@ class DwarfLines {
   // `address` is a link-time address.
   std::vector<SourceLine> lookup(std::uint64_t address);
 
+  // The file of a unit's functions that was looked for and is not here or cannot be read (-gsplit-dwarf); empty: none.
+  const std::string& missing_split() const { return missing_split_; }
+
  private:
   struct Range {
     Dwarf_Addr low, high;
@@ -41,6 +44,7 @@ class DwarfLines {
   std::string symbol_at(Dwarf_Addr address) const;
 
   Dwfl_Module* module_;
+  std::string missing_split_;
   bool has_listed_units_ = false;
   std::vector<Range> units_;
   std::map<std::pair<std::uintptr_t, bool>, std::vector<Range>> functions_;  // by where the unit lies, and which

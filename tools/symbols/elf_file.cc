@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "elf_file.hh"
 
-#include <elfutils/libdwelf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -132,10 +131,34 @@ std::optional<std::uint64_t> ElfProgram::dynamic_value(std::int64_t tag) const {
   return value;
 }
 
+// Not by dwelf_elf_gnu_build_id(), which takes one of less than three bytes, --build-id=0xabcd, for none.
 std::string ElfProgram::build_id() const {
-  const void* bits = nullptr;
-  const ssize_t bytes = dwelf_elf_gnu_build_id(elf_, &bits);
-  return bytes > 0 ? std::string(static_cast<const char*>(bits), static_cast<std::size_t>(bytes)) : std::string();
+  const auto id_in = [](Elf_Data* data) -> std::string {
+    GElf_Nhdr note;
+    std::size_t name = 0, bits = 0;
+    for (std::size_t at = 0; data != nullptr && (at = gelf_getnote(data, at, &note, &name, &bits)) > 0;) {
+      const auto* const text = static_cast<const char*>(data->d_buf);
+      if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == sizeof "GNU" &&
+          std::memcmp(text + name, "GNU", sizeof "GNU") == 0)
+        return {text + bits, note.n_descsz};
+    }
+    return {};
+  };
+  for (const GElf_Phdr& segment : segments_) {
+    if (segment.p_type != PT_NOTE) continue;
+    const Elf_Type type = segment.p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR;
+    std::string id =
+        id_in(elf_getdata_rawchunk(elf_, static_cast<std::int64_t>(segment.p_offset), segment.p_filesz, type));
+    if (!id.empty()) return id;
+  }
+  // A debug file's segments lead nowhere.
+  for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf_, section)) != nullptr;) {
+    GElf_Shdr header;
+    if (gelf_getshdr(section, &header) == nullptr || header.sh_type != SHT_NOTE) continue;
+    std::string id = id_in(elf_getdata(section, nullptr));
+    if (!id.empty()) return id;
+  }
+  return {};
 }
 
 bool ElfProgram::is_code(std::uint64_t address) const {

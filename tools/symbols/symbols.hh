@@ -40,6 +40,8 @@ class Symbols {
   virtual std::string file_of(const Module&) { return {}; }
   // Files that were not there or not the right ones, one sentence each.
   virtual std::vector<std::string> warnings() const { return {}; }
+  // Files that have debug information, of a kind that is not understood here: by their paths as modules.
+  virtual std::vector<std::string> unreadable() const { return {}; }
 };
 
 struct SymbolOptions {

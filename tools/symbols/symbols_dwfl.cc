@@ -14,11 +14,13 @@
 #include <map>
 #include <utility>
 
+#include "base/error.hh"
 #include "base/words.hh"
 #include "debug_files.hh"
 #include "debuginfod.hh"
 #include "dwarf_lines.hh"
 #include "dwarf_variables.hh"
+#include "elf_file.hh"
 #include "symbols.hh"
 
 namespace leakdir::tool {
@@ -40,14 +42,6 @@ class ElfFile {
   ElfFile& operator=(const ElfFile&) = delete;
 
   Dwfl_Module* module() const { return module_; }
-
-  std::string build_id() const {
-    const unsigned char* bits = nullptr;
-    GElf_Addr at = 0;
-    const int bytes = dwfl_module_build_id(module_, &bits, &at);
-    return bytes > 0 ? std::string(reinterpret_cast<const char*>(bits), static_cast<std::size_t>(bytes))
-                     : std::string();
-  }
 
  private:
   Dwfl* session_;
@@ -85,7 +79,19 @@ class DwflSymbols : public Symbols {
   std::vector<std::string> warnings() const override {
     std::vector<std::string> warnings = debug_files_.problems();
     warnings.insert(warnings.end(), warnings_.begin(), warnings_.end());
+    for (const auto& [module, opened] : opened_) {
+      if (is_unreadable(opened)) warnings.push_back(fmt::format("{} has {}", opened.path, not_understood()));
+      if (opened.lines != nullptr && !opened.lines->missing_split().empty())
+        warnings.push_back(without_split(opened.path, opened.lines->missing_split()));
+    }
     return warnings;
+  }
+
+  std::vector<std::string> unreadable() const override {
+    std::vector<std::string> paths;
+    for (const auto& [module, opened] : opened_)
+      if (is_unreadable(opened)) paths.push_back(module.first);
+    return paths;
   }
 
  private:
@@ -95,6 +101,32 @@ class DwflSymbols : public Symbols {
     std::unique_ptr<DwarfLines> lines;
     std::unique_ptr<DwarfVariables> variables;
   };
+
+  static bool is_unreadable(const Opened& opened) {
+    if (opened.file == nullptr) return false;
+    Dwarf_Addr bias = 0;
+    if (dwfl_module_nextcu(opened.file->module(), nullptr, &bias) != nullptr) return false;
+    const char *main_file = nullptr, *debug_file = nullptr;
+    dwfl_module_info(opened.file->module(), nullptr, nullptr, nullptr, nullptr, nullptr, &main_file, &debug_file);
+    try {
+      return ElfProgram(debug_file != nullptr ? debug_file : opened.path).has_section(".debug_info");
+    } catch (const Error&) {  // it is gone
+      return false;
+    }
+  }
+
+  // Lines are in the program, and functions that were put inline in a file beside it.
+  static std::string without_split(const std::string& path, const std::string& split) {
+    const std::string all = path + ".dwp";
+    struct stat status;
+    if (stat(all.c_str(), &status) == 0)
+      return fmt::format(
+          "which functions of {} were put inline is in {}, which libdw {}, which is here, does not read (0.191 does): "
+          "keep the .dwo files where they were made",
+          path, all, dwfl_version(nullptr));
+    return fmt::format("which functions of {} were put inline is in {} and others, which are not where they were made",
+                       path, split);
+  }
 
   DwarfVariables* variables_of(const Module& module) {
     Opened& opened = open(module);
@@ -132,7 +164,7 @@ class DwflSymbols : public Symbols {
       refusal = fmt::format("{} is not an ELF file", path);
       return false;
     }
-    const std::string id = file->build_id();
+    const std::string id = ElfProgram(path).build_id();
     if (!module.build_id.empty() && id != module.build_id) {
       refusal = fmt::format("{} has build-id {}, and the process ran {}: it is another build and was refused", path,
                             id.empty() ? "none" : hex_of_bytes(id), hex_of_bytes(module.build_id));

@@ -335,8 +335,53 @@ TEST_F(Doctor, SeesThatUnwindTablesAreMissing) {
   diagnosis = examine("app");
   expect(diagnosis, "unwind tables", "missing", "no .eh_frame", "-fasynchronous-unwind-tables");
   EXPECT_EQ(diagnosis.at("expect"), "the caller of each block, with functions, files and lines");
-  diagnosis = examine(compiled(std::string("-g -Wl,--no-eh-frame-hdr ") + kObject));
-  expect(diagnosis, "unwind tables", "missing", "has no index", "-Wl,--eh-frame-hdr");
+}
+
+// The object finds the table of its program by itself. The library knows nothing of the program that it is put before.
+TEST_F(Doctor, KnowsWhoseTableNeedsNoIndex) {
+  for (const std::string& how : {std::string("-static ") + kStaticObject, std::string("-static-pie ") + kStaticObject,
+                                 std::string("-pie -fPIE ") + kObject}) {
+    SCOPED_TRACE(how);
+    const std::string program = compiled("-g -O2 -Wl,--no-eh-frame-hdr " + how);
+    const nlohmann::json diagnosis = examine(program);
+    expect(diagnosis, "unwind tables", "good", ".eh_frame without an index, which leakdir makes, for 2 of 2 functions");
+    EXPECT_EQ(diagnosis.at("expect"), "the stack of each block, with functions, files and lines");
+    shell("rm -rf mem; ./small 2>said");
+    const nlohmann::json stack = stack_through(report(scratch_ / "mem"), "keep", 3);
+    ASSERT_TRUE(stack.is_object());
+    EXPECT_GE(stack.at("frames").size(), 4u) << stack;
+    EXPECT_FALSE(stack.contains("early")) << stack;
+  }
+  expect(examine(compiled("-g -Wl,--no-eh-frame-hdr"), 3), "unwind tables", "missing", "has no index",
+         "-Wl,--eh-frame-hdr");
+}
+
+TEST_F(Doctor, FindsTheTableWithoutSectionHeaders) {
+  const std::string program = compiled(std::string("-g -Wl,--build-id ") + kObject);
+  std::string file = read_file(program);
+  for (const std::size_t at : {40, 41, 42, 43, 44, 45, 46, 47, 60, 61, 62, 63})
+    file[at] = 0;  // e_shoff, e_shnum, e_shstrndx
+  write_file(scratch_ / "app", file);
+  shell("chmod +x app; rm -rf mem; ./app 2>said");
+  const nlohmann::json diagnosis = examine("app");
+  expect(diagnosis, "unwind tables", "good", ".eh_frame with its index");
+  EXPECT_EQ(diagnosis.at("expect"), "the stack of each block, as module+offset");
+  EXPECT_GE(report(scratch_ / "mem").at("stacks").at(0).at("frames").size(), 5u);
+}
+
+TEST_F(Doctor, DoesNotCountWhatTheLinkerThrewAway) {
+  write_file(scratch_ / "more.c",
+             "static int inner(int n) { return n + 1; }\nint outer(int n) { return inner(n) + 1; }\n"
+             "int other(int n) { return n + 2; }\n");
+  for (const char* linker : {"bfd", "gold", "lld"}) {
+    SCOPED_TRACE(linker);
+    for (const std::string& how : {std::string("-static ") + kStaticObject, std::string("-pie -fPIE ") + kObject}) {
+      const nlohmann::json diagnosis = examine(
+          compiled("more.c -g -ffunction-sections -Wl,--gc-sections -fuse-ld=" + std::string(linker) + " " + how));
+      expect(diagnosis, "unwind tables", "good", "for 2 of 2 functions");
+      expect(diagnosis, "frame pointers", "good", "2 of 2 functions");
+    }
+  }
 }
 
 TEST_F(Doctor, SeesFramePointersWhereTheyAreKept) {

@@ -250,7 +250,9 @@ class Examination {
     // 32-bit ARM has tables of its own kind.
     if (file_.header().e_machine == EM_ARM && file_.has_section(".ARM.exidx"))
       return {"unwind tables", Health::kGood, ".ARM.exidx", ""};
-    if (!file_.has_section(".eh_frame"))
+    const bool has_index = file_.has_segment(PT_GNU_EH_FRAME);
+    // Where there are no section headers the index leads to it.
+    if (!file_.has_section(".eh_frame") && (file_.has_sections() || !has_index))
       return {"unwind tables", Health::kMissing, "there is no .eh_frame: stacks will have the caller alone", flags};
     std::size_t covered = 0, all = 0;
     Dwarf_CFI* tables = dwarf_getcfi_elf(file_.elf());
@@ -263,7 +265,6 @@ class Examination {
     }
     if (tables != nullptr) dwarf_cfi_end(tables);
     const std::string share = all == 0 ? "" : fmt::format(", for {} of {} functions", covered, all);
-    const bool has_index = file_.has_segment(PT_GNU_EH_FRAME);
     if (all != 0 && covered * 10 < all * 9)
       return {"unwind tables", Health::kWeak, fmt::format(".eh_frame{}: stacks end at the others", share), flags};
     if (has_index) return {"unwind tables", Health::kGood, fmt::format(".eh_frame with its index{}", share), ""};
@@ -271,12 +272,11 @@ class Examination {
       return {"unwind tables", Health::kGood,
               fmt::format(".eh_frame without an index{}: stacks end where a signal came, and C++ cannot throw", share),
               "link with -Wl,--eh-frame-hdr for these too"};
-    // The compiler's start-up code registers the table of a static program.
-    if (kind_ == Kind::kStatic)
-      return {
-          "unwind tables", Health::kGood,
-          fmt::format(".eh_frame without an index{}: blocks from before start-up will have the caller alone", share),
-          "link with -Wl,--eh-frame-hdr for their stacks too"};
+    // The object looks for the table of the program that it is in; elsewhere than on x86-64 libgcc does, which knows a
+    // static program's from its start-up code.
+    if (is_static() || (has(kMarkOfObject) && file_.header().e_machine == EM_X86_64))
+      return {"unwind tables", Health::kGood, fmt::format(".eh_frame without an index, which leakdir makes{}", share),
+              ""};
     return {"unwind tables", Health::kMissing,
             ".eh_frame has no index (PT_GNU_EH_FRAME): stacks will have the caller alone",
             "link with -Wl,--eh-frame-hdr"};
@@ -455,6 +455,8 @@ class Examination {
       const Look& look = *static_cast<Look*>(argument);
       Dwarf_Addr entry = 0;
       if (dwarf_entrypc(function, &entry) != 0) return static_cast<int>(DWARF_CB_OK);
+      // What the linker threw away (--gc-sections) is still told of, at address 0 or thereabouts.
+      if (entry == 0 || !look.self->file_.is_code(entry)) return static_cast<int>(DWARF_CB_OK);
       const Dwarf_Off home = home_of(function);
       if (look.self->is_leakdirs(function, entry)) look.self->leakdirs_homes_.insert(home);
       if (look.unit->functions.size() < kMostFunctions) look.unit->functions.push_back({home, entry});

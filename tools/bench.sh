@@ -147,6 +147,7 @@ leakdir_row leakdir-disk 1 "leakdir (behind, fast), on disk" leakdir "write=behi
 leakdir_row leakdir-sync-disk 500 "leakdir write=sync, on disk" leakdir "write=sync:max_files=100000000:dir=$disk/mem"
 leakdir_row leakdir-boost 20 "leakdir unwind=boost" leakdir unwind=boost
 leakdir_row leakdir-caller 1 "leakdir unwind=caller" leakdir unwind=caller
+leakdir_row leakdir-sample 1 "leakdir sample=512k" leakdir sample=512k
 leakdir_row leakdir-paused 1 "leakdir recording=0 (paused)" leakdir recording=0
 leakdir_row leakdir-off 1 "leakdir enabled=0" leakdir enabled=0
 row static 1 "glibc, static" static env
@@ -179,6 +180,7 @@ fi
 tcmalloc=$(library libtcmalloc.so.4)
 if [ -n "$tcmalloc" ]; then
   row tcmalloc 1 "tcmalloc, not profiling" plain env "LD_PRELOAD=$tcmalloc"
+  row tcmalloc-some 1 "tcmalloc, a sample (512k)" plain env "LD_PRELOAD=$tcmalloc" TCMALLOC_SAMPLE_PARAMETER=524288
   row gperftools 50 "gperftools heap profiler" plain env "LD_PRELOAD=$tcmalloc" "HEAPPROFILE=$files/gperftools"
 fi
 debug=$(library libc_malloc_debug.so.0)

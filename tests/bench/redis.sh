@@ -3,7 +3,8 @@
 #
 # redis.sh BUILD [ROUNDS]: the processor time of Debian's redis-server (upon jemalloc) whose keys stay, for 600 000
 # requests of redis-benchmark and two seconds after: without leakdir, under libleakdir.so with records in memory and on
-# the disk of the current directory, with more of it or less, and under heaptrack. Medians (of 3 rounds), in turns.
+# the disk of the current directory, with more of it or less, switched off and as a sample, and under heaptrack. Medians
+# (of 3 rounds), in turns.
 # Wants redis-server, redis-tools, heaptrack.
 set -euo pipefail
 library=$(realpath "$1/lib/libleakdir.so")
@@ -42,6 +43,8 @@ preloaded() { env LD_PRELOAD="$library" LEAKDIR_OPTIONS="summary=0:$1" "${@:2}";
 for _ in $(seq "$rounds"); do
   measure plain "$in_memory" env
   measure never "$in_memory" preloaded write=never
+  measure off "$in_memory" preloaded enabled=0
+  measure sample "$in_memory" preloaded sample=512k
   measure default "$in_memory" preloaded delay_ms=100
   measure disk "$on_disk" preloaded delay_ms=100
   measure million "$in_memory" preloaded max_files=1000000
@@ -55,6 +58,8 @@ row() { awk -v name="$2" -v s="$(median "$1")" -v plain="$plain" 'BEGIN { printf
 printf '%-44s %8s %6s\n' "redis-server, processor time" s ratio
 row plain "without leakdir"
 row never "write=never"
+row off "enabled=0"
+row sample "sample=512k"
 row default "as it is, in memory"
 row disk "as it is, on disk"
 row million "max_files=1000000"

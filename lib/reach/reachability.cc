@@ -3,17 +3,20 @@
 
 #include <algorithm>
 #include <new>
+#include <type_traits>
 
 #include "ledger/live_table.hh"
 #include "ledger/recent_frees.hh"
 #include "ledger/row.hh"
 #include "own_process.hh"
 #include "readable_by_all.hh"
+#include "shared/reach_heap_musl.hh"
 #include "shared/reach_mark.hh"
 #include "shared/reach_roots.hh"
 #include "shared/reach_stacks.hh"
 #include "stdio_buffers.hh"
 #include "system/allocator.hh"
+#include "system/libc.hh"
 #include "system/own_memory.hh"
 
 namespace leakdir {
@@ -22,7 +25,8 @@ namespace {
 using ledger::ReachLook;
 using reach::HeapBlock;
 using Marker = reach::Marker<std::uintptr_t, OwnProcess>;
-using Heaps = reach::Heaps<std::uintptr_t, OwnProcess>;
+using Heaps = std::conditional_t<libc::kIsMusl, reach::MuslHeap<std::uintptr_t, OwnProcess>,
+                                 reach::Heaps<std::uintptr_t, OwnProcess>>;
 
 constexpr std::size_t kMostHoles = 65536;
 
@@ -118,14 +122,14 @@ void store_all(const reach::BlockTable& table, bool is_only_thread) {
 }  // namespace
 
 LostLook find_lost(const ThreadAtExit& thread, bool is_only_thread) {
-  if (!allocator::is_glibc()) return {ReachLook::kForeign, 0};
+  if (!allocator::is_glibc() && !libc::kIsMusl) return {ReachLook::kForeign, 0};
   if (!thread.is_known) return {ReachLook::kUnreadable, 0};
   WorkMemory memory;
   OwnProcess process;
   if (!process.open(memory)) return {ReachLook::kUnreadable, 0};
   // What a forked child has from its parent is not all in its rows.
   const bool knows_all = all_blocks_are_known() && ledger_file.header()->parent_pid == 0;
-  const std::uint64_t freed_mark = knows_all ? 0 : learn_freed_mark();
+  const std::uint64_t freed_mark = knows_all || libc::kIsMusl ? 0 : learn_freed_mark();
 
   std::uint32_t count = 0;
   HeapBlock* const blocks = live_blocks(memory, &count);
@@ -148,7 +152,7 @@ LostLook find_lost(const ThreadAtExit& thread, bool is_only_thread) {
                              [&](reach::Stretch own) { holes.add(own); });
   memory.add_to(holes);
   add_stack_below(thread, mappings, holes);
-  if (is_only_thread) add_stacks_of_ended_threads(process, room->bytes, holes);
+  if (is_only_thread && !libc::kIsMusl) add_stacks_of_ended_threads(process, room->bytes, holes);
 
   const ReadableByAll readable;
   if (ReadableByAll::kIsKnown && is_only_thread) process.read_in_place();

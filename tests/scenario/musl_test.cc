@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "expected_kinds.hh"
 #include "installation.hh"
 #include "paths.hh"
 #include "report_json.hh"
@@ -215,6 +216,21 @@ TEST_P(LinkedUponMusl, BadFreesHaveTheirStacksAndDoNoHarm) {
     ASSERT_EQ(bad.size(), 1u);
     EXPECT_THAT(bad[0].at("stacks").at("free").at(0).at("file").get<std::string>(), testing::EndsWith("/bad_free.c"));
   }
+}
+
+TEST_P(LinkedUponMusl, LostAndHeldAreToldApartAtExit) {
+  const Outcome outcome = run_program("other_libc.c", {"loses"});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  ASSERT_EQ(expected_kinds(outcome.out).size(), 7u);
+  EXPECT_EQ(kinds_in(report(dir(), {"--kinds", "all"})), expected_kinds(outcome.out));
+  EXPECT_EQ(sizes_of(records_in(dir() + "/lost")), (std::vector<std::uint64_t>{1031, 1033, 1049, 1061}));
+}
+
+TEST_P(LinkedUponMusl, LostAndHeldAreToldApartFromOutside) {
+  const std::string program = link("other_libc.c", GetParam().flags + " " + object_for(GetParam().making));
+  const Process running(command_for(scratch_, program, {"", {"looked-at"}, {}, 120}));
+  ASSERT_TRUE(running.says("ready\n"));
+  EXPECT_EQ(kinds_in(report(dir(), {"--lost", "--kinds", "all"})), expected_kinds(running.output_so_far()));
 }
 
 TEST_P(LinkedUponMusl, ThreadsComeAndGoAndMayHaveSmallStacks) {

@@ -25,7 +25,7 @@ static NOINLINE void leak_in_child(void) { LEAK(malloc, 1013, malloc(1013)); }
 static NOINLINE void leak_in_handler(void) { LEAK(malloc, 1019, malloc(1019)); }
 static NOINLINE void leak_in_constructor(void) { LEAK(malloc, 1021, malloc(1021)); }
 
-static void* of_constructor;
+static void* volatile of_constructor;
 static int is_early;
 __attribute__((constructor(101))) static void construct(void) { of_constructor = hidden(malloc(77)); }
 __attribute__((constructor)) static void construct_and_leak(void) {
@@ -129,16 +129,52 @@ static void clears(void) {
   MUST(calloc(half, 3) == NULL && errno == ENOMEM);
 }
 
+// Each is said with its kind, as it is when the program ends or is looked at.
+static void* volatile held;
+static char* volatile held_in_the_middle;
+static __thread void* volatile held_by_thread;
+
+static NOINLINE void lose_and_hold(void) {
+  void** lost = hidden(malloc(1031));
+  *lost = hidden(malloc(1033));
+  say("expect kind=definite size=1031\nexpect kind=indirect size=1033\n");
+  held = hidden(malloc(1039));
+  held_in_the_middle = (char*)hidden(malloc(1049)) + 100;
+  held_by_thread = hidden(malloc(1051));
+  say("expect kind=reachable size=1039\nexpect kind=possible size=1049\nexpect kind=reachable size=1051\n");
+  // Held by what a block held that is free.
+  void** freed = hidden(malloc(200));
+  freed[10] = hidden(malloc(1061));
+  free(freed);
+  say("expect kind=definite size=1061\n");
+  say("expect kind=reachable size=77\n");  // its address may be on the stack still, and another's is not to be the same
+}
+
+static NOINLINE void overwrite_stack(void) {
+  volatile char bytes[20000];
+  for (size_t i = 0; i < sizeof bytes; ++i) bytes[i] = 0;
+}
+
+static NOINLINE void looked_at(void) {
+  for (int i = 0; i < 3; ++i) overwrite_stack();
+  say("ready\n");
+  pause();
+}
+
 int main(int argc, char** argv) {
   MUST(argc == 2);
   const char* way = argv[1];
-  free(of_constructor);
+  const int loses = strcmp(way, "loses") == 0 || strcmp(way, "looked-at") == 0;
+  if (!loses) free(of_constructor);
   MUST(is_early);
   if (strcmp(way, "forks") == 0) forks();
   if (strcmp(way, "signals") == 0) signals();
   if (strcmp(way, "keeps") == 0) libc_keeps();
   if (strcmp(way, "ends") == 0) ends();
   if (strcmp(way, "clears") == 0) clears();
+  if (loses) lose_and_hold();
+  if (strcmp(way, "looked-at") == 0) looked_at();
+  overwrite_stack();
   if (strcmp(way, "quickly") == 0) quick_exit(0);
   return 0;
 }

@@ -88,7 +88,9 @@ void look_at_core(Snapshot& snapshot, const std::string& path, Holders* holders)
   const LedgerReader ledger(file, ledger_path);
   CoreFile core(path);
   check_identity(ledger.header(), core, path, snapshot);
-  const std::uint64_t wrong = look_at_headers(snapshot, core);
+  const HookCode hooks = hook_code_of(core.mappings(), core, core.pointer_bytes());
+  // (Nothing of the kind is known of musl.)
+  const std::uint64_t wrong = hooks.is_musl ? 0 : look_at_headers(snapshot, core);
   const bool went_on = core.signal() == 0 || core.signal() == SIGTRAP || core.signal() == SIGSTOP;
   if (wrong != 0 && went_on)
     throw Error(fmt::format("{} is of an earlier moment than the ledger: the process went on after it", path));
@@ -102,13 +104,12 @@ void look_at_core(Snapshot& snapshot, const std::string& path, Holders* holders)
     snapshot.warnings.push_back(
         fmt::format("{} was made while the process went on: what it did between that and its end is not in it", path));
 
-  const HookCode hooks = hook_code_of(core.mappings(), core, core.pointer_bytes());
   if (const std::string other =
           hooks.is_library ? other_allocator(snapshot.modules, core, core.pointer_bytes()) : std::string();
       !other.empty())
     throw Error(fmt::format("{}: the process had its memory from {}, and only glibc's heaps are known well enough",
                             path, other));
-  StillProcess process{core, core.mappings(), core.threads(), ledger, went_on};
+  StillProcess process{core, core.mappings(), core.threads(), ledger, went_on, hooks.is_musl};
   for (auto& thread : process.threads)
     thread.is_inside = is_inside_hook(thread.registers, hooks, core, core.pointer_bytes());
   const Found found = search(process, holders);

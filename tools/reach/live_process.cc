@@ -107,7 +107,7 @@ void look_at_process(Snapshot& snapshot, Holders* holders) {
     if (!is_same(header, ledger.header()) || !is_running(ledger.header()))
       throw Error(fmt::format("process {} has ended meanwhile", header.pid));
     memory.read_mappings();
-    StillProcess process{memory, memory.mappings(), {}, ledger};
+    StillProcess process{memory, memory.mappings(), {}, ledger, false, hooks.is_musl};
     for (const auto& thread : stopped.threads())
       process.threads.push_back({thread.tid, thread.registers, is_inside(thread)});
     found = search(process, holders);

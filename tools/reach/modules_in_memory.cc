@@ -75,6 +75,7 @@ bool add_marks(Memory& memory, std::uint64_t address, std::uint64_t bytes, HookC
       std::memcpy(&mark, notes.data() + content, sizeof mark);
       const std::uint64_t there = address + content;
       is_library |= mark.kind == kMarkOfLibrary;
+      hooks.is_musl |= mark.kind == kMarkOfMusl;
       if (mark.begin != 0 && mark.kind != kMarkOfTrace)
         hooks.code.push_back({there + offsetof(Mark, begin) + static_cast<std::uint64_t>(std::int64_t{mark.begin}),
                               there + offsetof(Mark, end) + static_cast<std::uint64_t>(std::int64_t{mark.end})});

@@ -19,6 +19,7 @@ namespace leakdir::tool {
 struct HookCode {
   std::vector<reach::Stretch> code;
   bool is_library = false;  // libleakdir.so is there
+  bool is_musl = false;     // the hooks lie upon musl
 
   bool covers(std::uint64_t address) const {
     for (const auto& stretch : code)

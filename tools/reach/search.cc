@@ -10,6 +10,7 @@
 #include "ledger.hh"
 #include "reach_blocks.hh"
 #include "reach_heap.hh"
+#include "reach_heap_musl.hh"
 #include "reach_mark.hh"
 #include "reach_roots.hh"
 #include "roots.hh"
@@ -93,9 +94,14 @@ class Search {
     reach::Holes holes(hole_room.get(), most_holes);
     for (const auto& stretch : own) holes.add(stretch);
     for (const auto& thread : threads) holes.add(unused_part_of_stack(process_, thread.registers));
-    for (const auto& stretch : unused_stacks(process_)) holes.add(stretch);
-    auto heaps = std::make_unique<reach::Heaps<Word, Memory>>(table_, mappings_, process_.memory, knows_all(), 0);
-    heaps->find_holes(holes);
+    if (process_.is_musl) {
+      std::make_unique<reach::MuslHeap<Word, Memory>>(table_, mappings_, process_.memory, knows_all(), 0)
+          ->find_holes(holes);
+    } else {
+      for (const auto& stretch : unused_stacks(process_)) holes.add(stretch);
+      std::make_unique<reach::Heaps<Word, Memory>>(table_, mappings_, process_.memory, knows_all(), 0)
+          ->find_holes(holes);
+    }
 
     reach::Marker<Word, Memory, Observer> marker(table_, mappings_, process_.memory, observer, *room_);
     for (std::uint32_t i = 0; i < table_.count(); ++i)

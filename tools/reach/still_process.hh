@@ -27,6 +27,7 @@ struct StillProcess {
   std::vector<StillThread> threads;
   const LedgerReader& ledger;
   bool is_older = false;  // than the ledger: blocks may have been freed since
+  bool is_musl = false;   // its libc
 };
 
 }  // namespace leakdir::tool

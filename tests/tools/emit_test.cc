@@ -538,7 +538,8 @@ TEST_F(Emit, WhyNobodyLookedIsOneLine) {
   for (const Case& at : {
            Case{ProcessState::kExited, ReachLook::kNone,
                 "nobody looked when it exited (reach=0, or an earlier leakdir)"},
-           Case{static_cast<ProcessState>(0), ReachLook::kNone, "it was killed before anybody looked; its core would tell (--core FILE)"},
+           Case{static_cast<ProcessState>(0), ReachLook::kNone,
+                "it was killed before anybody looked; its core would tell (--core FILE)"},
            Case{ProcessState::kRunning, ReachLook::kNone, "it is running, and nobody has looked yet (--lost looks)"},
            Case{ProcessState::kExited, ReachLook::kNoMaps, "/proc/self/maps could not be read when it exited"},
            Case{ProcessState::kExited, ReachLook::kNoMemory, "there was no memory to look with when it exited"},

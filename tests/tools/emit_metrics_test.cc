@@ -192,5 +192,13 @@ TEST_F(EmitMetrics, TheReadersFindFaults) {
     EXPECT_NE(leakdir_test::faults_of_openmetrics(scratch / "bad"), "");
 }
 
+TEST_F(EmitMetrics, OfASampleItSaysSo) {
+  EXPECT_THAT(metrics_text({process}, 2, MetricsFormat::kPrometheus), Not(HasSubstr("leakdir_sample_bytes")));
+  process.sample_bytes = 524288;
+  EXPECT_THAT(metrics_text({process}, 2, MetricsFormat::kPrometheus),
+              testing::ContainsRegex("\nleakdir_sample_bytes\\{[^}]*\\} 524288\n"));
+  expect_good({process});
+}
+
 }  // namespace
 }  // namespace leakdir::tool

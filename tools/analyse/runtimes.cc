@@ -6,6 +6,7 @@
 #include "runtimes.hh"
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "function_name.hh"
@@ -137,14 +138,20 @@ const Runtimes::About& Runtimes::about(const StackLine& at) {
 
 std::string_view Runtimes::keeper_of(const StackLines& stack, bool is_truncated) {
   const auto& lines = stack.lines;
-  const bool has_rust =
-      std::any_of(lines.begin(), lines.end(), [&](const StackLine& at) { return about(at).runtime == &kRust; });
+  // Asked of few: most stacks have the program's own code innermost.
+  std::optional<bool> knows_rust;
+  const auto has_rust = [&] {
+    if (!knows_rust)
+      knows_rust =
+          std::any_of(lines.begin(), lines.end(), [&](const StackLine& at) { return about(at).runtime == &kRust; });
+    return *knows_rust;
+  };
   const Runtime* whose = nullptr;
   for (const StackLine& at : lines) {
     const About& here = about(at);
-    const bool is_libc = here.is_libc || (here.may_be_rust && !has_rust && is_runtime_function(at.line->function));
-    if (is_libc) continue;
-    const Runtime* const runtime = here.may_be_rust && has_rust ? &kRust : here.runtime;
+    const bool is_rust = here.may_be_rust && has_rust();
+    if (here.is_libc || (here.may_be_rust && !is_rust && is_runtime_function(at.line->function))) continue;
+    const Runtime* const runtime = is_rust ? &kRust : here.runtime;
     if (runtime == nullptr || (whose != nullptr && runtime != whose)) return {};
     if (here.runs_others) return {};
     if (here.keeps) return runtime->name;

@@ -64,6 +64,12 @@ std::uint32_t checksum_of(const std::string& path) {
   return static_cast<std::uint32_t>(sum);
 }
 
+bool is_readable(const std::string& path) {
+  const int file = open_to_read(path);
+  if (file >= 0) close(file);
+  return file >= 0;
+}
+
 bool has_zstd(const std::string& path) {
   const int file = open_to_read(path);
   const bool has_such = has_packed_by_zstd(file);
@@ -230,41 +236,30 @@ Dwfl_Module* DebugFiles::report(Dwfl* session, const std::string& path) {
 int DebugFiles::find_debuginfo(Dwfl_Module* module, void** user_data, const char* name, Dwarf_Addr base,
                                const char* file_name, const char* link, GElf_Word checksum, char** found_name) {
   auto* self = static_cast<DebugFiles*>(*user_data);
-  if (const std::string id = self == nullptr || file_name == nullptr ? std::string() : build_id_of(file_name);
-      !id.empty()) {
-    for (const auto& path : self->files_of(id)) {
-      if (path == file_name) continue;  // it has been looked into
-      const int file = with_zstd_unpacked(open_to_read(path));
-      if (file < 0) continue;
-      *found_name = strdup(path.c_str());
-      return file;
-    }
-  }
-  // libdwfl opens what it finds by itself: what has to be unpacked is found here.
-  const std::string packed =
-      self == nullptr || file_name == nullptr ? "" : self->packed_file_of(file_name, link, checksum);
-  if (!packed.empty()) {
-    *found_name = strdup(packed.c_str());
-    return with_zstd_unpacked(open_to_read(packed));
-  }
-  return dwfl_standard_find_debuginfo(module, user_data, name, base, file_name, link, checksum, found_name);
+  const std::string ours = self == nullptr || file_name == nullptr ? "" : self->file_for(file_name, link, checksum);
+  if (ours.empty())
+    return dwfl_standard_find_debuginfo(module, user_data, name, base, file_name, link, checksum, found_name);
+  *found_name = strdup(ours.c_str());
+  return with_zstd_unpacked(open_to_read(ours));
 }
 
-// Where libdwfl would look: beside the file, and below each directory for debug files.
-std::string DebugFiles::packed_file_of(const std::string& path, const char* link, std::uint32_t checksum) const {
+// By its build-id; or, where libdwfl would look too, if it has to be unpacked: what libdwfl finds it opens by itself.
+std::string DebugFiles::file_for(const std::string& path, const char* link, std::uint32_t checksum) {
+  const std::string id = build_id_of(path.c_str());
+  for (const auto& file : files_of(id))
+    if (file != path && is_readable(file)) return file;  // (it has been looked into)
   const std::size_t end = path.rfind('/') + 1;
-  const std::string directory = path.substr(0, end), id = build_id_of(path.c_str());
-  const std::string name = link != nullptr ? link : path.substr(end) + ".debug";
+  const std::string directory = path.substr(0, end), name = link != nullptr ? link : path.substr(end) + ".debug";
   std::vector<std::string> places = {directory, directory + ".debug/"};
   for (const auto& list : {directories_, system_directories_})
     for (const auto& top : list)
-      places.insert(places.end(), {top + "/", top + directory, top + "/usr/lib/debug" + directory});
+      for (const auto& inner : {std::string("/"), directory, "/usr/lib/debug" + directory})
+        places.push_back(top + inner);
   for (const auto& place : places) {
-    const std::string candidate = place + name;
-    if (candidate == path || !is_regular(candidate) || !has_zstd(candidate)) continue;
-    const std::string other = build_id_of(candidate.c_str());
-    if (id.empty() && other.empty() ? link != nullptr && checksum_of(candidate) == checksum : id == other)
-      return candidate;
+    std::string file = place + name;
+    if (file == path || !is_regular(file) || !has_zstd(file)) continue;
+    const std::string other = build_id_of(file.c_str());
+    if (id.empty() && other.empty() ? link != nullptr && checksum_of(file) == checksum : id == other) return file;
   }
   return {};
 }

@@ -61,7 +61,7 @@ class DebugFiles {
   void look_at_given(const std::string& path);
   void add(const std::string& path, const std::string& build_id);
   void look_in_directories();
-  std::string packed_file_of(const std::string& path, const char* link, std::uint32_t checksum) const;
+  std::string file_for(const std::string& path, const char* link, std::uint32_t checksum);
   const Wanted& nearest_to(const GivenFile& file) const;
 
   std::vector<std::string> directories_;         // given, and there

@@ -87,7 +87,7 @@ TEST_P(Share, EachStackHasAFileBeforeOneHasAll) {
                      HasSubstr("behind: " + std::to_string(kBlocks - made + 1) + " live blocks have none yet"))));
 
   program.kill(SIGCONT);
-  const Outcome flushed = run_tool({"flush", scratch_ / "mem"});
+  const Outcome flushed = run_tool({"flush", "--timeout", "120", scratch_ / "mem"});
   EXPECT_TRUE(flushed.exited_with(0)) << flushed.describe();
   EXPECT_EQ(files(), kBlocks);
   EXPECT_THAT(report(scratch_ / "mem")["notices"].get<std::vector<std::string>>(), Not(Contains(HasSubstr("behind"))));

@@ -151,7 +151,7 @@ TEST(TraceSource, HasTheOptionsOfTheObject) {
   }
   EXPECT_EQ(next, alone.size());
   EXPECT_GT(alone.size(), 10u);
-  EXPECT_THAT(missing, ElementsAre("delay_ms", "depth", "libc", "max_children", "share", "unwind"));
+  EXPECT_THAT(missing, ElementsAre("delay_ms", "depth", "libc", "max_children", "sample", "share", "unwind"));
   EXPECT_THAT(different, ElementsAre("children", "max_disk", "max_files", "recording", "write"));
 
   // What means nothing is known all the same, and so are its bounds.

@@ -24,7 +24,8 @@ esac
 
 # The walk as the object has it.
 for part in walk/call_site_x86_64 walk/fast_walk walk/fast_walk_cfi walk/fast_walk_reach walk/fast_walk_x86_64 walk/run \
-  walk/step_x86_64 walk/fde walk/fde_index walk/find_fde system/loader system/process system/sys system/sys_call; do
+  walk/step_x86_64 walk/fde walk/fde_index walk/find_fde system/libc_glibc system/loader system/process system/sys \
+  system/sys_call; do
   "$compiler" -O2 -std=c++17 -fno-builtin -fno-exceptions -fno-rtti -fPIC -fvisibility=hidden -ftls-model=initial-exec \
     -fno-stack-protector -I"$lib" -c "$lib/$part.cc" -o "$work/of_walk_$(basename "$part").o"
 done

@@ -75,7 +75,7 @@ TEST_P(Sample, LeavesNothingBehindOfBlocksThatAreFreed) {
   for (const char* sample : {"1", "100", "4k"}) {
     for (const char* more : {"write=behind:delay_ms=1", "write=sync"}) {
       SCOPED_TRACE(std::string(sample) + more);
-      const std::string calls = std::string(more) == "write=sync" ? "8000" : "100000";
+      const std::string calls = std::string(more) == "write=sync" ? "2000" : "15000";
       const Outcome outcome = run_it("sampled", std::string("sample=") + sample + ":" + more, {"ways", calls});
       ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
       EXPECT_EQ(outcome.err, "");

@@ -72,18 +72,36 @@ TEST_F(KeptByRuntime, OfRustIsKnownByItsCrateOnlyWhereThereIsMoreOfRust) {
   EXPECT_EQ(keeper({at("std::vector<int>::reserve(unsigned long)"), at("main")}), "");
 }
 
-TEST_F(KeptByRuntime, OfThreadsIsWhatNobodyElseIsOn) {
+// What is the program's may have been inlined into the library's own functions, or have left by a tail call.
+TEST_F(KeptByRuntime, OfThreadsIsNothing) {
   const auto in_library = [&](const char* function) { return at(function, kApp, "/rustc/59/library/std/src/x.rs"); };
-  const std::vector<StackLine> outer = {in_library("<std::sys::thread::unix::Thread>::new::thread_start"),
-                                        libc("start_thread"), libc("clone3")};
-  std::vector<StackLine> lines = {in_library("alloc::alloc::alloc")};
-  lines.insert(lines.end(), outer.begin(), outer.end());
-  EXPECT_EQ(of(lines, false), "Rust's standard library");
-  EXPECT_EQ(of(lines, true), "") << "who called it is not known";
-  lines.insert(lines.begin() + 1, own("app::main::{closure#0}"));
-  EXPECT_EQ(of(lines, false), "");
-  lines.resize(1);
-  EXPECT_EQ(of(lines, false), "") << "a stack that ends too early";
+  EXPECT_EQ(
+      of({in_library("alloc::alloc::alloc"), at("std::sys::backtrace::__rust_begin_short_backtrace"),
+          in_library("<std::sys::thread::unix::Thread>::new::thread_start"), libc("start_thread"), libc("clone3")},
+         false),
+      "");
+  const std::string glib = "/lib/x86_64-linux-gnu/libglib-2.0.so.0";
+  EXPECT_EQ(of({at("g_malloc", glib), at("g_strdup", glib), at("", glib), libc("start_thread"), libc("clone3")}, false),
+            "");
+  EXPECT_EQ(of({libc("malloc"), at("rt_task"), libc("start_thread"), libc("clone3")}, false), "");
+}
+
+TEST_F(KeptByRuntime, OfRustIsNothingThatMainWasInlinedInto) {
+  EXPECT_EQ(keeper({at("alloc::alloc::alloc", kApp, "/rustc/59/library/alloc/src/alloc.rs"),
+                    at("std::sys::backtrace::__rust_begin_short_backtrace"),
+                    at("std::rt::lang_start", kApp, "/rustc/59/library/std/src/rt.rs"), at("main")}),
+            "");
+}
+
+// C and C++ may have functions of any name.
+TEST_F(KeptByRuntime, IsNothingByANameAlone) {
+  for (const char* name : {"gc_init", "rt_init", "adainit", "x_cgo_thing", "caml_main", "caml_startup_mine"}) {
+    EXPECT_EQ(keeper({own(name), own("main")}), "") << name;
+    EXPECT_EQ(keeper({own("make"), own(name), own("main")}), "") << name;
+  }
+  for (const char* name : {"gc_init", "rt_init", "adainit", "x_cgo_thing", "gc_initializer"})
+    EXPECT_EQ(keeper({at(name), at("main")}), "") << name << " without debug information";
+  EXPECT_EQ(keeper({at("gc_init"), at("rt_init"), at("_d_run_main2"), at("_d_run_main"), at("main")}), "D's runtime");
 }
 
 TEST_F(KeptByRuntime, OfGnatIsItsTasksAndSecondaryStack) {
@@ -116,6 +134,12 @@ TEST_F(KeptByRuntime, OfOcamlIsWhatItSetsUp) {
                     at("caml_start_program"), at("caml_startup_common"), at("caml_main"), at("main")}),
             "")
       << "the heap that the program makes grow";
+}
+
+// Bytecode is run by the runtime's own function, and a stub of the program's may be called as its functions are.
+TEST_F(KeptByRuntime, OfOcamlIsNothingThatBytecodeCalls) {
+  EXPECT_EQ(keeper({at("caml_mylib_create"), at("caml_interprete"), at("caml_main"), at("main")}), "");
+  EXPECT_EQ(keeper({own("caml_mylib_create"), at("caml_startup_common"), at("caml_main"), at("main")}), "");
 }
 
 TEST_F(KeptByRuntime, OfLibobjcAreClassesAndSelectors) {

@@ -3,9 +3,9 @@
 // What the runtime of a language keeps for itself until the program ends: tables, the buffers of its streams, what it
 // sets up before the program begins. It is no leak of the program's, and nobody can free it.
 //
-// A stack is the runtime's when it lies inside it up to a function that is known to keep what it allocates (or, for
-// runtimes that run no scripts, up to the end: a constructor, a thread of its own). What the program calls and has to
-// free is never taken: between the call and such a function there may be no frame but the runtime's and libc's.
+// A stack is the runtime's when it lies inside it up to a function that is known to keep what it allocates, or up to
+// the loader that calls a library's constructor. What the program calls and has to free is never taken: between the
+// call and such a function there may be no frame but the runtime's and libc's.
 
 #pragma once
 
@@ -30,11 +30,11 @@ class Runtimes {
   // What a line is.
   struct About {
     const Runtime* runtime = nullptr;
-    bool keeps = false;         // what is allocated below it is the runtime's
-    bool runs_others = false;   // what is allocated below it is not
-    bool is_libc = false;       // says nothing: libc, the C++ runtime
-    bool is_outermost = false;  // nothing calls it
-    bool may_be_rust = false;   // by its crate, of which C++ may have a namespace
+    bool by_name = false;      // that it is the runtime's, its name alone says
+    bool keeps = false;        // what is allocated below it is the runtime's
+    bool runs_others = false;  // what is allocated below it is not
+    bool is_libc = false;      // says nothing: libc, the C++ runtime
+    bool may_be_rust = false;  // by its crate, of which C++ may have a namespace
   };
 
   const About& about(const StackLine& at);

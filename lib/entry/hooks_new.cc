@@ -83,10 +83,10 @@ LEAKDIR_SLOW bool make_room(Form form) {
 }
 
 void* allocate(Word size, Word alignment, Form form) {
+  const Word room = size != 0 ? size : 1;  // jemalloc gives 0 bytes any alignment
   for (;;) {
-    void* const block = form == Form::kAligned || form == Form::kAlignedNothrow
-                            ? allocator::memalign(alignment, size)
-                            : allocator::malloc(size != 0 ? size : 1);
+    void* const block = form == Form::kAligned || form == Form::kAlignedNothrow ? allocator::memalign(alignment, room)
+                                                                                : allocator::malloc(room);
     if (LEAKDIR_LIKELY(block != nullptr) || !make_room(form)) return block;
   }
 }

@@ -2,6 +2,7 @@
 //
 // Each form of operator new, leaked once. The functions are extern "C" so that their names need no demangling.
 
+#include <cstdint>
 #include <new>
 
 #include "expect.h"
@@ -33,7 +34,16 @@ NOINLINE void leak_operator_new_called() { LEAK_AS("operator new", 1321, ::opera
 NOINLINE void leak_operator_new_array_called() { LEAK_AS("operator new", 1327, ::operator new[](1327)); }
 }
 
+// Aligned as it is asked for, also where there are no bytes.
+NOINLINE static void make_nothing() {
+  constexpr std::align_val_t kPage{4096};
+  void* const nothing = hidden(::operator new(0, kPage));
+  MUST(reinterpret_cast<std::uintptr_t>(nothing) % 4096 == 0);
+  ::operator delete(nothing, kPage);
+}
+
 int main() {
+  make_nothing();
   leak_new();
   leak_new_array();
   leak_new_nothrow();

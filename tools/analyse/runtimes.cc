@@ -170,15 +170,22 @@ const Runtimes::About& Runtimes::about(const StackLine& at) {
 
 std::string_view Runtimes::keeper_of(const StackLines& stack, bool is_truncated) {
   const auto& lines = stack.lines;
-  const bool has_rust =
-      std::any_of(lines.begin(), lines.end(), [&](const StackLine& at) { return about(at).runtime == &kRust; });
+  // Looked for only where a name alone says so.
+  std::optional<bool> has_rust;
+  const auto is_rust = [&](const About& here) {
+    if (here.may_be_rust && !has_rust)
+      has_rust =
+          std::any_of(lines.begin(), lines.end(), [&](const StackLine& at) { return about(at).runtime == &kRust; });
+    return here.may_be_rust && *has_rust;
+  };
   const Runtime* whose = nullptr;
   bool by_name = false;
   for (auto at = lines.begin(); at != lines.end(); ++at) {
     const About& here = about(*at);
-    const bool is_libc = here.is_libc || (here.may_be_rust && !has_rust && is_runtime_function(at->line->function));
+    const bool is_libc =
+        here.is_libc || (here.may_be_rust && !is_rust(here) && is_runtime_function(at->line->function));
     if (is_libc) continue;
-    const Runtime* const runtime = here.may_be_rust && has_rust ? &kRust : here.runtime;
+    const Runtime* const runtime = is_rust(here) ? &kRust : here.runtime;
     if (runtime == nullptr || (whose != nullptr && runtime != whose)) return {};
     if (here.runs_others) return {};
     by_name |= here.by_name;

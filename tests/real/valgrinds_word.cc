@@ -89,16 +89,20 @@ void until_it_waits_for_input(const Process& process) {
 
 Counts by_valgrind(const Words& program, At at) {
   const Scratch scratch;
-  const Words valgrind = joined(env_with(false), {kValgrind, "--leak-check=full", "--show-leak-kinds=none"});
+  const std::string pipe = "--vgdb-prefix=" + (scratch / "pipe");  // else it depends on TMPDIR
+  const Words valgrind = joined(env_with(false), {kValgrind, "--leak-check=full", "--show-leak-kinds=none", pipe});
   Command command = {joined(valgrind, program), scratch.path(), {}, "", 300};
   if (at == At::kExit) return counts_in(run(command).err);
   command.waits_for_input = true;
   Process process(command);
   until_it_waits_for_input(process);
   const std::string pid = "--pid=" + std::to_string(process.pid());
-  return counts_in(
-      run({{"/usr/bin/vgdb", pid, "leak_check", "summary", "heuristics", "all", "any"}, scratch.path(), {}, "", 60})
-          .out);
+  return counts_in(run({{"/usr/bin/vgdb", pipe, pid, "leak_check", "summary", "heuristics", "all", "any"},
+                        scratch.path(),
+                        {},
+                        "",
+                        60})
+                       .out);
 }
 
 Command command_beside_valgrind(const Scratch& scratch, const Words& program, At at, bool is_preloaded) {

@@ -197,11 +197,7 @@ TEST_P(Cross, KilledLosesNothing) {
   const Outcome outcome = run_program("other_processor.c", {"killed"});
   ASSERT_TRUE(outcome.killed_by(SIGKILL)) << outcome.describe();
   expect_blocks(outcome.out, 3);
-  EXPECT_EQ(report(dir()).at("state"), "killed");
-  const Outcome recovered = run_tool({"recover", dir()});
-  EXPECT_TRUE(recovered.exited_with(0)) << recovered.describe();
-  EXPECT_EQ(records_in(dir()).size(), 3u);
-  EXPECT_TRUE(run_tool({"check", dir()}).exited_with(23));
+  expect_recovered_after_kill(dir(), 3);
 }
 
 TEST_P(Cross, BadFreeHasItsStacks) {

@@ -73,4 +73,12 @@ void expect_shown(const nlohmann::json& report, const std::vector<Expected>& exp
   EXPECT_EQ(report.at("bad_frees").size(), 0u);
 }
 
+void expect_recovered_after_kill(const std::string& dir, std::size_t records) {
+  EXPECT_EQ(report(dir).at("state"), "killed");
+  const Outcome recovered = run_tool({"recover", dir});
+  EXPECT_TRUE(recovered.exited_with(0)) << recovered.describe();
+  EXPECT_EQ(records_in(dir).size(), records);
+  EXPECT_TRUE(run_tool({"check", dir}).exited_with(23));
+}
+
 }  // namespace leakdir_test

@@ -33,4 +33,7 @@ nlohmann::json stack_through(const nlohmann::json& report, const std::string& fu
 // one block more, of the call that it was in.
 void expect_shown(const nlohmann::json& report, const std::vector<Expected>& expected, std::uint64_t workers);
 
+// Of a process that was killed: the tool says so, makes the records that are missing, and finds the leak.
+void expect_recovered_after_kill(const std::string& dir, std::size_t records);
+
 }  // namespace leakdir_test

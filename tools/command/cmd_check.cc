@@ -144,7 +144,8 @@ class CheckCommand : public Command {
       read_suppressions(options_.suppressions, snapshot, unread);
       return doubt;
     }
-    if (!new_baseline_.empty() && !why_no_proof(snapshot).empty())
+    judged_.no_proof = why_no_proof(snapshot);
+    if (!new_baseline_.empty() && !judged_.no_proof.empty())
       return "a baseline has all live blocks, and this is a sample of them";
     MadeTally made = tally_of(snapshot, options_);
     for (const auto& sentence : made.without_use) note(sentence);
@@ -158,7 +159,6 @@ class CheckCommand : public Command {
       warnings_.push_back(warning);
     }
     judged_.why_neither = why_no_kinds(snapshot);
-    judged_.no_proof = why_no_proof(snapshot);
     judged_.estimate = kinds_.finds_lost ? made.estimate_of_lost : made.estimate;
     judged_.suppressed_blocks = made.suppressed.blocks;
     judged_.runtime_blocks = made.kept_by_runtimes.blocks;

@@ -100,22 +100,28 @@ call_with_rbp_in_rbx:
         .cfi_endproc
         .size   call_with_rbp_in_rbx, . - call_with_rbp_in_rbx
 
-// As a compiler makes them: so many frames, which are found by the stack pointer, of one that is the outermost.
-        .type   call_deep, @function
+// As a compiler makes them: so many frames, which are found by the stack pointer, of one that is the outermost. Each has
+// an address of its own: chance cuts stacks at addresses, and could pick one that is in a stack many times.
+        .set    frame, 0
+        .balign 16
 call_deep:
-        .cfi_startproc
+        .rept   32
+        .balign 16
+1:      .cfi_startproc
         sub     $8, %rsp
         .cfi_adjust_cfa_offset 8
-        test    %esi, %esi
-        jz      1f
-        dec     %esi
-        call    call_deep
-        jmp     2f
-1:      call    *%rdi
-2:      add     $8, %rsp
+        .if     frame == 0
+        call    *%rdi
+        .else
+        call    1b - 16
+        .endif
+        add     $8, %rsp
         .cfi_adjust_cfa_offset -8
         ret
         .cfi_endproc
+        .set    frame, frame + 1
+        .endr
+        .type   call_deep, @function
         .size   call_deep, . - call_deep
 
         .globl  call_from_outermost
@@ -125,7 +131,11 @@ call_from_outermost:
         .cfi_undefined %rip
         sub     $8, %rsp
         .cfi_adjust_cfa_offset 8
-        call    call_deep
+        mov     %esi, %esi
+        shl     $4, %rsi
+        lea     call_deep(%rip), %rax
+        add     %rsi, %rax
+        call    *%rax
         add     $8, %rsp
         .cfi_adjust_cfa_offset -8
         ret

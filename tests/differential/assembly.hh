@@ -12,7 +12,7 @@ void call_with_wrong_table(void (*target)());
 void call_with_frame_in_rbx(void (*target)());
 void call_with_rbp_in_rbx(void (*target)());
 void call_outermost(void (*target)());
-void call_from_outermost(void (*target)(), unsigned frames);
+void call_from_outermost(void (*target)(), unsigned frames);  // at most 31
 void call_on_stack(void (*target)(), void* top);
 void start_on_stack(void (*target)(), void* top);
 void return_from_signal();

@@ -227,7 +227,7 @@ TEST_F(FastWalk, KnowsTheWholeOfAnUnchangedStack) {
 // time, and then `change` came.
 std::uint64_t known_after(unsigned frames, std::uint64_t name, void (*change)()) {
   g_name = name;
-  for (int i = 0; i < 1000; ++i) call_from_outermost(walk_here, frames);
+  for (int i = 0; i < 20000; ++i) call_from_outermost(walk_here, frames);
   g_name = 0;
   change();
   call_from_outermost(walk_here, frames);

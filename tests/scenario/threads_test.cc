@@ -73,7 +73,7 @@ INSTANTIATE_TEST_SUITE_P(Linked, Threads,
                                                           Mode{"exit", "500000", "/tmp"})),
                          name_of);
 INSTANTIATE_TEST_SUITE_P(InSyncMode, Threads,
-                         testing::Values(std::tuple<std::string, Mode>("static", {"sync", "100000", in_memory()}),
+                         testing::Values(std::tuple<std::string, Mode>("static", {"sync", "30000", in_memory()}),
                                          std::tuple<std::string, Mode>("pie", {"sync", "20000", in_memory()})),
                          name_of);
 

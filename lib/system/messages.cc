@@ -251,6 +251,14 @@ void libc_differs(const char* built_with, const char* running_with) {
       .say();
 }
 
+void object_is_in_a_library() {
+  Line()
+      .add(
+          "leakdir.o is in a shared library, where it never starts, so nothing is recorded: link it into the program, ")
+      .add("or preload libleakdir.so")
+      .say();
+}
+
 void hooks_are_passed_by() {
   Line().add("libleakdir.so: this program's malloc is another's, so nothing is recorded: link leakdir.o into it").say();
 }

@@ -40,7 +40,8 @@ void children_are_elsewhere();  // those forked after chroot, which are not reco
 void directory_in_use(const char* path, int pid, const char* instead);
 void libc_differs(const char* built_with, const char* running_with);
 void program_has_sanitizer();
-void hooks_are_passed_by();  // by a program that is not made for libleakdir.so
+void object_is_in_a_library();  // leakdir.o, where it never starts
+void hooks_are_passed_by();     // by a program that is not made for libleakdir.so
 
 // Of a process that was recorded, at its end: not all was seen.
 void program_has_another_malloc();

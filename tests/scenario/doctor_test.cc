@@ -451,6 +451,12 @@ TEST_F(Doctor, OfALibraryAsksForNoHooks) {
   expect(diagnosis, "lines", "good", "of 1 source file");
 }
 
+TEST_F(Doctor, OfALibraryWithTheObjectInItSaysThatItNeverStarts) {
+  write_file(scratch_ / "library.c", "int answer(void) { return 42; }\n");
+  shell("gcc -g -shared -fPIC -fuse-ld=lld library.c " + std::string(kObject) + " -o library.so");
+  expect(examine("library.so", 3), "hooks", "missing", "leakdir.o is in it, and never starts in a library");
+}
+
 TEST_F(Doctor, WhatIsNoProgramIsSaidInOneLine) {
   write_file(scratch_ / "text", "#!/bin/sh\n");
   write_file(scratch_ / "nothing", "");

@@ -115,6 +115,35 @@ TEST_P(PassedByLinker, NothingIsSaidOfAProgramThatIsLinkedAsItShouldBe) {
   }
 }
 
+// GNU ld does not make the library: it is no place for the object's .preinit_array.
+TEST_P(PassedByLinker, TheObjectInASharedLibrarySaysThatItNeverStarts) {
+  write_file(scratch_ / "library.c",
+             "#include <stdlib.h>\nvoid *volatile kept;\nvoid keep(void) { kept = malloc(77); }\n");
+  write_file(scratch_ / "main.c", "void keep(void);\nint main(void) { keep(); }\n");
+  const std::string library = scratch_ / "libkeeps.so", program = scratch_ / "program";
+  const auto gcc = [](std::vector<std::string> argv) {
+    argv.insert(argv.begin(), {"gcc", "-g", "-fPIC"});
+    return run({argv, "", {}, "", 60});
+  };
+  const Outcome made = gcc({"-shared", linker(), scratch_ / "library.c", kObject, "-o", library});
+  if (GetParam() == "bfd") {
+    EXPECT_FALSE(made.exited_with(0));
+    return;
+  }
+  ASSERT_TRUE(made.exited_with(0)) << made.describe();
+  // As what the program needs, as what it loads later, and below leakdir in the program or before it.
+  ASSERT_TRUE(gcc({scratch_ / "main.c", library, "-o", program}).exited_with(0));
+  const std::string said =
+      "leakdir: leakdir.o is in a shared library, where it never starts, so nothing is recorded: link it into the "
+      "program, or preload libleakdir.so\n";
+  EXPECT_EQ(run_in(scratch_, program).err, said);
+  EXPECT_EQ(run_in(scratch_, "/bin/true", {"", {}, {{"LD_PRELOAD", library}}, 60}).err, said);
+  const std::string found = "leakdir: 1 live block, 77 bytes at exit: ./mem\n";
+  EXPECT_EQ(run_in(scratch_, program, {"", {}, {{"LD_PRELOAD", kLibrary}}, 60}).err, found);
+  ASSERT_TRUE(gcc({scratch_ / "main.c", kObject, library, linker(), "-o", program}).exited_with(0));
+  EXPECT_EQ(run_in(scratch_, program).err, found);
+}
+
 INSTANTIATE_TEST_SUITE_P(With, PassedByLinker, testing::Values("bfd", "gold", "lld", "mold"),
                          [](const testing::TestParamInfo<std::string>& info) { return info.param; });
 

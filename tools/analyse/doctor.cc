@@ -84,7 +84,7 @@ class Examination {
     diagnosis.path = path_;
     diagnosis.machine = file_.machine();
     diagnosis.kind = kind();
-    diagnosis.needs_hooks = kind_ != Kind::kLibrary;
+    diagnosis.needs_hooks = kind_ != Kind::kLibrary || never_starts();
     diagnosis.has_callers_alone = kind_ != Kind::kLibrary && is_recorded_by_trace();
     diagnosis.findings.push_back(hooks());
     diagnosis.has_hooks =
@@ -147,6 +147,11 @@ class Examination {
                         [](const std::string& name) { return is_library(name, kLibrary); });
   }
 
+  // A library in which the object is: the loader runs the .preinit_array of the program alone.
+  bool never_starts() const {
+    return kind_ == Kind::kLibrary && has(kMarkOfObject) && file_.dynamic_value(DT_PREINIT_ARRAY).has_value();
+  }
+
   // leakdir_trace.c gives way to the object and to the library.
   bool is_recorded_by_trace() const {
     const auto needed = file_.needed();
@@ -156,6 +161,9 @@ class Examination {
   Finding hooks() const {
     if (kind_ == Kind::kLibrary && has(kMarkOfLibrary))
       return {"hooks", Health::kGood, "it is leakdir's own library, for LD_PRELOAD", ""};
+    if (never_starts())
+      return {"hooks", Health::kMissing, "leakdir.o is in it, and never starts in a library",
+              "link it into the program instead, or preload libleakdir.so"};
     if (kind_ == Kind::kLibrary)
       return {"hooks", Health::kGood, "a library needs none: they belong into the program", ""};
     if (is_recorded_by_trace())

@@ -17,15 +17,17 @@
  *   early: yes                                       only if so: from before start-up, the caller is all there is
  *   inherited: yes                                   only if so: allocated by the parent before fork
  *   truncated: yes                                   only if so: the stack is deeper than what was kept
- *   sample: 524288                                   only if so: a block in so many bytes, on average, has a record;
- * the others have none reach: definitely lost                           only where somebody looked: definitely lost,
- * indirectly lost, possibly lost, still reachable frames: 2 #0 0x4009f7 /home/you/app+0x4009f7               return
- * address; module + the address that addr2line wants #1 0x401b2a /home/you/app+0x401b2a               (a frame in no
- * known module: "#1 0x401b2a ?") exact: 1 2                                       only if so: frames that no call
- * returns to (where a signal came): what is to be named is the address itself, not the call before it by-frame-pointer:
- * 2 3                            only if so: frames that were found by the frame pointer, as there is no unwind table
- * for the code that they called addr2line: addr2line -Cfipe /home/you/app 0x4009f6 0x401b29      call addresses; a line
- * for each module
+ *   sample: 524288                                   only if so: on average a block in so many bytes has a record
+ *   reach: definitely lost                           only where somebody looked; or indirectly lost, possibly lost,
+ *                                                    still reachable
+ *   frames: 2
+ *   #0 0x4009f7 /home/you/app+0x4009f7               return address; module + the address that addr2line wants
+ *   #1 0x401b2a /home/you/app+0x401b2a               (a frame in no known module: "#1 0x401b2a ?")
+ *   exact: 1 2                                       only if so: frames that no call returns to (where a signal came):
+ *                                                    what is to be named is the address itself, not the call before it
+ *   by-frame-pointer: 2 3                            only if so: frames that were found by the frame pointer, as there
+ *                                                    is no unwind table for the code that they called
+ *   addr2line: addr2line -Cfipe /home/you/app 0x4009f6 0x401b29      call addresses; a line for each module
  *
  * A .badfree file has the same keys, `kind:` in place of `call:`, and the stacks that are known, each under a line
  * `stack: free`, `stack: first free` or `stack: allocation`:

@@ -89,6 +89,24 @@ TEST_P(LostCore, CheckFailsOnWhatIsLost) {
   EXPECT_THAT(outcome.out, AllOf(HasSubstr("lost blocks"), HasSubstr("are still reachable")));
 }
 
+TEST_P(LostCore, RecoverMakesTheRecordsOfWhatIsLost) {
+  Outcome outcome = run_tool({"recover", scratch_ / "mem"});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_THAT(outcome.out, HasSubstr("which blocks are lost is not known: it was killed before anybody looked"));
+  EXPECT_FALSE(exists(scratch_ / "mem/lost"));
+  Kinds lost = expected_;
+  for (auto one = lost.begin(); one != lost.end();) one = one->first == "reachable" ? lost.erase(one) : ++one;
+  const std::vector<std::vector<std::string>> ways = {{"recover", "--core", core()},
+                                                      {"recover"}};  // nothing is forgotten
+  for (auto arguments : ways) {
+    arguments.push_back(scratch_ / "mem");
+    outcome = run_tool(arguments);
+    ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    EXPECT_EQ(kinds_in_records(scratch_ / "mem"), expected_);
+    EXPECT_EQ(kinds_in_records(scratch_ / "mem/lost"), lost);
+  }
+}
+
 TEST_P(LostCore, WhatDoesNotBelongTogetherIsRefused) {
   Scratch another;
   Outcome outcome = run_tool({"report", "--core", core_in(another), scratch_ / "mem"});

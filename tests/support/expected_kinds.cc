@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "expected_kinds.hh"
 
+#include <map>
+
+#include "record_reader.hh"
 #include "target.hh"
 
 namespace leakdir_test {
@@ -22,6 +25,17 @@ Kinds kinds_in(const nlohmann::json& report) {
     for (std::uint64_t i = 0; i < blocks; ++i)
       kinds.emplace(stack.value("kind", "unknown"), stack.at("bytes").get<std::uint64_t>() / blocks);
   }
+  return kinds;
+}
+
+Kinds kinds_in_records(const std::string& directory) {
+  const std::map<std::string, std::string> words = {{"definitely lost", "definite"},
+                                                    {"indirectly lost", "indirect"},
+                                                    {"possibly lost", "possible"},
+                                                    {"still reachable", "reachable"},
+                                                    {"", "not known"}};
+  Kinds kinds;
+  for (const Record& record : records_in(directory)) kinds.emplace(words.at(record.reach), record.size);
   return kinds;
 }
 

@@ -20,4 +20,7 @@ Kinds expected_kinds(const std::string& output);
 // Of `leakdir report --format json`.
 Kinds kinds_in(const nlohmann::json& report);
 
+// Of the records in a directory, by the same words.
+Kinds kinds_in_records(const std::string& directory);
+
 }  // namespace leakdir_test

@@ -6,9 +6,11 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/error.hh"
 #include "load_from_memory.hh"
@@ -116,6 +118,139 @@ TEST_F(Recover, ARecordThatDoesNotSayTheKindOfItsBlockIsReplaced) {
   EXPECT_EQ(recover().kept, 1u);
   EXPECT_EQ(read_file(directory / "0x733270.mem"), text);
 }
+
+// ---- lost/
+
+using Names = std::vector<std::string>;
+
+class RecoverLost : public Recover {
+ protected:
+  RecoverLost() {
+    ledger.header.reach_look = static_cast<std::uint32_t>(ledger::ReachLook::kDone);
+    ledger.block({0x800000, 1, ledger.stack({0x401000}), ledger::Call::kMalloc, 0, 0, 20});
+    ledger.block({0x800010, 1, ledger.stack({0x401000}), ledger::Call::kMalloc, 0, 0, 21});
+    ledger.block({0x800020, 1, ledger.stack({0x401000}), ledger::Call::kMalloc, 0, 0, 22});
+    set_kind(1, ledger::Reach::kReachable);
+    set_kind(2, ledger::Reach::kDefinite);
+    set_kind(3, ledger::Reach::kIndirect);
+    set_kind(4, ledger::Reach::kPossible);
+  }
+
+  void set_kind(std::size_t row, ledger::Reach reach) {
+    std::uint64_t& word = ledger.blocks[row].word[0];
+    word &= ~ledger::flag_bits(ledger::kReachMask);
+    word |= ledger::flag_bits(static_cast<unsigned>(reach) << ledger::kReachShift);
+  }
+
+  Names lost() const {
+    Names names;
+    if (!exists(directory / "lost")) return {"(not there)"};
+    for (const auto& entry : std::filesystem::directory_iterator(directory / "lost"))
+      names.push_back(entry.path().filename());
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  const Names all_lost = {"0x800000.mem", "0x800010.mem", "0x800020.mem"};
+};
+
+TEST_F(RecoverLost, ItHasTheRecordsOfWhatIsLostAndNothingElse) {
+  Recovered done = recover();
+  EXPECT_EQ(done.written, 4u);
+  EXPECT_EQ(done.lost, 3u);
+  EXPECT_EQ(lost(), all_lost);
+  for (const auto& name : all_lost) {
+    EXPECT_TRUE(std::filesystem::equivalent(directory / name, directory / ("lost/" + name))) << name;
+    EXPECT_THAT(read_file(directory / ("lost/" + name)), HasSubstr(" lost\n")) << name;
+  }
+  struct stat status;
+  ASSERT_EQ(stat((directory / "lost").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0700u);
+  done = recover();  // once more
+  EXPECT_EQ(done.written + done.removed, 0u);
+  EXPECT_EQ(lost(), all_lost);
+}
+
+TEST_F(RecoverLost, WhatIsNotLostAnyMoreIsTakenOut) {
+  recover();
+  set_kind(2, ledger::Reach::kReachable);
+  ledger.blocks[3].word[0] = 0;  // freed
+  recover();
+  EXPECT_EQ(lost(), Names{"0x800020.mem"});
+  EXPECT_TRUE(exists(directory / "0x800000.mem"));
+  set_kind(4, ledger::Reach::kReachable);
+  recover();
+  EXPECT_EQ(lost(), Names{"(not there)"});
+}
+
+// The process may have been killed between the two.
+TEST_F(RecoverLost, ARecordThatIsNotWhatDirHasIsReplaced) {
+  recover();
+  std::filesystem::remove(directory / "lost/0x800000.mem");
+  write_file(directory / "lost/0x800000.mem", "[+0x401000] --> addr:0x800000, size:1\n");
+  write_file(directory / "lost/0x999990.mem", "[+0x401000] --> addr:0x999990, size:1\n");
+  EXPECT_EQ(recover().removed, 2u);
+  EXPECT_EQ(lost(), all_lost);
+  EXPECT_EQ(read_file(directory / "lost/0x800000.mem"), read_file(directory / "0x800000.mem"));
+}
+
+TEST_F(RecoverLost, WhereNobodyLookedThereIsNone) {
+  ledger.header.reach_look = 0;
+  EXPECT_EQ(recover().lost, 0u);
+  EXPECT_EQ(lost(), Names{"(not there)"});
+}
+
+// They were made with a core, say, by which the kinds were known.
+TEST_F(RecoverLost, RecordsThatSayMoreThanTheLedgerStay) {
+  recover();
+  ledger.header.reach_look = 0;
+  Recovered done = recover();
+  EXPECT_EQ(done.kept, 4u);
+  EXPECT_EQ(done.lost, 3u);
+  EXPECT_EQ(lost(), all_lost);
+}
+
+TEST_F(RecoverLost, WithALimitWhatIsLostHasFiles) {
+  set_kind(2, ledger::Reach::kReachable);
+  Recovered done = recover(2);
+  EXPECT_EQ(done.over_limit, 2u);
+  EXPECT_EQ(lost(), (Names{"0x800010.mem", "0x800020.mem"}));
+  EXPECT_FALSE(exists(directory / "0x733270.mem"));
+}
+
+TEST_F(RecoverLost, WhatIsNotLeakdirsStays) {
+  write_file(directory / "lost", "my own notes\n");
+  Recovered done = recover();
+  EXPECT_EQ(done.written, 4u);
+  EXPECT_EQ(done.lost, 0u);
+  EXPECT_THAT(done.warnings, SizeIs(1));
+  EXPECT_EQ(read_file(directory / "lost"), "my own notes\n");
+
+  std::filesystem::remove(directory / "lost");
+  Scratch elsewhere;
+  std::filesystem::create_symlink(elsewhere.path(), directory / "lost");
+  EXPECT_THAT(recover().warnings, SizeIs(1));
+  EXPECT_TRUE(std::filesystem::is_empty(elsewhere.path()));
+
+  std::filesystem::remove(directory / "lost");
+  std::filesystem::create_directory(directory / "lost");
+  write_file(directory / "lost/letters", "x");
+  write_file(directory / "lost/0x999990.mem", "[+0x401000] --> addr:0x999990, size:1\n");
+  EXPECT_THAT(recover().warnings, SizeIs(1));
+  EXPECT_EQ(lost(), (Names{"0x999990.mem", "letters"}));
+}
+
+TEST_F(RecoverLost, OtherRecordsInItStayWhereTheyAreRefused) {
+  recover_beside();
+  EXPECT_EQ(lost(), all_lost);
+  EXPECT_EQ(recover_beside().kept, 4u);
+  const std::string other = "[+0x1] --> addr:0x999990, size:20\n";
+  write_file(directory / "lost/0x999990.mem", other);
+  EXPECT_THROW(recover_beside(), Error);
+  EXPECT_EQ(read_file(directory / "lost/0x999990.mem"), other);
+}
+
+// ---- Records that are there already
 
 TEST_F(Recover, TheRecordOfAnEarlierBlockAtTheAddressIsReplaced) {
   std::string text = kText;

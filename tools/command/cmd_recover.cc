@@ -18,6 +18,8 @@
 #include "ledger.hh"
 #include "load/load.hh"
 #include "load/recover.hh"
+#include "reach/kinds.hh"
+#include "record.hh"
 
 namespace leakdir::tool {
 
@@ -29,22 +31,28 @@ class RecoverCommand : public Command {
     add_directory(app, directory_);
     add_number(app, "--max-files", max_files_, "Write at most this many (what the program's max_files said)");
     add_text(app, "--into", into_, "Write the files there (in DIR; of a saved file this is needed)", "DIR");
-    add_footer(app, "Makes the .mem files in DIR exactly the live blocks. Exit status: 0 done; 1 could not; 2 usage.");
+    add_core(app, kinds_);
+    add_footer(app,
+               "Makes the .mem files in DIR exactly the live blocks, and lost/ the records of what is lost, where that "
+               "is known. Exit status: 0 done; 1 could not; 2 usage.");
   }
 
   int run() override {
-    const Snapshot snapshot = load(directory_);
+    Snapshot snapshot = load(directory_);
     if (snapshot.from_records) throw Error(fmt::format("{} has no ledger to recover from", directory_));
     if (snapshot.saved_ns != 0 && into_.empty())
       throw Error(fmt::format("{} is a saved file: --into DIR says where to write the record files", directory_));
     if (snapshot.state == State::kRunning && into_.empty())
       throw Error(fmt::format("process {} is running and writes its files itself", snapshot.pid));
+    find_kinds(kinds_, snapshot);
     const std::string to = into_.empty() ? directory_ : directory_for_files();
     const Recovered done = recover_records(snapshot, to, max_files_.value_or(snapshot.max_files),
                                            into_.empty() ? OtherRecords::kRemoved : OtherRecords::kRefused);
 
     std::string out = fmt::format("{} written, {} already there, {} removed: {}\n",
                                   count_of(done.written, "record file"), done.kept, done.removed, to);
+    if (done.lost != 0) out += fmt::format("{} of what is lost: {}/{}\n", count_of(done.lost, "record"), to, kLostDir);
+    if (!knows_kinds(snapshot) && has_listable(snapshot)) out += fmt::format("note: {}\n", kinds_not_known(snapshot));
     if (done.over_limit != 0)
       out += fmt::format("note: {} without a file, over the limit of max_files (--max-files raises it)\n",
                          count_of(done.over_limit, "live block"));
@@ -68,6 +76,7 @@ class RecoverCommand : public Command {
   }
 
   std::string directory_, into_;
+  KindOptions kinds_;
   std::optional<std::uint64_t> max_files_;
 };
 

@@ -1,33 +1,26 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The texts of the records first, then which files are there, then what is written and what is removed.
+// The texts of the records first, then what is written, what is removed, and what gets a second name in lost/.
 
 #include "recover.hh"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <memory>
+#include <optional>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/error.hh"
-#include "load_records.hh"
 #include "parse_record.hh"
 #include "record.hh"
+#include "record_folder.hh"
 
 namespace leakdir::tool {
 
 namespace {
 
 // ---- Texts ------------------------------------------------------------------------------------------------------
-
-constexpr std::size_t kMaxText = 1 << 20;  // more than 128 frames of the longest paths need
 
 // Nodes of a chain are the snapshot's plus 1: there, 0 means "none".
 std::uint32_t next_frame(const void* context, std::uint32_t node, FrameView* out) {
@@ -65,148 +58,67 @@ RecordOrigin origin_of(const Snapshot& snapshot, std::uint16_t thread, std::int6
 
 template <class Put>
 std::string make_text(Put put) {
-  static std::vector<char> buffer(kMaxText);
+  static std::vector<char> buffer(RecordFolder::kMostText);
   Text text(buffer.data(), buffer.size());
   put(text);
   return {text.data(), text.size()};
 }
 
-std::string name_for(std::uint64_t address, const char* suffix) {
-  char buffer[kMaxRecordName + 1];
-  Text name(buffer, sizeof buffer);
-  put_record_name(name, address, suffix);
-  return name.c_str();
-}
-
 // ---- Files ------------------------------------------------------------------------------------------------------
-
-// What is found under a record's name.
-struct Found {
-  bool is_there = false;
-  bool is_ours = false;  // a regular file with the text of such a record, or the beginning of one
-  std::string text;
-};
-
-bool is_record_of(const std::string& text, const std::string& name) {
-  static constexpr std::string_view kStart = "[+0x";
-  // The process may have been killed, or the disk full, before the text was whole.
-  if (text.find('\n') == std::string::npos) return text.compare(0, kStart.size(), kStart.substr(0, text.size())) == 0;
-  auto record = parse_record(text);
-  return record && name_for(record->address, record->is_bad_free ? kBadFreeSuffix : kRecordSuffix) == name;
-}
-
-class Directory {
- public:
-  explicit Directory(const std::string& path)
-      : path_(path), descriptor_(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-    if (descriptor_ < 0) fail("open", path);
-    if (fstat(descriptor_, &status_) != 0) status_ = {};
-  }
-  ~Directory() { close(descriptor_); }
-  Directory(const Directory&) = delete;
-  Directory& operator=(const Directory&) = delete;
-
-  std::vector<std::string> records(const char* suffix) const {
-    std::unique_ptr<DIR, int (*)(DIR*)> entries(fdopendir(dup(descriptor_)), closedir);
-    if (!entries) fail("read", path_);
-    rewinddir(entries.get());  // a duplicated descriptor begins where the last reader ended
-    std::vector<std::string> names;
-    while (const dirent* entry = readdir(entries.get()))
-      if (is_record_name(entry->d_name, suffix)) names.emplace_back(entry->d_name);
-    std::sort(names.begin(), names.end());
-    return names;
-  }
-
-  Found look_at(const std::string& name) const {
-    Found found;
-    struct stat status;
-    if (fstatat(descriptor_, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return found;
-    found.is_there = true;
-    if (!S_ISREG(status.st_mode) || status.st_size > static_cast<off_t>(kMaxText)) return found;
-    int file = openat(descriptor_, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (file < 0) return found;
-    found.text.resize(static_cast<std::size_t>(status.st_size));
-    ssize_t got = read(file, found.text.data(), found.text.size());
-    close(file);
-    found.text.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
-    found.is_ours = got >= 0 && is_record_of(found.text, name);
-    return found;
-  }
-
-  void remove(const std::string& name) const {
-    if (unlinkat(descriptor_, name.c_str(), 0) != 0 && errno != ENOENT) fail("remove", path_ + "/" + name);
-  }
-
-  void write(const std::string& name, const std::string& text) const {
-    const std::string whole_name = path_ + "/" + name;
-    int file = openat(descriptor_, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (file < 0) fail("write", whole_name);
-    // The umask may have taken away more than it should, and what root recovers belongs to the owner of the directory.
-    bool is_done = fchmod(file, 0600) == 0;
-    if (geteuid() == 0 && status_.st_uid != 0 && fchown(file, status_.st_uid, status_.st_gid) != 0) is_done = false;
-    for (std::size_t done = 0; is_done && done < text.size();) {
-      ssize_t wrote = ::write(file, text.data() + done, text.size() - done);
-      if (wrote > 0)
-        done += static_cast<std::size_t>(wrote);
-      else if (wrote == 0 || errno != EINTR)
-        is_done = false;
-    }
-    int error = errno;
-    if (close(file) != 0 && is_done) {
-      is_done = false;
-      error = errno;
-    }
-    if (is_done) return;
-    unlinkat(descriptor_, name.c_str(), 0);
-    errno = error;
-    fail("write", whole_name);
-  }
-
- private:
-  [[noreturn]] static void fail(const char* what, const std::string& path) {
-    throw Error(fmt::format("cannot {} {}: {}", what, path, std::strerror(errno)));
-  }
-
-  std::string path_;
-  int descriptor_;
-  struct stat status_;
-};
 
 class Recovery {
  public:
-  Recovery(const Snapshot& snapshot, const std::string& path) : snapshot_(snapshot), path_(path), directory_(path) {}
+  Recovery(const Snapshot& snapshot, const std::string& path) : snapshot_(snapshot), directory_(path) {}
 
   Recovered run(std::uint64_t max_files, OtherRecords others) {
     std::vector<const Block*> wanted;
     for (const auto& block : snapshot_.blocks)
       if (gets_record(snapshot_, block)) wanted.push_back(&block);
-    // The oldest come first: if there are too many for max_files, they are the likeliest to be leaks.
-    std::sort(wanted.begin(), wanted.end(), [](const Block* a, const Block* b) { return a->sequence < b->sequence; });
+    // If there are too many for max_files: what is lost comes first, and of the rest the oldest, as they are the
+    // likeliest to be leaks.
+    std::sort(wanted.begin(), wanted.end(), [](const Block* a, const Block* b) {
+      const bool is_lost = ledger::is_lost(a->reach);
+      return is_lost != ledger::is_lost(b->reach) ? is_lost : a->sequence < b->sequence;
+    });
     std::unordered_map<std::string, const Block*> block_of;
-    for (const Block* block : wanted) block_of[name_for(block->address, kRecordSuffix)] = block;
+    for (const Block* block : wanted) block_of[record_name(block->address, kRecordSuffix)] = block;
 
+    bool is_lost_foreign = false;
+    const std::optional<RecordFolder> lost = directory_.inner(kLostDir, &is_lost_foreign);
     if (others == OtherRecords::kRefused) {
-      refuse_others(kRecordSuffix, [&](const std::string& name) {
+      const auto text_of_block = [&](const std::string& name) {
         const auto block = block_of.find(name);
         return block != block_of.end() ? record_text(snapshot_, *block->second) : "";
-      });
-      refuse_others(kBadFreeSuffix, [&](const std::string& name) {
+      };
+      refuse_others(directory_, kRecordSuffix, text_of_block);
+      if (lost) refuse_others(*lost, kRecordSuffix, text_of_block);
+      refuse_others(directory_, kBadFreeSuffix, [&](const std::string& name) {
         for (const auto& bad_free : snapshot_.bad_frees)
-          if (name_for(bad_free.address, kBadFreeSuffix) == name) return bad_free_text(snapshot_, bad_free);
+          if (record_name(bad_free.address, kBadFreeSuffix) == name) return bad_free_text(snapshot_, bad_free);
         return std::string();
       });
     }
-    remove_stale(block_of);
+    const auto is_wanted = [&](const std::string& name) { return block_of.count(name) != 0; };
+    remove_stale(directory_, is_wanted);
+    std::unordered_set<std::string> lost_names;
     std::uint64_t files = 0;
     for (const Block* block : wanted) {
       if (files >= max_files) {
         ++result_.over_limit;
         continue;
       }
-      files += put(name_for(block->address, kRecordSuffix), record_text(snapshot_, *block), block);
+      const std::string name = record_name(block->address, kRecordSuffix);
+      bool is_lost = false;
+      if (!put(name, record_text(snapshot_, *block), block, &is_lost)) continue;
+      ++files;
+      if (is_lost) lost_names.insert(name);
     }
     for (const auto& bad_free : snapshot_.bad_frees)
-      put(name_for(bad_free.address, kBadFreeSuffix), bad_free_text(snapshot_, bad_free), nullptr);
+      put(record_name(bad_free.address, kBadFreeSuffix), bad_free_text(snapshot_, bad_free), nullptr, nullptr);
+    if (!is_lost_foreign)
+      fill_lost(lost, lost_names);
+    else if (!lost_names.empty())
+      warn(directory_, kLostDir, "is not leakdir's");
     return std::move(result_);
   }
 
@@ -214,23 +126,49 @@ class Recovery {
   // A file that is there already counts when it holds what would be written, or the beginning of that: addresses and
   // sequence numbers are often the same in the next run.
   template <class TextFor>
-  void refuse_others(const char* suffix, TextFor text_for) const {
-    for (const auto& name : directory_.records(suffix)) {
-      const Found found = directory_.look_at(name);
+  static void refuse_others(const RecordFolder& folder, const char* suffix, TextFor text_for) {
+    for (const auto& name : folder.records(suffix)) {
+      const FoundRecord found = folder.look_at(name);
       if (!found.is_ours || text_for(name).compare(0, found.text.size(), found.text) == 0) continue;
-      throw Error(fmt::format("{} has records of another run, {} for one: they would be lost", path_, name));
+      throw Error(fmt::format("{} has records of another run, {} for one: they would be lost", folder.path(), name));
     }
   }
 
-  void remove_stale(const std::unordered_map<std::string, const Block*>& block_of) {
-    for (const auto& name : directory_.records(kRecordSuffix)) {
-      if (block_of.count(name) != 0) continue;
-      if (directory_.look_at(name).is_ours) {
-        directory_.remove(name);
+  template <class IsWanted>
+  void remove_stale(const RecordFolder& folder, IsWanted is_wanted) {
+    for (const auto& name : folder.records(kRecordSuffix)) {
+      if (is_wanted(name)) continue;
+      if (folder.look_at(name).is_ours) {
+        folder.remove(name);
         ++result_.removed;
       } else {
-        warn(name);
+        warn(folder, name);
       }
+    }
+  }
+
+  // lost/ has the records that say that their block is lost, under the names that they have in DIR, and nothing else;
+  // where there is none it is not there.
+  void fill_lost(const std::optional<RecordFolder>& there, const std::unordered_set<std::string>& names) {
+    if (there) {
+      remove_stale(*there, [&](const std::string& name) {
+        if (names.count(name) == 0) return false;
+        const FoundRecord found = there->look_at(name);
+        return !found.is_ours || found.text == directory_.look_at(name).text;
+      });
+    }
+    if (names.empty()) {
+      if (there) directory_.remove_inner(kLostDir);
+      return;
+    }
+    const RecordFolder lost = directory_.make_inner(kLostDir);
+    for (const auto& name : names) {
+      const FoundRecord found = lost.look_at(name);
+      if (!found.is_there) directory_.put_into(lost, name, directory_.look_at(name).text);
+      if (!found.is_there || found.is_ours)
+        ++result_.lost;
+      else
+        warn(lost, name);
     }
   }
 
@@ -240,13 +178,21 @@ class Recovery {
     return block.reach == ledger::Reach::kUnknown || record.reach == reach_text(block);
   }
 
+  static bool says_lost(const ParsedRecord& record) {
+    for (unsigned i = 0; i < ledger::kReaches; ++i)
+      if (record.reach == ledger::kReachNames[i]) return ledger::is_lost(static_cast<ledger::Reach>(i));
+    return false;
+  }
+
   // Whether the file is there now. A record of a block with another sequence number is that of an earlier block at the
   // same address; one that was written before somebody looked does not say whether it is lost. For bad frees (no
-  // `block`) one record per address is enough.
-  bool put(const std::string& name, const std::string& text, const Block* block) {
-    const Found found = directory_.look_at(name);
+  // `block`) one record per address is enough. What the record says of its block comes out in `is_lost`: one that is
+  // kept may know more than the ledger, where it was made with a core.
+  bool put(const std::string& name, const std::string& text, const Block* block, bool* is_lost) {
+    if (block != nullptr) *is_lost = ledger::is_lost(block->reach);
+    const FoundRecord found = directory_.look_at(name);
     if (found.is_there && !found.is_ours) {
-      warn(name);
+      warn(directory_, name);
       return false;
     }
     if (found.is_there) {
@@ -254,6 +200,7 @@ class Recovery {
       const auto record = parse_record(found.text);
       if (!is_beginning && record && (block == nullptr || is_of(*record, *block))) {
         ++result_.kept;
+        if (block != nullptr) *is_lost = says_lost(*record);
         return true;
       }
       directory_.remove(name);
@@ -263,13 +210,12 @@ class Recovery {
     return true;
   }
 
-  void warn(const std::string& name) {
-    result_.warnings.push_back(fmt::format("{}/{} is not a record of leakdir's: left alone", path_, name));
+  void warn(const RecordFolder& folder, const std::string& name, const char* what = "is not a record of leakdir's") {
+    result_.warnings.push_back(fmt::format("{}/{} {}: left alone", folder.path(), name, what));
   }
 
   const Snapshot& snapshot_;
-  std::string path_;
-  Directory directory_;
+  RecordFolder directory_;
   Recovered result_;
 };
 

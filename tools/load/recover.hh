@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Writes what the object would have written: the record files of the live blocks, and those of the bad frees. For
-// `leakdir recover`; the texts come from lib/shared/record.cc, so they are the object's own to the byte.
+// Writes what the object would have written: the record files of the live blocks, those of the bad frees, and lost/,
+// where it is known what is lost. For `leakdir recover`; the texts come from lib/shared/record.cc, so they are the
+// object's own to the byte.
 
 #pragma once
 
@@ -18,6 +19,7 @@ struct Recovered {
   std::uint64_t kept = 0;        // were there already
   std::uint64_t removed = 0;     // records of blocks that are not live any more
   std::uint64_t over_limit = 0;  // not written because of max_files
+  std::uint64_t lost = 0;        // are in lost/, too
   std::vector<std::string> warnings;
 };
 

@@ -55,6 +55,10 @@ class OwnProcess {
   reach::Stretch next_used(reach::Stretch within);
   // What malloc gave lies in mappings that nobody can cut short or take away while there is one thread; their rights
   // are known from /proc/self/maps, and protection keys (ReadableByAll) are off.
+  template <class Visit>
+  static bool known_pointers(std::uint32_t, Visit) {
+    return false;
+  }
   const char* in_place(std::uint64_t address, std::uint64_t bytes);
   void read_in_place() { reads_in_place_ = true; }
 

@@ -161,6 +161,7 @@ class BlockTable {
   }
 
   HeapBlock& operator[](std::uint32_t i) const { return blocks_[i]; }
+  void prefetch(std::uint32_t i) const { __builtin_prefetch(&blocks_[i], 1); }
   std::uint32_t count() const { return count_; }
 
  private:

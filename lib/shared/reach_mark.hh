@@ -12,6 +12,9 @@
 //       // one after another; returns the bytes before the first that could not be read
 //   const char* in_place(std::uint64_t address, std::uint64_t bytes);
 //       // the memory itself, where it can be read without a copy and without a fault; else null
+//   bool known_pointers(std::uint32_t block, Visit visit);
+//       // visit(to, offset) for each pointer in the block to another, where they are known already; false: they are
+//       not
 //   Stretch next_used(Stretch within);
 //       // the first part of it that may hold anything but zeros; start == end: none
 // and whoever wants to know who holds what is an Observer:
@@ -48,11 +51,11 @@ struct MarkRoom {
   static constexpr unsigned kInPlace = 32;  // blocks whose memory is fetched while others are looked at
   static constexpr unsigned kPointers = 64;
   static constexpr std::size_t kBytes = 256 << 10;
-  // A word that may lead to a block.
+  // A word that may lead to a block; where the block is known (`to`), how far behind its start.
   struct Pointer {
     std::uint64_t word, location;
     BlockTable::Range range;
-    std::uint32_t from;
+    std::uint32_t from, to;
   };
   Piece pieces[kPieces];
   std::uint32_t owner[kPieces];
@@ -124,9 +127,16 @@ class Marker {
   void settle(Act& act) {
     const unsigned count = pointers_;
     pointers_ = 0;
-    for (unsigned i = 0; i < count; ++i) room_.pointers[i].range = table_.range_of(room_.pointers[i].word);
+    for (unsigned i = 0; i < count; ++i) {
+      MarkRoom::Pointer& pointer = room_.pointers[i];
+      if (pointer.to == kNoBlock) pointer.range = table_.range_of(pointer.word);
+    }
     for (unsigned i = 0; i < count; ++i) {
       const MarkRoom::Pointer& pointer = room_.pointers[i];
+      if (pointer.to != kNoBlock) {
+        act(pointer.to, table_[pointer.to].address + pointer.word, pointer.from, pointer.location);
+        continue;
+      }
       const std::uint32_t to = table_.find_in(pointer.range, pointer.word);
       if (to != kNoBlock && to != pointer.from) act(to, pointer.word, pointer.from, pointer.location);
     }
@@ -329,7 +339,7 @@ class Marker {
     const auto consider = [&](std::uint64_t at) {
       const std::uint64_t word = word_at(at);
       if (!span.has(word)) return;
-      room_.pointers[pointers_++] = {word, location + at, {0, 0}, from};
+      room_.pointers[pointers_++] = {word, location + at, {0, 0}, from, kNoBlock};
       if (pointers_ == MarkRoom::kPointers) settle(act);
     };
     std::uint64_t at = 0;
@@ -339,6 +349,16 @@ class Marker {
       for (unsigned i = 0; any != 0 && i < 4; ++i) consider(at + i * kWord);
     }
     for (; at + kWord <= size; at += kWord) consider(at);
+  }
+
+  // The pointers of a block of which they are known; false: they are not.
+  template <class Act>
+  bool consider_known(std::uint32_t from, Act& act) {
+    return source_.known_pointers(from, [&](std::uint32_t to, std::uint64_t offset) {
+      table_.prefetch(to);
+      room_.pointers[pointers_++] = {offset, 0, {0, 0}, from, to};
+      if (pointers_ == MarkRoom::kPointers) settle(act);
+    });
   }
 
   // Reads the first `count` pieces of the room. What cannot be read is zeros, and counted.
@@ -390,6 +410,7 @@ class Marker {
       block = room_.work[now_].take_from(next);
       if (block == kNoBlock) break;
       next = block + 1;
+      if (!Observer::kWantsShortest && consider_known(block, act)) continue;
       if (table_[block].has(HeapBlock::kNoPointers)) continue;
       const std::uint64_t bytes = table_[block].bytes() & ~(kWord - 1);
       if (bytes > MarkRoom::kBytes - filled) {

@@ -43,6 +43,10 @@ class Heap {
     return static_cast<std::size_t>(to - static_cast<char*>(into));
   }
   Stretch next_used(Stretch within) { return within; }
+  template <class Visit>
+  static bool known_pointers(std::uint32_t, Visit) {
+    return false;
+  }
   static const char* in_place(std::uint64_t, std::uint64_t) { return nullptr; }
 
   const BlockTable& table() {

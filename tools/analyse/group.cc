@@ -124,7 +124,8 @@ Grouped group(const Snapshot& snapshot, const GroupOptions& options) {
       const Block &left = snapshot.blocks[a], &right = snapshot.blocks[b];
       return std::tie(left.sequence, left.address) < std::tie(right.sequence, right.address);
     };
-    std::sort(group.blocks.begin(), group.blocks.end(), before);
+    if (!std::is_sorted(group.blocks.begin(), group.blocks.end(), before))
+      std::sort(group.blocks.begin(), group.blocks.end(), before);
     const Block* oldest = &snapshot.blocks[group.blocks.front()];
     for (std::uint32_t i : group.blocks)
       if (snapshot.blocks[i].time_ns < oldest->time_ns) oldest = &snapshot.blocks[i];

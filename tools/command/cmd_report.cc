@@ -32,7 +32,8 @@ class ReportCommand : public Command {
     }
     ReportFiles files = {read_suppression_files(options_.suppressions), nullptr};
     const auto see = [&](Snapshot& snapshot) { find_kinds(options_.kinds, snapshot); };
-    return print_report(load_all(directories_, is_of_all_, see), options_, std::move(files));
+    return print_report(load_all(directories_, is_of_all_, see, blocks_wanted(options_.kinds)), options_,
+                        std::move(files));
   }
 
  private:

@@ -177,7 +177,7 @@ class RunCommand : public Command {
       say(fmt::format("{}: nothing was recorded: {}", command_.front(), why));
       return launched.exit_status == 0 ? kNoTrust : launched.exit_status;
     }
-    Snapshot snapshot = load(*directory);
+    Snapshot snapshot = load(*directory, blocks_wanted(report_.kinds));
     find_kinds(report_.kinds, snapshot);
     const std::string doubt = distrust(snapshot);
     if (!doubt.empty()) say(doubt);

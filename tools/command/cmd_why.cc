@@ -49,7 +49,7 @@ class WhyCommand : public Command {
 
   int run() override {
     const std::uint64_t address = parse_address(address_);
-    Snapshot snapshot = load(directory_);
+    Snapshot snapshot = load(directory_, kinds_.core.empty() ? BlocksWanted::kNoneOfRunning : BlocksWanted::kAll);
     Holders holders;
     find_holders(snapshot, kinds_.core, holders);
     const auto found = std::find_if(snapshot.blocks.begin(), snapshot.blocks.end(), [&](const Block& block) {

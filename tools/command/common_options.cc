@@ -199,6 +199,10 @@ void add_kinds(CLI::App& app, KindOptions& options) {
       ->check(is_list);
 }
 
+BlocksWanted blocks_wanted(const KindOptions& options) {
+  return options.finds_lost && options.core.empty() ? BlocksWanted::kNoneOfRunning : BlocksWanted::kAll;
+}
+
 void find_kinds(const KindOptions& options, Snapshot& snapshot) {
   if (options.finds_lost) find_lost(snapshot, options.core);
   const bool is_choice = kinds_to_list(options, kAllKinds) != kAllKinds;

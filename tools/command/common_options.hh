@@ -16,6 +16,7 @@
 
 #include "analyse/allowance.hh"
 #include "analyse/suppressions.hh"
+#include "load/load.hh"
 #include "load/snapshot.hh"
 #include "reach/kinds.hh"
 #include "symbols/symbols.hh"
@@ -75,6 +76,8 @@ struct KindOptions {
 void add_lost(CLI::App& app, KindOptions& options);
 void add_core(CLI::App& app, KindOptions& options);
 void add_kinds(CLI::App& app, KindOptions& options);
+// Which blocks to load before.
+BlocksWanted blocks_wanted(const KindOptions& options);
 // Finds out what is lost, where that is asked for. Throws Error where it cannot be known.
 void find_kinds(const KindOptions& options, Snapshot& snapshot);
 // What to list; `otherwise`: where the user did not say.

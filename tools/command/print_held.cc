@@ -80,7 +80,7 @@ std::string json_of(const Snapshot& snapshot, const Retained& all, const std::ve
 
 int print_held(const std::string& directory, const ReportOptions& wanted) {
   if (wanted.format != "text" && wanted.format != "json") throw Error("--held is for text and JSON");
-  Snapshot snapshot = load(directory);
+  Snapshot snapshot = load(directory, wanted.kinds.core.empty() ? BlocksWanted::kNoneOfRunning : BlocksWanted::kAll);
   Holders holders;
   holders.wants_pointers = true;
   find_holders(snapshot, wanted.kinds.core, holders);

@@ -15,7 +15,6 @@
 #include "base/words.hh"
 #include "bytes.hh"
 #include "ledger.hh"
-#include "load_ledger.hh"
 #include "load_records.hh"
 #include "merge.hh"
 #include "record.hh"
@@ -64,7 +63,7 @@ std::string beside(const std::vector<std::string>& processes) {
   return fmt::format("other processes have ledgers of their own in {}{}", fmt::join(named, ", "), rest);
 }
 
-Snapshot load_file(const std::string& path) {
+Snapshot load_file(const std::string& path, BlocksWanted wanted) {
   const FileBytes bytes(path);
   Snapshot snapshot;
   if (is_saved_file(bytes)) {
@@ -72,7 +71,7 @@ Snapshot load_file(const std::string& path) {
     snapshot.notices.push_back(
         fmt::format("{} was saved at {}, from {}", path, utc_of(snapshot.saved_ns), snapshot.directory));
   } else if (fs::path(path).filename() == ledger::kFileName) {
-    snapshot = load_ledger_file(path);
+    snapshot = load_ledger_file(path, wanted);
   } else {
     throw Error(fmt::format("{} is neither a record directory nor a file that leakdir save made", path));
   }
@@ -84,17 +83,17 @@ Snapshot load_file(const std::string& path) {
 
 namespace {
 
-Snapshot load_one(const std::string& directory, bool tells_of_others) {
+Snapshot load_one(const std::string& directory, bool tells_of_others, BlocksWanted wanted) {
   std::error_code error;
   const auto status = fs::status(directory, error);
   if (!fs::exists(status)) throw Error(fmt::format("{}: no such directory", directory));
-  if (fs::is_regular_file(status)) return load_file(directory);
+  if (fs::is_regular_file(status)) return load_file(directory, wanted);
   if (!fs::is_directory(status)) throw Error(fmt::format("{} is not a directory", directory));
   const Contents contents = look_into(directory);
 
   Snapshot snapshot;
   if (has_ledger(directory)) {
-    snapshot = load_ledger_file((fs::path(directory) / ledger::kFileName).string());
+    snapshot = load_ledger_file((fs::path(directory) / ledger::kFileName).string(), wanted);
   } else if (contents.has_records) {
     snapshot = load_records(directory);
     snapshot.notices.push_back(fmt::format(
@@ -112,11 +111,11 @@ Snapshot load_one(const std::string& directory, bool tells_of_others) {
 }
 
 // A child may be gone, with its directory, since the names were read.
-void add_children(const std::string& directory, std::vector<Snapshot>& snapshots) {
+void add_children(const std::string& directory, std::vector<Snapshot>& snapshots, BlocksWanted wanted) {
   for (const auto& process : look_into(directory).processes) {
     const std::string path = (fs::path(directory) / process).string();
     try {
-      snapshots.push_back(load_one(path, false));
+      snapshots.push_back(load_one(path, false, wanted));
     } catch (const Error& error) {
       if (fs::exists(path)) snapshots.front().warnings.emplace_back(error.what());
     }
@@ -125,14 +124,14 @@ void add_children(const std::string& directory, std::vector<Snapshot>& snapshots
 
 }  // namespace
 
-Snapshot load(const std::string& directory) { return load_one(directory, true); }
+Snapshot load(const std::string& directory, BlocksWanted wanted) { return load_one(directory, true, wanted); }
 
 Snapshot load_all(const std::vector<std::string>& directories, bool with_children,
-                  const std::function<void(Snapshot&)>& see) {
+                  const std::function<void(Snapshot&)>& see, BlocksWanted wanted) {
   std::vector<Snapshot> snapshots;
   for (const auto& directory : directories) {
-    snapshots.push_back(load_one(directory, !with_children));
-    if (with_children && fs::is_directory(directory)) add_children(directory, snapshots);
+    snapshots.push_back(load_one(directory, !with_children, wanted));
+    if (with_children && fs::is_directory(directory)) add_children(directory, snapshots, wanted);
   }
   for (Snapshot& snapshot : snapshots) see(snapshot);
   if (directories.size() == 1 && !with_children) return std::move(snapshots.front());

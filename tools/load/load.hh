@@ -10,15 +10,16 @@
 #include <string>
 #include <vector>
 
+#include "load_ledger.hh"
 #include "snapshot.hh"
 
 namespace leakdir::tool {
 
-Snapshot load(const std::string& directory);
+Snapshot load(const std::string& directory, BlocksWanted wanted = BlocksWanted::kAll);
 
 // Several as one (merge.hh). `with_children`: and all processes that have ledgers in DIR/<pid>/.
 // `see` is called with each of them before.
 Snapshot load_all(const std::vector<std::string>& directories, bool with_children,
-                  const std::function<void(Snapshot&)>& see);
+                  const std::function<void(Snapshot&)>& see, BlocksWanted wanted = BlocksWanted::kAll);
 
 }  // namespace leakdir::tool

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "base/large_memory.hh"
 #include "base/now.hh"
 #include "ledger_reader.hh"
 #include "process_state.hh"
@@ -44,11 +45,13 @@ class Loader {
   Snapshot load() {
     const bool is_running = surroundings_.is_running(reader_.header());
     const std::uint64_t pages = reader_.header().block_pages;
-    read_blocks(is_running);
+    const bool reads_blocks = !is_running || surroundings_.wants_blocks_of_running;
+    if (reads_blocks) read_blocks(is_running);
     read_bad_frees();
     reader_.refresh();
     // A program that ends meanwhile gives pages back.
-    if (signed_pages_ < std::min(pages, reader_.header().block_pages)) damaged("pages of blocks are missing");
+    if (reads_blocks && signed_pages_ < std::min(pages, reader_.header().block_pages))
+      damaged("pages of blocks are missing");
     read_header(is_running);
     read_threads();
     read_modules();
@@ -73,6 +76,7 @@ class Loader {
 
   void read_blocks(bool is_running) {
     std::vector<ledger::Block> again;  // the second reading
+    reserve_for_use(snapshot_.blocks, reader_.header().block_pages * ledger::kBlocksPerPage);
     reader_.for_each_run(Kind::kBlocks, [&](std::uint32_t first, const char* records, std::size_t count) {
       if (is_running) {
         again.resize(count);
@@ -435,12 +439,13 @@ Snapshot load_ledger(const Bytes& bytes, const std::string& name, const LedgerSu
   return Loader(bytes, name, surroundings).load();
 }
 
-Snapshot load_ledger_file(const std::string& path) {
+Snapshot load_ledger_file(const std::string& path, BlocksWanted wanted) {
   LedgerSurroundings here;
   here.is_running = [&](const ledger::Header& header) { return is_running(header, path); };
   here.went_on_as = [&](const ledger::Header& header) { return went_on_as(header, path); };
   here.is_of_this_boot = [](const ledger::Header& header) { return is_of_this_boot(header); };
   here.now_ns = now_ns();
+  here.wants_blocks_of_running = wanted == BlocksWanted::kAll;
   return load_ledger(FileBytes(path, FileBytes::Links::kRefused), path, here);
 }
 

@@ -22,11 +22,15 @@ struct LedgerSurroundings {
   std::function<std::string(const ledger::Header&)> went_on_as = [](const ledger::Header&) { return std::string(); };
   std::function<bool(const ledger::Header&)> is_of_this_boot = [](const ledger::Header&) { return true; };
   std::int64_t now_ns = 0;
+  bool wants_blocks_of_running = true;
 };
 
 Snapshot load_ledger(const Bytes& bytes, const std::string& name, const LedgerSurroundings& surroundings);
 
+// Which blocks are wanted: those of a running process may be read later, when it stands still (reach/live_process.hh).
+enum class BlocksWanted { kAll, kNoneOfRunning };
+
 // The file at `path`, of this machine.
-Snapshot load_ledger_file(const std::string& path);
+Snapshot load_ledger_file(const std::string& path, BlocksWanted wanted = BlocksWanted::kAll);
 
 }  // namespace leakdir::tool

@@ -40,6 +40,13 @@ LiveMemory::~LiveMemory() {
   if (pagemap_ >= 0) close(pagemap_);
 }
 
+std::unique_ptr<Memory> LiveMemory::another() const {
+  auto other = std::make_unique<LiveMemory>(pid_);
+  other->mappings_ = mappings_;
+  other->reads_file_ = reads_file_;
+  return other;
+}
+
 std::size_t LiveMemory::read(const reach::Piece* pieces, unsigned count, void* into) {
   if (count != 1 || pieces[0].bytes > kPage) return read_some(pieces, count, into);
   const reach::Piece piece = pieces[0];

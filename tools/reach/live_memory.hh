@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "memory.hh"
@@ -24,6 +25,7 @@ class LiveMemory : public Memory {
 
   std::size_t read(const reach::Piece* pieces, unsigned count, void* into) override;
   reach::Stretch next_used(reach::Stretch within) override;
+  std::unique_ptr<Memory> another() const override;
 
   // The mappings, as they are now. Throws Error where they cannot be read.
   void read_mappings();

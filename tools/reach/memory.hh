@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "reach_blocks.hh"
@@ -19,6 +20,8 @@ class Memory {
   virtual ~Memory() = default;
   virtual std::size_t read(const reach::Piece* pieces, unsigned count, void* into) = 0;
   virtual reach::Stretch next_used(reach::Stretch within) = 0;
+  // Another reader of the same memory, for another thread; null: there can be none.
+  virtual std::unique_ptr<Memory> another() const { return nullptr; }
   // Nothing of it lies in this process.
   const char* in_place(std::uint64_t, std::uint64_t) const { return nullptr; }
 

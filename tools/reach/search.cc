@@ -7,7 +7,9 @@
 #include <cstring>
 #include <memory>
 
+#include "base/large_memory.hh"
 #include "ledger.hh"
+#include "pointers_ahead.hh"
 #include "reach_blocks.hh"
 #include "reach_heap.hh"
 #include "reach_heap_musl.hh"
@@ -20,11 +22,13 @@ namespace leakdir::tool {
 namespace {
 
 constexpr std::size_t kMostOfStack = 1 << 20, kMostOfAllStacks = 64 << 20;  // of what is copied
+constexpr std::uint64_t kAhead = 16 << 20, kAheadOfBlock = 32;              // bytes for pointers that are read ahead
 constexpr std::uint64_t kOfHooks = 16 << 10;  // of a stack: what a hook, and malloc below it, may have there
 
 // The live rows, in the order in which the loader takes them.
 std::vector<reach::HeapBlock> blocks_of(const LedgerReader& ledger) {
   std::vector<reach::HeapBlock> blocks;
+  reserve_for_use(blocks, ledger.header().block_pages * ledger::kBlocksPerPage);
   ledger.for_each_run(ledger::Kind::kBlocks, [&](std::uint32_t first, const char* rows, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
       ledger::Block row;
@@ -36,6 +40,20 @@ std::vector<reach::HeapBlock> blocks_of(const LedgerReader& ledger) {
   });
   return blocks;
 }
+
+// The memory, and what is known of it without being read.
+struct Source {
+  Memory& memory;
+  const PointersAhead& ahead;
+
+  std::size_t read(const reach::Piece* pieces, unsigned count, void* into) { return memory.read(pieces, count, into); }
+  reach::Stretch next_used(reach::Stretch within) { return memory.next_used(within); }
+  const char* in_place(std::uint64_t address, std::uint64_t bytes) const { return memory.in_place(address, bytes); }
+  template <class Visit>
+  bool known_pointers(std::uint32_t block, Visit visit) const {
+    return ahead.for_each(block, visit);
+  }
+};
 
 // Keeps who holds whom, by the number that the block has in the table.
 class Recorder {
@@ -73,7 +91,9 @@ class Search {
   Found run(Observer& observer) {
     Found found;
     found.kinds.resize(blocks_.size());
-    std::sort(blocks_.begin(), blocks_.end(), [](const auto& a, const auto& b) { return a.address < b.address; });
+    const auto by_address = [](const auto& a, const auto& b) { return a.address < b.address; };
+    if (!std::is_sorted(blocks_.begin(), blocks_.end(), by_address))
+      std::sort(blocks_.begin(), blocks_.end(), by_address);
     const auto take = [&](std::uint64_t bytes) {
       index_.push_back(std::make_unique<char[]>(bytes));
       return static_cast<void*>(index_.back().get());
@@ -103,7 +123,11 @@ class Search {
           ->find_holes(holes);
     }
 
-    reach::Marker<Word, Memory, Observer> marker(table_, mappings_, process_.memory, observer, *room_);
+    PointersAhead ahead;
+    if (!Observer::kWantsShortest)
+      ahead.read(table_, process_.memory, sizeof(Word), kAhead + kAheadOfBlock * blocks_.size());
+    Source source{process_.memory, ahead};
+    reach::Marker<Word, Source, Observer> marker(table_, mappings_, source, observer, *room_);
     for (std::uint32_t i = 0; i < table_.count(); ++i)
       if (table_[i].has(reach::HeapBlock::kRoot)) marker.root_block(i);
     for (std::size_t i = 0; i < threads.size(); ++i) add_thread(threads[i], i, marker);

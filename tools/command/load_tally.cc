@@ -3,8 +3,10 @@
 
 #include <sys/stat.h>
 
+#include <utility>
+
 #include "analyse/report_model.hh"
-#include "analyse/runtimes.hh"
+#include "leave_out.hh"
 #include "load/bytes.hh"
 #include "load/load.hh"
 
@@ -40,12 +42,11 @@ MadeTally tally_of(const Snapshot& snapshot, const TallyOptions& options) {
   Wrappers wrappers(options.alloc_fns);
   wrappers.learn(snapshot, grouped, lines);
   MadeTally made;
-  if (!options.suppressions.lists_runtimes) leave_out_runtimes(snapshot, lines, grouped);
+  made.without_use = unused(leave_out(options.suppressions, std::move(rules), snapshot, lines, grouped));
   for (const auto& use : grouped.runtimes) {
     made.kept_by_runtimes.blocks += use.blocks;
     made.kept_by_runtimes.bytes += use.bytes;
   }
-  made.without_use = unused(suppress(snapshot, lines, std::move(rules), grouped));
   made.suppressed = {grouped.suppressed_blocks, grouped.suppressed_bytes};
   for (const auto& group : grouped.groups) {
     made.estimate += group.all;

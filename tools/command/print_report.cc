@@ -8,11 +8,11 @@
 #include <iterator>
 #include <map>
 
-#include "analyse/runtimes.hh"
 #include "analyse/suppressions_for.hh"
 #include "base/error.hh"
 #include "base/words.hh"
 #include "emit/emit.hh"
+#include "leave_out.hh"
 #include "progress.hh"
 
 namespace leakdir::tool {
@@ -108,8 +108,7 @@ int print_report(const Snapshot& snapshot, const ReportOptions& wanted, ReportFi
   const FrameLines lines = look_up(snapshot, shown_stacks(snapshot, grouped, grouped.groups.size()), *symbols);
   Wrappers wrappers(wanted.alloc_fns);
   wrappers.learn(snapshot, grouped, lines);
-  if (!wanted.suppressions.lists_runtimes) leave_out_runtimes(snapshot, lines, grouped);
-  auto suppressions = suppress(snapshot, lines, std::move(rules), grouped);
+  auto suppressions = leave_out(wanted.suppressions, std::move(rules), snapshot, lines, grouped);
   // What is for reading leads with what is lost; programs have all, and each stack says its kind.
   const bool is_for_reading = wanted.format == "text" && !wanted.generates_suppressions;
   keep_kinds(grouped, kinds_to_list(wanted.kinds, is_for_reading ? kLostKinds : kAllKinds));

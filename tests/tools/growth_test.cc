@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// What grew between several looks at one process.
+// Several looks at one process: what grew between them, and what is kept from one to the next.
 
 #include "analyse/growth.hh"
 
 #include <gtest/gtest.h>
 
+#include "emit_fixture.hh"
 #include "load_from_memory.hh"
+#include "symbols/remembered_symbols.hh"
 
 namespace leakdir::tool {
 namespace {
@@ -128,6 +130,28 @@ TEST_F(Growing, KindsOfOneStackAreMeasuredApart) {
   const Snapshot snapshot = load_built(ledger);
   meter.measure(snapshot, group(snapshot, {}));
   for (const auto& change : meter.measure(snapshot, group(snapshot, {})).groups) EXPECT_EQ(change.bytes, 0);
+}
+
+TEST(Names, AreLookedUpOnceWhateverIsLookedAtAgain) {
+  auto fake = std::make_unique<FakeSymbols>();
+  const unsigned& asked = fake->asked;
+  RememberedSymbols symbols(std::move(fake));
+  Module app;
+  app.path = "/home/you/app";
+  app.build_id = "one";
+  for (int look = 0; look < 3; ++look) {
+    ASSERT_EQ(symbols.lookup(app, 0x9f6).size(), 2u);
+    EXPECT_EQ(symbols.lookup(app, 0x9f6)[1].function, "build");
+    EXPECT_TRUE(symbols.lookup(app, 0x77).empty()) << "that nothing is known is an answer, too";
+  }
+  EXPECT_EQ(asked, 2u);
+  app.build_id = "two";
+  EXPECT_EQ(symbols.lookup(app, 0x1b29)[0].function, "main");
+  symbols.lookup(app, 0x9f6);
+  EXPECT_EQ(asked, 4u) << "another build is another file";
+  app.path = "/opt/app";
+  symbols.lookup(app, 0x9f6);
+  EXPECT_EQ(asked, 5u);
 }
 
 }  // namespace

@@ -14,7 +14,6 @@
 #include <thread>
 
 #include "analyse/growth.hh"
-#include "analyse/runtimes.hh"
 #include "base/error.hh"
 #include "base/output.hh"
 #include "base/terminal.hh"
@@ -22,8 +21,10 @@
 #include "command.hh"
 #include "common_options.hh"
 #include "emit/emit.hh"
+#include "leave_out.hh"
 #include "live_terminal.hh"
 #include "load/load.hh"
+#include "symbols/remembered_symbols.hh"
 
 namespace leakdir::tool {
 
@@ -78,7 +79,7 @@ class WatchCommand : public Command {
     pid_ = look.snapshot.pid;
     start_ns_ = look.snapshot.start_ns;
     wrappers_ = Wrappers(alloc_fns_);
-    symbols_ = make_dwfl_symbols(symbol_options_, look.snapshot);
+    symbols_ = std::make_unique<RememberedSymbols>(make_dwfl_symbols(symbol_options_, look.snapshot));
     name_frames(look);
     std::string last;
     if (has_ended(look))
@@ -120,12 +121,10 @@ class WatchCommand : public Command {
   void name_frames(Look& look) {
     look.warnings = look.snapshot.warnings;
     auto rules = read_suppressions(suppression_options_, look.snapshot, look.warnings);
-    if (!rules.empty() || !suppression_options_.lists_runtimes) {
+    if (goes_by_names(suppression_options_, rules))
       look.lines =
           symbolise(look.snapshot, shown_stacks(look.snapshot, look.grouped, look.grouped.groups.size()), *symbols_);
-      if (!suppression_options_.lists_runtimes) leave_out_runtimes(look.snapshot, look.lines, look.grouped);
-      look.suppressions = suppress(look.snapshot, look.lines, std::move(rules), look.grouped);
-    }
+    look.suppressions = leave_out(suppression_options_, std::move(rules), look.snapshot, look.lines, look.grouped);
     keep_kinds(look.grouped, kinds_to_list(kinds_, kAllKinds));
     look.growth = meter_.measure(look.snapshot, look.grouped);
     if (sort_ == "growth") sort_by_growth(look.grouped, look.growth);

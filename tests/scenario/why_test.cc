@@ -126,6 +126,53 @@ TEST_P(Why, MistakesAreToldFromAnswers) {
   EXPECT_THAT(outcome.err, HasSubstr("--core FILE"));
 }
 
+class WhyInALibrary : public testing::TestWithParam<std::string> {};
+
+// Of libraries that were there at the start, and of those that came by dlopen, whose data lie in a block of libc's.
+TEST_P(WhyInALibrary, AThreadLocalVariableIsNamed) {
+  const std::string program = target("thread_local_in_library", GetParam());
+  for (const std::string name : {"thread_local_library.so", "thread_local_library_stripped.so"}) {
+    for (const bool comes_by_dlopen : {true, false}) {
+      SCOPED_TRACE(name + (comes_by_dlopen ? " by dlopen" : " at the start"));
+      const std::string library = std::string(kTargets) + "/" + name;
+      Scratch scratch;
+      RunOptions options{"", {}, {}, 300};
+      if (comes_by_dlopen) options.arguments = {library};
+      Command command = command_for(scratch, program, options);
+      if (!comes_by_dlopen) {
+        std::string& preloaded = command.env["LD_PRELOAD"];
+        preloaded += (preloaded.empty() ? "" : ":") + library;
+      }
+      Process process(command);
+      ASSERT_TRUE(process.says("ready\n"));
+      const nlohmann::json json = report(scratch / "mem");
+      for (const std::uint64_t size : {2001, 2003}) {
+        std::string address;
+        for (const auto& stack : json.at("stacks"))
+          if (stack.at("bytes") == size) address = stack.at("addresses")[0];
+        const Outcome outcome = run_tool({"why", scratch / "mem", address});
+        const std::string variable =
+            name == "thread_local_library.so"
+                ? "in_library \\(thread_local_library.c:[0-9]+, thread-local in thread_local_library.so\\)"
+                : "thread-local data of thread_local_library_stripped.so";
+        const std::string thread = std::to_string(process.pid());
+        EXPECT_THAT(outcome.out,
+                    ContainsRegex("is still reachable\nheld by " + variable + " of thread [0-9]+.* \\+[0-9]+\n" +
+                                  "  -> 0x[0-9a-f]+: " + std::to_string(size) + " bytes"))
+            << outcome.describe();
+        EXPECT_EQ(outcome.out.find("of thread " + thread) != std::string::npos, size == 2001) << outcome.out;
+      }
+      const Outcome held = run_tool({"report", "--held", scratch / "mem"});
+      EXPECT_THAT(held.out,
+                  ContainsRegex(
+                      "in thread_local_library.so\\) of thread .* holds 1 block, 2003 bytes|"
+                      "thread-local data of thread_local_library_stripped.so of thread .* holds 1 block, 2003 bytes"));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, WhyInALibrary, testing::Values("pie", "preload"),
+                         [](const auto& info) { return case_name(info.param); });
 INSTANTIATE_TEST_SUITE_P(Kinds, Why, testing::Values("static", "static-pie", "pie", "preload"),
                          [](const auto& info) { return case_name(info.param); });
 

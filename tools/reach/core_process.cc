@@ -22,6 +22,7 @@
 #include "modules_in_memory.hh"
 #include "process_status.hh"
 #include "search.hh"
+#include "thread_locals.hh"
 
 namespace leakdir::tool {
 
@@ -112,6 +113,7 @@ void look_at_core(Snapshot& snapshot, const std::string& path, Holders* holders)
   StillProcess process{core, core.mappings(), core.threads(), ledger, went_on, hooks.is_musl};
   for (auto& thread : process.threads)
     thread.is_inside = is_inside_hook(thread.registers, hooks, core, core.pointer_bytes());
+  if (holders != nullptr) process.thread_locals = thread_locals_of(process, snapshot.modules);
   const Found found = search(process, holders);
 
   const bool is_whole = found.unread_bytes == 0;

@@ -20,6 +20,8 @@ struct Holder {
   std::uint64_t location = 0;
 };
 
+// Thread-local data of a library that came by dlopen lie in a block, which is libc's: what they hold is held by the
+// variable there, a root, and not by that block.
 struct Holders {
   bool wants_pointers = false;  // all of them, and not only who was found first
 
@@ -44,6 +46,7 @@ struct Holders {
   std::vector<StackCopy> stack_copies;  // what was in use of each, from its stack pointer on, or the first part of it
   unsigned machine = 0, pointer_bytes = 8;
   std::vector<reach::Mapping> mappings;
+  std::vector<ThreadLocals> thread_locals;  // sorted by address
 };
 
 // A register has a location, too, at which no memory is.

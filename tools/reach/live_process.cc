@@ -27,6 +27,7 @@
 #include "modules_in_memory.hh"
 #include "process_status.hh"
 #include "search.hh"
+#include "thread_locals.hh"
 #include "thread_stop.hh"
 
 namespace leakdir::tool {
@@ -112,6 +113,7 @@ void look_at_process(Snapshot& snapshot, Holders* holders) {
     StillProcess process{memory, memory.mappings(), {}, ledger, false, hooks.is_musl};
     for (const auto& thread : stopped.threads())
       process.threads.push_back({thread.tid, thread.registers, is_inside(thread)});
+    if (holders != nullptr) process.thread_locals = thread_locals_of(process, snapshot.modules);
     found = search(process, holders);
     pause = std::chrono::steady_clock::now() - start;
   }

@@ -30,7 +30,8 @@ struct Elf64 {
   using Symbol = Elf64_Sym;
 };
 
-// visit(type, address in the process, bytes) for each segment of the file whose header lies at `start`.
+// visit(segment, address in the process, what was added to it) for each segment of the file whose header lies at
+// `start`.
 template <class Format, class Visit>
 void for_each_segment_of(Memory& memory, std::uint64_t start, Visit visit) {
   typename Format::Header header;
@@ -41,8 +42,7 @@ void for_each_segment_of(Memory& memory, std::uint64_t start, Visit visit) {
       std::find_if(segments.begin(), segments.end(), [](const auto& one) { return one.p_type == PT_LOAD; });
   if (first == segments.end()) return;
   const std::uint64_t bias = start - (first->p_vaddr - first->p_offset);
-  for (const auto& segment : segments)
-    visit(segment.p_type, bias + segment.p_vaddr, std::uint64_t{segment.p_memsz}, bias);
+  for (const auto& segment : segments) visit(segment, bias + segment.p_vaddr, bias);
 }
 
 template <class Visit>
@@ -162,9 +162,9 @@ HookCode hook_code_of(const std::vector<reach::Mapping>& mappings, Memory& memor
     std::vector<reach::Stretch> loaded;
     bool is_library = false;
     for_each_segment(memory, mapping.start, pointer_bytes,
-                     [&](unsigned type, std::uint64_t address, std::uint64_t bytes, std::uint64_t) {
-                       if (type == PT_NOTE) is_library |= add_marks(memory, address, bytes, hooks);
-                       if (type == PT_LOAD) loaded.push_back({address, address + bytes});
+                     [&](const auto& segment, std::uint64_t address, std::uint64_t) {
+                       if (segment.p_type == PT_NOTE) is_library |= add_marks(memory, address, segment.p_memsz, hooks);
+                       if (segment.p_type == PT_LOAD) loaded.push_back({address, address + segment.p_memsz});
                      });
     // Of the library all is leakdir's, and its mark does not say where that is.
     if (is_library) hooks.code.insert(hooks.code.end(), loaded.begin(), loaded.end());
@@ -186,27 +186,41 @@ bool is_inside_hook(const Registers& registers, const HookCode& hooks, Memory& m
   return false;
 }
 
-// The loader's list is in the order in which names are searched for. Its first entry is the program.
-std::string other_allocator(const std::vector<Module>& modules, Memory& memory, unsigned pointer_bytes) {
+std::vector<LoadedModule> loaded_modules(const std::vector<Module>& modules, Memory& memory, unsigned pointer_bytes) {
   std::uint64_t list = 0;
   for (const auto& module : modules) {
     if (!module.is_program) continue;
     for_each_segment(memory, module.start, pointer_bytes,
-                     [&](unsigned type, std::uint64_t address, std::uint64_t, std::uint64_t bias) {
-                       if (type != PT_DYNAMIC) return;
+                     [&](const auto& segment, std::uint64_t address, std::uint64_t bias) {
+                       if (segment.p_type != PT_DYNAMIC) return;
                        const std::uint64_t debug = read_dynamic(memory, address, bias, pointer_bytes).debug;
                        if (debug != 0) list = memory.word(debug + pointer_bytes, pointer_bytes);  // r_debug::r_map
                      });
   }
-  for (unsigned i = 0; list != 0 && i < kMostModules; ++i) {
-    const std::uint64_t bias = memory.word(list, pointer_bytes);
-    const std::string path = memory.text(memory.word(list + pointer_bytes, pointer_bytes));
-    const Dynamic dynamic =
-        read_dynamic(memory, memory.word(list + 2 * pointer_bytes, pointer_bytes), bias, pointer_bytes);
-    if (is_libc(file_name(path))) return {};
+  std::vector<LoadedModule> loaded;
+  for (; list != 0 && loaded.size() < kMostModules; list = memory.word(list + 3 * pointer_bytes, pointer_bytes)) {
+    loaded.push_back({list, memory.word(list, pointer_bytes), memory.word(list + 2 * pointer_bytes, pointer_bytes),
+                      memory.text(memory.word(list + pointer_bytes, pointer_bytes))});
+  }
+  return loaded;
+}
+
+ThreadLocalSegment thread_local_segment(Memory& memory, std::uint64_t start, unsigned pointer_bytes) {
+  ThreadLocalSegment found;
+  for_each_segment(memory, start, pointer_bytes, [&](const auto& segment, std::uint64_t address, std::uint64_t) {
+    if (segment.p_type == PT_TLS) found = {address, segment.p_filesz, segment.p_memsz, segment.p_align};
+  });
+  return found;
+}
+
+// The loader's list is in the order in which names are searched for.
+std::string other_allocator(const std::vector<Module>& modules, Memory& memory, unsigned pointer_bytes) {
+  for (const auto& module : loaded_modules(modules, memory, pointer_bytes)) {
+    const Dynamic dynamic = read_dynamic(memory, module.dynamic, module.bias, pointer_bytes);
+    if (is_libc(file_name(module.path))) return {};
     const bool is_leakdir = exports(memory, dynamic, "leakdir_mark", pointer_bytes);
-    if (!is_leakdir && exports(memory, dynamic, "malloc", pointer_bytes)) return path.empty() ? "the program" : path;
-    list = memory.word(list + 3 * pointer_bytes, pointer_bytes);
+    if (!is_leakdir && exports(memory, dynamic, "malloc", pointer_bytes))
+      return module.path.empty() ? "the program" : module.path;
   }
   return {};
 }

@@ -28,6 +28,21 @@ struct HookCode {
   }
 };
 
+// What the dynamic loader has in its list: the program first, then all others. Empty for a static program.
+struct LoadedModule {
+  std::uint64_t description;  // where the loader keeps what it knows of it (struct link_map)
+  std::uint64_t bias, dynamic;
+  std::string path;  // of the program, empty
+};
+std::vector<LoadedModule> loaded_modules(const std::vector<Module>& modules, Memory& memory, unsigned pointer_bytes);
+
+// What a module's header, which lies at `start`, says of its thread-local data; 0 bytes: it has none.
+struct ThreadLocalSegment {
+  std::uint64_t start = 0;  // of what they are set to at first, in the process
+  std::uint64_t initial_bytes = 0, bytes = 0, align = 0;
+};
+ThreadLocalSegment thread_local_segment(Memory& memory, std::uint64_t start, unsigned pointer_bytes);
+
 HookCode hook_code_of(const std::vector<reach::Mapping>& mappings, Memory& memory, unsigned pointer_bytes);
 
 // Whether a hook is under way in the thread: a return address of leakdir's code lies near the end of its stack.

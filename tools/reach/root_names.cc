@@ -8,6 +8,7 @@
 
 #include "base/words.hh"
 #include "ledger.hh"
+#include "thread_locals.hh"
 
 namespace leakdir::tool {
 
@@ -38,6 +39,16 @@ RootName RootNames::in_module(const Module& module, std::uint64_t location) cons
     return {fmt::format("data of {}", module.path.substr(module.path.rfind('/') + 1)), address};
   const std::string place = place_of(variable.file, variable.line);
   return {place.empty() ? variable.name : fmt::format("{} ({})", variable.name, place), address - variable.start};
+}
+
+RootName RootNames::thread_local_variable(const Variable& variable, const Module& module, std::size_t number,
+                                          std::uint64_t offset) const {
+  const std::string file = module.path.substr(module.path.rfind('/') + 1);
+  if (variable.name.empty()) return {fmt::format("thread-local data of {} of {}", file, thread(number)), offset};
+  std::string place = place_of(variable.file, variable.line);
+  if (!place.empty()) place += ", ";
+  const std::string in = module.is_program ? "" : fmt::format(" in {}", file);
+  return {fmt::format("{} ({}thread-local{}) of {}", variable.name, place, in, thread(number)), offset};
 }
 
 const std::vector<ThreadFrame>& RootNames::frames(std::size_t thread) const {
@@ -89,18 +100,24 @@ RootName RootNames::of(std::uint64_t location, std::uint32_t block) const {
     if ((flags & ledger::kFlagIgnored) != 0) return {"leakdir_ignore()", 0};
     return {"a thread that runs on it as its stack", 0};
   }
+  if (const ThreadLocals* const there = find_thread_locals(holders_.thread_locals, location)) {
+    const auto owner = std::find_if(holders_.threads.begin(), holders_.threads.end(),
+                                    [&](const StillThread& one) { return one.tid == there->tid; });
+    const std::uint64_t offset = location - there->at.start;
+    if (owner != holders_.threads.end()) {
+      const Variable variable = symbols_.thread_local_at(there->module, offset);
+      return thread_local_variable(variable, there->module, static_cast<std::size_t>(owner - holders_.threads.begin()),
+                                   variable.name.empty() ? offset : offset - variable.start);
+    }
+  }
   for (std::size_t i = 0; i < holders_.threads.size(); ++i) {
     const Registers& registers = holders_.threads[i].registers;
     const std::uint64_t before = registers.thread - location;
     if (registers.thread != 0 && before != 0 && before < kMostThreadLocal) {
       for (const auto& module : snapshot_.modules) {
         if (!module.is_program) continue;
-        const Variable variable = symbols_.thread_local_at(module, before);
-        if (variable.name.empty()) continue;
-        const std::string place = place_of(variable.file, variable.line);
-        return {fmt::format("{}{} of {}", variable.name,
-                            place.empty() ? " (thread-local)" : fmt::format(" ({}, thread-local)", place), thread(i)),
-                0};
+        const Variable variable = symbols_.thread_local_before_end(module, before);
+        if (!variable.name.empty()) return thread_local_variable(variable, module, i, 0);
       }
     }
     if (registers.thread != 0 && location - registers.thread < kOfThread)

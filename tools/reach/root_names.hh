@@ -34,6 +34,9 @@ class RootNames {
   std::string thread(std::size_t number) const;
   RootName on_stack(std::size_t thread, std::uint64_t location) const;
   const std::vector<ThreadFrame>& frames(std::size_t thread) const;
+  // `variable` without a name: which it is is not known.
+  RootName thread_local_variable(const Variable& variable, const Module& module, std::size_t thread,
+                                 std::uint64_t offset) const;
   RootName in_module(const Module& module, std::uint64_t location) const;
 
   const Snapshot& snapshot_;

@@ -16,6 +16,7 @@
 #include "reach_mark.hh"
 #include "reach_roots.hh"
 #include "roots.hh"
+#include "thread_locals.hh"
 
 namespace leakdir::tool {
 
@@ -61,11 +62,11 @@ class Recorder {
   static constexpr bool kWantsShortest = true;
   Recorder(Holders& holders, std::size_t blocks) : holders_(holders) { holders_.of.resize(blocks); }
   void reached(std::uint32_t block, std::uint32_t from, std::uint64_t location) {
-    holders_.of[block] = {from, location};
+    holders_.of[block] = {is_root(from, location) ? reach::kNoBlock : from, location};
   }
   void pointer(std::uint32_t block, std::uint32_t from, std::uint64_t location) {
     if (!holders_.wants_pointers || block == from) return;
-    if (from == reach::kNoBlock) {
+    if (is_root(from, location)) {
       holders_.roots.push_back({block, location});
     } else {
       holders_.pointers.push_back({from, block});
@@ -73,6 +74,10 @@ class Recorder {
   }
 
  private:
+  bool is_root(std::uint32_t from, std::uint64_t location) const {
+    return from == reach::kNoBlock || find_thread_locals(holders_.thread_locals, location) != nullptr;
+  }
+
   Holders& holders_;
 };
 
@@ -223,6 +228,7 @@ Found search(const StillProcess& process, Holders* holders) {
       reach::NoObserver observer;
       return search.run(observer);
     }
+    holders->thread_locals = process.thread_locals;
     Recorder recorder(*holders, search.size());
     Found found = search.run(recorder);
     search.number_as_rows(*holders);

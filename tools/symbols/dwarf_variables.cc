@@ -34,7 +34,12 @@ Variable DwarfVariables::at(std::uint64_t address) {
   return find_in(variables_, address);
 }
 
-Variable DwarfVariables::thread_local_at(std::uint64_t before_end) {
+Variable DwarfVariables::thread_local_at(std::uint64_t offset) {
+  list();
+  return find_in(thread_locals_, offset);
+}
+
+Variable DwarfVariables::thread_local_before_end(std::uint64_t before_end) {
   list();
   return before_end > thread_local_bytes_ ? Variable() : find_in(thread_locals_, thread_local_bytes_ - before_end);
 }

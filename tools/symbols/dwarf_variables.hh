@@ -21,8 +21,9 @@ class DwarfVariables {
   explicit DwarfVariables(Dwfl_Module* module) : module_(module) {}
 
   Variable at(std::uint64_t address);
-  // x86 has thread-local data before the thread pointer: there, the end of it is known.
-  Variable thread_local_at(std::uint64_t before_end);
+  Variable thread_local_at(std::uint64_t offset);
+  // x86 has the program's thread-local data before the thread pointer: there, the end of it is known.
+  Variable thread_local_before_end(std::uint64_t before_end);
 
  private:
   void list();

@@ -34,8 +34,10 @@ class Symbols {
   virtual std::vector<SourceLine> lookup(const Module& module, std::uint64_t offset) = 0;
   // The variable that lies at a link-time address; empty name: none is known.
   virtual Variable variable_at(const Module&, std::uint64_t) { return {}; }
-  // The thread-local variable that lies `before_end` bytes before the end of those of its module.
+  // The thread-local variable that lies at an offset from the beginning of those of its module; or, `before_end`, so
+  // many bytes before the end of them.
   virtual Variable thread_local_at(const Module&, std::uint64_t) { return {}; }
+  virtual Variable thread_local_before_end(const Module&, std::uint64_t) { return {}; }
   // The module's file on this machine; empty: it is not here, or it is not the right one.
   virtual std::string file_of(const Module&) { return {}; }
   // Files that were not there or not the right ones, one sentence each.

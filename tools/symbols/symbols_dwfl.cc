@@ -69,9 +69,14 @@ class DwflSymbols : public Symbols {
     return variables != nullptr ? variables->at(address) : Variable();
   }
 
-  Variable thread_local_at(const Module& module, std::uint64_t before_end) override {
+  Variable thread_local_at(const Module& module, std::uint64_t offset) override {
     DwarfVariables* const variables = variables_of(module);
-    return variables != nullptr ? variables->thread_local_at(before_end) : Variable();
+    return variables != nullptr ? variables->thread_local_at(offset) : Variable();
+  }
+
+  Variable thread_local_before_end(const Module& module, std::uint64_t before_end) override {
+    DwarfVariables* const variables = variables_of(module);
+    return variables != nullptr ? variables->thread_local_before_end(before_end) : Variable();
   }
 
   std::string file_of(const Module& module) override { return open(module).path; }

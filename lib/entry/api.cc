@@ -105,7 +105,7 @@ LEAKDIR_EXPORT void leakdir_each_since(unsigned long mark, leakdir::VisitLive* v
 
 // Called by the macros of leakdir/trace.h.
 LEAKDIR_EXPORT void leakdir_place(const char* file, int line, int call, std::size_t factor) {
-  leakdir::place_is(file, line, call, factor, __builtin_frame_address(0));
+  leakdir::place_is(file, line, call, factor, LEAKDIR_OWN_FRAME);
 }
 
 LEAKDIR_EXPORT const char* leakdir_dir(void) { return leakdir::dir_now(); }

@@ -20,6 +20,22 @@
 // table for its address.
 #define LEAKDIR_OURS __attribute__((visibility("hidden")))
 
+// Where the frame of the function's caller begins: its stack pointer after the return. arm64 alone: a compiler puts the
+// two words that the frame pointer points to wherever in the frame it likes. (clang's __builtin_dwarf_cfa gives the
+// frame pointer there.)
+#if defined(__clang__)
+#define LEAKDIR_FRAME_OF_CALLER (__builtin_sponentry())
+#else
+#define LEAKDIR_FRAME_OF_CALLER (__builtin_dwarf_cfa())
+#endif
+
+// What Caller::frame() is of a function that is called as a hook is.
+#if defined(__aarch64__)
+#define LEAKDIR_OWN_FRAME (LEAKDIR_FRAME_OF_CALLER)
+#else
+#define LEAKDIR_OWN_FRAME (__builtin_frame_address(0))
+#endif
+
 namespace leakdir {
 
 // The address of a function, or a return address, without the bit that tells 32-bit ARM to run it as Thumb code: it is
@@ -39,12 +55,16 @@ inline std::uintptr_t code_address(const void* code) {
 // Nothing is left to be read in the hook's own frame: a compiler may let it go before what the hook hands over to
 // begins, where that is the last that the hook does. The return address alone stays in its place until somebody returns
 // to it.
+//
+// On arm64 the return address has no place of its own: it is part of this, and all three are handed on by reference.
 class Caller {
  public:
   [[gnu::always_inline]] static Caller of_hook(const void* frame, const void* return_address) {
 #if defined(__x86_64__)
     (void)return_address;
     return Caller(frame, *static_cast<const std::uintptr_t*>(frame));
+#elif defined(__aarch64__)
+    return Caller(LEAKDIR_FRAME_OF_CALLER, code_address(return_address), *static_cast<const std::uintptr_t*>(frame));
 #else
     return Caller(frame, code_address(return_address));
 #endif
@@ -57,6 +77,8 @@ class Caller {
   static Caller by_address(const Held& held) {
 #if defined(__x86_64__)
     return Caller(&held, kNoFrame);
+#elif defined(__aarch64__)
+    return Caller(&held, held.pc, kNoFrame);
 #else
     return Caller(&held, held.pc);
 #endif
@@ -68,20 +90,32 @@ class Caller {
   std::uintptr_t pc() const { return static_cast<const std::uintptr_t*>(frame_)[1]; }
   std::uintptr_t sp() const { return frame() + 2 * sizeof(std::uintptr_t); }
   std::uintptr_t bp() const { return word_; }
+#elif defined(__aarch64__)
+  bool has_frame() const { return word_ != kNoFrame; }
+  std::uintptr_t pc() const { return pc_; }
+  std::uintptr_t sp() const { return frame(); }
+  std::uintptr_t bp() const { return word_; }
 #else
   bool has_frame() const { return false; }  // there is no fast walk
   std::uintptr_t pc() const { return word_; }
   std::uintptr_t sp() const { return 0; }
   std::uintptr_t bp() const { return 0; }
 #endif
-  // Where the hook's frame is, or was: to be compared with those of other calls.
+  // Where the hook's frame is, or was, or ends: to be compared with those of other calls.
   std::uintptr_t frame() const { return reinterpret_cast<std::uintptr_t>(frame_); }
 
  private:
   // No address, and no number that a program would have in rbp: a small one is met as a counter.
   static constexpr auto kNoFrame = static_cast<std::uintptr_t>(0x9e3779b97f4a7c15u);
+#if defined(__aarch64__)
+  Caller(const void* frame, std::uintptr_t pc, std::uintptr_t word) : frame_(frame), pc_(pc), word_(word) {}
+#else
   Caller(const void* frame, std::uintptr_t word) : frame_(frame), word_(word) {}
+#endif
   const void* frame_;
+#if defined(__aarch64__)
+  std::uintptr_t pc_;
+#endif
   std::uintptr_t word_;
 };
 #define LEAKDIR_CALLER (::leakdir::Caller::of_hook(__builtin_frame_address(0), __builtin_return_address(0)))

@@ -12,8 +12,15 @@
 #include <cstdint>
 
 #include "fast_walk_rule.hh"
+#include "system/libc.hh"
 
 namespace leakdir {
+
+#if defined(__x86_64__)
+inline constexpr bool kWalksByCode = libc::kIsMusl;
+#else
+inline constexpr bool kWalksByCode = false;
+#endif
 
 // In the offset of a rule by code, in words: it counts from rbp, as rbp is in the function.
 inline constexpr std::uint32_t kFromBpByCode = 1u << 16;

@@ -9,7 +9,7 @@
 #include "fast_walk_reach.hh"
 #include "find_fde.hh"
 #include "instruction_x86_64.hh"
-#include "step_x86_64.hh"
+#include "step.hh"
 
 namespace leakdir {
 namespace {

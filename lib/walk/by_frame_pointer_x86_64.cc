@@ -7,7 +7,7 @@
 #include "fast_walk.hh"
 #include "fast_walk_cfi.hh"
 #include "fast_walk_reach.hh"
-#include "step_x86_64.hh"
+#include "step.hh"
 
 namespace leakdir {
 namespace {

@@ -56,6 +56,7 @@ enum : std::uint8_t {
   kValOffset = 0x14,
   kValOffsetSf = 0x15,
   kValExpression = 0x16,
+  kNegateAddressState = 0x2d,  // arm64: DW_CFA_AARCH64_negate_ra_state
   kGnuArgsSize = 0x2e,
   kGnuNegativeOffsetExtended = 0x2f,
 };
@@ -206,7 +207,7 @@ bool read_cie(const std::uint8_t* entry, Cie* cie) {
         if (!skip_pointer(&data, encoding)) return false;
       } else if (*augmentation == 'S') {
         cie->is_signal_frame = true;
-      } else {
+      } else if (*augmentation != 'B') {  // arm64: with which key addresses are signed
         break;
       }
     }
@@ -258,6 +259,9 @@ class Machine {
       case kGnuArgsSize:
         (void)c->uleb();
         return true;
+      case kNegateAddressState:
+        row_.address_is_signed = !row_.address_is_signed;
+        return columns_.are_addresses_signed;
       case kAdvanceLoc1:
         return advance(c->byte());
       case kAdvanceLoc2:

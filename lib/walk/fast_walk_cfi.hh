@@ -3,8 +3,8 @@
 // What the unwind tables say of one return address, for the three registers that the fast walk follows.
 //
 // The tables are the ones that _Unwind_Backtrace, and so Boost, uses (find_fde.hh), read to the same effect, its
-// simplifications included: identical frames depend on it. Called by fast_walk_<processor>.cc for addresses that the
-// cache does not hold. Reading a row allocates nothing and takes no lock, nor does the search in the program's modules;
+// simplifications included: identical frames depend on it. Called by step.cc for addresses that the cache does not
+// hold. Reading a row allocates nothing and takes no lock, nor does the search in the program's modules;
 // where glibc is older than 2.35, or a program has no PT_GNU_EH_FRAME and no index, it may.
 
 #pragma once
@@ -18,6 +18,7 @@ struct CfiColumns {
   std::uint64_t stack_pointer;
   std::uint64_t frame_pointer;
   std::uint64_t return_address;
+  bool are_addresses_signed = false;  // some are, where the tables say so (arm64)
 };
 
 enum class SavedHow : std::uint8_t {
@@ -47,6 +48,7 @@ struct CfiRow {
   SavedRegister stack_pointer;
   SavedRegister frame_pointer;
   SavedRegister return_address;
+  bool address_is_signed;
 };
 
 enum class CfiAnswer {

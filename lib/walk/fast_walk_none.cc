@@ -8,9 +8,4 @@ namespace leakdir {
 
 int fast_walk(FastWalkState&, const WalkStart&, unsigned) noexcept { return kCannot; }
 
-unsigned walk_by_frame_pointer(FastWalkState&, const WalkStart&, std::uintptr_t*, unsigned, bool* truncated) noexcept {
-  *truncated = false;
-  return 0;
-}
-
 }  // namespace leakdir

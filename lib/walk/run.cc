@@ -25,6 +25,9 @@ LEAKDIR_SLOW Run* RunStore::add(const RunDraft& draft) noexcept {
   copy_bytes(run + 1, draft.pcs, checks * sizeof draft.pcs[0]);
   copy_bytes(const_cast<std::uint32_t*>(run->places()), draft.places, checks * sizeof draft.places[0]);
   copy_bytes(const_cast<std::int32_t*>(run->bp_slots()), draft.bp_slots, checks * sizeof draft.bp_slots[0]);
+  if (Rule::kHasLinkRegister) {
+    copy_bytes(const_cast<std::uint32_t*>(run->sps()), draft.sps, checks * sizeof draft.sps[0]);
+  }
   copy_bytes(const_cast<BpCheck*>(run->bps()), draft.bps, bp_checks * sizeof draft.bps[0]);
   unsigned slot = slot_of(run->pc);
   while (slots_[slot] != 0 && run_at(slots_[slot])->pc != run->pc) slot = (slot + 1) % kSlots;

@@ -6,7 +6,7 @@
 // one's caller on, each return address lies, and which it is. On another stack, at any depth, the same frames follow if
 // each place holds what it held: that is so many loads and comparisons that do not wait for each other, and no look at
 // a rule. Nothing of it is believed before it was compared, so a run may be of any stack, and a change of one frame
-// costs the run that it lies in. How runs are found and how long they are: fast_walk_x86_64.cc.
+// costs the run that it lies in. How runs are found and how long they are: fast_walk_by_runs.cc.
 //
 // Of one thread at a time, all zero at first, plain data. A handler may leave a walk by longjmp at any instruction:
 // what is being written counts only once it is whole.
@@ -15,6 +15,8 @@
 
 #include <cstddef>
 #include <cstdint>
+
+#include "fast_walk_rule.hh"
 
 namespace leakdir {
 
@@ -31,7 +33,8 @@ struct BpCheck {
   std::uint32_t frame;
 };
 
-// Places are in bytes from the base: where the first frame's own return address lies, a word below its caller's frame.
+// Places are in bytes from the base: where the first frame's own return address lies. On x86-64 that is a word below
+// its caller's frame.
 struct alignas(16) Run {  // two of the return addresses behind it are compared at once
   static constexpr unsigned kMostFrames = 63;
   static constexpr std::int32_t kUnchanged = INT32_MIN;
@@ -48,6 +51,8 @@ struct alignas(16) Run {  // two of the return addresses behind it are compared 
   bool is_of_loader;  // it begins in the dynamic loader, which may have to be asked first
   RunStart start;
   std::uint8_t wanted;  // not 0: it is no longer to be used, but to be learnt anew, with so many frames
+  // All its return addresses are signed, or none: so many of their highest bits are a signature.
+  std::uint8_t signature_bits;
   std::int32_t first;
   std::int32_t first_bp;         // place where rbp was saved, of the first frame; kUnchanged: nowhere
   std::uint32_t next;            // place of what the last frame returns to; where `ends`, of its own return address
@@ -62,16 +67,33 @@ struct alignas(16) Run {  // two of the return addresses behind it are compared 
   std::uint8_t parts_at_times;  // … and how often in succession it was as many
   std::uint8_t new_frames;      // for the user of the walk; kNotKnown at first
   static constexpr std::uint8_t kNotKnown = 0xff;
+  // Place where the caller's frame of the last one begins, if it is not always a word above the return address.
+  std::uint32_t next_sp;
 
-  // Behind it lie the return addresses that are to be there, the places where, for each frame `bp_slot` as if it were
-  // the last, and the checks of rbp.
+  // Behind it lie the return addresses that are to be there, the places where, for each frame `bp_slot` (and `next_sp`)
+  // as if it were the last, and the checks of rbp.
   static constexpr unsigned kChecksAtOnce = 4;
   const std::uintptr_t* pcs() const { return reinterpret_cast<const std::uintptr_t*>(this + 1); }
   const std::uint32_t* places() const { return reinterpret_cast<const std::uint32_t*>(pcs() + checks); }
   const std::int32_t* bp_slots() const { return reinterpret_cast<const std::int32_t*>(places() + checks); }
-  const BpCheck* bps() const { return reinterpret_cast<const BpCheck*>(bp_slots() + checks); }
+  static constexpr unsigned kWordsOfSp = Rule::kHasLinkRegister ? 1 : 0;
+  const std::uint32_t* sps() const { return reinterpret_cast<const std::uint32_t*>(bp_slots() + checks); }
+  const BpCheck* bps() const { return reinterpret_cast<const BpCheck*>(sps() + checks * kWordsOfSp); }
   static constexpr std::size_t bytes(unsigned checks, unsigned bp_checks) {
-    return sizeof(Run) + checks * (sizeof(std::uintptr_t) + 2 * sizeof(std::uint32_t)) + bp_checks * sizeof(BpCheck);
+    return sizeof(Run) + checks * (sizeof(std::uintptr_t) + (2 + kWordsOfSp) * sizeof(std::uint32_t)) +
+           bp_checks * sizeof(BpCheck);
+  }
+
+  // Place where the caller's frame of the last frame, or of another one, begins.
+  std::uintptr_t sp_after() const { return sp_after(next, next_sp); }
+  std::uintptr_t sp_after(unsigned frame) const {
+    if (frame + 1u == frames) return sp_after();
+    return Rule::kHasLinkRegister ? sps()[frame] : sp_after(places()[frame], 0);
+  }
+
+ private:
+  static std::uintptr_t sp_after(std::uint32_t place, std::uint32_t sp) {
+    return Rule::kHasLinkRegister ? sp : place + sizeof(std::uintptr_t);
   }
 };
 
@@ -81,6 +103,7 @@ struct RunDraft {
   std::uintptr_t pcs[Run::kMostFrames + 1];
   std::uint32_t places[Run::kMostFrames + 1];
   std::int32_t bp_slots[Run::kMostFrames + 1];
+  std::uint32_t sps[(Run::kMostFrames + 1) * Run::kWordsOfSp + 1];
   BpCheck bps[Run::kMostFrames];
 };
 

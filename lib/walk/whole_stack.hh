@@ -11,8 +11,9 @@
 #include "system/base.hh"
 #if defined(__x86_64__)
 #include <emmintrin.h>
-
-#include "step_x86_64.hh"
+#endif
+#if defined(__x86_64__) || defined(__aarch64__)
+#include "step.hh"
 #endif
 
 namespace leakdir {
@@ -40,6 +41,27 @@ inline __m128i two_words_at(std::uintptr_t first, std::uintptr_t second) {
   return _mm_movemask_epi8(_mm_cmpeq_epi32(differences, _mm_setzero_si128())) == 0xffff;
 }
 
+#elif defined(__aarch64__)
+
+// Whether each return address of the run is where it is to be.
+[[gnu::always_inline]] inline bool addresses_hold(const Run& run, std::uintptr_t base) {
+  static_assert(Run::kChecksAtOnce == 4);
+  const std::uintptr_t* pcs = run.pcs();
+  const std::uint32_t* place = run.places();
+  std::uintptr_t differences = 0;
+  for (const std::uint32_t* const last = place + run.checks; place != last; place += Run::kChecksAtOnce) {
+    const std::uintptr_t first = (word_at(base + place[0]) ^ pcs[0]) | (word_at(base + place[1]) ^ pcs[1]);
+    const std::uintptr_t second = (word_at(base + place[2]) ^ pcs[2]) | (word_at(base + place[3]) ^ pcs[3]);
+    differences |= first | second;
+    pcs += Run::kChecksAtOnce;
+  }
+  return differences << run.signature_bits == 0;
+}
+
+#endif
+
+#if defined(__x86_64__) || defined(__aarch64__)
+
 // What the user of the walk has said of the stack that begins at `pc` and `sp` (Run::whole_stack); 0: nothing, or it is
 // another stack.
 [[gnu::always_inline]] inline std::uint64_t known_whole_stack(FastWalkState& state, std::uintptr_t pc,
@@ -49,7 +71,7 @@ inline __m128i two_words_at(std::uintptr_t first, std::uintptr_t second) {
   if (LEAKDIR_UNLIKELY(state.generation != g_walk_generation.load(std::memory_order_acquire))) return 0;
   const std::uintptr_t base = sp + static_cast<std::uintptr_t>(std::intptr_t{run->first});
   if (LEAKDIR_UNLIKELY(!is_known_to_be_own_stack(state.reach, sp)) || LEAKDIR_UNLIKELY(sp % kWord != 0) ||
-      LEAKDIR_UNLIKELY(base + run->next + kWord > state.reach.hi) || LEAKDIR_UNLIKELY(!addresses_hold(*run, base))) {
+      LEAKDIR_UNLIKELY(base + run->sp_after() > state.reach.hi) || LEAKDIR_UNLIKELY(!addresses_hold(*run, base))) {
     return 0;
   }
   return run->whole_stack;

@@ -15,7 +15,7 @@
 #include "walk/fde.hh"
 #include "walk/find_fde.hh"
 #include "walk/instruction_x86_64.hh"
-#include "walk/step_x86_64.hh"
+#include "walk/step.hh"
 
 namespace leakdir {
 namespace {

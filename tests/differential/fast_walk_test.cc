@@ -19,6 +19,7 @@
 #include "assembly.hh"
 #include "walk/fast_walk_reach.hh"
 #include "walk/fast_walk_rule.hh"
+#include "walk/processor.hh"
 #include "walk/whole_stack.hh"
 
 namespace leakdir {
@@ -98,28 +99,83 @@ class FastWalk : public testing::Test {
 TEST(RuleCacheTest, FindsWhatWasAdded) {
   static RuleCache cache;
   const Rule rule(RuleKind::kFromSp, 77, 3);
-  cache.add(0x5555deadbeef, rule);
-  EXPECT_EQ(cache.find(0x5555deadbeef).bits(), rule.bits());
-  EXPECT_EQ(cache.find(0x5555deadbeee).kind(), RuleKind::kNone);
+  cache.add(0x5555deadbee0, rule);
+  EXPECT_EQ(cache.find(0x5555deadbee0).bits(), rule.bits());
+  EXPECT_EQ(cache.find(0x5555deadbee4).kind(), RuleKind::kNone);
   EXPECT_EQ(cache.find(0).kind(), RuleKind::kNone);
   cache.clear();
-  EXPECT_EQ(cache.find(0x5555deadbeef).kind(), RuleKind::kNone);
+  EXPECT_EQ(cache.find(0x5555deadbee0).kind(), RuleKind::kNone);
 }
 
 TEST(RuleCacheTest, NeverAnswersForAnotherAddressWhenItOverflows) {
   static RuleCache cache;
   const auto rule_of = [](std::uint64_t pc) { return Rule(RuleKind::kFromBp, pc % 1000, pc % 7); };
+  const auto address = [](std::uint64_t i) { return 0x400000 + (i << Rule::kAddressZeros); };
   unsigned found = 0;
-  for (std::uint64_t i = 0; i < 200000; ++i) cache.add(0x400000 + i * 13, rule_of(0x400000 + i * 13));
+  for (std::uint64_t i = 0; i < 200000; ++i) cache.add(address(i * 13), rule_of(address(i * 13)));
   for (std::uint64_t i = 0; i < 200000 * 13; ++i) {
-    const Rule rule = cache.find(0x400000 + i);
+    const Rule rule = cache.find(address(i));
     if (rule.kind() == RuleKind::kNone) continue;
     ASSERT_EQ(i % 13, 0u);
-    ASSERT_EQ(rule.bits(), rule_of(0x400000 + i).bits());
+    ASSERT_EQ(rule.bits(), rule_of(address(i)).bits());
     ++found;
   }
   EXPECT_GT(found, 20000u);
 }
+
+#if defined(__aarch64__)
+
+TEST(RuleTest, KeepsItsParts) {
+  constexpr auto kFar = std::int64_t{Rule::kMaxAddressWords} * 8;
+  constexpr auto kLarge = std::int64_t{Rule::kMaxOffsetUnits} * 16;
+  struct {
+    std::int64_t offset, address_offset, bp_offset;
+  } static constexpr kFrames[] = {
+      {0, 8, 16},
+      {16, 8, 16},
+      {16, 16, 0},
+      {32, 24, 32},
+      {32, 8, 32},
+      {1024, kFar, kFar - 8},
+      {kLarge, 8, 16},
+      {kLarge, kFar, 0},
+      {kLarge, kLarge, 0},
+      {kLarge, kLarge - 8, kLarge},
+      {kLarge, kLarge - kFar, kLarge - kFar + 8},
+  };
+  for (const auto& frame : kFrames) {
+    for (const bool is_signed : {false, true}) {
+      const Rule rule = Rule::of(RuleKind::kFromBp, frame.offset, frame.address_offset, frame.bp_offset, is_signed);
+      EXPECT_EQ(rule.kind(), RuleKind::kFromBp) << frame.offset << " " << frame.address_offset;
+      EXPECT_EQ(rule.offset(), static_cast<std::uintptr_t>(frame.offset));
+      EXPECT_EQ(rule.address_offset(), static_cast<std::uintptr_t>(frame.address_offset));
+      EXPECT_EQ(rule.bp_offset(), static_cast<std::uintptr_t>(frame.bp_offset));
+      EXPECT_EQ(rule.is_signed(), is_signed);
+      EXPECT_EQ(rule.bits() >> Rule::kBits, 0u);
+    }
+  }
+}
+
+TEST(RuleTest, IsNoneOfAFrameThatItCannotHold) {
+  constexpr auto kFar = std::int64_t{Rule::kMaxAddressWords} * 8;
+  constexpr auto kLarge = std::int64_t{Rule::kMaxOffsetUnits} * 16;
+  const auto kind = [](std::int64_t offset, std::int64_t address_offset, std::int64_t bp_offset) {
+    return Rule::of(RuleKind::kFromSp, offset, address_offset, bp_offset, false).kind();
+  };
+  EXPECT_EQ(kind(24, 8, 16), RuleKind::kNone);
+  EXPECT_EQ(kind(-16, 8, 16), RuleKind::kNone);
+  EXPECT_EQ(kind(kLarge + 16, 8, 16), RuleKind::kNone);
+  EXPECT_EQ(kind(32, 0, 0), RuleKind::kNone);
+  EXPECT_EQ(kind(32, -8, 0), RuleKind::kNone);
+  EXPECT_EQ(kind(32, 12, 0), RuleKind::kNone);
+  EXPECT_EQ(kind(32, 8, 8), RuleKind::kNone);
+  EXPECT_EQ(kind(32, 8, -8), RuleKind::kNone);
+  EXPECT_EQ(kind(64, 8, 40), RuleKind::kNone);
+  EXPECT_EQ(kind(kLarge, kFar + 8, 0), RuleKind::kNone);
+  EXPECT_EQ(kind(32, kFar + 8, 0), RuleKind::kNone);
+}
+
+#else
 
 TEST(RuleTest, KeepsItsParts) {
   const Rule rule(RuleKind::kFromBp, Rule::kMaxOffsetWords, Rule::kMaxBpWords);
@@ -128,6 +184,8 @@ TEST(RuleTest, KeepsItsParts) {
   EXPECT_EQ(rule.bp_offset(), Rule::kMaxBpWords * 8u);
   EXPECT_LT(rule.bits(), 1u << Rule::kBits);
 }
+
+#endif
 
 TEST(ReachTest, TellsWhatCanBeRead) {
   const GuardedPages pages(1);
@@ -153,8 +211,7 @@ TEST(ReachTest, ExtendsUpToWhatCannotBeRead) {
 TEST(ReachTest, KnowsTheStackOfEachThread) {
   const auto check = [] {
     const int local = 0;
-    std::uintptr_t thread;
-    asm("mov %%fs:0, %0" : "=r"(thread));
+    const std::uintptr_t thread = own_thread();
     StackReach reach = {};
     EXPECT_TRUE(is_own_stack(reach, number(&local), thread));
     EXPECT_LE(reach.lo, number(&local));
@@ -173,13 +230,11 @@ TEST(ReachTest, TrustsNothingThatAnEndedThreadProved) {
   std::thread([&] {
     const int local = 0;
     there = number(&local);
-    std::uintptr_t thread;
-    asm("mov %%fs:0, %0" : "=r"(thread));
+    const std::uintptr_t thread = own_thread();
     EXPECT_TRUE(is_own_stack(reach, there, thread));
   }).join();
   const int local = 0;
-  std::uintptr_t thread;
-  asm("mov %%fs:0, %0" : "=r"(thread));
+  const std::uintptr_t thread = own_thread();
   EXPECT_FALSE(is_own_stack(reach, there, thread));
   EXPECT_TRUE(is_own_stack(reach, number(&local), thread));
 }
@@ -369,9 +424,9 @@ TEST_F(FastWalk, EndsAtTheTopOfAStackThatHasNoOutermostFrame) {
 }
 
 TEST_F(FastWalk, DeclinesWhatARuleCannotHold) {
-  call_with_frame_in_rbx(walk_here);
+  call_with_frame_in_another(walk_here);
   EXPECT_EQ(g_walk.frames, kCannot);
-  call_with_rbp_in_rbx(walk_here);
+  call_with_fp_in_another(walk_here);
   EXPECT_EQ(g_walk.frames, kCannot);
   walk_here();
   EXPECT_GT(g_walk.frames, 1);

@@ -217,47 +217,70 @@ void released_coroutine_stacks() {
 
 void assembly_without_tables() {
   for (int round = 0; round < 3; ++round) {
-    for (auto* call : {call_without_tables, call_with_wild_rbp, call_with_known_wild_rbp, call_with_frame_in_rbx,
-                       call_with_rbp_in_rbx, call_outermost}) {
+    for (auto* call : {call_without_tables, call_with_wild_fp, call_with_known_wild_fp, call_with_frame_in_another,
+                       call_with_fp_in_another, call_outermost}) {
       call(go_down);
-      call([] { call_with_known_wild_rbp(go_down); });
+      call([] { call_with_known_wild_fp(go_down); });
       call([] { call_without_tables(go_down); });
     }
   }
 }
 
+namespace {
+
+#if defined(__aarch64__)
+// stp x29,x30,[sp,#-16]!; mov x29,sp; blr x0; ldp x29,x30,[sp],#16; ret
+constexpr uint32_t kCode[] = {0xa9bf7bfd, 0x910003fd, 0xd63f0000, 0xa8c17bfd, 0xd65f03c0};
+// stp x29,x30,[sp,#-32]!; blr x0; ldp x29,x30,[sp],#32; ret
+constexpr uint32_t kOther[] = {0xa9be7bfd, 0xd63f0000, 0xa8c27bfd, 0xd65f03c0};
+// Factors 4 and -8, return address in x30, frame at sp; and what the two do to it.
+constexpr uint8_t kCommon[16] = {1, 0, 4, 0x78, 30, 0x0c, 31, 0};
+constexpr uint8_t kWithFp[8] = {0x0e, 16, 0x9d, 2, 0x9e, 1, 0x0d, 29};
+constexpr uint8_t kWithSp[8] = {0x0e, 32, 0x9d, 4, 0x9e, 3};
+#else
+// push %rbp; mov %rsp,%rbp; call *%rdi; pop %rbp; ret
+constexpr unsigned char kCode[] = {0x55, 0x48, 0x89, 0xe5, 0xff, 0xd7, 0x5d, 0xc3};
+// sub $24,%rsp; call *%rdi; add $24,%rsp; ret
+constexpr unsigned char kOther[] = {0x48, 0x83, 0xec, 0x18, 0xff, 0xd7, 0x48, 0x83, 0xc4, 0x18, 0xc3};
+// Factors 1 and -8, return address in 16, frame at rsp + 8; and what the two do to it.
+constexpr uint8_t kCommon[16] = {1, 0, 1, 0x78, 16, 0x0c, 7, 8, 0x90, 1};
+constexpr uint8_t kWithFp[8] = {0x0e, 16, 0x86, 2, 0x0d, 6};
+constexpr uint8_t kWithSp[8] = {0x0e, 32};
+#endif
+
+}  // namespace
+
 void made_at_run_time() {
-  // push %rbp; mov %rsp,%rbp; call *%rdi; pop %rbp; ret
-  static constexpr unsigned char kCode[] = {0x55, 0x48, 0x89, 0xe5, 0xff, 0xd7, 0x5d, 0xc3};
-  // sub $24,%rsp; call *%rdi; add $24,%rsp; ret
-  static constexpr unsigned char kOther[] = {0x48, 0x83, 0xec, 0x18, 0xff, 0xd7, 0x48, 0x83, 0xc4, 0x18, 0xc3};
   auto* const code = static_cast<unsigned char*>(
       mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   if (code == MAP_FAILED) return;  // hardened systems forbid such pages
   const auto call = reinterpret_cast<void (*)(void (*)())>(code);
 
-  // A common entry (factors 1 and -8, return address in 16, frame at rsp + 8) and one for the code.
+  // A common entry and one for the code.
   struct [[gnu::packed]] {
     uint32_t cie_length = 20, cie_id = 0;
-    uint8_t cie[16] = {1, 0, 1, 0x78, 16, 0x0c, 7, 8, 0x90, 1, 0, 0, 0, 0, 0, 0};
+    uint8_t cie[16];
     uint32_t fde_length = 28, fde_cie = 28;
     uint64_t begin = 0, bytes = 64;
     uint8_t instructions[8] = {};
     uint32_t end = 0;
   } table;
+  memcpy(table.cie, kCommon, sizeof kCommon);
   table.begin = reinterpret_cast<uintptr_t>(code);
+  const auto put = [code](const void* bytes, std::size_t size) {
+    memcpy(code, bytes, size);
+    __builtin___clear_cache(reinterpret_cast<char*>(code), reinterpret_cast<char*>(code) + size);
+  };
   for (int round = 0; round < 3; ++round) {
-    memcpy(code, kCode, sizeof kCode);
+    put(kCode, sizeof kCode);
     call(go_down);
-    static constexpr uint8_t kWithRbp[8] = {0x0e, 16, 0x86, 2, 0x0d, 6};
-    memcpy(table.instructions, kWithRbp, sizeof kWithRbp);
+    memcpy(table.instructions, kWithFp, sizeof kWithFp);
     __register_frame(&table);
     call(go_down);
     __deregister_frame(&table);
     call(go_down);
-    memcpy(code, kOther, sizeof kOther);
-    static constexpr uint8_t kWithRsp[8] = {0x0e, 32};
-    memcpy(table.instructions, kWithRsp, sizeof kWithRsp);
+    put(kOther, sizeof kOther);
+    memcpy(table.instructions, kWithSp, sizeof kWithSp);
     __register_frame(&table);
     call(go_down);
     __deregister_frame(&table);

@@ -1,64 +1,24 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// One frame of a walk on x86-64 Linux: rules from call frame information, and how one is followed.
+// One frame of a walk: where its rule comes from, and how one is followed.
 
-#include "step_x86_64.hh"
+#include "step.hh"
 
 #include "by_code.hh"
 #include "call_site.hh"
 #include "fast_walk_cfi.hh"
 #include "fast_walk_reach.hh"
 #include "hands_on_to_exit.hh"
-#include "system/libc.hh"
+#include "processor.hh"
 
 namespace leakdir {
 namespace {
-
-constexpr CfiColumns kColumns = {7, 6, 16};  // rsp, rbp, the return address
 
 // ---- Rules ------------------------------------------------------------------------------------------------------
 
 constexpr Rule kRuleEnd{RuleKind::kEnd, 0, 0};
 constexpr Rule kRuleCannot{RuleKind::kCannot, 0, 0};
 constexpr Rule kRuleNoTable{RuleKind::kNoTable, 0, 0};
-
-// The number of words in a byte offset that is to lie in 0 .. max; above max where it does not.
-std::uint32_t words_in(std::int64_t offset, std::uint32_t max) {
-  if (offset < 0 || offset % std::int64_t{kWord} != 0 || offset / std::int64_t{kWord} > max) return max + 1;
-  return static_cast<std::uint32_t>(offset / std::int64_t{kWord});
-}
-
-Rule rule_of(const CfiRow& row) {
-  // An undefined return address marks the outermost frame, whatever else the row says.
-  if (row.return_address.how == SavedHow::kUndefined) return kRuleEnd;
-  if (row.return_address.how != SavedHow::kAtCfa || row.return_address.offset != -std::int64_t{kWord})
-    return kRuleCannot;
-  if (row.stack_pointer.how != SavedHow::kUnchanged && row.stack_pointer.how != SavedHow::kUndefined)
-    return kRuleCannot;
-
-  if (row.cfa_how == CfaHow::kThroughFramePointer) {
-    // What gcc makes of a function that realigns its stack and needs the address of its arguments: rbp points at the
-    // saved rbp.
-    const std::uint32_t words = words_in(-row.through_offset, Rule::kMaxOffsetWords);
-    const bool usual = row.frame_pointer.how == SavedHow::kAtFramePointer && row.frame_pointer.offset == 0;
-    return usual && words <= Rule::kMaxOffsetWords ? Rule(RuleKind::kThroughBp, words, 0) : kRuleCannot;
-  }
-  if (row.cfa_how != CfaHow::kRegister) return kRuleCannot;
-
-  const bool from_sp = row.cfa_column == kColumns.stack_pointer;
-  if (!from_sp && row.cfa_column != kColumns.frame_pointer) return kRuleCannot;
-  const std::uint32_t words = words_in(row.cfa_offset, Rule::kMaxOffsetWords);
-  if (words > Rule::kMaxOffsetWords) return kRuleCannot;
-
-  std::uint32_t bp_words = 0;
-  if (row.frame_pointer.how == SavedHow::kAtCfa) {
-    bp_words = words_in(-row.frame_pointer.offset, Rule::kMaxBpWords);
-    if (bp_words < 2 || bp_words > Rule::kMaxBpWords) return kRuleCannot;
-  } else if (row.frame_pointer.how != SavedHow::kUnchanged && row.frame_pointer.how != SavedHow::kUndefined) {
-    return kRuleCannot;
-  }
-  return Rule(from_sp ? RuleKind::kFromSp : RuleKind::kFromBp, words, bp_words);
-}
 
 Rule learn(std::uintptr_t pc) {
   find_loader();
@@ -74,7 +34,7 @@ Rule learn(std::uintptr_t pc) {
       rule = is_program_entry(pc) || hands_on_to_exit(pc) ? kRuleEnd
              : is_signal_return(pc)                       ? kRuleCannot
                                                           : kRuleNoTable;
-      if (libc::kIsMusl && rule.kind() == RuleKind::kNoTable && is_in_module(pc - 1)) rule = rule_by_code(pc);
+      if (kWalksByCode && rule.kind() == RuleKind::kNoTable && is_in_module(pc - 1)) rule = rule_by_code(pc);
       break;
     case CfiAnswer::kUnsupported:
       break;
@@ -146,7 +106,7 @@ Step follow(Readable& readable, Rule rule, Registers* registers) noexcept {
     if (rule.kind() == RuleKind::kEnd) return Step::kEnd;
     if (rule.kind() == RuleKind::kNoTable) return Step::kNoTable;
     if (rule.kind() == RuleKind::kCannot) return Step::kCannot;
-    if (libc::kIsMusl && rule.kind() == RuleKind::kByCode) return follow_code(readable, rule, registers);
+    if (kWalksByCode && rule.kind() == RuleKind::kByCode) return follow_code(readable, rule, registers);
     cfa = cfa_through_bp(readable.end, at, rule.offset());
     if (cfa == 0) return Step::kCannot;
     bp_offset = cfa - at.bp;
@@ -155,12 +115,14 @@ Step follow(Readable& readable, Rule rule, Registers* registers) noexcept {
     const Step step = follow_beyond(readable, at.sp, cfa);
     if (step != Step::kNext) return step;
   }
+  const std::uintptr_t address = cfa - rule.address_offset();
+  if (Rule::kHasLinkRegister && address < at.sp) return Step::kCannot;
   if (bp_offset != 0) {
     if (cfa - bp_offset < at.sp) return Step::kCannot;
     registers->bp = word_at(cfa - bp_offset);
   }
   registers->sp = cfa;
-  registers->pc = word_at(cfa - kWord);
+  registers->pc = rule.is_signed() ? without_signature(word_at(address)) : word_at(address);
   return registers->pc != 0 ? Step::kNext : Step::kEnd;
 }
 

@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// One frame of a walk on x86-64 Linux: from its registers to its caller's. What walks of any kind are made of; the hot
+// One frame of a walk: from its registers to its caller's. What walks of any kind are made of; the hot
 // path itself takes these steps only for what it has not met before.
 //
 // Every step that is not beyond doubt ends in kCannot; then Boost looks at this stack.
 
 #pragma once
 
-#if !defined(__x86_64__) || !defined(__LP64__)
-#error "this file is for x86-64 with 64-bit pointers; others take fast_walk_none.cc"
-#endif
-
 #include <cstdint>
 
 #include "fast_walk.hh"
 #include "fast_walk_rule.hh"
+#include "processor.hh"
 
 namespace leakdir {
 
@@ -32,13 +29,6 @@ struct Readable {
 };
 
 Readable readable_by_asking(StackReach& reach, std::uintptr_t thread, std::uintptr_t sp) noexcept;
-
-// The thread's control block, which begins with its own address and lies above its stack.
-inline std::uintptr_t own_thread() noexcept {
-  std::uintptr_t thread;
-  asm("mov %%fs:0, %0" : "=r"(thread));
-  return thread;
-}
 
 // Whether `sp` is in the thread's own stack, and all from there up to reach.hi was found readable.
 inline bool is_known_to_be_own_stack(const StackReach& reach, std::uintptr_t sp) noexcept {
@@ -58,6 +48,9 @@ struct Registers {
 
 // The rule of a return address, from the cache or from the tables.
 Rule rule_for(std::uintptr_t pc) noexcept;
+
+// What a row of the tables comes to: rules_<how a call leaves the return address>.cc.
+[[nodiscard]] Rule rule_of(const CfiRow& row) noexcept;
 
 enum class Step { kNext, kEnd, kNoTable, kUnreadable, kCannot };
 

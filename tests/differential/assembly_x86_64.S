@@ -17,20 +17,20 @@ call_without_tables:
         .size   call_without_tables, . - call_without_tables
 
 // No tables, and rbp holds anything.
-        .globl  call_with_wild_rbp
-        .type   call_with_wild_rbp, @function
-call_with_wild_rbp:
+        .globl  call_with_wild_fp
+        .type   call_with_wild_fp, @function
+call_with_wild_fp:
         push    %rbp
         mov     $0x123456789abcdef1, %rbp
         call    *%rdi
         pop     %rbp
         ret
-        .size   call_with_wild_rbp, . - call_with_wild_rbp
+        .size   call_with_wild_fp, . - call_with_wild_fp
 
 // The table says so, too: rbp is saved, and holds anything.
-        .globl  call_with_known_wild_rbp
-        .type   call_with_known_wild_rbp, @function
-call_with_known_wild_rbp:
+        .globl  call_with_known_wild_fp
+        .type   call_with_known_wild_fp, @function
+call_with_known_wild_fp:
         .cfi_startproc
         push    %rbp
         .cfi_adjust_cfa_offset 8
@@ -42,7 +42,7 @@ call_with_known_wild_rbp:
         .cfi_restore %rbp
         ret
         .cfi_endproc
-        .size   call_with_known_wild_rbp, . - call_with_known_wild_rbp
+        .size   call_with_known_wild_fp, . - call_with_known_wild_fp
 
 // A wrong table: the frame is said to begin at rbp, which holds no address.
         .globl  call_with_wrong_table
@@ -61,9 +61,9 @@ call_with_wrong_table:
         .size   call_with_wrong_table, . - call_with_wrong_table
 
 // The frame begins at an offset from rbx.
-        .globl  call_with_frame_in_rbx
-        .type   call_with_frame_in_rbx, @function
-call_with_frame_in_rbx:
+        .globl  call_with_frame_in_another
+        .type   call_with_frame_in_another, @function
+call_with_frame_in_another:
         .cfi_startproc
         push    %rbx
         .cfi_adjust_cfa_offset 8
@@ -78,12 +78,12 @@ call_with_frame_in_rbx:
         .cfi_adjust_cfa_offset -8
         ret
         .cfi_endproc
-        .size   call_with_frame_in_rbx, . - call_with_frame_in_rbx
+        .size   call_with_frame_in_another, . - call_with_frame_in_another
 
 // rbp rests in another register.
-        .globl  call_with_rbp_in_rbx
-        .type   call_with_rbp_in_rbx, @function
-call_with_rbp_in_rbx:
+        .globl  call_with_fp_in_another
+        .type   call_with_fp_in_another, @function
+call_with_fp_in_another:
         .cfi_startproc
         push    %rbx
         .cfi_adjust_cfa_offset 8
@@ -98,7 +98,7 @@ call_with_rbp_in_rbx:
         .cfi_adjust_cfa_offset -8
         ret
         .cfi_endproc
-        .size   call_with_rbp_in_rbx, . - call_with_rbp_in_rbx
+        .size   call_with_fp_in_another, . - call_with_fp_in_another
 
 // As a compiler makes them: so many frames, which are found by the stack pointer, of one that is the outermost. Each has
 // an address of its own: chance cuts stacks at addresses, and could pick one that is in a stack many times.

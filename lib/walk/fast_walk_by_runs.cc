@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The fast walk on x86-64 Linux, run by run.
+// The fast walk, run by run.
 //
 // The hot path is fast_walk with runs that hold. Where there is none for a return address, one is learnt, frame by
-// frame (step_x86_64.hh). It ends where another run begins, or at an address that chance picks, so that stacks which
+// frame (step.hh). It ends where another run begins, or at an address that chance picks, so that stacks which
 // differ further in have the outer runs in common. Of a run that holds in part that part is used (recursion goes on for
 // longer or for shorter); where it always is the same part, the ways part there, and it is cut. Of two runs that one
 // has always followed the other, one is made. So where a stack changes all the time, runs end, and what does not change
@@ -11,7 +11,7 @@
 
 #include "fast_walk.hh"
 #include "fast_walk_reach.hh"
-#include "step_x86_64.hh"
+#include "step.hh"
 #include "system/base.hh"
 #include "whole_stack.hh"
 
@@ -28,8 +28,9 @@ std::uintptr_t plus(std::uintptr_t base, std::int32_t place) {
 inline bool begins_by_bp(const Run& run, Registers& frame, std::uintptr_t end, std::uintptr_t* base) {
   if (run.start == RunStart::kFromBp) {
     *base = plus(frame.bp, run.first);
-    const std::uintptr_t cfa = *base + kWord;
+    const std::uintptr_t cfa = *base + run.sp_after(0);
     if (cfa <= frame.sp || cfa > end || cfa % kWord != 0) return false;
+    if (Rule::kHasLinkRegister && *base < frame.sp) return false;
     return run.first_bp == Run::kUnchanged || plus(*base, run.first_bp) >= frame.sp;
   }
   const std::uintptr_t cfa = cfa_through_bp(end, frame, static_cast<std::uintptr_t>(std::intptr_t{run.first}));
@@ -47,16 +48,29 @@ inline bool begins(const Run& run, Registers& frame, std::uintptr_t end, std::ui
   return begins_by_bp(run, frame, end, base);
 }
 
-// The frame after so many of the run's.
-inline Registers frame_after(std::uintptr_t base, std::uintptr_t bp, std::uint32_t place, std::int32_t bp_slot) {
-  return {base + place + kWord, word_at(base + place), bp_slot == Run::kUnchanged ? bp : word_at(plus(base, bp_slot))};
+// A return address of the run as it lies on the stack, without its signature.
+std::uintptr_t address_at(const Run& run, std::uintptr_t slot) {
+  const std::uintptr_t word = word_at(slot);
+  return Rule::kHasLinkRegister ? word << run.signature_bits >> run.signature_bits : word;
+}
+
+// The frame after the run's last …
+inline Registers frame_after(const Run& run, std::uintptr_t base, std::uintptr_t bp) {
+  return {base + run.sp_after(), address_at(run, base + run.next),
+          run.bp_slot == Run::kUnchanged ? bp : word_at(plus(base, run.bp_slot))};
+}
+
+// … and after one of the others.
+Registers frame_after(const Run& run, unsigned frame, std::uintptr_t base, std::uintptr_t bp) {
+  const std::int32_t bp_slot = run.bp_slots()[frame];
+  return {base + run.sp_after(frame), address_at(run, base + run.places()[frame]),
+          bp_slot == Run::kUnchanged ? bp : word_at(plus(base, bp_slot))};
 }
 
 [[gnu::noinline]] bool holds_by_bp(const Run& run, Registers& frame, std::uintptr_t end) {
   Registers at = frame;
   std::uintptr_t base;
-  if (run.wanted != 0 || run.is_of_loader || !begins(run, at, end, &base) || base + run.next + kWord > end)
-    return false;
+  if (run.wanted != 0 || run.is_of_loader || !begins(run, at, end, &base) || base + run.sp_after() > end) return false;
   if (!addresses_hold(run, base)) return false;
   std::uintptr_t differences = run.bp_distance == Run::kUnchanged ? 0 : at.bp ^ plus(base, run.bp_distance);
   const BpCheck* const bps = run.bps();
@@ -64,7 +78,7 @@ inline Registers frame_after(std::uintptr_t base, std::uintptr_t bp, std::uint32
     differences |= word_at(plus(base, bps[i].slot)) ^ plus(base, bps[i].distance);
   }
   if (differences != 0) return false;
-  frame = frame_after(base, at.bp, run.next, run.bp_slot);
+  frame = frame_after(run, base, at.bp);
   return true;
 }
 
@@ -78,8 +92,8 @@ inline Registers frame_after(std::uintptr_t base, std::uintptr_t bp, std::uint32
     return it_does;
   }
   const std::uintptr_t base = plus(frame.sp, run.first);
-  if (LEAKDIR_UNLIKELY(base + run.next + kWord > end) || LEAKDIR_UNLIKELY(!addresses_hold(run, base))) return false;
-  frame = frame_after(base, frame.bp, run.next, run.bp_slot);
+  if (LEAKDIR_UNLIKELY(base + run.sp_after() > end) || LEAKDIR_UNLIKELY(!addresses_hold(run, base))) return false;
+  frame = frame_after(run, base, frame.bp);
   return true;
 }
 
@@ -93,8 +107,8 @@ unsigned held_frames(const Run& run, std::uintptr_t base, std::uintptr_t bp, std
       if (word_at(plus(base, check.slot)) != plus(base, check.distance)) return i;
     }
     const bool is_last = i + 1 == run.frames;
-    if (base + (is_last ? run.next : run.places()[i]) + kWord > end) return i;
-    if (is_last || word_at(base + run.places()[i]) != run.pcs()[i]) return i + 1;
+    if (base + run.sp_after(i) > end) return i;
+    if (is_last || address_at(run, base + run.places()[i]) != run.pcs()[i]) return i + 1;
   }
 }
 
@@ -127,8 +141,9 @@ void begin_draft(Run& run, Rule rule, const Registers& at, std::uintptr_t cfa) {
     return;
   }
   run.start = rule.kind() == RuleKind::kFromSp ? RunStart::kFromSp : RunStart::kFromBp;
-  run.first = static_cast<std::int32_t>(rule.offset()) - static_cast<std::int32_t>(kWord);
-  run.first_bp = run.bp_slot = bp_slot_after(rule, cfa, cfa - kWord, Run::kUnchanged);
+  run.first = static_cast<std::int32_t>(rule.offset()) - static_cast<std::int32_t>(rule.address_offset());
+  run.first_bp = run.bp_slot = bp_slot_after(rule, cfa, cfa - rule.address_offset(), Run::kUnchanged);
+  run.signature_bits = static_cast<std::uint8_t>(rule.is_signed() ? signature_bits() : 0);
 }
 
 // A frame that is found by rbp, and is not the first: the run depends on what rbp is there. False: it cannot.
@@ -156,35 +171,41 @@ Run* learn(FastWalkState& state, Readable& readable, Registers at, unsigned want
   Run& run = draft.run;
   std::uintptr_t base = 0;
   unsigned frames = 0;
+  bool is_signed = false;
   for (;;) {
     const Rule rule = rule_for(at.pc);
     if (rule.kind() == RuleKind::kEnd && g_rules.find(at.pc).kind() == RuleKind::kEnd) {  // only if it is kept
       if (frames == 0) {
         begin_draft(run, Rule(RuleKind::kFromSp, 0, 0), at, at.sp);
         run.next = 0;
+        run.next_sp = kWord;
       }
       run.ends = true;
       ++frames;
       break;
     }
     if (rule.kind() > (frames == 0 ? RuleKind::kThroughBp : RuleKind::kFromBp)) break;
+    if (frames != 0 && rule.is_signed() != is_signed) break;
     Registers next = at;
     const Step step = follow(readable, rule, &next);
     if (step != Step::kNext && step != Step::kEnd) break;
     if (frames == 0) {
-      base = next.sp - kWord;
+      base = next.sp - rule.address_offset();
+      is_signed = rule.is_signed();
       begin_draft(run, rule, at, next.sp);
     } else {
       if (!fits(next.sp - base) || (rule.kind() == RuleKind::kFromBp && !check_bp(draft, at.bp, base, frames))) break;
       run.bp_slot = bp_slot_after(rule, next.sp, base, run.bp_slot);
     }
-    run.next = static_cast<std::uint32_t>(next.sp - kWord - base);
+    run.next = static_cast<std::uint32_t>(next.sp - rule.address_offset() - base);
+    run.next_sp = static_cast<std::uint32_t>(next.sp - base);
     ++frames;
     if (step == Step::kEnd || frames == Run::kMostFrames || frames == wanted) break;
     if (wanted == 0 && ends_before(state, next.pc)) break;
     draft.pcs[frames - 1] = next.pc;
     draft.places[frames - 1] = run.next;
     draft.bp_slots[frames - 1] = run.bp_slot;
+    if (Rule::kHasLinkRegister) draft.sps[frames - 1] = run.next_sp;
     at = next;
   }
   if (frames == 0) return nullptr;
@@ -229,12 +250,11 @@ struct Part {
     std::uintptr_t base;
     if (!begins(*run, at, readable.end, &base)) return {nullptr, 0};
     // On a stack that is not the thread's own, what may be read is asked for when it is needed.
-    if (!readable.is_own_stack) (void)extend_readable(&readable.end, base + run->next + kWord);
+    if (!readable.is_own_stack) (void)extend_readable(&readable.end, base + run->sp_after());
     const unsigned frames = held_frames(*run, base, at.bp, readable.end);
     if (frames == 0) return {nullptr, 0};
     if (frames == run->frames || !parts_always_at(state, runs, *run, frames)) {
-      frame = frames == run->frames ? frame_after(base, at.bp, run->next, run->bp_slot)
-                                    : frame_after(base, at.bp, run->places()[frames - 1], run->bp_slots()[frames - 1]);
+      frame = frames == run->frames ? frame_after(*run, base, at.bp) : frame_after(*run, frames - 1, base, at.bp);
       return {run, frames};
     }
     wanted = frames;
@@ -255,6 +275,7 @@ struct Part {
     const Run& next = *state.runs[i + 1];
     const unsigned frames = run.frames + next.frames;
     if (state.used[i] != run.frames || frames > Run::kMostFrames || next.start == RunStart::kThroughBp) continue;
+    if (Rule::kHasLinkRegister && run.signature_bits != next.signature_bits) continue;
     if (run.follower != next.serial) {
       run.follower = next.serial;
       run.streak = 0;

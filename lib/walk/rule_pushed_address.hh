@@ -34,9 +34,11 @@ class Rule {
   constexpr RuleKind kind() const { return static_cast<RuleKind>(bits_ & 7); }
   constexpr std::uintptr_t bp_offset() const { return bits_ & (kMaxBpWords << 3); }
   constexpr std::uintptr_t offset() const { return std::uintptr_t{bits_ >> 13} << 3; }
-  // How far below the caller's frame its return address lies.
+  // How far below the caller's frame its return address lies. (Elsewhere it depends on the rule.)
+  // NOLINTBEGIN(readability-convert-member-functions-to-static)
   constexpr std::uintptr_t address_offset() const { return sizeof(std::uintptr_t); }
   constexpr bool is_signed() const { return false; }
+  // NOLINTEND(readability-convert-member-functions-to-static)
 
  private:
   std::uint32_t bits_ = 0;

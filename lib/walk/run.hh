@@ -76,7 +76,7 @@ struct alignas(16) Run {  // two of the return addresses behind it are compared 
   const std::uintptr_t* pcs() const { return reinterpret_cast<const std::uintptr_t*>(this + 1); }
   const std::uint32_t* places() const { return reinterpret_cast<const std::uint32_t*>(pcs() + checks); }
   const std::int32_t* bp_slots() const { return reinterpret_cast<const std::int32_t*>(places() + checks); }
-  static constexpr unsigned kWordsOfSp = Rule::kHasLinkRegister ? 1 : 0;
+  static constexpr std::size_t kWordsOfSp = Rule::kHasLinkRegister ? 1 : 0;
   const std::uint32_t* sps() const { return reinterpret_cast<const std::uint32_t*>(bp_slots() + checks); }
   const BpCheck* bps() const { return reinterpret_cast<const BpCheck*>(sps() + checks * kWordsOfSp); }
   static constexpr std::size_t bytes(unsigned checks, unsigned bp_checks) {

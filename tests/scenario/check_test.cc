@@ -20,6 +20,7 @@
 namespace leakdir_test {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::MatchesRegex;
 using testing::StartsWith;
@@ -101,6 +102,47 @@ TEST_F(Check, DoesNotTrustADirectoryThatLeakdirDidNotWrite) {
 TEST_F(Check, DoesNotTrustAProgramThatWasLinkedWithoutLeakdir) {
   leave("leaks", "none");
   EXPECT_THAT(check(kNoTrust), HasSubstr("did the program run, linked with leakdir?"));
+}
+
+// What it left when leakdir was in it says nothing of what was built since, and never ran, or ran without leakdir.
+TEST_F(Check, DoesNotTrustWhatABuildBeforeThisOneLeft) {
+  const std::string program = scratch_ / "program";
+  const auto build = [&](const std::string& code, const std::vector<std::string>& with) {
+    write_file(scratch_ / "program.c", "#include <stdlib.h>\nint main(void) { " + code + " return 0; }\n");
+    Command command = {{"gcc", "-g", scratch_ / "program.c", "-o", program}, "", {}, "", 60};
+    command.argv.insert(command.argv.end(), with.begin(), with.end());
+    ASSERT_TRUE(run(command).exited_with(0));
+  };
+  build("free(malloc(10));", {kObject});
+  ASSERT_TRUE(run_in(scratch_, program).exited_with(0));
+  check(kNoLeak, {"--write-baseline", "known.json"});
+  ASSERT_TRUE(run_tool({"save", "before.leaks"}, scratch_.path()).exited_with(0));
+  const std::string earlier = read_file(program);
+  build("return malloc(1000) == 0;", {});
+  ASSERT_TRUE(run_in(scratch_, program).exited_with(0));
+  const auto replaced = [&] {
+    return MatchesRegex(".*" + program +
+                        " is another build since \\(build-id [0-9a-f]+; what ran had [0-9a-f]+\\), "
+                        "which has left nothing here\n?");
+  };
+  EXPECT_THAT(check(kNoTrust), AllOf(StartsWith("no trustworthy data: no leak was seen, but /"), replaced()));
+  EXPECT_THAT(check(kNoTrust, {"--lost"}), replaced());
+  EXPECT_THAT(check(kNoTrust, {"--baseline", "known.json"}), replaced());
+  EXPECT_THAT(check(kNoTrust, {"--write-baseline", "new.json"}), replaced());
+  EXPECT_FALSE(exists(scratch_ / "new.json"));
+  EXPECT_THAT(run_tool({"report"}, scratch_.path()).out, HasSubstr("\nwarning: " + program + " is another build"));
+  check(kNoLeak, {"before.leaks"});  // that is kept to be compared with what comes later
+
+  // What ran is there again; that the file is newer says nothing.
+  write_file(program + ".earlier", earlier);
+  std::filesystem::rename(program + ".earlier", program);
+  check(kNoLeak);
+  build("return malloc(1000) == 0;", {kObject});
+  std::filesystem::remove_all(scratch_ / "mem");
+  ASSERT_TRUE(run_in(scratch_, program).exited_with(0));
+  check(kLeak);
+  build("return malloc(2000) == 0;", {kObject});
+  check(kLeak);  // what leaked did leak
 }
 
 TEST_F(Check, DoesNotTrustALedgerWithoutACall) {

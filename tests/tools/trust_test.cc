@@ -81,6 +81,32 @@ TEST_F(Trust, OfASampleIsNoProofThatThereIsNone) {
             "a sample, one block in 65536 bytes on average, does not show that there is none");
 }
 
+TEST(ReplacedSince, IsAProgramThatCameThereAfterTheEnd) {
+  Snapshot snapshot;
+  snapshot.program = "/proc/self/exe";
+  snapshot.program_build_id = "\x12\xab";
+  snapshot.end_ns = 1;
+  EXPECT_THAT(replaced_since(snapshot), testing::MatchesRegex("/proc/self/exe is another build since \\(build-id "
+                                                              "[0-9a-f]+; what ran had 12ab\\), which has .*"));
+  snapshot.end_ns = INT64_MAX;  // it was there before: the ledger is of another machine, where that is another program
+  EXPECT_EQ(replaced_since(snapshot), "");
+  snapshot.end_ns = 1;
+  snapshot.state = State::kRunning;  // an update of what runs on
+  EXPECT_EQ(replaced_since(snapshot), "");
+  snapshot.state = State::kKilled;
+  EXPECT_NE(replaced_since(snapshot), "");
+  snapshot.saved_ns = 2;
+  EXPECT_EQ(replaced_since(snapshot), "");
+  snapshot.saved_ns = 0;
+  snapshot.program_build_id.clear();
+  EXPECT_EQ(replaced_since(snapshot), "");
+  snapshot.program_build_id = "\x12";
+  for (const char* none : {"", "/proc/self/status", "/dev/null", "/not/there"}) {
+    snapshot.program = none;
+    EXPECT_EQ(replaced_since(snapshot), "") << none;
+  }
+}
+
 TEST_F(Trust, IsNotInADamagedOne) {
   ledger.block({0x1000, 20, 4711});  // a stack that is not there
   EXPECT_THAT(doubt(), HasSubstr("damaged"));

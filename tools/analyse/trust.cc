@@ -2,8 +2,13 @@
 #include "trust.hh"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
+#include <algorithm>
+
+#include "base/error.hh"
 #include "base/words.hh"
+#include "symbols/elf_file.hh"
 
 namespace leakdir::tool {
 
@@ -21,10 +26,30 @@ std::string why_no_call(const Snapshot& snapshot) {
   return "leakdir was there, but saw no call: the hooks did not run, or the program never allocated";
 }
 
+std::string replaced_since(const Snapshot& snapshot) {
+  if (snapshot.saved_ns != 0 || snapshot.state == State::kRunning || snapshot.program_build_id.empty()) return {};
+  struct stat status;
+  if (stat(snapshot.program.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
+  const auto ns_of = [](const timespec& time) { return std::int64_t{time.tv_sec} * 1000000000 + time.tv_nsec; };
+  // Also one that was copied or moved there with an old date. An older one is another machine's, whose records these
+  // are.
+  if (std::max(ns_of(status.st_mtim), ns_of(status.st_ctim)) <= snapshot.end_ns) return {};
+  try {
+    const std::string id = ElfProgram(snapshot.program).build_id();
+    if (id == snapshot.program_build_id) return {};
+    return fmt::format("{} is another build since (build-id {}; what ran had {}), which has left nothing here",
+                       printable(snapshot.program), id.empty() ? "none" : hex_of_bytes(id),
+                       hex_of_bytes(snapshot.program_build_id));
+  } catch (const Error&) {
+    return {};  // no program: nobody can have run it
+  }
+}
+
 std::string why_no_proof(const Snapshot& snapshot) {
-  if (snapshot.sample_bytes == 0) return {};
-  return fmt::format("a sample, one block in {} bytes on average, does not show that there is none",
-                     snapshot.sample_bytes);
+  if (snapshot.sample_bytes != 0)
+    return fmt::format("a sample, one block in {} bytes on average, does not show that there is none",
+                       snapshot.sample_bytes);
+  return replaced_since(snapshot);
 }
 
 std::string distrust(const Snapshot& snapshot) {

@@ -48,9 +48,9 @@ class Judge {
     std::string text = suppressed == 0 ? "" : fmt::format(", {} suppressed", count_of(suppressed, "block"));
     if (judged_.runtime_blocks != 0)
       text += fmt::format(", {} kept by runtimes", count_of(judged_.runtime_blocks, "block"));
-    if (!judged_.no_proof.empty() && judged_.against == Judged::Against::kEarlier)
+    if (judged_.is_sample && judged_.against == Judged::Against::kEarlier)
       text += " (estimated from a sample)";
-    else if (!judged_.no_proof.empty())
+    else if (judged_.is_sample)
       text += fmt::format(" (in a sample; an estimated {}, {} in all)",
                           count_of(judged_.estimate.whole_blocks(), "block"), bytes_of(judged_.estimate.whole_bytes()));
     if (now_.state == name_of(State::kRunning)) text += " (it is still running)";
@@ -147,7 +147,7 @@ class Judge {
 
   void note_what_is_better() {
     const std::uint64_t better = total_of(stacks_, Fate::kGone).stacks + total_of(stacks_, Fate::kShrunk).stacks;
-    if (better == 0 || !judged_.no_proof.empty()) return;
+    if (better == 0 || judged_.is_sample) return;
     verdict_.notes.push_back(fmt::format("less is {} than {} says, in {}: --write-baseline makes it the new measure",
                                          judged_.finds_lost ? "lost" : "live", judged_.before.origin,
                                          by_function(better)));

@@ -37,6 +37,7 @@ struct Judged {
   std::uint64_t allocations = 0, frees = 0;
   bool is_filtered = false;  // by age
   Estimate estimate;         // of a sample: of how much what is judged stands for
+  bool is_sample = false;
   std::string no_proof;      // why "no leak" does not follow from what was seen; empty: it does
 };
 

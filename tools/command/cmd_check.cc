@@ -63,7 +63,8 @@ class CheckCommand : public Command {
     add_footer(
         app,
         "Exit status: 0 no leak; 23 live blocks or bad frees; 3 no trustworthy data: no hooks ran, a damaged ledger, "
-        "blocks that could not be recorded; with --lost, no kinds; 1 could not (a baseline that cannot be read); 2 "
+        "blocks that could not be recorded, the program was built again and did not run; with --lost, no kinds; 1 "
+        "could not (a baseline that cannot be read); 2 "
         "usage.");
   }
 
@@ -144,9 +145,10 @@ class CheckCommand : public Command {
       read_suppressions(options_.suppressions, snapshot, unread);
       return doubt;
     }
+    judged_.is_sample = snapshot.sample_bytes != 0;
     judged_.no_proof = why_no_proof(snapshot);
     if (!new_baseline_.empty() && !judged_.no_proof.empty())
-      return "a baseline has all live blocks, and this is a sample of them";
+      return judged_.is_sample ? "a baseline has all live blocks, and this is a sample of them" : judged_.no_proof;
     MadeTally made = tally_of(snapshot, options_);
     for (const auto& sentence : made.without_use) note(sentence);
     if (kinds_.finds_lost && snapshot.unread_bytes != 0)

@@ -9,6 +9,7 @@
 #include <map>
 
 #include "analyse/suppressions_for.hh"
+#include "analyse/trust.hh"
 #include "base/error.hh"
 #include "base/words.hh"
 #include "emit/emit.hh"
@@ -106,6 +107,9 @@ int print_report(const Snapshot& snapshot, const ReportOptions& wanted, ReportFi
   const auto symbols = make_dwfl_symbols(wanted.symbols, snapshot);
   // Suppressions and wrappers go by the names in all stacks and not only in those that are shown.
   const FrameLines lines = look_up(snapshot, shown_stacks(snapshot, grouped, grouped.groups.size()), *symbols);
+  if (grouped.groups.empty()) {  // where there are frames to name, it is said of them
+    if (std::string replaced = replaced_since(snapshot); !replaced.empty()) warnings.push_back(std::move(replaced));
+  }
   Wrappers wrappers(wanted.alloc_fns);
   wrappers.learn(snapshot, grouped, lines);
   auto suppressions = leave_out(wanted.suppressions, std::move(rules), snapshot, lines, grouped);

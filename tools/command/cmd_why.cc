@@ -38,7 +38,8 @@ std::uint64_t parse_address(const std::string& text) {
 class WhyCommand : public Command {
  public:
   void describe(CLI::App& app) override {
-    add_directory_and(app, "ADDRESS", directory_, address_, "The block's address, as in the name of its record");
+    add_directory_and(app, "ADDRESS", directory_, address_,
+                      "The block's address, as in the name of its record; alone or after DIR");
     add_core(app, kinds_);
     add_alloc_fn(app, alloc_fns_);
     add_symbol_options(app, symbol_options_);

@@ -97,7 +97,8 @@ void add_allowance(CLI::App& app, const std::string& name, std::optional<Allowan
 }
 
 void add_rule(CLI::App& app, std::function<std::string()> wrong) {
-  app.parse_complete_callback([wrong = std::move(wrong)] {
+  app.parse_complete_callback([&app, wrong = std::move(wrong)] {
+    if (!app.remaining().empty()) return;  // a misspelt option, which will be named; its value was taken for a DIR
     if (const std::string sentence = wrong(); !sentence.empty()) throw CLI::ValidationError(sentence);
   });
 }
@@ -125,10 +126,11 @@ void add_directories(CLI::App& app, std::vector<std::string>& directories, const
 
 void add_directory_and(CLI::App& app, const std::string& name, std::string& directory, std::string& argument,
                        const std::string& help) {
-  app.add_option("DIR", directory, "The record directory of the program (./mem)")->required();
+  app.add_option("DIR", directory, "The record directory of the program (./mem)");
   app.add_option(name, argument, help);
-  app.parse_complete_callback([&directory, &argument] {
+  app.parse_complete_callback([&directory, &argument, name] {
     if (!argument.empty()) return;
+    if (directory.empty()) throw CLI::RequiredError(name);
     // What is alone is the last.
     argument = directory;
     directory = "./mem";

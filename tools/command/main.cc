@@ -6,10 +6,13 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <exception>
+#include <iterator>
 #include <memory>
 #include <new>
+#include <string>
 #include <vector>
 
 #include "base/output.hh"
@@ -86,6 +89,10 @@ int main(int argc, char** argv) try {
     commands.back()->describe(*parts.back());
   }
 
+  const std::string first = argc > 1 ? argv[1] : "-";
+  if (first[0] != '-' &&
+      std::none_of(std::begin(kCommands), std::end(kCommands), [&](const Entry& entry) { return entry.name == first; }))
+    return fail(kUsage, "there is no command " + first + "; see leakdir --help");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -120,6 +120,7 @@ class TextReport {
 
   // One line for each; bottom-up, its callers below it.
   void put_parts(const Parts& parts) {
+    if (parts.parts.empty()) return;
     const char* noun = kByWords[static_cast<std::size_t>(parts.by)];
     put("\nby {}:\n", noun);
     Part rest;

@@ -133,6 +133,26 @@ TEST(ParseSuppressions, RefusesABadBlockByItsLine) {
   EXPECT_EQ(fault_in("{\nname\nleakdir:Leak\nfun: \n}\n"), "app.supp:4: fun: without a pattern");
 }
 
+TEST(ParseSuppressions, TakesKindsAsValgrindHasThem) {
+  const auto kinds_in = [](const std::string& line) {
+    return parse_suppressions("{\nx\nMemcheck:Leak\n" + line + "fun:f\n}\n", "s").at(0).kinds;
+  };
+  EXPECT_EQ(kinds_in(""), kAllKinds);
+  EXPECT_EQ(kinds_in("match-leak-kinds: all\n"), kAllKinds);
+  EXPECT_EQ(kinds_in("match-leak-kinds:none\n"), 0u);
+  EXPECT_EQ(kinds_in("match-leak-kinds: definite\n"), kind_bit(ledger::Reach::kDefinite));
+  EXPECT_EQ(kinds_in("match-leak-kinds: possible, reachable\n"),
+            kind_bit(ledger::Reach::kPossible) | kind_bit(ledger::Reach::kReachable));
+  EXPECT_EQ(
+      fault_in("{\nx\nMemcheck:Leak\nmatch-leak-kinds: lost\nfun:f\n}\n"),
+      "app.supp:4: match-leak-kinds: is followed by some of definite, indirect, possible and reachable, or by all or "
+      "none");
+  EXPECT_EQ(fault_in("{\nx\nMemcheck:Leak\nfun:f\nmatch-leak-kinds: definite\n}\n"),
+            "app.supp:5: \"match-leak-kinds: definite\" is no frame; fun:, obj:, src: and ... are");
+  const std::string text = "{\n   x\n   leakdir:Leak\n   match-leak-kinds: indirect,possible\n   fun:f\n}\n";
+  EXPECT_EQ(text_of_block(parse_suppressions(text, "s").at(0)), text);
+}
+
 TEST(ParseSuppressions, PassesOverABadBlockAsAWhole) {
   std::vector<std::string> warnings;
   const auto rules = parse_suppressions("{\nx\nleakdir:Leak\nnonsense\nfun:a\n}\nleak:a\n{\nopen\n", "own", &warnings);
@@ -239,6 +259,32 @@ TEST_F(Suppress, ABlockOfFramesIsTheStackFromTheInside) {
   EXPECT_EQ(uses[1].bytes, 100u);
   left(block("fun:gone\n"));
   EXPECT_THAT(unused(uses), ElementsAre("s:1: {x} suppressed nothing"));
+}
+
+TEST_F(Suppress, ABlockForSomeKindsTakesBlocksOfTheseAlone) {
+  snapshot.reach_look = ledger::ReachLook::kDone;
+  for (auto& block : snapshot.blocks)
+    block.reach = block.address == 0x2000 ? ledger::Reach::kReachable : ledger::Reach::kDefinite;
+  grouped = group(snapshot, {});
+  const auto for_kinds = [](const std::string& kinds) { return block("match-leak-kinds: " + kinds + "\nfun:other\n"); };
+  EXPECT_EQ(left(for_kinds("reachable")), 140u);
+  EXPECT_EQ(left(for_kinds("definite")), 130u);
+  EXPECT_EQ(left(for_kinds("definite,reachable")), 110u);
+  EXPECT_EQ(left(for_kinds("all")), 110u);
+  EXPECT_EQ(left(for_kinds("indirect,possible")), 160u);
+  EXPECT_THAT(unused(uses), ElementsAre("s:1: {x} suppressed nothing"));
+  EXPECT_EQ(left(for_kinds("possible") + for_kinds("definite")), 130u) << "the next one is asked";
+  EXPECT_EQ(left(for_kinds("reachable") + "leak:other"), 110u);
+}
+
+TEST_F(Suppress, ABlockForSomeKindsTakesNothingOfWhichNoKindIsKnown) {
+  const std::string text = block("match-leak-kinds: definite\nfun:other\n");
+  EXPECT_EQ(left(text), 160u);
+  EXPECT_THAT(unused(uses), ElementsAre("s:1: {x} is for kinds of leaks (definite), and whether 2 blocks are of such a "
+                                        "kind is not known: not suppressed"));
+  EXPECT_EQ(left(text + "leak:other"), 110u) << "one for all kinds does not ask";
+  EXPECT_THAT(unused(uses), ElementsAre("s:1: {x} suppressed nothing"));
+  EXPECT_EQ(left(block("match-leak-kinds: all\nfun:other\n")), 110u);
 }
 
 TEST_F(Suppress, ABlockOfValgrindsKnowsOperatorNewAndWhatIsBelowMain) {

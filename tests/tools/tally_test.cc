@@ -7,6 +7,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "analyse/compare.hh"
 #include "base/error.hh"
 #include "emit/emit.hh"
@@ -422,6 +424,36 @@ TEST_F(TallyOf, ATallyIsSuppressedAsGroupsAre) {
   EXPECT_EQ(tally.bytes(), 30u);
   suppress(tally, parse_suppressions("leak:/src/hooked", "s"));
   EXPECT_EQ(tally.bytes(), 0u);
+}
+
+TEST_F(TallyOf, OfAStackABlockForSomeKindsTakesBlocksOfTheseAlone) {
+  const auto rule = [](const std::string& kinds) {
+    return parse_suppressions("{\nx\nleakdir:Leak\nmatch-leak-kinds: " + kinds + "\nfun:main\n}\n", "s");
+  };
+  const auto amount = [](std::uint64_t blocks, std::uint64_t bytes) { return Amount{blocks, bytes, 1}; };
+  TallyStack stack;
+  stack.call = "malloc";
+  stack.frames = {{{"main", "", 0, false}, "", "0x1"}};
+  stack.blocks = 6, stack.bytes = 600;
+  const auto left_of = [&](const std::string& kinds) {
+    Tally tally;
+    tally.stacks = {stack};
+    suppress(tally, rule(kinds));
+    return tally.stacks.empty() ? std::optional<std::uint64_t>() : tally.bytes();
+  };
+  EXPECT_EQ(left_of("definite"), 600u) << "not known";
+  EXPECT_EQ(left_of("all"), std::nullopt);
+  stack.kinds[static_cast<std::size_t>(ledger::Reach::kDefinite)] = amount(2, 300);
+  stack.kinds[static_cast<std::size_t>(ledger::Reach::kReachable)] = amount(3, 200);
+  EXPECT_EQ(left_of("definite"), 300u);
+  EXPECT_EQ(left_of("possible"), 600u);
+  EXPECT_EQ(left_of("definite,indirect,possible,reachable"), 100u);
+  stack.blocks = 5, stack.bytes = 500;
+  EXPECT_EQ(left_of("definite,reachable"), std::nullopt);
+  // Of a baseline: it was held, and no block of it counts.
+  stack.blocks = stack.bytes = 0;
+  stack.kinds = {};
+  EXPECT_EQ(left_of("definite"), 0u);
 }
 
 }  // namespace

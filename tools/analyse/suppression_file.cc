@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include "base/demangle.hh"
@@ -16,6 +17,7 @@ namespace leakdir::tool {
 namespace {
 
 constexpr std::string_view kSpace = " \t\r\v\f";
+constexpr std::string_view kKindsStart = "match-leak-kinds:";
 constexpr std::size_t kMaxQuoted = 60;
 constexpr std::size_t kMostFrames = 1000;  // of one block: more than a stack can have
 
@@ -84,7 +86,7 @@ class Reader {
       }
       const std::string fault = fault_of(line);
       if (fault.empty())
-        rules_.push_back({std::string(line.substr(line.find(':') + 1)), here(), false, {}, {}});
+        rules_.push_back({std::string(line.substr(line.find(':') + 1)), here(), false, {}, {}, kAllKinds});
       else
         refuse(here(), fault, "the line");
     }
@@ -150,13 +152,24 @@ class Reader {
     return says_something ? "" : "a block without frames would suppress everything";
   }
 
+  static std::string set_kinds(std::string_view list, Suppression& rule) {
+    std::string words;
+    for (const char c : list)
+      if (kSpace.find(c) == std::string_view::npos) words += c;
+    const std::optional<KindSet> kinds = parse_kinds(words);
+    if (!kinds)
+      return fmt::format("{} is followed by some of definite, indirect, possible and reachable, or by all or none",
+                         kKindsStart);
+    rule.kinds = *kinds;
+    return {};
+  }
+
   // What is wrong with the line; empty if nothing is.
   static std::string add_frame(std::string_view line, Suppression& rule) {
     using Kind = FramePattern::Kind;
     static constexpr std::pair<std::string_view, Kind> kKinds[] = {
         {"fun:", Kind::kFunction}, {"obj:", Kind::kModule}, {"src:", Kind::kFile}};
-    // Which kinds of leaks it is for: only what is listed is suppressed.
-    if (rule.frames.empty() && starts_with(line, "match-leak-kinds:")) return {};
+    if (rule.frames.empty() && starts_with(line, kKindsStart)) return set_kinds(line.substr(kKindsStart.size()), rule);
     if (rule.frames.size() == kMostFrames) return fmt::format("a block has no more than {} frames", kMostFrames);
     if (line == "...") {
       rule.frames.push_back({Kind::kAnyFrames, {}});
@@ -197,6 +210,7 @@ std::vector<Suppression> parse_suppressions(std::string_view text, const std::st
 std::string text_of_block(const Suppression& rule) {
   static constexpr std::string_view kStarts[] = {"fun:", "obj:", "src:", "..."};  // by FramePattern::Kind
   std::string text = fmt::format("{{\n   {}\n   leakdir:Leak\n", rule.name);
+  if (rule.kinds != kAllKinds) text += fmt::format("   {} {}\n", kKindsStart, words_of(rule.kinds));
   for (const auto& frame : rule.frames)
     text += fmt::format("   {}{}\n", kStarts[static_cast<std::size_t>(frame.kind)], frame.glob);
   return text + "}\n";

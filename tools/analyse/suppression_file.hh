@@ -7,6 +7,7 @@
 //   {                           Valgrind's: the stack itself, from the innermost frame on
 //      any name
 //      leakdir:Leak             or Memcheck:Leak. Blocks that are not about leaks are passed over.
+//      match-leak-kinds: definite,possible    for these kinds alone; without it, for all
 //      fun:malloc               the call may be left out
 //      fun:make_buffer
 //      ...                      any number of frames, none too
@@ -23,6 +24,8 @@
 #include <string_view>
 #include <vector>
 
+#include "reach/kinds.hh"
+
 namespace leakdir::tool {
 
 struct FramePattern {
@@ -37,6 +40,7 @@ struct Suppression {
   bool is_the_programs = false;      // __lsan_default_suppressions()
   std::string name;                  // of a block
   std::vector<FramePattern> frames;  // innermost first
+  KindSet kinds = kAllKinds;         // of blocks that it takes
 
   std::string in_words() const;  // "leak:PATTERN", or "{name}"
 };

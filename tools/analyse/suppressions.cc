@@ -146,11 +146,11 @@ bool Matcher::takes(const Suppression& block, std::string_view call, const Stack
   return takes(block, frames_of(call, stack));
 }
 
-std::uint32_t Matcher::rule_of(std::string_view call, const StackLines& stack) {
+std::uint32_t Matcher::rule_of(std::string_view call, const StackLines& stack, KindSet kinds) {
   if (std::any_of(rules_.begin(), rules_.end(), [](const Suppression& rule) { return !rule.frames.empty(); })) {
     const Frames frames = frames_of(call, stack);
     for (std::uint32_t rule = 0; rule < rules_.size(); ++rule)
-      if (!rules_[rule].frames.empty() && takes(rules_[rule], frames)) return rule;
+      if (!rules_[rule].frames.empty() && (rules_[rule].kinds & kinds) != 0 && takes(rules_[rule], frames)) return rule;
   }
   if (!stack.place.empty() && names_of_place(stack.place).rule != kNone) return names_of_place(stack.place).rule;
   for (const auto& at : stack.lines)
@@ -164,8 +164,14 @@ std::vector<SuppressionUse> suppress(const Snapshot& snapshot, const FrameLines&
   if (rules.empty()) return uses;
   Matcher matcher(rules);
   auto is_taken = [&](const Group& group) {
-    const std::uint32_t rule = matcher.rule_of(ledger::kCallNames[group.call], lines_of(snapshot, lines, group.stack));
-    if (rule == kNone) return false;
+    const StackLines stack = lines_of(snapshot, lines, group.stack);
+    const char* const call = ledger::kCallNames[group.call];
+    const std::uint32_t rule = matcher.rule_of(call, stack, kind_bit(group.reach));
+    if (rule == kNone) {
+      const std::uint32_t other = group.reach == ledger::Reach::kUnknown ? matcher.rule_of(call, stack) : kNone;
+      if (other != kNone) uses[other].blocks_of_unknown_kind += group.blocks.size();
+      return false;
+    }
     ++uses[rule].stacks;
     uses[rule].blocks += group.blocks.size();
     uses[rule].bytes += group.bytes;
@@ -184,9 +190,16 @@ std::vector<SuppressionUse> suppress(const Snapshot& snapshot, const FrameLines&
 
 std::vector<std::string> unused(const std::vector<SuppressionUse>& rules) {
   std::vector<std::string> sentences;
-  for (const auto& use : rules)
-    if (use.stacks == 0 && !use.rule.is_the_programs)
+  for (const auto& use : rules) {
+    if (use.blocks_of_unknown_kind != 0)
+      sentences.push_back(fmt::format(
+          "{}: {} is for kinds of leaks ({}), and whether {} of such a kind is not known: not "
+          "suppressed",
+          use.rule.origin, use.rule.in_words(), words_of(use.rule.kinds),
+          use.blocks_of_unknown_kind == 1 ? "1 block is" : fmt::format("{} blocks are", use.blocks_of_unknown_kind)));
+    else if (use.stacks == 0 && !use.rule.is_the_programs)
       sentences.push_back(fmt::format("{}: {} suppressed nothing", use.rule.origin, use.rule.in_words()));
+  }
   return sentences;
 }
 

@@ -8,6 +8,9 @@
 // block says; what called the last of them does not count, as with Valgrind. The call itself, "malloc", is a frame of
 // its own then, which a block may name or leave out.
 //
+// A block of frames that is for some kinds alone takes blocks of these kinds. Where the kind of a block is not known it
+// does not: what it is not meant for would be hidden. That is said.
+//
 // Each block of memory is counted once: blocks of frames are asked first, in the order of the file; then the first
 // frame from the inside that a line leak:PATTERN matches decides, and of several such lines the first.
 
@@ -29,6 +32,7 @@ namespace leakdir::tool {
 struct SuppressionUse {
   Suppression rule;
   std::uint64_t stacks = 0, blocks = 0, bytes = 0;  // that it took
+  std::uint64_t blocks_of_unknown_kind = 0;         // that it did not take for that alone
 };
 
 // Which rule takes a stack. The rules and all that the stacks refer to must outlive it.
@@ -36,8 +40,8 @@ class Matcher {
  public:
   explicit Matcher(const std::vector<Suppression>& rules) : rules_(rules) {}
 
-  // The first rule, by the order above, that takes the stack; kNone: none does.
-  std::uint32_t rule_of(std::string_view call, const StackLines& stack);
+  // The first rule, by the order above, that takes the stack and is for one of the kinds; kNone: none does.
+  std::uint32_t rule_of(std::string_view call, const StackLines& stack, KindSet kinds = kAllKinds);
 
   // Whether this block of frames takes it.
   bool takes(const Suppression& block, std::string_view call, const StackLines& stack);
@@ -75,7 +79,8 @@ class Matcher {
 std::vector<SuppressionUse> suppress(const Snapshot& snapshot, const FrameLines& lines, std::vector<Suppression> rules,
                                      Grouped& grouped);
 
-// One sentence for each rule that took nothing; the program's own are for other runs too and are left out.
+// One sentence for each rule that took nothing, or left something as its kind is not known. The program's own are for
+// other runs too: what they did not take is left out.
 std::vector<std::string> unused(const std::vector<SuppressionUse>& rules);
 
 }  // namespace leakdir::tool

@@ -55,6 +55,26 @@ class FrameMaker {
   const Wrappers& wrappers_;
 };
 
+// Takes blocks of these kinds out of the stack. Whether anything is left of it.
+bool take_out(TallyStack& stack, KindSet kinds) {
+  if (kinds == kAllKinds) return false;
+  std::uint64_t known = 0;
+  for (const Amount& amount : stack.kinds) known += amount.blocks;
+  bool is_any_left = known == 0 || stack.blocks > known;  // whose kind is not known
+  for (std::size_t kind = 0; kind < stack.kinds.size(); ++kind) {
+    Amount& amount = stack.kinds[kind];
+    if (!has(kinds, static_cast<ledger::Reach>(kind))) {
+      is_any_left |= amount.blocks != 0;
+      continue;
+    }
+    stack.blocks -= std::min(stack.blocks, amount.blocks);
+    stack.bytes -= std::min(stack.bytes, amount.bytes);
+    stack.stacks -= std::min(stack.stacks, amount.stacks);
+    amount = {};
+  }
+  return is_any_left;
+}
+
 // `id` is that of the first frame.
 StackLines lines_of(const TallyStack& stack, std::uint64_t id) {
   StackLines all;
@@ -199,14 +219,17 @@ std::string kinds_of(const TallyStack& stack) {
 void suppress(Tally& tally, const std::vector<Suppression>& rules) {
   Matcher matcher(rules);
   std::uint64_t id = 0;
-  std::vector<bool> is_taken;  // first of all: the matcher refers to them
+  std::vector<KindSet> taken;  // first of all: the matcher refers to them
   for (const auto& stack : tally.stacks) {
-    is_taken.push_back(matcher.rule_of(stack.call, lines_of(stack, id)) != kNone);
+    KindSet kinds = 0;
+    for (unsigned kind = 0; kind < ledger::kReaches; ++kind)
+      if (matcher.rule_of(stack.call, lines_of(stack, id), 1u << kind) != kNone) kinds |= 1u << kind;
+    taken.push_back(kinds);
     id += stack.frames.size();
   }
   std::vector<TallyStack> rest;
-  for (std::size_t i = 0; i < is_taken.size(); ++i)
-    if (!is_taken[i]) rest.push_back(std::move(tally.stacks[i]));
+  for (std::size_t i = 0; i < taken.size(); ++i)
+    if (take_out(tally.stacks[i], taken[i])) rest.push_back(std::move(tally.stacks[i]));
   tally.stacks = std::move(rest);
 }
 

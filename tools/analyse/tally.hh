@@ -100,7 +100,8 @@ void put_in_order(std::vector<TallyStack>& stacks);
 Tally lost_part_of(const Tally& run);
 Tally lost_part_of_baseline(const Tally& baseline);
 
-// Takes out the stacks that a rule matches, as suppress() does with groups.
+// Takes out the stacks that a rule matches, as suppress() does with groups; of a rule for some kinds, the blocks of
+// these.
 void suppress(Tally& tally, const std::vector<Suppression>& rules);
 
 // "2 definitely lost, 1 still reachable"; empty: not known.

@@ -67,6 +67,12 @@ TEST_P(LostOutside, EachBlockHasItsKind) {
   EXPECT_THAT(status_line(process->pid(), "TracerPid"), HasSubstr("\t0"));
 }
 
+// leakdir's own thread has the thread pointer of the one that made it, whose stack waits for the next.
+TEST_P(LostOutside, WhatAThreadHeldThatHasEndedIsLost) {
+  const auto process = start("ended_thread");
+  EXPECT_EQ(kinds_in(look(scratch_ / "mem")), expected_kinds(process->output_so_far()));
+}
+
 TEST_P(LostOutside, AStoppedProcessStaysStopped) {
   const auto process = start("lost_and_held");
   process->kill(SIGSTOP);

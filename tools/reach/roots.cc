@@ -58,7 +58,10 @@ std::vector<reach::Stretch> unused_stacks(const StillProcess& process) {
   std::vector<reach::Stretch> stacks;
   const unsigned bytes = process.ledger.header().pointer_bytes;
   std::unordered_set<std::uint64_t> in_use;
+  const std::vector<reach::Stretch> own = own_memory_of(process);
   for (const auto& thread : process.threads) {
+    // A thread of leakdir's has the thread pointer of the thread that made it, which may have ended.
+    if (is_in(own, thread.registers.stack)) continue;
     if (thread.registers.thread == 0) return stacks;  // who knows whose they are
     in_use.insert(thread.registers.thread);
   }

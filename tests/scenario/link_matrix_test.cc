@@ -138,6 +138,41 @@ TEST_P(LinkWithMuldefs, OfThePlainObjectIsStatic) {
 
 INSTANTIATE_TEST_SUITE_P(With, LinkWithMuldefs, testing::Values("bfd", "gold", "lld", "mold"));
 
+// Linked with the libc.a of another release, which has another name for what libc's malloc needs, the object does not
+// fit, and the linker's words tell what to do. (mold names no source.)
+class LinkWithAnotherGlibc : public testing::TestWithParam<std::string> {};
+
+TEST_P(LinkWithAnotherGlibc, NamesTheReleaseOfTheObjectAndTheRemedy) {
+  static const Scratch other;
+  const std::string libc = other / "libc.a";
+  if (!exists(libc)) {
+    const Outcome made = run({{"sh", "-ec",
+                               "of_gcc=$(gcc -print-file-name=libc.a)\n"
+                               "ar x $of_gcc malloc.o\n"
+                               "name=$(nm --undefined-only malloc.o | sed -n 's/.* \\(__libc_message.*\\)/\\1/p')\n"
+                               "test -n \"$name\"\n"
+                               "objcopy --redefine-sym $name=another_release $of_gcc new.a && mv new.a libc.a"},
+                              other.path(),
+                              {},
+                              "",
+                              60});
+    ASSERT_TRUE(made.exited_with(0)) << made.describe();
+  }
+  const Outcome linked = run({{"gcc", source("linked.c"), kStaticObject, "-static", "-pthread", "-L" + other.path(),
+                               "-fuse-ld=" + GetParam(), "-o", other / "program"},
+                              "",
+                              {},
+                              "",
+                              60});
+  EXPECT_FALSE(linked.exited_with(0));
+  const std::string release = std::to_string(__GLIBC__) + "." + std::to_string(__GLIBC_MINOR__);
+  EXPECT_NE(linked.err.find("this-object-was-made-for-glibc-" + release + "--leakdir-mkobj-makes-one-for-this-libc"),
+            std::string::npos)
+      << linked.err;
+}
+
+INSTANTIATE_TEST_SUITE_P(With, LinkWithAnotherGlibc, testing::Values("bfd", "gold", "lld"));
+
 // A stripped program still records; its callers are addresses of a file that has the symbols.
 TEST(LinkStripped, RecordsCallersOfTheUnstrippedProgram) {
   const Scratch scratch;

@@ -46,12 +46,15 @@ inline __m128i two_words_at(std::uintptr_t first, std::uintptr_t second) {
 // Whether each return address of the run is where it is to be.
 [[gnu::always_inline]] inline bool addresses_hold(const Run& run, std::uintptr_t base) {
   static_assert(Run::kChecksAtOnce == 4);
+  // (No word_at: two neighbours are loaded at once here.)
+  using Word [[gnu::may_alias]] = std::uintptr_t;
+  const auto at = [base](std::uint32_t place) { return *reinterpret_cast<const Word*>(base + place); };
   const std::uintptr_t* pcs = run.pcs();
   const std::uint32_t* place = run.places();
   std::uintptr_t differences = 0;
   for (const std::uint32_t* const last = place + run.checks; place != last; place += Run::kChecksAtOnce) {
-    const std::uintptr_t first = (word_at(base + place[0]) ^ pcs[0]) | (word_at(base + place[1]) ^ pcs[1]);
-    const std::uintptr_t second = (word_at(base + place[2]) ^ pcs[2]) | (word_at(base + place[3]) ^ pcs[3]);
+    const std::uintptr_t first = (at(place[0]) ^ pcs[0]) | (at(place[1]) ^ pcs[1]);
+    const std::uintptr_t second = (at(place[2]) ^ pcs[2]) | (at(place[3]) ^ pcs[3]);
     differences |= first | second;
     pcs += Run::kChecksAtOnce;
   }

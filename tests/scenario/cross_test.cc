@@ -157,6 +157,32 @@ TEST_P(Cross, StacksAreWhole) {
             (std::vector<std::string>{"innermost", "middle", "outermost", "main"}));
 }
 
+// Counted by qemu, which says each instruction. (QEMU_ONE_INSN_PER_TB is the option's name since qemu 8.1.)
+TEST_P(Cross, FastWalkTakesAFractionOfBoosts) {
+  if (GetParam().name != "aarch64") GTEST_SKIP() << "there is no fast walk";
+  const Outcome outcome = run_program("other_processor.c", {"pairs", "1"});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  const auto instructions = [&](const std::string& unwind, int pairs) {
+    const Outcome counted =
+        shell("LEAKDIR_OPTIONS=summary=0:write=exit:unwind=" + unwind +
+                  " QEMU_SINGLESTEP=1 QEMU_ONE_INSN_PER_TB=1 QEMU_LOG=exec,nochain QEMU_LOG_FILENAME=/dev/stdout " +
+                  GetParam().emulator + " ./program pairs " + std::to_string(pairs) + " | grep -c ^Trace",
+              scratch_.path());
+    EXPECT_TRUE(counted.exited_with(0)) << counted.describe();
+    return std::atol(counted.out.c_str());
+  };
+  // (The first ones make the walk learn.)
+  const long fast = (instructions("fast", 128) - instructions("fast", 64)) / 64;
+  std::printf("a malloc and a free, 33 frames deep: %ld instructions\n", fast);
+  EXPECT_GT(fast, 300);
+  EXPECT_LT(fast, 3000);
+#ifdef LONG_TESTS
+  const long boost = instructions("boost", 2) - instructions("boost", 1);
+  std::printf("with Boost: %ld\n", boost);
+  EXPECT_GT(boost, 30 * fast);
+#endif
+}
+
 TEST_P(Cross, SignalHandlersMayAllocateInTheMiddleOfAHook) {
   const Outcome outcome = run_program("signal_storm.c");
   ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();

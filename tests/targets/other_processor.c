@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // For other processors than ours: a stack of known depth, through a pointer to a function and in a second thread; a
-// record that realloc replaces; blocks that come and go. `killed`: ends by SIGKILL.
+// record that realloc replaces; blocks that come and go. `killed`: ends by SIGKILL. `pairs` N: no more than so many
+// blocks that come and go, from 30 frames further in.
 
 #include <pthread.h>
 #include <signal.h>
@@ -36,7 +37,20 @@ static void* in_thread(void* argument) {
   return argument;
 }
 
+static NOINLINE void pairs(int count, int depth) {
+  if (depth != 0) {
+    pairs(count, depth - 1);
+  } else {
+    for (int i = 0; i < count; ++i) free(hidden(malloc(24)));
+  }
+  say("");
+}
+
 int main(int argc, char** argv) {
+  if (argc > 2 && strcmp(argv[1], "pairs") == 0) {
+    pairs(atoi(argv[2]), 30);
+    return 0;
+  }
   outermost();
   pthread_t thread;
   MUST(pthread_create(&thread, NULL, in_thread, NULL) == 0);

@@ -46,10 +46,12 @@ bool probe(std::uintptr_t address) {
 }
 
 // No hole between the two. Asked before probing downwards from a stack's top: a probe just below the initial thread's
-// stack would make the kernel grow it.
+// stack would make the kernel grow it. The kernel's pages may be larger than kPage (arm64), and it asks for the
+// beginning of one.
 bool is_mapped(std::uintptr_t begin, std::uintptr_t end) {
-  return syscall(SYS_msync, page_of(begin), page_of(end + kPage - 1) - page_of(begin), static_cast<long>(MS_ASYNC)) ==
-         0;
+  const std::uintptr_t of_kernel = getauxval(AT_PAGESZ);
+  const std::uintptr_t first = page_of(begin) & ~(of_kernel - 1);
+  return syscall(SYS_msync, first, page_of(end + kPage - 1) - first, static_cast<long>(MS_ASYNC)) == 0;
 }
 
 // Above the first frame of the initial thread the kernel keeps arguments, environment and the bytes for AT_RANDOM.

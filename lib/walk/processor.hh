@@ -7,7 +7,7 @@
 
 #if defined(__x86_64__) && defined(__LP64__)
 #include "processor_x86_64.hh"
-#elif defined(__aarch64__) && defined(__LP64__)
+#elif defined(__aarch64__) && defined(__LP64__) && defined(__AARCH64EL__)
 #include "processor_aarch64.hh"
 #else
 #error "there is no fast walk for this processor: it takes fast_walk_none.cc"

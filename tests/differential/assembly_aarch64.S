@@ -69,6 +69,44 @@ call_with_wrong_table:
         .cfi_endproc
         .size   call_with_wrong_table, . - call_with_wrong_table
 
+// Another wrong table: the return address is said to lie below the stack pointer.
+        .globl  call_with_address_below
+        .type   call_with_address_below, %function
+call_with_address_below:
+        .cfi_startproc
+        stp     x29, x30, [sp, #-16]!
+        .cfi_def_cfa_offset 16
+        .cfi_offset x29, -16
+        .cfi_offset x30, -24
+        blr     x0
+        ldp     x29, x30, [sp], #16
+        .cfi_def_cfa_offset 0
+        ret
+        .cfi_endproc
+        .size   call_with_address_below, . - call_with_address_below
+
+// The return address and x29 lie far from each other.
+        .globl  call_with_address_apart
+        .type   call_with_address_apart, %function
+call_with_address_apart:
+        .cfi_startproc
+        sub     sp, sp, #64
+        .cfi_def_cfa_offset 64
+        str     x29, [sp]
+        str     x30, [sp, #56]
+        .cfi_offset x29, -64
+        .cfi_offset x30, -8
+        blr     x0
+        ldr     x29, [sp]
+        ldr     x30, [sp, #56]
+        add     sp, sp, #64
+        .cfi_restore x29
+        .cfi_restore x30
+        .cfi_def_cfa_offset 0
+        ret
+        .cfi_endproc
+        .size   call_with_address_apart, . - call_with_address_apart
+
 // The frame begins at an offset from x19.
         .globl  call_with_frame_in_another
         .type   call_with_frame_in_another, %function

@@ -428,6 +428,12 @@ TEST_F(FastWalk, DeclinesWhatARuleCannotHold) {
   EXPECT_EQ(g_walk.frames, kCannot);
   call_with_fp_in_another(walk_here);
   EXPECT_EQ(g_walk.frames, kCannot);
+#if defined(__aarch64__)
+  call_with_address_below(walk_here);
+  EXPECT_EQ(g_walk.frames, kCannot);
+  call_with_address_apart(walk_here);
+  EXPECT_EQ(g_walk.frames, kCannot);
+#endif
   walk_here();
   EXPECT_GT(g_walk.frames, 1);
 }

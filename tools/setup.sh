@@ -13,6 +13,7 @@ to_build=(
   libboost-stacktrace-dev                                    # the object
   libdw-dev libelf-dev zlib1g-dev libiberty-dev              # the tool: debug information, names of other languages
   libzstd-dev liblz4-dev                                     # the tool: cores as systemd-coredump writes them
+  libncurses-dev                                             # the tool: `watch` in a terminal
   libcli11-dev libfmt-dev nlohmann-json3-dev libprotozero-dev  # the tool: command line and formats
 )
 # One group a line, and one line a group. Of a|b, which is one package in different releases, the first that there is; CLANG

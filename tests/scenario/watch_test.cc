@@ -149,6 +149,95 @@ TEST_F(Watch, ShowsAsManyStacksAsTheTerminalIsHigh) {
   ASSERT_TRUE(terminal.shows("same settings"));
 }
 
+TEST_F(Watch, KeysSortGroupAndForgetGrowth) {
+  tell("leak 1 4");  // 3027 bytes in one stack, that is older, and 1009 in another
+  const Tmux terminal(in_shell("--interval 0.1"), scratch_.path(), 120, 40);
+  ASSERT_TRUE(terminal.shows("q quits, ? helps, s: by bytes, g: stack"));
+  tell("leak 1 4");
+  ASSERT_TRUE(terminal.shows("\n5 live blocks, 5045 bytes in 2 stacks\ngrowth: +1009 bytes, +1 block in "));
+  const auto first_of = [](const std::string& text, const std::string& one, const std::string& other) {
+    return text.find(one) < text.find(other) ? one : other;
+  };
+  const std::string old = "3027 bytes in 3 blocks", grown = "2018 bytes in 2 blocks";
+  EXPECT_EQ(first_of(terminal.text(), old, grown), old);
+  for (const char* key : {"blocks", "age", "growth"}) {
+    terminal.press("s");
+    ASSERT_TRUE(terminal.shows(std::string("s: by ") + key)) << terminal.text();
+  }
+  EXPECT_EQ(first_of(terminal.text(), old, grown), grown) << "what grew most is first";
+
+  terminal.press("g");
+  ASSERT_TRUE(terminal.shows("s: by bytes, g: function")) << "functions have no order by growth";
+  EXPECT_THAT(terminal.text(), HasSubstr("\nby function:\n5045 bytes in 5 blocks, 100.0 %, 2 stacks, oldest "));
+  EXPECT_THAT(terminal.text(), HasSubstr(": leak_more\n"));
+  terminal.press("Enter");
+  ASSERT_TRUE(terminal.shows(" __libc_start_main_impl ")) << "its stacks, with all frames" << terminal.text();
+  EXPECT_THAT(terminal.text(), AllOf(HasSubstr(old), HasSubstr(grown), HasSubstr("Esc: back")));
+  for (const char* by : {"caller", "file", "module", "stack"}) {
+    terminal.press("g");
+    ASSERT_TRUE(terminal.shows(std::string("g: ") + by));
+  }
+  EXPECT_THAT(terminal.text(), HasSubstr("growth: +1009 bytes, +1 block in "));
+  terminal.press("r");
+  ASSERT_TRUE(terminal.shows("\ngrowth: none in ")) << "it counts from then on";
+  tell("leak 1 0");
+  ASSERT_TRUE(terminal.shows("\n6 live blocks, 6054 bytes in 2 stacks\ngrowth: +1009 bytes, +1 block in "));
+  terminal.press("q");
+  expect_given_back(terminal);
+}
+
+TEST_F(Watch, KeysScrollAndOpenAStackThatStaysOpenWhateverComes) {
+  for (int depth = 1; depth < 12; ++depth) tell("leak " + std::to_string(13 - depth) + " " + std::to_string(depth));
+  const Tmux terminal(in_shell("--interval 0.1"), scratch_.path(), 110, 16);
+  ASSERT_TRUE(terminal.shows("q quits"));
+  EXPECT_THAT(terminal.text(), AllOf(HasSubstr("\n12108 bytes (11.8 KiB) in 12 blocks"), Not(HasSubstr("\n> "))));
+  terminal.press("Down");
+  ASSERT_TRUE(terminal.shows("\n> 12108 bytes (11.8 KiB) in 12 blocks"));
+  terminal.press("j");
+  ASSERT_TRUE(terminal.shows("\n> 11099 bytes (10.8 KiB) in 11 blocks"));
+  terminal.press("Up");
+  ASSERT_TRUE(terminal.shows("\n> 12108 bytes"));
+  terminal.press("End");
+  ASSERT_TRUE(terminal.shows("\n> 2018 bytes in 2 blocks")) << terminal.text();
+  EXPECT_THAT(terminal.text(), AllOf(Not(HasSubstr("12108 bytes (")), HasSubstr(" more stacks not shown")));
+  EXPECT_THAT(terminal.screen()[0], HasSubstr("/grows.static, pid ")) << "what the process is stays in sight";
+  terminal.press("PageUp");
+  ASSERT_TRUE(terminal.shows("\n> 3027 bytes in 3 blocks")) << "two fit " << terminal.text();
+  terminal.press("Home");
+  ASSERT_TRUE(terminal.shows("\n> 12108 bytes"));
+
+  terminal.press("Enter");  // leak_more below two of descend, main and what called it: longer than the screen
+  ASSERT_TRUE(terminal.shows("Esc: back"));
+  EXPECT_THAT(terminal.text(), AllOf(HasSubstr("\n    #0 leak_more "), HasSubstr("\n    #3 main ")));
+  tell("leak 30 9");  // another stack is the largest now
+  ASSERT_TRUE(terminal.shows("\n110 live blocks")) << terminal.text();
+  EXPECT_THAT(terminal.text(), AllOf(HasSubstr("12108 bytes (11.8 KiB) in 12 blocks"), HasSubstr("#3 main ")));
+  terminal.press("Escape");
+  ASSERT_TRUE(terminal.shows("\n> 12108 bytes")) << "and it is chosen still";
+  terminal.press("Home");
+  terminal.press("Enter");
+  ASSERT_TRUE(terminal.shows("34306 bytes (33.5 KiB) in 34 blocks"));
+  EXPECT_THAT(terminal.text(), Not(HasSubstr(" main ")));
+  terminal.press("End");
+  ASSERT_TRUE(terminal.shows(" main ")) << "the end of a stack that is longer than the screen";
+  EXPECT_THAT(terminal.text(), Not(HasSubstr("#0 leak_more")));
+  terminal.press("?");
+  ASSERT_TRUE(terminal.shows("growth counts from now\n")) << "what the keys do";
+  terminal.press("Escape");
+  ASSERT_TRUE(terminal.shows("\n> 34306 bytes"));
+  terminal.press("q");
+  expect_given_back(terminal);
+}
+
+TEST_F(Watch, ATerminalThatNobodyKnowsGetsBlocksOfText) {
+  for (const char* kind : {"dumb", "no-such-terminal"}) {
+    const Tmux terminal(std::string("export TERM=") + kind + "; " + in_shell("--interval 0.05 --count 2"),
+                        scratch_.path(), 110, 40);
+    ASSERT_TRUE(terminal.shows("same settings")) << kind;
+    EXPECT_THAT(terminal.text(), AllOf(HasSubstr("\nat 20"), HasSubstr("status=0"))) << "two looks";
+  }
+}
+
 TEST_F(Watch, ElsewhereEachLookIsABlockOfText) {
   const Outcome outcome = run_tool({"watch", "--count", "3", "--interval", "0.1"}, scratch_.path());
   EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();

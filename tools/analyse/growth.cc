@@ -74,6 +74,12 @@ Growth GrowthMeter::measure(const Snapshot& snapshot, const Grouped& grouped) {
   return growth;
 }
 
+void GrowthMeter::forget() {
+  is_first_ = true;
+  at_start_.clear();
+  stacks_at_start_.clear();
+}
+
 void sort_by_growth(Grouped& grouped, Growth& growth) {
   std::vector<std::size_t> order(grouped.groups.size());
   std::iota(order.begin(), order.end(), std::size_t{0});

@@ -21,10 +21,12 @@ class GrowthMeter {
   // The first call says what to compare with, and finds no growth. A stack whose blocks are of several kinds has its
   // growth with the first of its groups where the kinds were not known at the first call, or are not known now.
   Growth measure(const Snapshot& snapshot, const Grouped& grouped);
-
- private:
+  // The next call is the first one again.
+  void forget();
+  // The same in each snapshot; no text.
   std::string identity_of(const Snapshot& snapshot, const Group& group, bool with_kind);
 
+ private:
   bool is_first_ = true, knew_kinds_ = false;
   std::int64_t start_ns_ = 0;
   Change total_;

@@ -36,7 +36,8 @@ Growth recent_growth(const Snapshot& snapshot, const Grouped& grouped, std::int6
 
 Sum not_shown(const Report& report) {
   Sum sum;
-  for (std::size_t i = report.shown; i < report.grouped.groups.size(); ++i) {
+  for (std::size_t i = 0; i < report.grouped.groups.size(); ++i) {
+    if (i >= report.first && i < report.shown) continue;
     ++sum.stacks;
     sum.blocks += report.grouped.groups[i].blocks.size();
     sum.bytes += report.grouped.groups[i].bytes;

@@ -48,6 +48,7 @@ struct Report {
   Wrappers wrappers = Wrappers();            // decide which frame of a stack is its own one
   const Parts* parts = nullptr;              // null: by stack
   std::vector<std::string> unreadable = {};  // modules whose debug information is not understood, as a warning says
+  std::size_t first = 0;                     // text alone: what is shown, stacks or parts, begins with this one
 };
 
 // What was allocated within the last `age_ns` of a running process and is still live.

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Signals are taken through a descriptor: so nothing is done inside a handler.
+// Signals are taken through a descriptor: so nothing is done inside a handler, also not in those of ncurses.
 
 #include "live_terminal.hh"
 
+// The standard library's and our own names come first: curses.h and term.h make macros of some.
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <clocale>
 #include <cstring>
 #include <initializer_list>
 #include <string_view>
@@ -18,20 +20,70 @@
 #include "base/terminal.hh"
 #include "emit/shorten.hh"
 
+#define NCURSES_NOMACROS
+#include <curses.h>
+#include <term.h>
+#undef columns
+#undef lines
+
 namespace leakdir::tool {
 
 namespace {
 
-constexpr char kTake[] = "\x1b[?1049h\x1b[?25l";      // another screen, no cursor
-constexpr char kGiveBack[] = "\x1b[?25h\x1b[?1049l";  // the cursor, and the screen as it was
-constexpr char kCtrlC = '\x03';
+constexpr int kCtrlC = 3, kEscape = 27, kRubOut = 127;
+constexpr short kRedPair = 1, kYellowPair = 2;
 
-void write_all(std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t wrote = write(STDOUT_FILENO, text.data(), text.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) throw Error(std::string("cannot write standard output: ") + std::strerror(errno));
-    text.remove_prefix(static_cast<std::size_t>(wrote));
+// Keys are read by a window of their own, that is never shown: reading from the one that is would draw it.
+WINDOW* key_window() {
+  static WINDOW* const window = newpad(1, 1);
+  return window;
+}
+
+std::optional<Key> meaning_of(int key) {
+  switch (key) {
+    case 'q':
+    case 'Q':
+    case kCtrlC:
+      return Key::kQuit;
+    case 'k':
+    case KEY_UP:
+      return Key::kUp;
+    case 'j':
+    case KEY_DOWN:
+      return Key::kDown;
+    case KEY_PPAGE:
+    case 'b':
+      return Key::kPageUp;
+    case KEY_NPAGE:
+    case ' ':
+      return Key::kPageDown;
+    case KEY_HOME:
+    case '<':
+      return Key::kFirst;
+    case KEY_END:
+    case '>':
+      return Key::kLast;
+    case '\n':
+    case '\r':
+    case KEY_ENTER:
+    case KEY_RIGHT:
+      return Key::kOpen;
+    case kEscape:
+    case kRubOut:
+    case KEY_BACKSPACE:
+    case KEY_LEFT:
+      return Key::kBack;
+    case 's':
+      return Key::kSort;
+    case 'g':
+      return Key::kGroup;
+    case 'r':
+      return Key::kReset;
+    case 'h':
+    case '?':
+      return Key::kHelp;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -42,90 +94,131 @@ sigset_t set_of(std::initializer_list<int> signals) {
   return set;
 }
 
+// What "\x1b[1;31m" says.
+chtype attributes_of(std::string_view numbers) {
+  chtype attributes = A_NORMAL;
+  while (!numbers.empty()) {
+    const std::string_view number = numbers.substr(0, numbers.find(';'));
+    numbers.remove_prefix(std::min(number.size() + 1, numbers.size()));
+    if (number == "1") attributes |= A_BOLD;
+    if (number == "2") attributes |= A_DIM;
+    if (number == "7") attributes |= A_REVERSE;
+    if (number == "31") attributes |= static_cast<chtype>(COLOR_PAIR(kRedPair));
+    if (number == "33") attributes |= static_cast<chtype>(COLOR_PAIR(kYellowPair));
+  }
+  return attributes;
+}
+
+void draw_line(int row, std::string_view line) {
+  constexpr std::string_view kStart = "\x1b[";
+  wmove(stdscr, row, 0);
+  wattrset(stdscr, A_NORMAL);
+  while (!line.empty()) {
+    const std::size_t at = std::min(line.find(kStart), line.size());
+    waddnstr(stdscr, line.data(), static_cast<int>(at));
+    line.remove_prefix(at);
+    if (line.empty()) break;
+    const std::size_t end = std::min(line.find('m'), line.size());
+    wattrset(stdscr, static_cast<int>(attributes_of(line.substr(kStart.size(), end - kStart.size()))));
+    line.remove_prefix(std::min(end + 1, line.size()));
+  }
+}
+
+bool is_readable(int descriptor) {
+  pollfd event = {descriptor, POLLIN, 0};
+  return poll(&event, 1, 0) > 0;
+}
+
 }  // namespace
 
+bool LiveTerminal::is_there() {
+  int problem = 0;
+  if (!isatty(STDOUT_FILENO) || setupterm(nullptr, STDOUT_FILENO, &problem) != OK) return false;
+  const char* const moves = tigetstr("cup");
+  return moves != nullptr && moves != reinterpret_cast<const char*>(-1);
+}
+
 LiveTerminal::LiveTerminal()
-    : has_keys_(tcgetattr(STDIN_FILENO, &settings_before_) == 0),
-      signals_(set_of({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH})),
-      signal_descriptor_(signalfd(-1, &signals_, SFD_CLOEXEC | SFD_NONBLOCK)) {
+    : signals_(set_of({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH})),
+      signal_descriptor_(signalfd(-1, &signals_, SFD_CLOEXEC | SFD_NONBLOCK)),
+      has_keys_(isatty(STDIN_FILENO)) {
   sigprocmask(SIG_BLOCK, &signals_, &signals_before_);
-  take();
+  static_cast<void>(std::setlocale(LC_CTYPE, "C.UTF-8"));  // what is drawn is, whatever the user's is
+  if (newterm(nullptr, stdout, stdin) == nullptr) throw Error("this terminal cannot be drawn on");
+  cbreak();
+  noecho();
+  curs_set(0);
+  set_escdelay(50);
+  if (has_colors()) {
+    start_color();
+    use_default_colors();
+    init_pair(kRedPair, COLOR_RED, -1);
+    init_pair(kYellowPair, COLOR_YELLOW, -1);
+  }
+  keypad(key_window(), TRUE);
+  nodelay(key_window(), TRUE);
 }
 
 LiveTerminal::~LiveTerminal() {
-  give_back();
+  endwin();
   if (signal_descriptor_ >= 0) close(signal_descriptor_);
   // A signal that came meanwhile, and was not taken, ends this process now that the terminal is given back.
   sigprocmask(SIG_SETMASK, &signals_before_, nullptr);
 }
 
-void LiveTerminal::take() {
-  if (has_keys_) {
-    termios settings = settings_before_;
-    settings.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
-    settings.c_cc[VMIN] = 0;
-    settings.c_cc[VTIME] = 0;
-    tcsetattr(STDIN_FILENO, TCSADRAIN, &settings);
-  }
-  write_all(kTake);
-}
-
-void LiveTerminal::give_back() {
-  try {
-    write_all(kGiveBack);
-  } catch (const Error&) {
-    // The terminal is gone: there is nothing to give back.
-  }
-  if (has_keys_) tcsetattr(STDIN_FILENO, TCSADRAIN, &settings_before_);
-}
-
 // Of this class because the terminal must be taken.
 void LiveTerminal::draw(const std::string& text) {  // NOLINT(readability-convert-member-functions-to-static)
   const TerminalSize size = terminal_size(STDOUT_FILENO);
-  std::string picture = "\x1b[H";
+  const int rows = static_cast<int>(size.lines), columns = static_cast<int>(size.columns);
+  if (is_term_resized(rows, columns)) resizeterm(rows, columns);
+  werase(stdscr);
   std::string_view rest = text;
-  for (unsigned line = 0; line < size.lines && !rest.empty(); ++line) {
+  for (int row = 0; row < rows && !rest.empty(); ++row) {
     const std::string_view whole = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(whole.size() + 1, rest.size()));
-    if (line > 0) picture += "\r\n";
-    picture += clipped_line(whole, size.columns) + "\x1b[K";
+    draw_line(row, clipped_line(whole, size.columns));
   }
-  write_all(picture + "\x1b[J");
+  wrefresh(stdscr);
 }
 
-bool LiveTerminal::read_keys() {
-  char keys[64];
-  const ssize_t got = read(STDIN_FILENO, keys, sizeof keys);
-  if (got <= 0) has_keys_ = false;  // nobody is there any more
-  return std::any_of(keys, keys + std::max<ssize_t>(got, 0),
-                     [](char key) { return key == 'q' || key == 'Q' || key == kCtrlC; });
+bool LiveTerminal::take_key() {
+  if (!has_keys_) return false;
+  for (int key = wgetch(key_window()); key != ERR; key = wgetch(key_window())) {
+    const std::optional<Key> meaning = meaning_of(key);
+    if (!meaning) continue;
+    key_ = *meaning;
+    return true;
+  }
+  return false;
 }
 
-bool LiveTerminal::take_signal(Event& event) {
+std::optional<LiveTerminal::Event> LiveTerminal::take_signal() {
   signalfd_siginfo info;
-  if (read(signal_descriptor_, &info, sizeof info) != sizeof info) return false;
-  event = Event::kQuit;
-  if (info.ssi_signo == SIGWINCH) event = Event::kResize;
+  if (read(signal_descriptor_, &info, sizeof info) != sizeof info) return std::nullopt;
+  if (info.ssi_signo == SIGWINCH) return Event::kResize;
   if (info.ssi_signo == SIGTSTP) {
-    give_back();
+    endwin();
     kill(getpid(), SIGSTOP);
-    take();
-    event = Event::kResize;
+    return Event::kResize;  // who draws next takes the terminal again
   }
-  return true;
+  key_ = Key::kQuit;
+  return Event::kKey;
 }
 
 LiveTerminal::Event LiveTerminal::wait_until(std::chrono::steady_clock::time_point when) {
   using std::chrono::milliseconds, std::chrono::steady_clock;
   for (;;) {
+    if (take_key()) return Event::kKey;
     const auto left = std::chrono::duration_cast<milliseconds>(when - steady_clock::now()).count();
     if (left <= 0) return Event::kTime;
     pollfd events[] = {{signal_descriptor_, POLLIN, 0}, {has_keys_ ? STDIN_FILENO : -1, POLLIN, 0}};
     if (poll(events, 2, static_cast<int>(std::min<long>(left + 1, 1000))) < 0 && errno != EINTR)
       throw Error(std::string("cannot wait for keys: ") + std::strerror(errno));
-    Event event;
-    if (events[0].revents != 0 && take_signal(event)) return event;
-    if (events[1].revents != 0 && read_keys()) return Event::kQuit;
+    if (events[0].revents != 0)
+      if (const auto event = take_signal()) return *event;
+    if (events[1].revents == 0) continue;
+    if (take_key()) return Event::kKey;
+    has_keys_ = !is_readable(STDIN_FILENO);  // else what is to be read is the end: nobody is there any more
   }
 }
 

@@ -17,8 +17,10 @@ using Sink = std::function<void(std::string_view)>;
 
 struct TextStyle {
   bool is_coloured = false;
-  std::size_t columns = 0;      // frames are made to fit; 0: lines are as long as they are, good for grep
-  std::size_t most_frames = 0;  // of each stack, and nothing that is not about live blocks; 0: all there is to say
+  std::size_t columns = 0;               // frames are made to fit; 0: lines are as long as they are, good for grep
+  std::size_t most_frames = 0;           // of each stack, from its own one on; 0: all
+  bool is_look = false;                  // one of several: nothing that is not about live blocks
+  std::size_t chosen = ~std::size_t{0};  // the stack, or part, by its number, that the reader stands on
 };
 
 void emit_text(const Report& report, const TextStyle& style, const Sink& sink);

@@ -36,13 +36,13 @@ class TextReport {
     if (report_.parts != nullptr) {
       put_parts(*report_.parts);
     } else {
-      for (std::size_t i = 0; i < report_.shown; ++i) {
+      for (std::size_t i = report_.first; i < report_.shown; ++i) {
         put_group(i);
         hand_over();
       }
       put_rest();
     }
-    if (style_.most_frames != 0) {
+    if (style_.is_look) {
       put_warnings();
       hand_over();
       return;
@@ -85,7 +85,7 @@ class TextReport {
   void put_process() {
     put("{}, {}\n", snapshot_.program.empty() ? "unknown program" : printable(snapshot_.program),
         about_process(snapshot_));
-    if (snapshot_.processes.empty() || style_.most_frames != 0) return;
+    if (snapshot_.processes.empty() || style_.is_look) return;
     put("{} process{} as one:\n", snapshot_.processes.size(), snapshot_.processes.size() == 1 ? "" : "es");
     for (const auto& process : snapshot_.processes)
       put("    {}, {}: {}, {} of its own, {}\n", process.pid, name_of(process.state),
@@ -106,12 +106,15 @@ class TextReport {
     if (grouped_.knows_kinds)
       for (const auto& line : kinds_in_words(report_)) put("{}\n", line);
     if (report_.growth != nullptr) put_total_growth(*report_.growth);
-    if (style_.most_frames != 0) return;
+    if (style_.is_look) return;
     if (const std::string saw = what_leakdir_saw(snapshot_); !saw.empty()) put("{}\n", saw);
     for (const auto& line : what_is_left_out(report_)) put("{}\n", line);
     if (!grouped_.knows_kinds)
       for (const auto& line : kinds_in_words(report_)) put("{}\n", line);
   }
+
+  // Where the reader stands, without colours too.
+  std::string mark_of(std::size_t index) const { return index == style_.chosen ? in_style("7", ">") + " " : ""; }
 
   std::string share_of(const Estimate& all) const {
     if (grouped_.bytes == 0) return {};
@@ -126,13 +129,13 @@ class TextReport {
     Part rest;
     for (std::size_t i = 0; i < parts.parts.size(); ++i) {
       const Part& part = parts.parts[i];
-      if (i >= parts.shown) {
+      if (i < report_.first || i >= parts.shown) {
         rest.bytes += part.bytes;
         rest.blocks += part.blocks;
         rest.all += part.all;
         continue;
       }
-      put("{}{}{}, {}, oldest {}: {}\n",
+      put("{}{}{}{}, {}, oldest {}: {}\n", mark_of(i),
           bold(fmt::format("{} in {}", bytes_of(part.bytes), count_of(part.blocks, "block"))),
           estimate_of(report_, part.all), share_of(part.all), count_of(part.groups.size(), "stack"),
           snapshot_.from_records ? "of " + utc_of(part.oldest_ns) : age_of(snapshot_.end_ns - part.oldest_ns),
@@ -141,9 +144,10 @@ class TextReport {
         put_callers(callers_of(part, parts.by, snapshot_, report_.lines, report_.wrappers, grouped_), 1);
       hand_over();
     }
-    if (parts.shown < parts.parts.size())
+    const std::size_t hidden = report_.first + parts.parts.size() - std::min(parts.shown, parts.parts.size());
+    if (hidden != 0)
       put("{} in {}{}, from {} not shown\n", bytes_of(rest.bytes), count_of(rest.blocks, "block"),
-          estimate_of(report_, rest.all), count_of(parts.parts.size() - parts.shown, fmt::format("more {}", noun)));
+          estimate_of(report_, rest.all), count_of(hidden, fmt::format("more {}", noun)));
   }
 
   void put_callers(const CallerTree& tree, std::size_t depth) {
@@ -156,7 +160,8 @@ class TextReport {
 
   void put_group(std::size_t index) {
     const Group& group = grouped_.groups[index];
-    put("\n{}", bold(fmt::format("{} in {}", bytes_of(group.bytes), count_of(group.blocks.size(), "block"))));
+    put("\n{}{}", mark_of(index),
+        bold(fmt::format("{} in {}", bytes_of(group.bytes), count_of(group.blocks.size(), "block"))));
     if (group.reach != ledger::Reach::kUnknown) put(" {}", in_kinds_colour(group.reach));
     put("{}{}, {}", estimate_of(report_, group.all), share_of(group.all), ledger::kCallNames[group.call]);
     if (snapshot_.from_records)

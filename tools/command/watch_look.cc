@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "watch_look.hh"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "base/error.hh"
+#include "base/words.hh"
+#include "leave_out.hh"
+#include "load/load.hh"
+#include "symbols/remembered_symbols.hh"
+
+namespace leakdir::tool {
+
+Look Looker::look() {
+  Look look;
+  look.snapshot = load(options_.directory);
+  find_kinds_of(look.snapshot);
+  if (symbols_ != nullptr) return look;
+  pid_ = look.snapshot.pid;
+  start_ns_ = look.snapshot.start_ns;
+  symbols_ = std::make_unique<RememberedSymbols>(make_dwfl_symbols(options_.symbols, look.snapshot));
+  return look;
+}
+
+// What cannot be known at the first look is an error; later, a warning in what is shown.
+void Looker::find_kinds_of(Snapshot& snapshot) const {
+  try {
+    find_kinds(options_.kinds, snapshot);
+  } catch (const Error& error) {
+    if (symbols_ == nullptr) throw;
+    snapshot.warnings.emplace_back(error.what());
+  }
+}
+
+// Measures before it names, where it may: what is left out is left out of both.
+void Looker::arrange(Look& look, const Arrangement& arrangement) {
+  const Snapshot& snapshot = look.snapshot;
+  GroupOptions options;
+  options.lists_libc = options_.lists_libc || snapshot.lists_libc;
+  options.min_age_ns = static_cast<std::int64_t>(options_.min_age * 1e9);
+  const std::map<std::string, Sort> by = {{"blocks", Sort::kBlocks}, {"age", Sort::kAge}};
+  if (by.count(arrangement.sort) != 0) options.sort = by.at(arrangement.sort);
+  look.grouped = group(snapshot, options);
+  look.warnings = snapshot.warnings;
+  auto rules = read_suppressions(options_.suppressions, snapshot, look.warnings);
+  const bool names_all = goes_by_names(options_.suppressions, rules) || arrangement.by != By::kStack;
+  const auto name = [&](std::size_t stacks) {
+    look.lines = symbolise(snapshot, shown_stacks(snapshot, look.grouped, stacks), *symbols_);
+  };
+  if (names_all) name(look.grouped.groups.size());
+  look.suppressions = leave_out(options_.suppressions, std::move(rules), snapshot, look.lines, look.grouped);
+  keep_kinds(look.grouped, kinds_to_list(options_.kinds, kAllKinds));
+  look.wrappers = Wrappers(options_.alloc_fns);
+  look.parts = {};
+  if (arrangement.by != By::kStack) {
+    look.wrappers.learn(snapshot, look.grouped, look.lines);
+    look.parts = parts_of(arrangement.by, snapshot, look.lines, look.wrappers, look.grouped);
+  }
+  look.growth = meter_.measure(snapshot, look.grouped);
+  if (arrangement.by == By::kStack) {
+    if (arrangement.sort == "growth") sort_by_growth(look.grouped, look.growth);
+    if (!names_all) name(std::min(arrangement.most_named, look.grouped.groups.size()));
+    look.wrappers.learn(snapshot, look.grouped, look.lines);
+  }
+  for (auto& warning : symbols_->warnings()) look.warnings.push_back(std::move(warning));
+}
+
+bool Looker::has_ended(const Look& look) const {
+  return look.snapshot.state != State::kRunning || look.snapshot.pid != pid_ || look.snapshot.start_ns != start_ns_;
+}
+
+std::string Looker::how_it_ended(const Look& look) const {
+  if (look.snapshot.pid != pid_ || look.snapshot.start_ns != start_ns_)
+    return fmt::format("process {} has ended, and process {} has its directory now", pid_, look.snapshot.pid);
+  if (!look.snapshot.went_on_as.empty())
+    return fmt::format("process {} went on as {}", pid_, printable(look.snapshot.went_on_as));
+  return fmt::format("process {} {}", pid_,
+                     look.snapshot.state == State::kExited ? "has exited" : "did not leave through exit");
+}
+
+Report report_of(const Look& look, std::size_t first, std::size_t end, bool is_filtered) {
+  Report report{look.snapshot, look.grouped,  look.lines,       std::min(end, look.grouped.groups.size()),
+                is_filtered,   look.warnings, look.suppressions};
+  report.first = first;
+  report.growth = &look.growth;
+  report.wrappers = look.wrappers;
+  return report;
+}
+
+}  // namespace leakdir::tool

@@ -19,7 +19,6 @@
 #include "option_sources.hh"
 #include "reach/reachability.hh"
 #include "stack/stack.hh"
-#include "system/allocator.hh"
 #include "system/find_export.hh"
 #include "system/guard.hh"
 #include "system/libc.hh"
@@ -63,7 +62,7 @@ unsigned count_threads() {
 }  // namespace
 
 bool is_only_thread(unsigned tries) {
-  if (allocator::is_single_threaded()) return true;  // there never was another
+  if (is_single_threaded()) return true;  // there never was another
   for (unsigned i = 0; i < tries; ++i) {
     // (Main that left by pthread_exit is not counted, nor is the last thread, from which libc then calls exit.)
     if (count_threads() <= 1) return true;
@@ -117,7 +116,7 @@ void exit_begins(void*) {
   if (!is_recording(now) && now != Phase::kPaused) return;
   libc_frees_its_entry();
   if (static_cast<std::uint32_t>(sys::pid()) != process_generation) return;
-  if (allocator::is_single_threaded() || count_threads() <= 1) messages::keep_open();
+  if (is_single_threaded() || count_threads() <= 1) messages::keep_open();
 }
 
 void see_whether_all_was_seen() {

@@ -17,7 +17,6 @@
 #include "option_sources.hh"
 #include "stack/scratch.hh"
 #include "start.hh"
-#include "system/allocator.hh"
 #include "system/base.hh"
 #include "system/guard.hh"
 #include "system/loader.hh"
@@ -46,13 +45,14 @@ void tidy_up_sometimes() {
 
 bool move_in(ThreadState& thread, const ReentryGuard& guard) {
   // More than one thread has allocated, or libc cannot say that there was but one.
-  loader_was_forked(!allocator::is_single_threaded() || ledger_file.used(ledger::Kind::kThreads) > 2);
+  loader_was_forked(!is_single_threaded() || ledger_file.used(ledger::Kind::kThreads) > 2);
   is_moving = true;
   keep_parents_ledger();
   forget_free_rows();
   if (!claim_child_dir() || !settle_tables()) return false;
   describe_child(*parents_header());
   process_generation = static_cast<std::uint32_t>(sys::pid());
+  hooks_are_outdated();
   forget_threads();
   thread.generation = 0;  // in a new pid namespace a child may have its parent's pid
   ensure_thread(thread, guard);

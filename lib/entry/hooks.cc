@@ -15,6 +15,9 @@
 #include "system/allocator.hh"
 #include "track/tracker.hh"
 
+using leakdir::is_only_allocated;
+using leakdir::is_only_freed;
+using leakdir::Phase;
 using leakdir::release;
 using leakdir::resize;
 using leakdir::told;
@@ -38,15 +41,38 @@ void* leakdir::resize(void* block, std::size_t size, Call call, Caller caller) {
   return nullptr;
 }
 
-LEAKDIR_EXPORT void* malloc(std::size_t size) {
+namespace {
+
+[[gnu::noinline]] void* malloc_and_tell(std::size_t size) {
   void* const block = allocator::malloc(size);
   return told(block, size, Call::kMalloc, LEAKDIR_CALLER);
+}
+
+[[gnu::noinline]] void* calloc_and_tell(std::size_t count, std::size_t size) {
+  void* const block = allocator::calloc(count, size);
+  return told(block, count * size, Call::kCalloc, LEAKDIR_CALLER);
+}
+
+[[gnu::noinline]] void free_recorded(void* block) { leakdir::free_block(block, LEAKDIR_CALLER); }
+
+[[gnu::noinline]] void free_otherwise(void* block) { leakdir::free_block_otherwise(block, LEAKDIR_CALLER); }
+
+}  // namespace
+
+LEAKDIR_EXPORT void* malloc(std::size_t size) {
+  return is_only_allocated(size) ? allocator::malloc(size) : malloc_and_tell(size);
 }
 
 // The same under a name that no other definition can take (entry_object.cc).
 extern "C" __attribute__((alias("malloc"), visibility("hidden"))) void* leakdir_hook_of_malloc(std::size_t) noexcept;
 
-LEAKDIR_EXPORT void free(void* block) { release(block, LEAKDIR_CALLER); }
+LEAKDIR_EXPORT void free(void* block) {
+  leakdir::fetch_header(block);
+  const Phase now = leakdir::phase();
+  if (LEAKDIR_UNLIKELY(block == nullptr)) return allocator::free(block);
+  if (LEAKDIR_LIKELY(now == Phase::kRecording)) return free_recorded(block);
+  is_only_freed(block, now) ? allocator::free(block) : free_otherwise(block);
+}
 
 #if defined(LEAKDIR_LIBRARY) || (defined(__GLIBC_PREREQ) && __GLIBC_PREREQ(2, 43))
 // C23. The sizes are hints that the allocator may check; we do not need them. An allocator that libleakdir.so lies upon
@@ -57,8 +83,7 @@ LEAKDIR_EXPORT void free_aligned_sized(void* block, std::size_t, std::size_t) { 
 #endif
 
 LEAKDIR_EXPORT void* calloc(std::size_t count, std::size_t size) {
-  void* const block = allocator::calloc(count, size);
-  return told(block, count * size, Call::kCalloc, LEAKDIR_CALLER);
+  return is_only_allocated(count * size) ? allocator::calloc(count, size) : calloc_and_tell(count, size);
 }
 
 LEAKDIR_EXPORT void* realloc(void* block, std::size_t size) {

@@ -75,6 +75,7 @@ void start(char** environment) {
   describe_program();
   configure_all();
   open_recent_frees();
+  hooks_are_outdated();
   const ReentryGuard guard;
   refresh_modules(guard);
   import_early_blocks();

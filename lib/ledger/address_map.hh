@@ -51,10 +51,12 @@ class AddressMap {
     return LEAKDIR_LIKELY(cell != nullptr) ? cell : make(address);
   }
 
-  // The same, by what the thread knows; null where that is not enough.
+  // The same, by what the thread knows: whether that is enough, and what it is then.
+  static bool is_known(const LeafCache& cache, std::uint64_t address) {
+    return cache.known[address >> kLeafBits & (LeafCache::kLeaves - 1)].number == address >> kLeafBits;
+  }
   static Cell* find_known(const LeafCache& cache, std::uint64_t address) {
-    const LeafCache::Known& known = cache.known[address >> kLeafBits & (LeafCache::kLeaves - 1)];
-    return LEAKDIR_LIKELY(known.number == address >> kLeafBits) ? known.leaf + cell_in_leaf(address) : nullptr;
+    return cache.known[address >> kLeafBits & (LeafCache::kLeaves - 1)].leaf + cell_in_leaf(address);
   }
   // … and it learns.
   Cell* find(LeafCache& cache, std::uint64_t address) const {

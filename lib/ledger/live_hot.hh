@@ -13,8 +13,8 @@
 #include "hook_barrier.hh"
 #include "ledger_file.hh"
 #include "row.hh"
-#include "system/allocator.hh"
 #include "system/base.hh"
+#include "system/process.hh"
 
 namespace leakdir {
 
@@ -93,7 +93,7 @@ inline constexpr unsigned kFiledInFlagByte = static_cast<unsigned>(ledger::flag_
 inline bool empty_cell(AddressMap::Cell& cell, std::uint32_t row) {
   // An exchange: where a faulty program frees a block twice at once, one of the two finds it. With one thread there is
   // no such thing, and an exchange would make the processor wait for everything before it.
-  if (allocator::is_single_threaded()) {
+  if (is_single_threaded()) {
     cell.store(0, std::memory_order_relaxed);
     return true;
   }

@@ -36,7 +36,7 @@ void open_recent_frees() {
 
 void forget_free(std::uint64_t address) {
   if (recent_frees == nullptr) return;
-  RecentFree& entry = recent_free_of(address);
+  RecentFree& entry = recent_free_of(recent_frees, address);
   if (ledger::low48(load(entry.address_stack)) == address) store(entry.address_stack, 0);
 }
 
@@ -47,7 +47,7 @@ void block_is_unknown(std::uint64_t address) {
 
 bool was_freed(std::uint64_t address, FreedBlock* into) {
   if (recent_frees == nullptr || address == 0) return false;
-  const RecentFree& entry = recent_free_of(address);
+  const RecentFree& entry = recent_free_of(recent_frees, address);
   const std::uint64_t address_stack = load(entry.address_stack), caller_stack = load(entry.caller_stack);
   if (ledger::low48(address_stack) != address) return false;
   into->stack = ledger::block_stack(address_stack, caller_stack);

@@ -37,18 +37,22 @@ LEAKDIR_OURS extern RecentFree* recent_frees;
 // arenas of their own write to different parts. Each free writes somewhere in its heap's part, so a part is small
 // enough to stay in the cache. Blocks that are neighbours in the heap have entries that are neighbours.
 inline constexpr unsigned kFreesRegionBits = 26, kFreesPartBits = 11, kFreesParts = 16, kFreesStretchBits = 5;
-inline RecentFree& recent_free_of(std::uint64_t address) {
+inline RecentFree& recent_free_of(RecentFree* table, std::uint64_t address) {
   const std::uint64_t part = address >> kFreesRegionBits & (kFreesParts - 1);
   const std::uint64_t in_part = address >> kFreesStretchBits & ((1 << kFreesPartBits) - 1);
-  return recent_frees[part << kFreesPartBits | in_part];
+  return table[part << kFreesPartBits | in_part];
 }
 
 // `word2` and `word3` are of the row that the block had.
-inline void remember_free(std::uint64_t address, std::uint64_t freed_by, std::uint64_t word2, std::uint64_t word3) {
-  if (LEAKDIR_UNLIKELY(recent_frees == nullptr)) return;
-  RecentFree& entry = recent_free_of(address);
+inline void remember_free_in(RecentFree* table, std::uint64_t address, std::uint64_t freed_by, std::uint64_t word2,
+                             std::uint64_t word3) {
+  RecentFree& entry = recent_free_of(table, address);
   entry.address_stack.store(address | (word2 & ~ledger::kMask48), std::memory_order_relaxed);
   entry.caller_stack.store((freed_by & ledger::kMask48) | (word3 & ~ledger::kMask48), std::memory_order_relaxed);
+}
+
+inline void remember_free(std::uint64_t address, std::uint64_t freed_by, std::uint64_t word2, std::uint64_t word3) {
+  if (LEAKDIR_LIKELY(recent_frees != nullptr)) remember_free_in(recent_frees, address, freed_by, word2, word3);
 }
 
 // The address was handed out again unrecorded: to free it is right.

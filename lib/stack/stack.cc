@@ -182,14 +182,16 @@ LEAKDIR_SLOW unsigned new_frames(const std::uintptr_t* frames, unsigned count, c
 
 // ---- Nodes ----
 
-// What a thread knows of nodes counts as long as no module was unloaded.
-inline void forget_outdated_nodes(ThreadScratch& scratch) {
+}  // namespace
+
+LEAKDIR_SLOW void forget_known_nodes(ThreadScratch& scratch) {
   const std::uint32_t epoch = stack_epoch();
-  if (LEAKDIR_LIKELY(scratch.nodes_epoch == epoch)) return;
   for (ThreadScratch::KnownNode& node : scratch.known_nodes) node.key = 0;
   signal_fence();
   scratch.nodes_epoch = epoch;
 }
+
+namespace {
 
 // What is kept of a node beside its number: that more is to be known of a stack that ends in it than that.
 constexpr std::uint32_t kUnusual = std::uint32_t{1} << 31;
@@ -246,7 +248,7 @@ constexpr std::uint32_t parent_key(std::uint32_t parent, unsigned frames) {
 LEAKDIR_SLOW std::uint32_t node_of_run(ThreadScratch& scratch, Run& run, std::uint32_t parent, unsigned frames,
                                        const ReentryGuard& guard) {
   constexpr std::uint64_t kOfRun = std::uint64_t{1} << 63;  // no return address
-  forget_outdated_nodes(scratch);
+  keep_up_known_nodes(scratch);
   const std::uint32_t key = parent_key(parent, frames);
   const std::uint32_t node = known_node(scratch, key, kOfRun | run.serial, [&] {
     // Not of those that the thread keeps: they are many, and asked for once.
@@ -337,7 +339,7 @@ LEAKDIR_SLOW Captured capture_frame_by_frame(ThreadScratch& scratch, const Walk&
     if (stack.count - first > depth) last = first + depth;
   }
   const bool is_cut = last != stack.count || stack.is_truncated;
-  forget_outdated_nodes(scratch);
+  keep_up_known_nodes(scratch);
   const auto frame = [&](unsigned i) { return stack.frames[first + i]; };
   const auto find = [&](std::uint32_t parent, std::uintptr_t pc) {
     return number_of(known_node(scratch, parent, pc, [&] { return stack_node(parent, pc, guard); }));
@@ -348,7 +350,7 @@ LEAKDIR_SLOW Captured capture_frame_by_frame(ThreadScratch& scratch, const Walk&
 
 // The caller alone, unless that is operator new.
 inline std::uint32_t node_of_caller(ThreadScratch& scratch, std::uintptr_t pc, const ReentryGuard& guard) {
-  forget_outdated_nodes(scratch);
+  keep_up_known_nodes(scratch);
   return known_node(scratch, 0, pc,
                     [&] { return function_kind(pc, guard) == FunctionKind::kNew ? 0 : stack_node(0, pc, guard); });
 }

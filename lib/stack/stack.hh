@@ -70,8 +70,14 @@ inline constexpr unsigned kGivenCallShift = 32;
 inline constexpr std::uint64_t kGivenCall = std::uint64_t{0xff} << kGivenCallShift;
 static_assert((ledger::block_word0(0, ledger::BlockState::kEmpty, ledger::Call::kNew, ~0u) & kGivenCall) == 0);
 
+// What a thread knows of nodes counts as long as no module was unloaded.
+void forget_known_nodes(ThreadScratch& scratch);
+inline void keep_up_known_nodes(ThreadScratch& scratch) {
+  if (LEAKDIR_UNLIKELY(scratch.nodes_epoch != stack_epoch())) forget_known_nodes(scratch);
+}
+
 // The same without a walk, where the thread has met this very stack or caller, and knows all of it. Else stack() is 0.
-// Calls nothing.
+// Of a thread that is settled. Calls nothing.
 [[gnu::always_inline]] inline Captured capture_known(ThreadScratch& scratch, Caller caller, ledger::Call call) {
   const Way way = usual_way.load(std::memory_order_relaxed);
   if (LEAKDIR_LIKELY(way == Way::kRuns) && LEAKDIR_LIKELY(caller.has_frame())) {
@@ -81,8 +87,8 @@ static_assert((ledger::block_word0(0, ledger::BlockState::kEmpty, ledger::Call::
   }
   if (LEAKDIR_LIKELY(way == Way::kCaller)) {
     const ThreadScratch::KnownNode& known = scratch.known_nodes[ThreadScratch::set_of_node(0, caller.pc())];
-    if (LEAKDIR_LIKELY(known.key == caller.pc()) && LEAKDIR_LIKELY(scratch.nodes_epoch == stack_epoch()) &&
-        LEAKDIR_LIKELY(known.parent == 0) && LEAKDIR_LIKELY(static_cast<std::int32_t>(known.node) > 0)) {
+    if (LEAKDIR_LIKELY(known.key == caller.pc()) && LEAKDIR_LIKELY(known.parent == 0) &&
+        LEAKDIR_LIKELY(static_cast<std::int32_t>(known.node) > 0)) {
       return {known.node, call, 0};
     }
   }

@@ -6,6 +6,7 @@
 #include "ledger/ledger_file.hh"
 #include "modules.hh"
 #include "system/probe_table.hh"
+#include "system/process.hh"
 #include "walk/fast_walk.hh"
 
 namespace leakdir {
@@ -74,6 +75,7 @@ LEAKDIR_SLOW bool stacks_are_outdated(const ReentryGuard& guard) {
   nodes_epoch.fetch_add(1, std::memory_order_release);
   forget_function_kinds();
   fast_walk_forget(0, UINTPTR_MAX);
+  hooks_are_outdated();
   return true;
 }
 

@@ -14,13 +14,3 @@
 #else
 #include "allocator_glibc.hh"
 #endif
-
-// glibc's own knowledge of threads (2.32; musl has none). It does not count threads that it did not make, such as the
-// helper.
-extern "C" __attribute__((weak)) char __libc_single_threaded;
-
-namespace leakdir::allocator {
-
-inline bool is_single_threaded() { return &__libc_single_threaded != nullptr && __libc_single_threaded != 0; }
-
-}  // namespace leakdir::allocator

@@ -36,6 +36,9 @@ struct ThreadState {
   static constexpr std::uint32_t kIgnores = std::uint32_t{1} << 30;
   static constexpr std::uint32_t kDryRun = std::uint32_t{1} << 29;  // frees are noted, not done: see libc_own.hh
   static constexpr std::uint32_t kRemarks = kHasPlace | kIgnores | kDryRun;
+  // The hooks_epoch (process.hh) in which all that the usual path of a hook takes was at hand and up to date: the rows
+  // below, scratch and what is kept in it, the memory for recent frees. 0: it was not.
+  std::uint32_t settled;
   std::uint32_t generation;  // of the process (process.hh) that the rest belongs to: differs after fork
   std::uint16_t index;       // of its Thread in the ledger; 0: none to be had
   bool own_allocations;      // guarded: what is allocated now is leakdir's or libc's own
@@ -45,7 +48,7 @@ struct ThreadState {
   ledger::Thread* row;        // that row of the ledger; null: none
   ThreadScratch* scratch;     // null: none to be had, the caller is all that is kept
   std::uint32_t ignoring;     // depth of leakdir_ignore_begin()
-  std::int64_t sample_left;   // bytes until the next block that is recorded (track/sampling.hh); below 0: it is due
+  std::uint64_t sample_left;  // bytes before the one that is drawn next (track/sampling.hh)
   std::uint64_t sample_seed;  // of the numbers that are drawn; 0: none has been
   Place places[2];            // the last first: an argument of the call may be an allocation itself. No file: none
 

@@ -11,13 +11,22 @@
 #define MADV_WIPEONFORK 18
 #endif
 
+// 2.32; musl has none.
+extern "C" __attribute__((weak)) char __libc_single_threaded;
+
 namespace leakdir {
 
 Process early_process = {{static_cast<std::uint32_t>(Phase::kEarly)}, {0}, {0}, {0}, {0}, {0}, 0, 0, {0}, 0, {0}};
 Process* process = &early_process;
 Phase recording_phase = Phase::kRecording;
 std::uint32_t process_generation = 0;
+std::atomic<std::uint32_t> hooks_epoch{1};
 __thread ThreadState thread_state;
+
+namespace {
+constexpr char kNobodyKnows = 0;
+}
+const char* single_threaded = &kNobodyKnows;
 
 namespace {
 
@@ -40,6 +49,7 @@ void wipe_process() {
 }  // namespace
 
 Process* make_process_page() {
+  if (&__libc_single_threaded != nullptr) single_threaded = &__libc_single_threaded;
   constexpr std::size_t kBytes = 4096;
   void* page = sys::map(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (page == nullptr) return nullptr;

@@ -57,11 +57,22 @@ LEAKDIR_OURS extern Phase recording_phase;
 inline bool is_sampling() { return recording_phase == Phase::kSampling; }
 inline bool is_recording(Phase phase) { return phase == recording_phase; }
 
+// Whether there is one thread, and none can come but by a call of this one: by libc's own knowledge, which does not
+// count threads that it did not make, such as the helper. False before start-up, and where libc does not know.
+LEAKDIR_OURS extern const char* single_threaded;
+inline bool is_single_threaded() { return __atomic_load_n(single_threaded, __ATOMIC_RELAXED) != 0; }
+
 // The page, in phase kForked; null when it cannot be had.
 Process* make_process_page();
 
 // Which process the per-thread state belongs to: its pid, set at start and again in a forked child.
 LEAKDIR_OURS extern std::uint32_t process_generation;
+
+// Changes after anything that threads keep for their hooks' usual path is out of date: process_generation,
+// sequence_epoch, free_rows_epoch, nodes_epoch. A thread that has kept up (ThreadState::settled) is asked for this one
+// alone.
+LEAKDIR_OURS extern std::atomic<std::uint32_t> hooks_epoch;
+inline void hooks_are_outdated() { hooks_epoch.fetch_add(1, std::memory_order_seq_cst); }
 
 // A lock that is only ever tried, a bounded number of times. A nested call, in a handler that interrupted who holds the
 // lock, does not even try: the word is the holder's thread id.

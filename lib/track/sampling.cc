@@ -31,7 +31,7 @@ std::uint64_t new_seed() {
 
 void draw(ThreadState& thread) {
   std::uint64_t seed = thread.sample_seed;
-  thread.sample_left = static_cast<std::int64_t>(draw_exponential(seed, sample_bytes));
+  thread.sample_left = draw_exponential(seed, sample_bytes);
   thread.sample_seed = seed != 0 ? seed : 1;
 }
 
@@ -84,10 +84,9 @@ LEAKDIR_SLOW bool is_drawn(ThreadState& thread, std::size_t size) {
   if (thread.sample_seed == 0) {
     thread.sample_seed = new_seed();
     draw(thread);
-    count_down(thread, size);
     if (phase() == Phase::kSampling) __atomic_fetch_add(&ledger_file.header()->sampling_threads, 1, __ATOMIC_RELAXED);
   }
-  if (thread.sample_left >= 0) return false;
+  if (count_down(thread, size)) return false;
   draw(thread);
   return true;
 }

@@ -26,21 +26,22 @@ namespace leakdir {
 // has pages to itself.
 inline bool may_be_sampled(const void* block) { return (reinterpret_cast<std::uintptr_t>(block) & 0xfe0) == 0; }
 
-inline void count_down(ThreadState& thread, std::size_t size) {
-  thread.sample_left =
-      static_cast<std::int64_t>(static_cast<std::uint64_t>(thread.sample_left) - (std::uint64_t{size} + 1));
+// Counts a block that is not due, and says whether that was so. Of one that is due, of any size, nothing is counted.
+inline bool count_down(ThreadState& thread, std::size_t size) {
+  if (LEAKDIR_UNLIKELY(thread.sample_left <= size)) return false;
+  thread.sample_left -= std::uint64_t{size} + 1;
+  return true;
 }
 
-// In phase kSampling: counts the block, and says whether nothing else is to be done. What failed is no block: its size
-// may be any number.
-inline bool is_passed_over(const void* block, std::size_t size) {
-  if (LEAKDIR_UNLIKELY(block == nullptr)) return true;
+// In phase kSampling: counts the block, and says whether nothing else is to be done. It may be asked before the block
+// is there: of one that cannot be had, which is not counted where it would be due, something may be counted, as bytes
+// that nobody has drawn make the next ones no likelier.
+inline bool is_passed_over(std::size_t size) {
   ThreadState& thread = thread_state;
-  count_down(thread, size);
-  return LEAKDIR_LIKELY(thread.sample_left >= 0) && LEAKDIR_LIKELY(thread.busy == 0);
+  return LEAKDIR_LIKELY(thread.busy == 0) && count_down(thread, size);
 }
 
-// A block that has been counted is due. Then the next one is drawn.
+// Of a block that was not passed over: whether it is due. Then the next one is drawn; else it is counted.
 bool is_drawn(ThreadState& thread, std::size_t size);
 
 // In a forked child that has no ledger of its own yet: from now on other numbers are drawn than in its parent.

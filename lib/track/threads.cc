@@ -4,8 +4,11 @@
 #include <atomic>
 
 #include "files/helper.hh"
+#include "ledger/free_rows.hh"
 #include "ledger/ledger_file.hh"
+#include "ledger/recent_frees.hh"
 #include "stack/scratch.hh"
+#include "stack/stack.hh"
 #include "system/own_memory.hh"
 #include "system/probe_table.hh"
 #include "system/sys.hh"
@@ -85,6 +88,7 @@ std::uint32_t take_thread_row(std::uint32_t tid, int pid) {
 }  // namespace
 
 LEAKDIR_SLOW void enter_thread(ThreadState& thread, const ReentryGuard&) {
+  thread.settled = 0;
   const int pid = sys::pid();
   if (static_cast<std::uint32_t>(pid) != process_generation) {
     // A vfork child: its memory is the parent's, and it cannot tell which of the parent's threads are alive.
@@ -115,6 +119,21 @@ LEAKDIR_SLOW void enter_thread(ThreadState& thread, const ReentryGuard&) {
   thread.generation = process_generation;
 }
 
+LEAKDIR_SLOW void settle_thread(ThreadState& thread, const ReentryGuard& guard) {
+  // Asked for first: what changes from here on changes it again.
+  const std::uint32_t epoch = hooks_epoch.load(std::memory_order_acquire);
+  if (thread.generation != process_generation) enter_thread(thread, guard);
+  ThreadScratch* const scratch = thread.scratch;
+  if (scratch == nullptr || thread.row == nullptr || recent_frees == nullptr) return;  // never on the usual path
+  if (thread.sequence_epoch != sequence_epoch.load(std::memory_order_relaxed)) {
+    thread.next_sequence = thread.end_sequence;
+  }
+  keep_up_free_rows(scratch->free_rows);
+  keep_up_known_nodes(*scratch);
+  signal_fence();
+  if (thread.generation == process_generation) thread.settled = epoch;
+}
+
 // Without a helper, this is where the program sees that the tool wants something: once in a batch is often enough.
 LEAKDIR_SLOW void take_batch(ThreadState& thread) {
   const std::uint32_t epoch = sequence_epoch.load(std::memory_order_relaxed);
@@ -128,6 +147,7 @@ std::uint64_t single_sequence() { return __atomic_add_fetch(&ledger_file.header(
 
 std::uint64_t mark_sequence() {
   sequence_epoch.fetch_add(1, std::memory_order_seq_cst);
+  hooks_are_outdated();
   return __atomic_load_n(&ledger_file.header()->sequence, __ATOMIC_SEQ_CST);
 }
 

@@ -19,21 +19,29 @@ namespace leakdir {
 // Makes the thread's state belong to this process. Once a thread, and once more in a forked child.
 void enter_thread(ThreadState& thread, const ReentryGuard&);
 
+// The same where need be, and what the thread keeps for its hooks is brought up to date.
+void settle_thread(ThreadState& thread, const ReentryGuard&);
+
+inline bool is_settled(const ThreadState& thread) {
+  return thread.settled == hooks_epoch.load(std::memory_order_acquire);
+}
 inline void ensure_thread(ThreadState& thread, const ReentryGuard& guard) {
-  if (LEAKDIR_UNLIKELY(thread.generation != process_generation)) enter_thread(thread, guard);
+  if (LEAKDIR_UNLIKELY(!is_settled(thread))) settle_thread(thread, guard);
 }
 
 // The next sequence number. Numbers of one thread rise; numbers of different threads are handed out in batches, so they
 // tell the order of blocks of one thread, and roughly that of all.
 LEAKDIR_OURS extern std::atomic<std::uint32_t> sequence_epoch;  // changes where all batches end
 void take_batch(ThreadState& thread);
-inline bool has_sequence(const ThreadState& thread) {
-  return LEAKDIR_LIKELY(thread.next_sequence != thread.end_sequence) &&
-         LEAKDIR_LIKELY(thread.sequence_epoch == sequence_epoch.load(std::memory_order_relaxed));
+inline bool has_sequence(const ThreadState& thread) {  // of a thread that is settled
+  return LEAKDIR_LIKELY(thread.next_sequence != thread.end_sequence);
 }
 inline std::uint64_t next_in_batch(ThreadState& thread) { return ++thread.next_sequence; }
 inline std::uint64_t next_sequence(ThreadState& thread) {
-  if (!has_sequence(thread)) take_batch(thread);
+  if (!has_sequence(thread) ||
+      LEAKDIR_UNLIKELY(thread.sequence_epoch != sequence_epoch.load(std::memory_order_relaxed))) {
+    take_batch(thread);
+  }
   return next_in_batch(thread);
 }
 // The same without per-thread data, for nested calls.

@@ -84,12 +84,7 @@ LEAKDIR_SLOW void count_dropped_stack() {
   add(address_of(block), size, captured, thread, guard);
 }
 
-// The same with all there is to it.
-[[gnu::noinline]] void* record_anew(void* block, std::size_t size, Call call, Caller caller) {
-  const ReentryGuard guard;
-  record(block, size, call, caller, thread_state, nullptr, guard);
-  return block;
-}
+void* record_anew(void* block, std::size_t size, Call call, Caller caller);
 
 LEAKDIR_SLOW void record_with_remarks(const void* block, std::size_t size, Call call, Caller caller,
                                       ThreadState& thread) {
@@ -154,12 +149,9 @@ void drop_remarks(ThreadState& thread, std::size_t size, Call call, Caller calle
   if (!thread.is_nested()) take_remarks(thread, size, call, caller);
 }
 
-// Of a process that samples: whether the block is due. In phase kSampling it has been counted (is_passed_over).
+// Of a process that samples: whether the block is due.
 bool is_due(ThreadState& thread, std::size_t size, Phase now) {
-  if (now != Phase::kSampling) {  // in a forked child that has no ledger yet
-    draw_as_a_child(thread);
-    count_down(thread, size);
-  }
+  if (now != Phase::kSampling) draw_as_a_child(thread);  // in a forked child that has no ledger yet
   return is_drawn(thread, size) && size >= min_size;
 }
 
@@ -167,11 +159,12 @@ bool is_due(ThreadState& thread, std::size_t size, Phase now) {
 
 LEAKDIR_SLOW void* block_allocated_otherwise(void* block, std::size_t size, Call call, Caller caller) {
   ThreadState& thread = thread_state;
+  const Phase now = phase();
   if (block == nullptr) {
+    if (now == Phase::kSampling) is_drawn(thread, size);  // what is drawn next is no nearer for it
     drop_remarks(thread, size, call, caller);
     return block;
   }
-  const Phase now = phase();
   if (is_sampling() && now < Phase::kPaused && now != Phase::kEarly && !is_due(thread, size, now)) {
     drop_remarks(thread, size, call, caller);
     return block;
@@ -219,17 +212,59 @@ LEAKDIR_SLOW void* finish(void* block, AddedBlock added, unsigned flags) {
 
 }  // namespace
 
+namespace {
+
+// The thread is settled, and in a hook: it is not any more when this returns.
+[[gnu::always_inline]] inline void* add_at_once(void* block, std::size_t size, Captured captured, ThreadState& thread,
+                                                ThreadScratch& scratch) {
+  const std::uint64_t address = address_of(block);
+  std::uint32_t row = 0;
+  if (LEAKDIR_LIKELY(AddressMap::is_known(scratch.leaves, address)) && has_sequence(thread) &&
+      LEAKDIR_LIKELY(cycle_clock.is_used)) {
+    row = take_kept_row(scratch.free_rows);
+  }
+  if (LEAKDIR_UNLIKELY(row == 0)) {
+    signal_fence();
+    --thread.busy;
+    return add_captured(block, size, captured);
+  }
+  ++thread.row->allocations;
+  fill_row(row, {address, captured.call_and_flags(), size, thread.row_bits, next_in_batch(thread), ticks_by_cycles(),
+                 captured.stack()});
+  AddressMap::Cell* const cell = AddressMap::find_known(scratch.leaves, address);
+  const std::uint32_t replaced = cell->load(std::memory_order_relaxed);
+  cell->store(row, std::memory_order_release);
+  const bool is_finished = LEAKDIR_LIKELY(replaced == 0) && !may_concern_writer(captured.flags());
+  signal_fence();
+  --thread.busy;
+  return LEAKDIR_LIKELY(is_finished) ? block : finish(block, {row, replaced}, captured.flags());
+}
+
+// With a walk. The thread is in no hook.
+[[gnu::noinline]] void* record_anew(void* block, std::size_t size, Call call, Caller caller) {
+  ThreadState& thread = thread_state;
+  const Captured captured = [&] {
+    const ReentryGuard guard;
+    ensure_thread(thread, guard);
+    return capture_stack(thread, caller, call, guard);
+  }();
+  if (LEAKDIR_UNLIKELY(captured.stack() == 0)) count_dropped_stack();
+  if (LEAKDIR_UNLIKELY(!is_settled(thread))) return add_captured(block, size, captured);
+  thread.busy = 1;  // as ReentryGuard does, which would end after the calls
+  signal_fence();
+  return add_at_once(block, size, captured, thread, *thread.scratch);
+}
+
 // Does what record() does where the thread has all that it takes at hand. It calls nothing on that path, and leaves it
 // by tail calls: so it has few registers to save.
-void* block_allocated(void* block, std::size_t size, Call call, Caller caller) {
+[[gnu::always_inline]] inline void* record_at_once(void* block, std::size_t size, Call call, Caller caller) {
   ThreadState& thread = thread_state;
   ThreadScratch* const scratch = thread.scratch;
-  const std::uint64_t address = address_of(block);
   if (LEAKDIR_UNLIKELY(block == nullptr) || LEAKDIR_UNLIKELY(thread.busy != 0) || LEAKDIR_UNLIKELY(size < min_size) ||
-      LEAKDIR_UNLIKELY(thread.generation != process_generation) || LEAKDIR_UNLIKELY(scratch == nullptr)) {
+      LEAKDIR_UNLIKELY(!is_settled(thread))) {
     return block_allocated_otherwise(block, size, call, caller);
   }
-  thread.busy = 1;  // as ReentryGuard does, which would end after the calls
+  thread.busy = 1;
   signal_fence();
   const Captured captured = capture_known(*scratch, caller, call);
   if (LEAKDIR_UNLIKELY(captured.stack() == 0)) {
@@ -237,25 +272,17 @@ void* block_allocated(void* block, std::size_t size, Call call, Caller caller) {
     --thread.busy;
     return record_anew(block, size, call, caller);
   }
-  AddressMap::Cell* const cell = AddressMap::find_known(scratch->leaves, address);
-  std::uint32_t row = 0;
-  if (LEAKDIR_LIKELY(cell != nullptr) && has_sequence(thread) && LEAKDIR_LIKELY(cycle_clock.is_used)) {
-    row = take_kept_row(scratch->free_rows);
-  }
-  if (LEAKDIR_UNLIKELY(row == 0)) {
-    signal_fence();
-    --thread.busy;
-    return add_captured(block, size, captured);
-  }
-  count_allocation(thread);
-  fill_row(row, {address, captured.call_and_flags(), size, thread.row_bits, next_in_batch(thread), ticks_by_cycles(),
-                 captured.stack()});
-  const std::uint32_t replaced = cell->load(std::memory_order_relaxed);
-  cell->store(row, std::memory_order_release);
-  const bool is_finished = LEAKDIR_LIKELY(replaced == 0) && !may_concern_writer(captured.flags());
-  signal_fence();
-  --thread.busy;
-  return LEAKDIR_LIKELY(is_finished) ? block : finish(block, {row, replaced}, captured.flags());
+  return add_at_once(block, size, captured, thread, *scratch);
+}
+
+}  // namespace
+
+void* block_allocated(void* block, std::size_t size, Call call, Caller caller) {
+  return record_at_once(block, size, call, caller);
+}
+
+void* block_allocated_by_malloc(void* block, std::size_t size, Caller caller) {
+  return record_at_once(block, size, Call::kMalloc, caller);
 }
 
 namespace {
@@ -287,8 +314,7 @@ void free_block(void* block, Caller caller) {
   ThreadState& thread = thread_state;
   ThreadScratch* const scratch = thread.scratch;
   const std::uint64_t address = address_of(block);
-  if (LEAKDIR_UNLIKELY(thread.busy != 0) || LEAKDIR_UNLIKELY(thread.generation != process_generation) ||
-      LEAKDIR_UNLIKELY(scratch == nullptr)) {
+  if (LEAKDIR_UNLIKELY(thread.busy != 0) || LEAKDIR_UNLIKELY(!is_settled(thread))) {
     return free_block_otherwise(block, caller);
   }
   thread.busy = 1;
@@ -304,8 +330,8 @@ void free_block(void* block, Caller caller) {
     --thread.busy;
     return free_block_otherwise(block, caller);
   }
-  count_free(thread);
-  remember_free(address, caller.pc(), load_word(words, 2), load_word(words, 3));
+  ++thread.row->frees;
+  remember_free_in(recent_frees, address, caller.pc(), load_word(words, 2), load_word(words, 3));
   const unsigned flags = mark_freed(words);
   const bool is_kept = (flags & kFiledInFlagByte) == 0 && keep_row(row, scratch->free_rows);
   signal_fence();
@@ -341,7 +367,7 @@ void* finish_resize(const SetAside& old, void* block, std::size_t size, Call cal
   if (block == nullptr) return block;
   const Phase now = phase();
   if (LEAKDIR_LIKELY(now == Phase::kRecording)) return block_allocated(block, size, call, caller);
-  if (now == Phase::kSampling && is_passed_over(block, size)) return block;
+  if (now == Phase::kSampling && is_passed_over(size)) return block;
   return block_allocated_otherwise(block, size, call, caller);
 }
 

@@ -28,6 +28,7 @@ struct SetAside {
 // When the process records every block, and in the other phases before kPaused. `block`, which may be null, is
 // returned, or one in its place (sampling.hh).
 void* block_allocated(void* block, std::size_t size, ledger::Call call, Caller caller);
+void* block_allocated_by_malloc(void* block, std::size_t size, Caller caller);  // most are
 void* block_allocated_otherwise(void* block, std::size_t size, ledger::Call call, Caller caller);
 // A block is freed: it is told, and handed to the allocator, unless that is a bad free. Not null. When the process
 // records every block; and in the other phases before kOff, when it samples only what may be of the sample.

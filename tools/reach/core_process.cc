@@ -102,8 +102,10 @@ void look_at_core(Snapshot& snapshot, const std::string& path, Holders* holders)
     snapshot.notices.push_back(fmt::format(
         "process {} stands still: what it did since {} was made, if anything, is not in it", snapshot.pid, path));
   else if (went_on)
-    snapshot.warnings.push_back(
-        fmt::format("{} was made while the process went on: what it did between that and its end is not in it", path));
+    snapshot.warnings.push_back(fmt::format(
+        "{} was made while the process went on: what it did between that and its end is not in it, and what "
+        "lay in free memory counts as held",
+        path));
 
   if (const std::string other =
           hooks.is_library ? other_allocator(snapshot.modules, core, core.pointer_bytes()) : std::string();

@@ -54,7 +54,7 @@ void describe_process(ledger::Header& header) {
   if (options.sample != 0) header.version = ledger::kVersionOfSample;
 }
 
-char path[4096];
+LEAKDIR_LARGE char path[4096];
 
 // Without /proc, and by `ld.so PROGRAM`, which /proc takes for the program: as the program was called.
 void find_program_path() {

@@ -9,6 +9,7 @@
 #include "ledger/recent_frees.hh"
 #include "shared/options.hh"
 #include "shared/text.hh"
+#include "system/base.hh"
 #include "system/messages.hh"
 #include "system/process.hh"
 #include "system/rights.hh"
@@ -17,7 +18,7 @@
 namespace leakdir {
 namespace {
 
-char path[4096];
+LEAKDIR_LARGE char path[4096];
 bool path_is_named = false;
 struct FileState {
   std::int64_t seconds, nanoseconds;

@@ -10,6 +10,7 @@
 #include "ledger/live_table.hh"
 #include "ledger/row.hh"
 #include "live_list.hh"
+#include "system/base.hh"
 #include "system/own_memory.hh"
 #include "system/process.hh"
 #include "system/sys.hh"
@@ -63,7 +64,7 @@ struct MarkedBlock {
   std::uint64_t sequence_word;  // word 2: no two blocks have the same one
 };
 constexpr unsigned kMostMarked = 256;
-MarkedBlock marked[kMostMarked];
+LEAKDIR_LARGE MarkedBlock marked[kMostMarked];
 unsigned marked_count = 0;
 
 // A free that found the mark keeps the row from being used again until the look is over. So if the row is another

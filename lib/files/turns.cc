@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "turns.hh"
 
+#include "system/base.hh"
+
 namespace leakdir {
 namespace {
 
 constexpr unsigned kCountBits = 14;
 constexpr std::uint16_t kMost = 0xffff;
 
-std::uint16_t counts[1u << kCountBits];  // files made since turns began, by stack
-std::uint32_t in_this_round = 0;         // that a stack may have; 0: there are no turns
+LEAKDIR_LARGE std::uint16_t counts[1u << kCountBits];  // files made since turns began, by stack
+std::uint32_t in_this_round = 0;                       // that a stack may have; 0: there are no turns
 
 std::uint16_t& count_of(std::uint32_t stack) { return counts[stack * 0x9e3779b1u >> (32 - kCountBits)]; }
 

@@ -13,7 +13,7 @@
 
 namespace leakdir {
 
-AddressMap live_index;
+LEAKDIR_LARGE AddressMap live_index;
 bool frees_have_barriers = true;
 
 using ledger::Block;

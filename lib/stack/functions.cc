@@ -35,7 +35,7 @@ namespace {
 // operator new in the modules, in the order in which they appeared. When it is full, later ones are taken for the
 // user's own functions.
 constexpr unsigned kMostLearned = 512;
-std::atomic<const char*> learned[kMostLearned];
+LEAKDIR_LARGE std::atomic<const char*> learned[kMostLearned];
 std::atomic<unsigned> learned_count{0};
 
 void learn(const void* function) {
@@ -192,7 +192,7 @@ FunctionKind kind_of_function(const FunctionStart& start) {
 
 // pc << 4 | kind; 0: free. Direct-mapped: a return address that is pushed out is looked up again.
 constexpr unsigned kCacheSlots = 2048;
-std::atomic<std::uint64_t> cache[kCacheSlots];
+LEAKDIR_LARGE std::atomic<std::uint64_t> cache[kCacheSlots];
 
 FunctionKind kind_without_table(std::uintptr_t address) {
   return is_in_keeper(address) ? FunctionKind::kKeeper : FunctionKind::kUnknown;

@@ -20,6 +20,10 @@
 // table for its address.
 #define LEAKDIR_OURS __attribute__((visibility("hidden")))
 
+// A large table that is zeros at first. All of them lie behind the small variables, which share a few pages then: those
+// of them that a forked child writes to are copied page by page.
+#define LEAKDIR_LARGE __attribute__((section(".bss.leakdir_large")))
+
 // Where the frame of the function's caller begins: its stack pointer after the return. arm64 alone: a compiler puts the
 // two words that the frame pointer points to wherever in the frame it likes. (clang's __builtin_dwarf_cfa gives the
 // frame pointer there.)

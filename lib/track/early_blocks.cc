@@ -7,6 +7,7 @@
 #include "ledger/recent_frees.hh"
 #include "stack/scratch.hh"
 #include "stack/stack.hh"
+#include "system/base.hh"
 #include "system/guard.hh"
 #include "threads.hh"
 
@@ -23,7 +24,7 @@ struct EarlyBlock {
   Call call;
 };
 constexpr unsigned kEarlyBlocks = 128;
-EarlyBlock early_blocks[kEarlyBlocks];
+LEAKDIR_LARGE EarlyBlock early_blocks[kEarlyBlocks];
 std::atomic<unsigned> early_count{0};
 
 std::uint64_t address_of(const void* p) { return reinterpret_cast<std::uintptr_t>(p); }

@@ -8,12 +8,13 @@
 #include <link.h>
 
 #include "fast_walk_rule.hh"
+#include "system/base.hh"
 #include "system/libc.hh"
 #include "system/loader.hh"
 
 namespace leakdir {
 
-RuleCache g_rules;
+LEAKDIR_LARGE RuleCache g_rules;
 std::atomic<std::uintptr_t> g_walk_generation{0};
 
 std::atomic<std::uintptr_t> g_loader_begin{0};

@@ -11,6 +11,7 @@
 #include "ledger/owner.hh"
 #include "shared/record.hh"
 #include "shared/text.hh"
+#include "system/base.hh"
 #include "system/messages.hh"
 #include "system/rights.hh"
 #include "system/sys.hh"
@@ -20,10 +21,10 @@ namespace {
 
 constexpr std::size_t kPathBytes = 4096;
 
-char base_path[kPathBytes];        // the directory of the options, absolute
-char own_path[kPathBytes + 16];    // ours: the same, or <pid>/ in it
-char shown_path[kPathBytes + 16];  // as the user wrote it
-char ledger_path[kPathBytes + 32];
+LEAKDIR_LARGE char base_path[kPathBytes];        // the directory of the options, absolute
+LEAKDIR_LARGE char own_path[kPathBytes + 16];    // ours: the same, or <pid>/ in it
+LEAKDIR_LARGE char shown_path[kPathBytes + 16];  // as the user wrote it
+LEAKDIR_LARGE char ledger_path[kPathBytes + 32];
 
 // Which directory it is, whatever its path is by now.
 struct FolderId {
@@ -93,13 +94,13 @@ void expand(const char* pattern, const char* program, Text& into) {
 }
 
 // Makes the ledger in `folder`, known as own_path.
-bool make_ledger(int folder) {
+bool make_ledger(int folder, bool is_child) {
   Text(ledger_path, sizeof ledger_path).put(own_path).put('/').put(ledger::kFileName).c_str();
   ledger_file.set_path(ledger_path);
   bool shared = true;
   const int error = ledger_file.create(folder, own_path, ledger::kFileName, shared);
   if (error != 0) messages::cannot_make_ledger(own_path, error);
-  if (error == 0) announce_owner(*ledger_file.header());
+  if (error == 0) announce_owner(*ledger_file.header(), is_child);
   return error == 0;
 }
 
@@ -110,7 +111,7 @@ void know_path(int folder) {
   // The path without any link in it, so that opening a record may refuse links altogether.
   char link[40];
   Text(link, sizeof link).put("/proc/self/fd/").dec(static_cast<std::uint64_t>(folder)).c_str();
-  static char resolved[kPathBytes];  // one claim at a time, perhaps on a small stack
+  LEAKDIR_LARGE static char resolved[kPathBytes];  // one claim at a time, perhaps on a small stack
   const long length = sys::read_link_at(AT_FDCWD, link, resolved, sizeof resolved);
   if (length > 0 && resolved[0] == '/' && length < static_cast<long>(sizeof resolved) - 1) {
     Text(own_path, sizeof own_path).put(resolved).c_str();
@@ -160,7 +161,7 @@ Claim claim(const FolderId& above, int* owner_pid) {
     say_that_it_went_on(folder);
     if (move_to_previous(folder)) {
       know_path(folder);
-      outcome = make_ledger(folder) ? Claim::kDone : Claim::kFailed;
+      outcome = make_ledger(folder, false) ? Claim::kDone : Claim::kFailed;
     }
   }
   sys::close(folder);
@@ -179,7 +180,7 @@ Claim claim_new_dir() {
   if (is_in(folder, base_id) && sys::stat_descriptor(folder, &status) == 0) {
     if ((status.mode & 07777) != kRecordDirMode) sys::change_mode(folder, kRecordDirMode);  // whatever the umask is
     own_id = id_of(status);
-    outcome = make_ledger(folder) ? Claim::kDone : Claim::kFailed;
+    outcome = make_ledger(folder, true) ? Claim::kDone : Claim::kFailed;
   }
   sys::close(folder);
   return outcome;

@@ -69,57 +69,77 @@ void read_boot_id(std::uint8_t into[16]) {
   }
 }
 
-void set_owner(ledger::Header& header) {
-  header.pid = static_cast<std::uint32_t>(sys::pid());
-  ProcessStat stat = {};
-  if (read_process_stat(header.pid, &stat)) header.start_time = stat.start_time;
+const std::uint8_t* own_boot_id() {
   static std::uint8_t boot_id[16];  // a forked child has it from its parent
   static bool is_known = false;
   if (!is_known) read_boot_id(boot_id);
   is_known = true;
-  for (unsigned i = 0; i < sizeof boot_id; ++i) header.boot_id[i] = boot_id[i];
-  const auto* random = reinterpret_cast<const std::uint8_t*>(::getauxval(AT_RANDOM));
-  for (unsigned i = 0; random != nullptr && i < 16; ++i) header.image_id[i] = random[i];
+  return boot_id;
 }
 
-bool is_running_in_boot(const ledger::Header& header, const ledger::Header& own) {
+std::uint64_t own_start_time() {
+  ProcessStat stat = {};
+  return read_process_stat(static_cast<std::uint32_t>(sys::pid()), &stat) ? stat.start_time : 0;
+}
+
+std::uint64_t clock_ticks_since_boot() {
+  const std::uint64_t per_second = ::getauxval(AT_CLKTCK);
+  return per_second == 0 ? 0 : sys::since_boot_ns() / (1000000000 / per_second);
+}
+
+// When a process began, as far as a ledger says so.
+struct Beginning {
+  std::uint64_t at;  // 0: not known
+  std::uint64_t by;
+
+  bool may_be(std::uint64_t start_time) const { return at != 0 || by == 0 ? start_time == at : start_time <= by; }
+};
+
+Beginning beginning_in(const ledger::Header& header) { return {header.start_time, header.started_by}; }
+
+bool is_running_in_boot(const ledger::Header& header) {
   if (header.state != static_cast<std::uint32_t>(ledger::ProcessState::kRunning)) return false;
+  const std::uint8_t* const boot_id = own_boot_id();
   for (unsigned i = 0; i < 16; ++i) {
-    if (own.boot_id[i] != header.boot_id[i]) return false;
+    if (boot_id[i] != header.boot_id[i]) return false;
   }
   return true;
 }
 
-bool process_is_alive(std::uint32_t pid, std::uint64_t start_time) {
+bool process_is_alive(std::uint32_t pid, const Beginning& beginning) {
   // We are just starting: what this pid was before has gone by exec.
   if (pid == static_cast<std::uint32_t>(sys::pid())) return false;
   if (sys::signal_process(static_cast<int>(pid), 0) == -ESRCH) return false;
   ProcessStat stat = {};
   if (!read_process_stat(pid, &stat)) return true;  // no /proc: the pid is all there is
-  return !stat.has_ended() && stat.start_time == start_time;
+  return !stat.has_ended() && beginning.may_be(stat.start_time);
 }
 
 }  // namespace
 
-void announce_owner(ledger::Header& header) {
+void announce_owner(ledger::Header& header, bool is_child) {
   header.version = ledger::kVersion;
   header.byte_order = ledger::kByteOrder;
   header.state = static_cast<std::uint32_t>(ledger::ProcessState::kRunning);
-  set_owner(header);
+  header.pid = static_cast<std::uint32_t>(sys::pid());
+  // What a process looks up of itself in /proc costs as much as a whole fork once more, when the kernel takes it away.
+  if (is_child) header.started_by = clock_ticks_since_boot();
+  if (header.started_by == 0) header.start_time = own_start_time();
+  const std::uint8_t* const boot_id = own_boot_id();
+  const auto* random = reinterpret_cast<const std::uint8_t*>(::getauxval(AT_RANDOM));
+  for (unsigned i = 0; i < 16; ++i) header.boot_id[i] = boot_id[i];
+  for (unsigned i = 0; random != nullptr && i < 16; ++i) header.image_id[i] = random[i];
   for (unsigned i = 1; i < sizeof header.magic; ++i) header.magic[i] = ledger::kMagic[i];
 }
 
 bool owner_is_alive(const ledger::Header& header) {
-  ledger::Header own = {};
-  set_owner(own);
-  return is_running_in_boot(header, own) && process_is_alive(header.pid, header.start_time);
+  return is_running_in_boot(header) && process_is_alive(header.pid, beginning_in(header));
 }
 
 bool owner_was_this_process(const ledger::Header& header) {
-  ledger::Header own = {};
-  set_owner(own);
-  return is_running_in_boot(header, own) && header.pid == own.pid && header.start_time == own.start_time &&
-         own.start_time != 0;
+  if (!is_running_in_boot(header) || header.pid != static_cast<std::uint32_t>(sys::pid())) return false;
+  const std::uint64_t start_time = own_start_time();
+  return start_time != 0 && beginning_in(header).may_be(start_time);
 }
 
 bool writer_is_alive(const char* text, int* pid) {
@@ -128,7 +148,7 @@ bool writer_is_alive(const char* text, int* pid) {
   while (*rest >= '0' && *rest <= '9') ++rest;
   if (number == 0 || number > INT32_MAX) return false;
   *pid = static_cast<int>(number);
-  return process_is_alive(static_cast<std::uint32_t>(number), *rest == ' ' ? number_at(rest + 1) : 0);
+  return process_is_alive(static_cast<std::uint32_t>(number), {*rest == ' ' ? number_at(rest + 1) : 0, 0});
 }
 
 bool first_thread_has_ended() {

@@ -9,9 +9,10 @@
 
 namespace leakdir {
 
-// Fills in byte_order, state, pid, start_time, boot_id and image_id of the calling process, and all of the magic but
-// its first byte. From now on, other processes that start in the directory see who owns it; readers see no ledger yet.
-void announce_owner(ledger::Header& header);
+// Fills in byte_order, state, pid, start_time (started_by of a forked child), boot_id and image_id of the calling
+// process, and all of the magic but its first byte. From now on, other processes that start in the directory see who
+// owns it; readers see no ledger yet.
+void announce_owner(ledger::Header& header, bool is_child);
 
 // True when the process that wrote `header` still runs that program. False for a process that exited, that is a zombie,
 // or that has replaced itself by exec.

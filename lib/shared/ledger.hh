@@ -121,7 +121,7 @@ struct Header {
   // Who wrote it. A pid is not a name: pid, start_time and boot_id together are.
   std::uint32_t pid;
   std::uint32_t parent_pid;   // of a forked child: the process whose blocks it inherited; else 0
-  std::uint64_t start_time;   // field 22 of /proc/PID/stat, clock ticks since boot; 0: unknown
+  std::uint64_t start_time;   // field 22 of /proc/PID/stat, clock ticks since boot; 0: unknown, see started_by
   std::uint8_t boot_id[16];   // /proc/sys/kernel/random/boot_id; zeros: unknown
   std::uint8_t image_id[16];  // AT_RANDOM: differs after every exec
 
@@ -185,6 +185,10 @@ struct Header {
   // sample_bytes), each by itself, and stands for the inverse of that; nothing that was freed was judged (bad_frees).
   std::uint64_t sample_bytes;
   std::uint64_t sampling_threads;  // so many have allocated: of their calls only those of the sample are counted
+
+  // Of a forked child, which does not ask when it began: it had begun by then, in clock ticks since boot. A process of
+  // that pid which began later is another. Zero where start_time is known, and from an older writer.
+  std::uint64_t started_by;
 };
 static_assert(offsetof(Header, pid) == 32);
 static_assert(offsetof(Header, start_realtime_ns) == 80);
@@ -196,7 +200,8 @@ static_assert(offsetof(Header, passed_by) == 272);
 static_assert(offsetof(Header, reach_look) == 288);
 static_assert(offsetof(Header, children) == 312);
 static_assert(offsetof(Header, sample_bytes) == 328);
-static_assert(sizeof(Header) == 344);
+static_assert(offsetof(Header, started_by) == 344);
+static_assert(sizeof(Header) == 352);
 
 // Memory of the process that is leakdir's own and holds no pointer of the program's: a table in the process, not in the
 // file. Entries that are not in use are zeros.

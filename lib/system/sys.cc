@@ -351,6 +351,8 @@ std::uint64_t realtime_ns() { return now_ns(CLOCK_REALTIME); }
 
 std::uint64_t monotonic_ns() { return now_ns(CLOCK_MONOTONIC); }
 
+std::uint64_t since_boot_ns() { return now_ns(CLOCK_BOOTTIME); }
+
 std::uint64_t thread_cpu_ns() { return ask_clock(CLOCK_THREAD_CPUTIME_ID); }
 
 }  // namespace leakdir::sys

@@ -106,6 +106,7 @@ void wake(const volatile std::uint32_t* word);
 void sleep_for(std::uint64_t ns);  // futex, which leakdir needs anyway
 std::uint64_t realtime_ns();
 std::uint64_t monotonic_ns();
+std::uint64_t since_boot_ns();  // with the time that the machine slept
 // Processor time that the calling thread has used; 0 where the kernel does not say. A system call.
 std::uint64_t thread_cpu_ns();
 

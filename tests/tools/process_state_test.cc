@@ -63,6 +63,17 @@ TEST_F(ProcessState, AnotherProcessWithTheSamePidIsNot) {
   EXPECT_FALSE(running());
 }
 
+// A forked child's ledger does not say when it began, but that it had by then.
+TEST_F(ProcessState, AChildIsNoProcessOfItsPidThatBeganAfterItsLedger) {
+  header.start_time = 0;
+  for (const unsigned by : {123456u, 123457u}) {
+    header.started_by = by;
+    EXPECT_TRUE(running()) << by;
+  }
+  header.started_by = 123455;
+  EXPECT_FALSE(running());
+}
+
 TEST_F(ProcessState, TheSamePidInAnotherBootIsNot) {
   header.boot_id[15] = 0;
   EXPECT_FALSE(running());

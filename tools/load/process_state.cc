@@ -53,6 +53,7 @@ bool is_alive(const ledger::Header& header, const std::string& proc) {
   if (!(fields >> threads >> field >> start_time)) return false;
   // Dead, and not yet waited for. The state is that of the first thread, which may end before the others.
   if ((state == "Z" || state == "X") && threads <= 1) return false;
+  if (header.start_time == 0 && header.started_by != 0) return start_time <= header.started_by;
   return header.start_time == 0 || start_time == header.start_time;
 }
 

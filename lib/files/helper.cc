@@ -129,11 +129,19 @@ void rest(int folder, bool something_later) {
   }
 }
 
+// What made us needed is young. In a process that has ended when it has become old enough to matter, the rest of what
+// helpers do is never paid for.
+void wait_until_blocks_are_old_enough() {
+  const std::uint32_t wake = __atomic_load_n(&process->helper_wake, __ATOMIC_ACQUIRE);
+  if (!is_asked_to_end() && !tool_is_waiting()) sys::wait_on(&process->helper_wake, wake, look_interval_ns);
+}
+
 int helper_main(void*) {
   close_all_descriptors();
   sys::set_umask(0);
   sys::call(SYS_prctl, PR_SET_NAME, reinterpret_cast<long>("leakdir"));
   const int folder = open_record_dir();
+  if (folder >= 0) wait_until_blocks_are_old_enough();
   for (bool is_first = true; !is_asked_to_end(); is_first = false) {
     if (folder < 0 || !has_rights_of_first_thread()) {
       // Rights that the program has given up must not live on here. A later allocation makes a new helper, with the

@@ -116,6 +116,7 @@ void exit_begins(void*) {
   if (!is_recording(now) && now != Phase::kPaused) return;
   libc_frees_its_entry();
   if (static_cast<std::uint32_t>(sys::pid()) != process_generation) return;
+  if (ledger_file.header()->parent_pid != 0 && has_nothing_to_show()) return;  // most children; it costs a thread
   if (is_single_threaded() || count_threads() <= 1) messages::keep_open();
 }
 

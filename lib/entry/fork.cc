@@ -9,6 +9,7 @@
 // costs the same however much is live.
 
 #include "describe.hh"
+#include "files/block_file.hh"
 #include "files/ended_children.hh"
 #include "files/record_dir.hh"
 #include "ledger/inheritance.hh"
@@ -33,13 +34,20 @@ namespace {
 // In ordinary memory, so that a child which another thread forks meanwhile finds it: that child has half a ledger.
 bool is_moving = false;
 
-// One child in so many looks after those that have ended.
-constexpr std::uint64_t kChildrenToOneThatTidies = 16;
+// One child in so many looks after those that have ended. As it reads the names of the parent's records to find them,
+// it is one in more where there are many. Powers of two, so that the number may change meanwhile.
+std::uint64_t children_to_one_that_tidies(std::uint64_t files) {
+  constexpr std::uint64_t kFewest = 16, kMost = 256, kNamesToOneChild = 32;
+  std::uint64_t children = kFewest;
+  while (children < kMost && children * kNamesToOneChild < files) children *= 2;
+  return children;
+}
 
-void tidy_up_sometimes() {
+void tidy_up_sometimes(std::uint64_t parents_files) {
   ledger::Header* const parent = parents_header();
   const std::uint64_t before = __atomic_fetch_add(&parent->children, 1, __ATOMIC_RELAXED);
-  if (before % kChildrenToOneThatTidies != kChildrenToOneThatTidies - 1) return;
+  const std::uint64_t children = children_to_one_that_tidies(parents_files);
+  if (before % children != children - 1) return;
   __atomic_fetch_add(&parent->children_removed, tidy_up_after_children(base_dir()), __ATOMIC_RELAXED);
 }
 
@@ -57,7 +65,7 @@ bool move_in(ThreadState& thread, const ReentryGuard& guard) {
   thread.generation = 0;  // in a new pid namespace a child may have its parent's pid
   ensure_thread(thread, guard);
   begin_to_inherit();
-  tidy_up_sometimes();
+  tidy_up_sometimes(count_block_files());                 // not set anew yet: the parent's
   if (parents_header()->pauses != 0) forget_all_frees();  // the fork may have been in a pause, when blocks came unseen
   return true;
 }

@@ -39,6 +39,8 @@ void configure_block_files(std::uint64_t max_files, std::uint64_t max_disk) {
 
 bool is_room_for_files() { return files.load(std::memory_order_relaxed) < most_files && disk_has_room(); }
 
+std::uint64_t count_block_files() { return files.load(std::memory_order_relaxed); }
+
 bool are_there_files() { return files.load(std::memory_order_relaxed) != 0; }
 
 bool has_room_for_another_file(RecordFolder folder) {

@@ -17,6 +17,7 @@ namespace leakdir {
 void configure_block_files(std::uint64_t max_files, std::uint64_t max_disk);
 bool is_room_for_files();
 bool are_there_files();
+std::uint64_t count_block_files();
 // The same of the disk alone, for a file that is no block's.
 bool has_room_for_another_file(RecordFolder folder);
 // The disk may have room again, or none any more: it is asked.

@@ -23,6 +23,9 @@ LedgerFile ledger_file;
 
 namespace {
 
+// In a child's ledger, beside what it copies of its parent's: a module or two, the name of its directory.
+constexpr std::uint32_t kRoomBesideCopied = 512;
+
 // A busy disk takes its time. If it hangs, the first thread waits for so long, and later threads do not wait.
 constexpr unsigned kPatientTries = TryLock::kTriesAtOnce + 5000;
 
@@ -141,6 +144,15 @@ void LedgerFile::hand_over_to(LedgerFile& kept) {
     const std::uint32_t row_bytes = ledger::kRowBytes[static_cast<std::uint32_t>(kind)];
     goes_on.first = static_cast<std::uint32_t>(page_aligned(std::uint64_t{kept.used(kind)} * row_bytes) / row_bytes);
   }
+  // Most children end soon. What they are sure to have is the parent's modules and texts.
+  first_bytes_[static_cast<std::uint32_t>(Kind::kBlocks)] = 8 << 10;
+  first_bytes_[static_cast<std::uint32_t>(Kind::kNodes)] = 4 << 10;
+  constexpr Kind kCopied[] = {Kind::kModules, Kind::kText};
+  for (const Kind kind : kCopied) {
+    first_bytes_[static_cast<std::uint32_t>(kind)] =
+        kept.used(kind) * ledger::kRowBytes[static_cast<std::uint32_t>(kind)] + kRoomBesideCopied;
+  }
+  is_of_child_ = true;
 }
 
 namespace {
@@ -148,15 +160,28 @@ namespace {
 // What every process needs, made at once: each growth by itself would open the file again.
 constexpr Kind kFirstKinds[] = {Kind::kBlocks, Kind::kNodes, Kind::kThreads, Kind::kModules, Kind::kText};
 
-std::uint64_t first_bytes(Kind kind) { return page_aligned(kRooms[static_cast<std::uint32_t>(kind)].first); }
+// Of the header, in a child's ledger: the Header and a page of the directory. More of it, before the file grows.
+constexpr std::uint64_t kSmallHeaderBytes = ledger::kDirectoryOffset + (4 << 10);
+constexpr std::uint32_t kExtentsInSmallHeader = (kSmallHeaderBytes - ledger::kDirectoryOffset) / sizeof(ledger::Extent);
 
-std::uint64_t first_bytes_in_all() {
+}  // namespace
+
+std::uint64_t LedgerFile::first_bytes(Kind kind) const {
+  const std::uint64_t bytes = first_bytes_[static_cast<std::uint32_t>(kind)];
+  return page_aligned(bytes != 0 ? bytes : kRooms[static_cast<std::uint32_t>(kind)].first);
+}
+
+std::uint64_t LedgerFile::first_bytes_in_all() const {
   std::uint64_t bytes = 0;
   for (const Kind kind : kFirstKinds) bytes += first_bytes(kind);
   return bytes;
 }
 
-}  // namespace
+bool LedgerFile::allocate_first(int file) {
+  const std::uint64_t bytes = first_bytes_in_all();
+  if (!is_of_child_) return sys::allocate(file, 0, ledger::kHeaderBytes + bytes) == 0;
+  return sys::allocate(file, 0, kSmallHeaderBytes) == 0 && sys::allocate(file, ledger::kHeaderBytes, bytes) == 0;
+}
 
 void LedgerFile::map_first_extents(int file) {
   std::uint64_t offset = header_->file_bytes;
@@ -181,7 +206,8 @@ int LedgerFile::create(int folder, const char* path, const char* name, bool& sha
   if (unknown != 0 || (status.mode & 07777) != 0600) sys::change_mode(file, 0600);  // whatever the umask is
   const bool is_withheld = files_would_be_callers();
   int error = is_withheld ? -EPERM : unknown;
-  const bool has_extents = error == 0 && sys::allocate(file, 0, ledger::kHeaderBytes + first_bytes_in_all()) == 0;
+  const bool has_extents = error == 0 && allocate_first(file);
+  has_whole_header_ = !has_extents || !is_of_child_;
   if (error == 0 && !has_extents) error = sys::allocate(file, 0, ledger::kHeaderBytes);
   void* mapping = nullptr;
   if (error == 0) {
@@ -215,6 +241,7 @@ int LedgerFile::create(int folder, const char* path, const char* name, bool& sha
 
 int LedgerFile::create_private() {
   path_ = nullptr;
+  has_whole_header_ = true;
   header_ = static_cast<ledger::Header*>(sys::map_private(ledger::kHeaderBytes));
   if (header_ == nullptr) return -ENOMEM;
   memory_is_own(header_, ledger::kHeaderBytes);
@@ -256,7 +283,9 @@ int LedgerFile::map_from_file(char* at, std::uint64_t bytes) {
   const int file = open_again();
   if (file < 0) return file;
   const std::uint64_t offset = header_->file_bytes;
-  int error = sys::allocate(file, offset, bytes);
+  int error = has_whole_header_ ? 0 : sys::allocate(file, 0, ledger::kHeaderBytes);
+  if (error == 0) has_whole_header_ = true;
+  if (error == 0) error = sys::allocate(file, offset, bytes);
   if (error == 0 && sys::map(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, offset) == nullptr) {
     error = -ENOMEM;
   }
@@ -284,6 +313,7 @@ int LedgerFile::map_extent(Array& array, Kind kind, std::uint64_t bytes) {
   const std::uint32_t extents = header_->extent_count;
   if (extents == ledger::kMaxExtents) return -EFBIG;
   const bool is_in_file = is_shared() && grow_file(at, bytes);
+  if (!has_whole_header_ && extents == kExtentsInSmallHeader) return -EFBIG;
   if (!is_in_file && sys::map(at, bytes, PROT_READ | PROT_WRITE,
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == nullptr) {
     return -ENOMEM;

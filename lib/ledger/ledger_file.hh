@@ -108,6 +108,9 @@ class LedgerFile {
   void trim_tail(int file, ledger::Extent& extent);
   static void trim_pages(int file, const ledger::Extent& extent, bool (*page_is_empty)(std::uint32_t page));
   int map_extent(Array& array, ledger::Kind kind, std::uint64_t bytes);
+  std::uint64_t first_bytes(ledger::Kind kind) const;
+  std::uint64_t first_bytes_in_all() const;
+  bool allocate_first(int file);
   void map_first_extents(int file);
   void add_extent(Array& array, ledger::Kind kind, std::uint64_t offset, std::uint64_t bytes);
   bool grow_file(char* at, std::uint64_t bytes);
@@ -124,6 +127,9 @@ class LedgerFile {
   char* reserved_ = nullptr;
   std::uint64_t reserved_bytes_ = 0;
   Array arrays_[ledger::kKinds] = {};
+  std::uint32_t first_bytes_[ledger::kKinds] = {};  // of the first extent, in a child's; else zeros
+  bool is_of_child_ = false;
+  bool has_whole_header_ = true;  // all of it has its space in the file
 };
 
 LEAKDIR_OURS extern LedgerFile ledger_file;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "threads.hh"
 
+#include <sys/mman.h>
+
 #include <atomic>
 
 #include "files/helper.hh"
@@ -9,6 +11,7 @@
 #include "ledger/recent_frees.hh"
 #include "stack/scratch.hh"
 #include "stack/stack.hh"
+#include "stack/stack_table.hh"
 #include "system/own_memory.hh"
 #include "system/probe_table.hh"
 #include "system/sys.hh"
@@ -24,8 +27,8 @@ constexpr std::uint64_t kBatch = 64;
 
 // Scratch memory by owner. A slot is free when its owner is 0 or has ended.
 constexpr unsigned kScratchSlots = 8192;
-std::atomic<std::uint32_t> scratch_owner[kScratchSlots];
-ThreadScratch* scratch_memory[kScratchSlots];
+LEAKDIR_LARGE std::atomic<std::uint32_t> scratch_owner[kScratchSlots];
+LEAKDIR_LARGE ThreadScratch* scratch_memory[kScratchSlots];
 std::atomic<std::uint32_t> scratch_slots{0};  // that have been handed out once
 
 // What ended threads had is searched for at random. In a fixed order, the tries would meet the same long-lived threads
@@ -66,13 +69,18 @@ ThreadScratch* take_scratch(std::uint32_t tid, int pid) {
 // A thread may have ended, by a longjmp or a cancellation, in the middle of a hook.
 void forget_last_call(ThreadScratch& scratch) { scratch.record.tail_bytes = 0; }
 
-// In a forked child: another thread of the parent may have been writing it while it was copied, page by page.
+// In a forked child: another thread of the parent may have been writing it while it was copied, page by page. To let
+// the kernel take the pages away spares the child copies of what it does not use. (It refuses where memory is locked,
+// and old emulators do nothing.)
 void forget_parent(ThreadScratch& scratch) {
+  if (sys::advise(&scratch, sizeof scratch, MADV_DONTNEED) == 0 &&
+      __atomic_load_n(&scratch.generation, __ATOMIC_RELAXED) == 0)
+    return;
   scratch.walk.reach = {};
   fast_walk_forget_runs(scratch.walk);
   for (ThreadScratch::KnownNode& node : scratch.known_nodes) node.key = 0;
   scratch.free_rows.epoch = 0;
-  scratch.generation = process_generation;
+  for (LeafCache::Known& leaf : scratch.leaves.known) leaf = {};
 }
 
 std::uint32_t take_thread_row(std::uint32_t tid, int pid) {
@@ -103,9 +111,14 @@ LEAKDIR_SLOW void enter_thread(ThreadState& thread, const ReentryGuard&) {
   thread.next_sequence = thread.end_sequence = 0;
   thread.scratch = take_scratch(tid, pid);
   if (thread.scratch != nullptr) {
-    forget_last_call(*thread.scratch);
+    const std::uint32_t generation = thread.scratch->generation;
+    if (generation != process_generation && generation != 0) forget_parent(*thread.scratch);
+    if (generation != 0) forget_last_call(*thread.scratch);
+    if (generation != process_generation) {
+      thread.scratch->nodes_epoch = stack_epoch();  // it knows no node
+      thread.scratch->generation = process_generation;
+    }
     thread.scratch->leaves.prepare();
-    if (thread.scratch->generation != process_generation) forget_parent(*thread.scratch);
   }
   if (index != 0) {
     ledger::Thread& row = *ledger_file.thread(index);

@@ -69,15 +69,22 @@ constexpr unsigned kLibcFunctionCount = sizeof kLibcFunctions / sizeof *kLibcFun
 std::atomic<const char*> in_libc[kLibcFunctionCount];  // what libc.so and the loader export
 std::atomic<bool> libc_is_known{false};
 
-constexpr const char* kJumping[] = {
-#define JUMPS(name) #name,
+struct Jumping {
+  const char* name;
+  unsigned links;  // how many functions on, each of which jumps to the next
+};
+constexpr Jumping kJumping[] = {
+#define JUMPS(name, links) {#name, links},
 #include "functions.inc"
 };
 struct Internal {
   std::atomic<std::uintptr_t> start;
   std::atomic<FunctionKind> kind;
 };
-constexpr unsigned kMostInternal = sizeof kJumping / sizeof *kJumping;
+constexpr unsigned kMostInternal = 0
+#define JUMPS(name, links) +links
+#include "functions.inc"
+    ;
 Internal internals[kMostInternal];
 std::atomic<bool> jumps_are_known{false};
 
@@ -139,14 +146,17 @@ std::uintptr_t jump_target(std::uintptr_t start) {
 
 LEAKDIR_SLOW void learn_jumps() {
   unsigned count = 0;
-  for (const char* name : kJumping) {
+  for (const Jumping& jumping : kJumping) {
     for (unsigned i = 0; i < kLibcFunctionCount; ++i) {
-      if (!is_same_text(kLibcFunctions[i].name, name)) continue;
+      if (!is_same_text(kLibcFunctions[i].name, jumping.name)) continue;
       const char* const function = address_of(i);
-      const std::uintptr_t target = function == nullptr ? 0 : jump_target(code_address(function));
-      if (target == 0 || (!kLibcFunctions[i].is_of_runtime && !is_in(libc_range, target))) continue;
-      internals[count].kind.store(kLibcFunctions[i].kind, std::memory_order_relaxed);
-      internals[count++].start.store(target, std::memory_order_relaxed);
+      std::uintptr_t target = function == nullptr ? 0 : code_address(function);
+      for (unsigned link = 0; link < jumping.links && target != 0; ++link) {
+        target = jump_target(target);
+        if (target == 0 || (!kLibcFunctions[i].is_of_runtime && !is_in(libc_range, target))) break;
+        internals[count].kind.store(kLibcFunctions[i].kind, std::memory_order_relaxed);
+        internals[count++].start.store(target, std::memory_order_relaxed);
+      }
     }
   }
   jumps_are_known.store(true, std::memory_order_release);

@@ -24,17 +24,24 @@
 // of them that a forked child writes to are copied page by page.
 #define LEAKDIR_LARGE __attribute__((section(".bss.leakdir_large")))
 
-// Where the frame of the function's caller begins: its stack pointer after the return. arm64 alone: a compiler puts the
-// two words that the frame pointer points to wherever in the frame it likes. (clang's __builtin_dwarf_cfa gives the
-// frame pointer there.)
-#if defined(__clang__)
+// Whether a call leaves the return address in a register, on a processor that has a fast walk.
+#if defined(__aarch64__) || (defined(__riscv) && __riscv_xlen == 64)
+#define LEAKDIR_HAS_LINK_REGISTER 1
+#endif
+
+// Where the frame of the function's caller begins: its stack pointer after the return. On riscv64 the frame pointer is
+// there, by the processor's ABI; on arm64 a compiler puts the two words that it points to wherever in the frame it
+// likes. (clang's __builtin_dwarf_cfa gives the frame pointer.)
+#if defined(__riscv)
+#define LEAKDIR_FRAME_OF_CALLER (__builtin_frame_address(0))
+#elif defined(__clang__)
 #define LEAKDIR_FRAME_OF_CALLER (__builtin_sponentry())
 #else
 #define LEAKDIR_FRAME_OF_CALLER (__builtin_dwarf_cfa())
 #endif
 
 // What Caller::frame() is of a function that is called as a hook is.
-#if defined(__aarch64__)
+#if defined(LEAKDIR_HAS_LINK_REGISTER)
 #define LEAKDIR_OWN_FRAME (LEAKDIR_FRAME_OF_CALLER)
 #else
 #define LEAKDIR_OWN_FRAME (__builtin_frame_address(0))
@@ -52,6 +59,15 @@ inline std::uintptr_t code_address(const void* code) {
 #endif
 }
 
+// The caller's frame pointer, of a function whose own is `frame`.
+inline std::uintptr_t frame_pointer_saved_at(const void* frame) {
+#if defined(__riscv)
+  return static_cast<const std::uintptr_t*>(frame)[-2];
+#else
+  return *static_cast<const std::uintptr_t*>(frame);
+#endif
+}
+
 // What a hook knows of the function that called it: where it returns to and, for the fast walk, the stack pointer and
 // the frame pointer as they will be then. To be made in the hook itself, by LEAKDIR_CALLER: it makes it keep a frame
 // pointer.
@@ -60,15 +76,16 @@ inline std::uintptr_t code_address(const void* code) {
 // begins, where that is the last that the hook does. The return address alone stays in its place until somebody returns
 // to it.
 //
-// On arm64 the return address has no place of its own: it is part of this, and all three are handed on by reference.
+// With a link register the return address has no place of its own: it is part of this, and all three are handed on by
+// reference.
 class Caller {
  public:
   [[gnu::always_inline]] static Caller of_hook(const void* frame, const void* return_address) {
 #if defined(__x86_64__)
     (void)return_address;
-    return Caller(frame, *static_cast<const std::uintptr_t*>(frame));
-#elif defined(__aarch64__)
-    return Caller(LEAKDIR_FRAME_OF_CALLER, code_address(return_address), *static_cast<const std::uintptr_t*>(frame));
+    return Caller(frame, frame_pointer_saved_at(frame));
+#elif defined(LEAKDIR_HAS_LINK_REGISTER)
+    return Caller(LEAKDIR_FRAME_OF_CALLER, code_address(return_address), frame_pointer_saved_at(frame));
 #else
     return Caller(frame, code_address(return_address));
 #endif
@@ -81,7 +98,7 @@ class Caller {
   static Caller by_address(const Held& held) {
 #if defined(__x86_64__)
     return Caller(&held, kNoFrame);
-#elif defined(__aarch64__)
+#elif defined(LEAKDIR_HAS_LINK_REGISTER)
     return Caller(&held, held.pc, kNoFrame);
 #else
     return Caller(&held, held.pc);
@@ -94,7 +111,7 @@ class Caller {
   std::uintptr_t pc() const { return static_cast<const std::uintptr_t*>(frame_)[1]; }
   std::uintptr_t sp() const { return frame() + 2 * sizeof(std::uintptr_t); }
   std::uintptr_t bp() const { return word_; }
-#elif defined(__aarch64__)
+#elif defined(LEAKDIR_HAS_LINK_REGISTER)
   bool has_frame() const { return word_ != kNoFrame; }
   std::uintptr_t pc() const { return pc_; }
   std::uintptr_t sp() const { return frame(); }
@@ -111,13 +128,13 @@ class Caller {
  private:
   // No address, and no number that a program would have in rbp: a small one is met as a counter.
   static constexpr auto kNoFrame = static_cast<std::uintptr_t>(0x9e3779b97f4a7c15u);
-#if defined(__aarch64__)
+#if defined(LEAKDIR_HAS_LINK_REGISTER)
   Caller(const void* frame, std::uintptr_t pc, std::uintptr_t word) : frame_(frame), pc_(pc), word_(word) {}
 #else
   Caller(const void* frame, std::uintptr_t word) : frame_(frame), word_(word) {}
 #endif
   const void* frame_;
-#if defined(__aarch64__)
+#if defined(LEAKDIR_HAS_LINK_REGISTER)
   std::uintptr_t pc_;
 #endif
   std::uintptr_t word_;

@@ -82,9 +82,9 @@ inline void fast_walk_forget_runs(FastWalkState& state) noexcept { state.store.c
 // The start for a walk from the function that this is used in. It makes that function keep a frame pointer, which
 // is all that it relies on.
 [[gnu::always_inline]] inline WalkStart walk_start_here() noexcept {
-#if defined(__aarch64__)
+#if defined(LEAKDIR_HAS_LINK_REGISTER)
   return {code_address(__builtin_return_address(0)), reinterpret_cast<std::uintptr_t>(LEAKDIR_FRAME_OF_CALLER),
-          *static_cast<const std::uintptr_t*>(__builtin_frame_address(0))};
+          frame_pointer_saved_at(__builtin_frame_address(0))};
 #else
   const auto* frame = static_cast<const std::uintptr_t*>(__builtin_frame_address(0));
   return {frame[1], reinterpret_cast<std::uintptr_t>(frame + 2), frame[0]};

@@ -12,7 +12,7 @@
 #include <cstdint>
 
 #include "system/base.hh"
-#if defined(__aarch64__)
+#if defined(LEAKDIR_HAS_LINK_REGISTER)
 #include "rule_link_register.hh"
 #else
 #include "rule_pushed_address.hh"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // A rule where a call leaves the return address in a register: the function puts it wherever in its frame it likes,
-// most often beside its caller's frame pointer. For arm64. Included by fast_walk_rule.hh alone.
+// most often beside its caller's frame pointer. For arm64 and riscv64. Included by fast_walk_rule.hh alone.
 
 #pragma once
 
@@ -24,10 +24,14 @@ class Rule {
   static constexpr std::int64_t kWordBytes = 8;
   static constexpr std::int64_t kMostBpWords = 3;  // away from the return address
 
-  // The return addresses that the cache can hold: 48 bits are the program's, unless it asks for more, and instructions
-  // have four bytes.
+  // The return addresses that the cache can hold. Of arm64's 48 bits are the program's, unless it asks for more, and
+  // instructions have four bytes; of riscv64's 47, and two bytes.
   static constexpr unsigned kAddressBits = 46;
+#if defined(__riscv)
+  static constexpr unsigned kAddressZeros = 1;
+#else
   static constexpr unsigned kAddressZeros = 2;
+#endif
   static constexpr bool kHasLinkRegister = true;
 
   constexpr Rule() = default;

@@ -12,7 +12,7 @@
 #if defined(__x86_64__)
 #include <emmintrin.h>
 #endif
-#if defined(__x86_64__) || defined(__aarch64__)
+#if defined(__x86_64__) || defined(LEAKDIR_HAS_LINK_REGISTER)
 #include "step.hh"
 #endif
 
@@ -41,7 +41,7 @@ inline __m128i two_words_at(std::uintptr_t first, std::uintptr_t second) {
   return _mm_movemask_epi8(_mm_cmpeq_epi32(differences, _mm_setzero_si128())) == 0xffff;
 }
 
-#elif defined(__aarch64__)
+#elif defined(LEAKDIR_HAS_LINK_REGISTER)
 
 // Whether each return address of the run is where it is to be.
 [[gnu::always_inline]] inline bool addresses_hold(const Run& run, std::uintptr_t base) {
@@ -63,7 +63,7 @@ inline __m128i two_words_at(std::uintptr_t first, std::uintptr_t second) {
 
 #endif
 
-#if defined(__x86_64__) || defined(__aarch64__)
+#if defined(__x86_64__) || defined(LEAKDIR_HAS_LINK_REGISTER)
 
 // What the user of the walk has said of the stack that begins at `pc` and `sp` (Run::whole_stack); 0: nothing, or it is
 // another stack.

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSL-1.0
 #
 # Builds the scenario program with one compiler and one way of linking, at every optimisation level, with and without
-# frame pointers, and runs it: by qemu, where the compiler is one for arm64, with signed return addresses too.
+# frame pointers, and runs it: by qemu, where the compiler is one for arm64 or riscv64; on
+# arm64 with signed return addresses too.
 #
 #   matrix.sh COMPILER LINK LEVELS        LINK: pie, no-pie, static, static-pie; LEVELS: all, or two of them: short
 #
@@ -31,12 +32,22 @@ case $($compiler -dumpmachine) in
     levels_all="$levels_short|-O1|-O2 -fno-omit-frame-pointer|-Os"
     ! grep -q avx2 /proc/cpuinfo || levels_all="$levels_all|-O3 -march=x86-64-v3"
     ;;
-  aarch64-*)
-    processor=aarch64 rules=link_register emulator='qemu-aarch64 -cpu max -L /usr/aarch64-linux-gnu'
-    command -v qemu-aarch64 >/dev/null || exit 77
-    levels_short='-O2 -mbranch-protection=standard'
-    levels_all="$levels_short|-O0|-O1|-O2 -fomit-frame-pointer|-O2 -fno-omit-frame-pointer|-Os"
-    levels_all="$levels_all|-O3 -fomit-frame-pointer -mbranch-protection=pac-ret+b-key"
+  aarch64-* | riscv64-*)
+    processor=$($compiler -dumpmachine | cut -d- -f1)
+    rules=link_register emulator="qemu-$processor -cpu max -L /usr/$processor-linux-gnu"
+    command -v "qemu-$processor" >/dev/null || exit 77
+    levels_short=-O2
+    levels_all="-O0|-O1|-O2 -fomit-frame-pointer|-O2 -fno-omit-frame-pointer|-Os"
+    case $processor in
+      aarch64)
+        levels_short='-O2 -mbranch-protection=standard'
+        levels_all="$levels_all|$levels_short|-O3 -fomit-frame-pointer -mbranch-protection=pac-ret+b-key"
+        ;;
+      *)
+        # Tables are not made by themselves; that cpu is not there before qemu 8.
+        compiler="$compiler -fasynchronous-unwind-tables" emulator=$(echo "$emulator" | sed 's/-cpu max//')
+        ;;
+    esac
     # In the short form without those that take a second or two each under qemu.
     scenarios='recursion alloca_and_arrays aligned_locals big_frames tail_calls callbacks exceptions signal_handlers
       alternate_stack coroutines released_coroutine_stacks assembly_without_tables made_at_run_time

@@ -69,6 +69,7 @@ void handler_that_raises(int number) {
 
 // As programs that do without the C library set a handler: the return has no table.
 void on_signal_with_own_return() {
+#if !defined(__riscv)
   struct {
     void (*handler)(int);
     unsigned long flags;
@@ -76,6 +77,7 @@ void on_signal_with_own_return() {
     unsigned long mask;
   } action = {handler, 0x04000000 /* SA_RESTORER */, return_from_signal, 0};
   syscall(SYS_rt_sigaction, SIGUSR1, &action, nullptr, sizeof action.mask);
+#endif
 }
 
 class Stack {
@@ -237,6 +239,16 @@ constexpr uint32_t kOther[] = {0xa9be7bfd, 0xd63f0000, 0xa8c27bfd, 0xd65f03c0};
 constexpr uint8_t kCommon[16] = {1, 0, 4, 0x78, 30, 0x0c, 31, 0};
 constexpr uint8_t kWithFp[8] = {0x0e, 16, 0x9d, 2, 0x9e, 1, 0x0d, 29};
 constexpr uint8_t kWithSp[8] = {0x0e, 32, 0x9d, 4, 0x9e, 3};
+#elif defined(__riscv)
+// addi sp,sp,-16; sd ra,8(sp); sd s0,0(sp); mv s0,sp; jalr a0; ld ra,8(sp); ld s0,0(sp); addi sp,sp,16; ret
+constexpr uint32_t kCode[] = {0xff010113, 0x00113423, 0x00813023, 0x00010413, 0x000500e7,
+                              0x00813083, 0x00013403, 0x01010113, 0x00008067};
+// addi sp,sp,-32; sd ra,24(sp); jalr a0; ld ra,24(sp); addi sp,sp,32; ret
+constexpr uint32_t kOther[] = {0xfe010113, 0x00113c23, 0x000500e7, 0x01813083, 0x02010113, 0x00008067};
+// Factors 1 and -8, return address in ra, frame at sp; and what the two do to it.
+constexpr uint8_t kCommon[16] = {1, 0, 1, 0x78, 1, 0x0c, 2, 0};
+constexpr uint8_t kWithFp[8] = {0x0e, 16, 0x88, 2, 0x81, 1, 0x0d, 8};
+constexpr uint8_t kWithSp[8] = {0x0e, 32, 0x81, 1};
 #else
 // push %rbp; mov %rsp,%rbp; call *%rdi; pop %rbp; ret
 constexpr unsigned char kCode[] = {0x55, 0x48, 0x89, 0xe5, 0xff, 0xd7, 0x5d, 0xc3};

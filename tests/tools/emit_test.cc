@@ -296,7 +296,7 @@ TEST_F(Emit, InBriefAStackIsItsFirstFramesOfTheUser) {
   ledger.block({0x2000, 20, ledger.stack({0x400300, 0x400400})});
   ledger.block({0x3000, 10, 0});
   const std::string brief = emit([](const Report& report, const Sink& sink) {
-    emit_text(report, {false, 0, 2}, sink);
+    emit_text(report, {false, 0, 2, true}, sink);
   });
   EXPECT_EQ(brief,
             "/home/you/app, pid 4711, exited 2026-11-23T09:16:06.000000Z\n"
@@ -438,7 +438,7 @@ TEST_F(Emit, TheOwnFrameIsNamedWhereItIsNotTheFirst) {
                                 "    #0 xmalloc /src/a.c:1\n    #1 open_client /src/a.c:2\n"));
   EXPECT_EQ(json()["stacks"][0]["own_frame"], 1);
   const std::string brief = emit([](const Report& report, const Sink& sink) {
-    emit_text(report, {false, 0, 2}, sink);
+    emit_text(report, {false, 0, 2, true}, sink);
   });
   EXPECT_THAT(brief, HasSubstr("oldest 1 min 40 s\n    #1 open_client /src/a.c:2\n    #2 main /src/a.c:3\n"));
   const std::string named = emit([](Report report, const Sink& sink) {

@@ -47,6 +47,11 @@ TEST_P(Diff, ShowsWhatGrewBetweenTwoRuns) {
   leave("one");
   leave("two", {"0", "return", "3"});
   shows_the_growth(diff("one", "two"), "exited");
+#ifdef HAS_HTML
+  const Outcome page = run_tool({"diff", "--format", "html", "-o", "page.html", "one", "two"}, scratch_.path());
+  EXPECT_TRUE(page.exited_with(0)) << page.describe();
+  EXPECT_NE(read_file(scratch_ / "page.html").find("\"diff\":{\"bytes\":12003,\"blocks\":3}"), std::string::npos);
+#endif
   const Outcome outcome = run_tool({"diff", "--error-exitcode", "9", "one", "two"}, scratch_.path());
   EXPECT_TRUE(outcome.exited_with(9)) << outcome.describe();
   EXPECT_NE(

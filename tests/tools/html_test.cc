@@ -9,6 +9,7 @@
 #include <string>
 
 #include "browser.hh"
+#include "emit/emit_diff.hh"
 #include "emit_fixture.hh"
 #include "scratch_directory.hh"
 
@@ -397,6 +398,126 @@ TEST_F(Html, AMillionBlocksInTenThousandStacksAreAPageThatOpens) {
   EXPECT_EQ(browser().evaluate("document.querySelectorAll('#stacks tr').length"), 400);
   browser().click("#stacks tr:nth-child(3)");
   EXPECT_EQ(browser().evaluate("document.querySelectorAll('#frames li').length"), 31);
+  expect_no_trouble();
+}
+
+// ---- The page of two runs ----------------------------------------------------------------------------------------
+
+class DiffHtml : public Html {
+ protected:
+  // main -> `function`; the identity is in order of the names, as compare() wants it.
+  static TallyStack stack(const std::string& function, std::uint64_t blocks, std::uint64_t bytes) {
+    TallyStack made;
+    made.call = "malloc";
+    made.identity = {function + " (app)", "main (app)"};
+    made.blocks = blocks;
+    made.bytes = bytes;
+    made.frames = {{{function, "/src/app.c", 5, false}, "/home/you/app", "0x9f6"},
+                   {{"main", "/src/app.c", 50, false}, "/home/you/app", "0x1b29"}};
+    made.own = 0;
+    return made;
+  }
+
+  void open_diff() {
+    before.origin = "mem-1";
+    after.origin = "mem-2";
+    before.program = after.program = "/home/you/app";
+    std::string page;
+    emit_diff_html({before, after, compare(before.stacks, after.stacks), {}, false, top},
+                   [&](std::string_view piece) { page += piece; });
+    write_file(directory / "report.html", page);
+    browser().open(directory / "report.html");
+  }
+
+  // The hue of a frame, in degrees: 6 is red, 215 is blue.
+  std::string colour_of(const std::string& name) {
+    return browser().evaluate("document.querySelector('#graph g[name=" + nlohmann::json(name).dump() +
+                              "] rect').getAttribute('fill')");
+  }
+
+  Tally before, after;
+  std::size_t top = 0;
+};
+
+TEST_F(DiffHtml, ShowsWhatGrewInRedAndWhatShrankInBlue) {
+  before.stacks = {stack("gone", 1, 10), stack("grown", 1, 10), stack("same", 5, 50), stack("shrunk", 5, 50)};
+  after.stacks = {stack("grown", 3, 30), stack("more", 1, 100), stack("same", 5, 50), stack("shrunk", 4, 30)};
+  open_diff();
+  EXPECT_EQ(text_of("#process"),
+            "old: mem-1, 120 bytes in 12 blocks, 4 stacks by function; new: mem-2, 210 bytes in 13 blocks, 4 stacks by "
+            "function");
+  EXPECT_THAT(texts_of("#totals > div"), ElementsAre("+90 Blive", "+1blocks"));
+  EXPECT_THAT(texts_of("#kinds button"), ElementsAre("new+100 B", "grown+20 B",
+                                                     "shrunk\xe2\x88\x92"
+                                                     "20 B",
+                                                     "gone\xe2\x88\x92"
+                                                     "10 B"));
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(1)"), ElementsAre("+100 B", "+20 B",
+                                                                  "\xe2\x88\x92"
+                                                                  "20 B",
+                                                                  "\xe2\x88\x92"
+                                                                  "10 B"));
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(3)"), ElementsAre("+1", "+2",
+                                                                  "\xe2\x88\x92"
+                                                                  "1",
+                                                                  "\xe2\x88\x92"
+                                                                  "1"));
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(4)"), ElementsAre("0 B", "10 B", "50 B", "10 B"));
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(5)"),
+              ElementsAre("moreapp.c:5", "grownapp.c:5", "shrunkapp.c:5", "goneapp.c:5"));
+  EXPECT_EQ(text_of("#remarks"), "as before: 1 stack by function");
+  EXPECT_EQ(browser().evaluate("document.getElementById('ages-panel').hidden"), true);
+  EXPECT_TRUE(has_width("more", 67) && has_width("grown", 13) && has_width("shrunk", 13) && has_width("gone", 7));
+  EXPECT_EQ(width_of("same"), 0);
+  EXPECT_THAT(colour_of("more"), StartsWith("hsl(6 "));
+  EXPECT_THAT(colour_of("grown"), StartsWith("hsl(6 "));
+  EXPECT_THAT(colour_of("shrunk"), StartsWith("hsl(215 "));
+  EXPECT_THAT(colour_of("gone"), StartsWith("hsl(215 "));
+
+  browser().click("#stacks tr:nth-child(3)");
+  EXPECT_EQ(text_of("#stack-facts"),
+            "\xe2\x88\x92"
+            "20 bytes in 1 block, 13.3 %, malloc, 50 bytes in 5 blocks before, 30 bytes in 4 blocks now, "
+            "shrunk");
+  EXPECT_THAT(texts_of("#frames .function"), ElementsAre("shrunk", "main"));
+  browser().click("#kinds button:nth-child(1)");  // what is new is left out, and the rest is all
+  EXPECT_TRUE(has_width("grown", 40));
+  EXPECT_EQ(browser().evaluate("document.querySelectorAll('#stacks tr').length"), 3);
+  browser().click("#by-blocks");
+  EXPECT_TRUE(has_width("grown", 50));
+  expect_no_trouble();
+}
+
+TEST_F(DiffHtml, OfMoreBlocksAndFewerBytesOnlyTheBlocksGrew) {
+  before.stacks = {stack("swapped", 1, 100)};
+  after.stacks = {stack("swapped", 3, 30)};
+  open_diff();
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(1)"), ElementsAre("+0 B"));
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(3)"), ElementsAre("+2"));
+  EXPECT_THAT(texts_of("#totals > div"), ElementsAre("\xe2\x88\x92"
+                                                     "70 Blive",
+                                                     "+2blocks"));
+}
+
+TEST_F(DiffHtml, WhatIsNotShownIsThereAsASumAndNothingIsNothing) {
+  after.stacks = {stack("large", 1, 90), stack("small", 1, 10)};
+  top = 1;
+  open_diff();
+  EXPECT_TRUE(has_width("large", 90) && has_width("[not shown]", 10));
+  before.stacks = after.stacks;
+  open_diff();
+  EXPECT_EQ(text_of("#graph"), "Nothing has changed.");
+  EXPECT_EQ(text_of("#stacks"), "Nothing has changed.");
+  expect_no_trouble();
+}
+
+TEST_F(DiffHtml, NamesAreText) {
+  const std::string name = "</script><img src=x onerror='window.owned = 1'>";
+  after.stacks = {stack(name, 1, 90)};
+  after.stacks[0].call = name;
+  open_diff();
+  EXPECT_EQ(text_of("#stack-title"), name);
+  EXPECT_EQ(browser().evaluate("typeof window.owned"), "undefined");
   expect_no_trouble();
 }
 

@@ -22,7 +22,7 @@ class DiffCommand : public Command {
     add_top(app, top_, "all");
     add_min_age(app, options_.min_age);
     add_alloc_fn(app, options_.alloc_fns);
-    add_format(app, format_, {"text", "json"});
+    add_format(app, format_, {"text", "json", "html"});
     add_file(app, "-o,--output", output_, "Write to a file");
     add_error_exitcode(app, error_exitcode_, "something grew");
     add_suppression_options(app, options_.suppressions);
@@ -35,6 +35,7 @@ class DiffCommand : public Command {
 
   int run() override {
     options_.figures = Figures::kEstimated;
+    if (format_ == "html") require_html();
     // Of both, before names are looked up: a debug file that is given may be for either.
     const auto old_snapshot = snapshot_to_compare(old_), new_snapshot = snapshot_to_compare(new_);
     for (const auto& snapshot : {&old_snapshot, &new_snapshot})
@@ -45,7 +46,12 @@ class DiffCommand : public Command {
         lists_all_, top_};
     Output output(output_);
     const Sink sink = [&](std::string_view text) { output.write(text); };
-    format_ == "json" ? emit_diff_json(comparison, sink) : emit_diff_text(comparison, sink);
+    if (format_ == "json")
+      emit_diff_json(comparison, sink);
+    else if (format_ == "html")
+      emit_diff_html(comparison, sink);
+    else
+      emit_diff_text(comparison, sink);
     output.finish();
     return comparison.has_grown() ? error_exitcode_ : 0;
   }

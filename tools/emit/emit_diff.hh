@@ -23,6 +23,8 @@ struct Comparison {
 };
 
 void emit_diff_text(const Comparison& comparison, const Sink& sink);
+// A page, as of a report. Everything that has changed is in it, whatever lists_all says; `top` holds.
+void emit_diff_html(const Comparison& comparison, const Sink& sink);
 // Version 1. Keys are never renamed or removed. Everything is in it, whatever lists_all says; `top` holds.
 void emit_diff_json(const Comparison& comparison, const Sink& sink);
 

@@ -24,6 +24,7 @@
 #include "emit.hh"
 #include "frame_names.hh"
 #include "html_page.hh"
+#include "page_text.hh"
 #include "remarks.hh"
 
 namespace leakdir::tool {
@@ -32,26 +33,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// What a browser still shows with ease. The stacks beyond are there as a sum.
-constexpr std::size_t kMostStacks = 10000;
 constexpr std::size_t kMostBadFrees = 500;
 
 constexpr const char* kSortKeys[] = {"bytes", "blocks", "age"};  // by Sort
-
-constexpr unsigned kInlined = 1, kRuntime = 2;
-
-std::string for_page(const Json& json) {
-  const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
-  std::string safe;
-  safe.reserve(text.size());
-  for (char c : text) {
-    if (c == '<')
-      safe += "\\u003c";
-    else
-      safe += c;
-  }
-  return safe;
-}
 
 // Texts, nodes and frames are numbered as they come up, so that each is in the page once.
 class Page {
@@ -65,7 +49,7 @@ class Page {
         is_runtime_(snapshot_.modules.size()) {
     for (std::size_t i = 0; i < snapshot_.modules.size(); ++i)
       is_runtime_[i] = is_runtime_module(snapshot_.modules[i].path);
-    report_.shown = std::min(report_.shown, kMostStacks);
+    report_.shown = std::min(report_.shown, kMostStacksOfPage);
   }
 
   Json make() {
@@ -226,10 +210,10 @@ class Page {
       if (at.empty() && has_module)
         at = fmt::format("{}+{}", printable(snapshot_.modules[frame.module].path), hex_of(offset_of(snapshot_, frame)));
       if (frame.by_frame_pointer && !line.inlined) at += at.empty() ? "by frame pointer" : ", by frame pointer";
-      unsigned flags = line.inlined ? kInlined : 0;
+      unsigned flags = line.inlined ? kInlinedInPage : 0;
       if ((has_module && is_runtime_[frame.module]) || is_runtime_line(line) ||
           report_.wrappers.is_wrapper(line.function))
-        flags |= kRuntime;
+        flags |= kRuntimeInPage;
       lines.push_back({text(names[i]), text(at), flags});
     }
     const bool is_program = !has_module || snapshot_.modules[frame.module].is_program;

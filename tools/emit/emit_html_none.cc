@@ -4,6 +4,7 @@
 
 #include "base/error.hh"
 #include "emit.hh"
+#include "emit_diff.hh"
 
 namespace leakdir::tool {
 
@@ -13,5 +14,6 @@ void require_html() {
 }
 
 void emit_html(const Report&, const Sink&) { require_html(); }
+void emit_diff_html(const Comparison&, const Sink&) { require_html(); }
 
 }  // namespace leakdir::tool

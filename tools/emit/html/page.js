@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The page of `leakdir report --format html`. The report is the JSON that emit_html.cc put into this file. Names in it
+// The page of `leakdir report --format html`, and of `leakdir diff --format html`, where what became of a stack is its
+// kind and sizes are how much has changed. The report is the JSON that emit_html.cc put into this file. Names in it
 // are anything that a program can have as a name: they reach the page as text only, never as HTML.
 "use strict";
 (() => {
@@ -47,6 +48,7 @@
 
   const stacks = report.stacks.map(([blocks, bytes, call, age, node, remarks, own, kind], index) =>
     ({index, blocks, bytes, call: report.calls[call], age, node, remarks, own, kind}));
+  const isDiff = report.diff !== undefined;  // then `age` has the blocks and bytes before and after
 
   // The lines of a stack, innermost first: {name, at, inlined, kind}.
   const linesOfFrame = report.frames.map(([module, lines]) => lines.map(([name, at, flags]) => ({
@@ -64,13 +66,18 @@
   }
 
   // Kinds of blocks, by number: lost, still reachable, not known. Without names nobody looked, and there is no filter.
-  const kLostKinds = [1, 2, 3], kKinds = [...kLostKinds, 4, 0];
-  const kKindColours = ["#c4cbd4", "#f1998e", "#f3b98a", "#f0d58c", "#9fd3b1"];
+  const kLostKinds = isDiff ? [0, 1, 2, 3, 4] : [1, 2, 3], kKinds = isDiff ? kLostKinds : [...kLostKinds, 4, 0];
+  // Of a comparison: new, grown, lost (red), shrunk, gone (blue).
+  const kKindColours = isDiff ? ["#ef7f73", "#f1998e", "#f0a8b8", "#8db4f2", "#76a3ee"]
+    : ["#c4cbd4", "#f1998e", "#f3b98a", "#f0d58c", "#9fd3b1"];
+  const isLess = (kind) => isDiff && kind >= 3;
+  const signOf = (kind) => !isDiff ? "" : isLess(kind) ? "\u2212" : "+";
   const knowsKinds = report.kinds.length > 0;
   const sumOf = (things) => things.reduce((sum, thing) => ({bytes: sum.bytes + thing.bytes, blocks: sum.blocks + thing.blocks}),
     {bytes: 0, blocks: 0});
   const ofKind = (kind) => sumOf([...stacks.filter((stack) => stack.kind === kind), report.rest[kind]]);
-  const kindsThere = kKinds.filter((kind) => kind === 1 || ofKind(kind).blocks > 0);
+  const isThere = (kind) => ofKind(kind).blocks > 0 || (isDiff && stacks.some((stack) => stack.kind === kind));
+  const kindsThere = kKinds.filter((kind) => (!isDiff && kind === 1) || isThere(kind));
   // What is lost comes first; where nothing is, all is shown.
   const chosenKinds = new Set(kindsThere.some((kind) => kLostKinds.includes(kind) && ofKind(kind).blocks > 0)
     ? kLostKinds : kKinds);
@@ -96,6 +103,7 @@
       if (next === undefined) {
         next = newNode(line.name, line.kind, line.module, at);
         next.colour = line.colour;
+        next.fate = at.fate === undefined ? line.fate : at.fate;
         at.below.set(line.name, next);
         ++nodesInTree;
       }
@@ -110,7 +118,7 @@
   }
   // Where the kinds are known they are the outermost frames.
   const withKind = (kind, path) => !knowsKinds ? path
-    : [{name: `[${report.kinds[kind]}]`, kind: kRuntime, module: 0, colour: kKindColours[kind]}, ...path];
+    : [{name: `[${report.kinds[kind]}]`, kind: kRuntime, module: 0, colour: kKindColours[kind], fate: kind}, ...path];
 
   function growTree() {
     tree = newNode("all", kRuntime, 0, null);
@@ -172,6 +180,7 @@
     const {name, kind, module, colour} = d.data.node;
     if (colour) return colour;
     const shade = hueOf(name);
+    if (isDiff) return `hsl(${isLess(d.data.node.fate) ? 215 : 6} ${kind === kOwn ? 82 : 45}% ${72 + 9 * shade}%)`;
     if (kind === kOwn) return `hsl(${22 + 22 * shade} ${82 - 14 * shade}% ${69 + 7 * shade}%)`;
     if (kind === kLibrary) return `hsl(${165 + 55 * hueOf(String(module))} 38% ${68 + 9 * shade}%)`;
     return `hsl(215 12% ${74 + 5 * shade}%)`;
@@ -187,14 +196,14 @@
 
   const labelOf = (d) => {
     const node = d.data.node;
-    return `${node.name}: ${longBytes(node.bytes)} in ${countOf(node.blocks, "block")}, ` +
+    return `${node.name}: ${signOf(node.fate)}${longBytes(node.bytes)} in ${countOf(node.blocks, "block")}, ` +
         percent(amount(node), amount(tree));
   };
 
   function drawGraph() {
     graphElement.replaceChildren();
     if (amount(tree) === 0) {
-      graphElement.append(element("p", "nothing", totals.blocks === 0 ? "No live blocks." : "Blocks of no bytes."));
+      graphElement.append(element("p", "nothing", isDiff ? "Nothing has changed." : totals.blocks === 0 ? "No live blocks." : "Blocks of no bytes."));
       return;
     }
     // What could not be seen even when zoomed into is left out where there is very much.
@@ -222,6 +231,7 @@
   const isFoundInGraph = (node) => foundNames.has(node.name);
   const hint = () => amount(tree) === 0 ? "" : isInverted
     ? "Each frame is as wide as what it allocated for those below it, its callers. Click to zoom; Esc goes back."
+    : isDiff ? "Each frame is as wide as what has changed below it. Click to zoom; Esc goes back."
     : "Each frame is as wide as what it and its callees keep. Click to zoom; Esc goes back.";
 
   let isZooming = false, zoomed = tree;
@@ -259,7 +269,7 @@
     {key: "bytes", title: "Bytes"},
     {key: "share", title: "Share"},
     {key: "blocks", title: "Blocks"},
-    {key: "age", title: "Oldest"},
+    isDiff ? {key: "before", title: "Before"} : {key: "age", title: "Oldest"},
     {key: "where", title: "Allocated in"},
   ];
   const orders = {
@@ -289,14 +299,14 @@
     const share = element("span", "share", element("span", "", percent(amount(stack), amount(totals))));
     share.style.setProperty("--share", `${100 * amount(stack) / Math.max(amount(totals), 1)}%`);
     const own = ownFrame(stack);
-    const bytes = element("td", "", shortBytes(stack.bytes));
+    const bytes = element("td", "", signOf(stack.kind) + shortBytes(stack.bytes));
     bytes.title = countOf(stack.bytes, "byte");
     const name = element("span", "own", own.name);
     if (knowsKinds) name.prepend(dotOf(stack.kind));
     const where = element("td", "", name, element("span", "at", tail(own.at) + libraryOf(stack)));
     where.title = `${own.name}\n${own.at}${knowsKinds ? `\n${report.kinds[stack.kind]}` : ""}`;
-    row.append(bytes, element("td", "", share), element("td", "", stack.blocks.toLocaleString("en")),
-      element("td", "", ageOf(stack.age)), where);
+    row.append(bytes, element("td", "", share), element("td", "", signOf(stack.kind) + stack.blocks.toLocaleString("en")),
+      element("td", "", isDiff ? shortBytes(stack.age[1]) : ageOf(stack.age)), where);
     const choose = () => { selected = stack; drawTable(); drawStack(); zoomTo(leafOf[stack.index]); };
     row.addEventListener("click", choose);
     row.addEventListener("keydown", (event) => {
@@ -334,7 +344,7 @@
     const rows = byId("stacks");
     rows.replaceChildren(...shown.slice(0, rowsShown).map(rowOf));
     if (shown.length === 0) {
-      const cell = element("td", "nothing", stacks.length === 0 ? "No live blocks." : "No stack has that.");
+      const cell = element("td", "nothing", stacks.length === 0 ? (isDiff ? "Nothing has changed." : "No live blocks.") : "No stack has that.");
       cell.colSpan = columns.length;
       rows.append(element("tr", "", cell));
     }
@@ -369,8 +379,11 @@
     }
     const own = ownFrame(selected);
     byId("stack-title").textContent = own.name;
-    facts.replaceChildren(element("b", "", longBytes(selected.bytes)), ` in `, element("b", "", countOf(selected.blocks, "block")),
-      `, ${percent(amount(selected), amount(totals))}, ${selected.call}, oldest ${ageOf(selected.age)}` +
+    facts.replaceChildren(element("b", "", signOf(selected.kind) + longBytes(selected.bytes)), ` in `, element("b", "", countOf(selected.blocks, "block")),
+      `, ${percent(amount(selected), amount(totals))}, ${selected.call}, ` + (isDiff
+        ? `${longBytes(selected.age[1])} in ${countOf(selected.age[0], "block")} before, ` +
+          `${longBytes(selected.age[3])} in ${countOf(selected.age[2], "block")} now`
+        : `oldest ${ageOf(selected.age)}`) +
       selected.remarks.map((remark) => `, ${remark}`).join(""));
     if (knowsKinds) facts.append(", ", dotOf(selected.kind), report.kinds[selected.kind]);
     byId("frames").append(...frameItems(selected.node));
@@ -432,7 +445,13 @@
     byId("process").textContent = report.process;
     const total = (number, words, className) => element("div", className || "", element("b", "", number), element("span", "", words));
     const all = report.totals;
-    byId("totals").append(
+    if (isDiff) {
+      const signed = (number, text) => `${number < 0 ? "\u2212" : "+"}${text(Math.abs(number))}`;
+      byId("graph-title").textContent = "What grew, red, and what shrank, blue";
+      byId("ages-panel").hidden = true;
+      byId("totals").append(total(signed(report.diff.bytes, shortBytes), "live"),
+        total(signed(report.diff.blocks, (count) => count.toLocaleString("en")), "blocks"));
+    } else byId("totals").append(
       total(shortBytes(all.bytes), all.bytes < 1024 ? "live" : `live (${countOf(all.bytes, "byte")})`),
       total(all.blocks.toLocaleString("en"), all.blocks === 1 ? "block" : "blocks"),
       total(all.stacks.toLocaleString("en"), all.stacks === 1 ? "stack" : "stacks"));
@@ -448,7 +467,7 @@
     byId("kinds").replaceChildren(...kindsThere.map((kind) => {
       const sum = ofKind(kind);
       const button = element("button", "", dotOf(kind), element("span", "", report.kinds[kind]),
-        element("b", "", metric === "bytes" ? shortBytes(sum.bytes) : countOf(sum.blocks, "block")));
+        element("b", "", signOf(kind) + (metric === "bytes" ? shortBytes(sum.bytes) : countOf(sum.blocks, "block"))));
       button.type = "button";
       button.dataset.kind = kind;
       button.setAttribute("aria-pressed", chosenKinds.has(kind));

@@ -187,9 +187,12 @@ TEST_F(EmitMetrics, NamesMayBeAnyBytes) {
 TEST_F(EmitMetrics, TheReadersFindFaults) {
   const leakdir_test::Scratch scratch;
   leakdir_test::write_file(scratch / "bad", "# HELP a b\n# TYPE a counter\na{x=\"\n\"} 1\n");
-  if (leakdir_test::no_prometheus_reader().empty()) EXPECT_NE(leakdir_test::faults_of_prometheus(scratch / "bad"), "");
-  if (leakdir_test::no_openmetrics_reader().empty())
+  if (leakdir_test::no_prometheus_reader().empty()) {
+    EXPECT_NE(leakdir_test::faults_of_prometheus(scratch / "bad"), "");
+  }
+  if (leakdir_test::no_openmetrics_reader().empty()) {
     EXPECT_NE(leakdir_test::faults_of_openmetrics(scratch / "bad"), "");
+  }
 }
 
 TEST_F(EmitMetrics, OfASampleItSaysSo) {

@@ -80,6 +80,12 @@ std::uint64_t look_at_headers(const Snapshot& snapshot, CoreFile& core) {
   return wrong;
 }
 
+// Else leakdir's own memory, in which the address of each block stands, looks like the program's.
+bool knows_own_memory(const ledger::Header& header, CoreFile& core) {
+  std::vector<ledger::OwnMemory> table(ledger::kMostOwnMemory);
+  return header.own_memory == 0 || core.read_all(header.own_memory, table.data(), table.size() * sizeof table[0]);
+}
+
 }  // namespace
 
 void look_at_core(Snapshot& snapshot, const std::string& path, Holders* holders) {
@@ -118,17 +124,19 @@ void look_at_core(Snapshot& snapshot, const std::string& path, Holders* holders)
   if (holders != nullptr) process.thread_locals = thread_locals_of(process, snapshot.modules);
   const Found found = search(process, holders);
 
-  const bool is_whole = found.unread_bytes == 0;
+  const bool is_whole = found.unread_bytes == 0, knows_own = knows_own_memory(ledger.header(), core);
   for (std::size_t i = 0; i < snapshot.blocks.size() && i < found.kinds.size(); ++i)
-    snapshot.blocks[i].reach =
-        is_whole || found.kinds[i] == ledger::Reach::kReachable ? found.kinds[i] : ledger::Reach::kUnknown;
+    snapshot.blocks[i].reach = knows_own && (is_whole || found.kinds[i] == ledger::Reach::kReachable)
+                                   ? found.kinds[i]
+                                   : ledger::Reach::kUnknown;
   snapshot.reach_look = ledger::ReachLook::kDone;
   snapshot.unread_bytes = found.unread_bytes;
   if (!is_whole)
-    snapshot.warnings.push_back(
-        fmt::format("{}{}: {} that the program could write are not in it. What is still reachable is so; of the rest "
-                    "nobody can tell",
-                    path, core.is_cut() ? " is cut short" : " is not whole", bytes_of(found.unread_bytes)));
+    snapshot.warnings.push_back(fmt::format(
+        "{}{}: {} that the program could write are not in it. {}", path,
+        core.is_cut() ? " is cut short" : " is not whole", bytes_of(found.unread_bytes),
+        knows_own ? "What is still reachable is so; of the rest nobody can tell"
+                  : "Nor is what tells leakdir's own memory from the program's: of no block can anybody tell"));
 }
 
 }  // namespace leakdir::tool

@@ -18,7 +18,7 @@
 #   --dir DIR           where records and the others' files go  (a new one on tmpfs, /dev/shm)
 #   --no-install        do without what is not there
 #
-# A compiler run is not among the workloads: that one is for libleakdir.so.
+# Programs as they are, a compiler among them, run under libleakdir.so: tests/bench/programs.sh.
 # The rows "on disk" keep their files in the current directory instead. leakdir is linked dynamically where a row does not
 # say `static`; so is everything else.
 #

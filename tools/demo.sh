@@ -31,6 +31,10 @@ show cat "$record"
 caller=$(sed -n '1s/^\[+\(0x[0-9a-f]*\)\].*/\1/p' "$record")
 show addr2line -fe ./guestbook "$(printf '0x%x' $((caller - 1)))"
 
+if ! grep -q '^build tools/leakdir:' "$root/build/build.ninja"; then
+  printf '\nThe tool is not built here, as setup.sh and meson say. That of another machine reads a copy of ./mem.\n'
+  exit 0
+fi
 printf '\nThe same, grouped, by the tool:\n'
 ninja -C "$root/build" tools/leakdir
 show leakdir report mem

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSL-1.0
 #
-# setup.sh [build|test]: installs what is missing on Debian (12, 13, sid), as root or by sudo. Does nothing, and needs no
-# network, when all of it is there.
+# setup.sh [build|test]: installs what is missing on Debian (12, 13, sid; 11 for the objects alone), as root or by sudo.
+# Does nothing, and needs no network, when all of it is there.
 #
 #   build   what the objects and the tool are built with, and what tools/demo.sh runs
 #   test    what the tests need, too (the default)
@@ -11,10 +11,13 @@ set -euo pipefail
 to_build=(
   gcc g++ libc6-dev binutils meson ninja-build pkg-config python3 ca-certificates
   libboost-stacktrace-dev                                    # the object
-  libdw-dev libelf-dev zlib1g-dev libiberty-dev              # the tool: debug information, names of other languages
-  libzstd-dev liblz4-dev                                     # the tool: cores as systemd-coredump writes them
+)
+# Where a release has not all of it, the objects are built without the tool.
+for_tool=(
+  libdw-dev libelf-dev zlib1g-dev libiberty-dev              # debug information, names of other languages
+  libzstd-dev liblz4-dev                                     # cores as systemd-coredump writes them
   libncurses-dev                                             # the tool: `watch` in a terminal
-  libcli11-dev libfmt-dev nlohmann-json3-dev libprotozero-dev  # the tool: command line and formats
+  libcli11-dev libfmt-dev nlohmann-json3-dev libprotozero-dev  # command line and formats
 )
 # One group a line, and one line a group. Of a|b, which is one package in different releases, the first that there is; CLANG
 # is the version of the release's clang.
@@ -39,8 +42,8 @@ to_test=(
 )
 
 case ${1:-test} in
-  build) packages=("${to_build[@]}") ;;
-  test) packages=("${to_build[@]}" "${to_test[@]}") ;;
+  build) packages=("${to_build[@]}" "${for_tool[@]}") ;;
+  test) packages=("${to_build[@]}" "${for_tool[@]}" "${to_test[@]}") ;;
   *) echo "usage: tools/setup.sh [build|test]" >&2; exit 2 ;;
 esac
 
@@ -56,12 +59,14 @@ names_of() { tr '|' '\n' <<<"${1//CLANG/$(clang_version)}"; }
 installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n')
 is_installed() { [[ $'\n'$installed$'\n' = *$'\n'"installed $1"$'\n'* ]]; }
 
+# No `| grep -q`: it ends at the first match, and apt-cache, which may be writing still, fails.
+is_in_release() { [[ $(apt-cache policy "$1" 2>/dev/null) =~ Candidate:\ [^\(] ]]; }
+
 # The name under which a package can be installed here; where there is none, the last that it had.
 name_here() {
   local name
   for name in $(names_of "$1"); do
-    # No `| grep -q`: it ends at the first match, and apt-cache, which may be writing still, fails.
-    if [[ $(apt-cache policy "$name" 2>/dev/null) =~ Candidate:\ [^\(] ]]; then break; fi
+    if is_in_release "$name"; then break; fi
   done
   echo "$name"
 }
@@ -93,10 +98,22 @@ echo "setup.sh: installing ${missing[*]}"
 # A source of somebody else's that does not answer must not matter, if Debian's does.
 updated=yes
 "${as_root[@]}" apt-get update -q || updated=
-for i in "${!missing[@]}"; do missing[i]=$(name_here "${missing[i]}"); done
+absent=()
+for i in "${!missing[@]}"; do
+  missing[i]=$(name_here "${missing[i]}")
+  if [ -n "$updated" ] && [[ " ${for_tool[*]} " = *" ${missing[i]} "* ]] && ! is_in_release "${missing[i]}"; then
+    absent+=("${missing[i]}")
+    unset "missing[i]"
+  fi
+done
+if [ ${#absent[@]} -gt 0 ]; then
+  [ "${1:-test}" = build ] || give_up "the tests need the tool, which is not to be built here: this release has no ${absent[*]}"
+  echo "setup.sh: this release has no ${absent[*]}: leakdir's objects are built here, and its tool is not"
+  [ ${#missing[@]} -gt 0 ] || exit 0
+fi
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" ||
   if [ -n "$updated" ]; then
-    give_up "apt-get install failed, see above. A package that is not found is not in this release: leakdir is built on Debian 12 and 13"
+    give_up "apt-get install failed, see above. A package that is not found is not in this release: leakdir is built on Debian 12 and 13, its objects on 11"
   else
     give_up "apt-get update failed, see above. Look at the network, and at the sources in /etc/apt, and run this again"
   fi

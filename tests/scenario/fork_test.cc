@@ -107,9 +107,24 @@ TEST(ReportAll, ShowsATreeAsOne) {
     states.insert(process.at("state"));
   }
   EXPECT_EQ(states, (std::set<std::string>{"exited", "killed"}));
+
+  const Outcome check = run_tool({"check", "--all", scratch / "mem"});
+  EXPECT_TRUE(check.exited_with(23)) << check.describe();
+  EXPECT_NE(check.out.find("9 live blocks"), std::string::npos) << check.out;
+  const Outcome written = run_tool({"check", "--all", "--write-baseline", scratch / "known", scratch / "mem"});
+  EXPECT_TRUE(written.exited_with(0)) << written.describe();
+  const Outcome known = run_tool({"check", "--all", "--baseline", scratch / "known", scratch / "mem"});
+  EXPECT_TRUE(known.exited_with(0)) << known.describe();
+
   const Outcome text = run_tool({"report", "--all", scratch / "mem"});
   EXPECT_THAT(text.out, testing::HasSubstr("\n7 processes as one:\n"));
   EXPECT_THAT(text.out, testing::HasSubstr("\n30018 bytes (29.3 KiB) in 6 blocks, "));
+
+  for (const auto& process : json.at("processes"))
+    if (process.at("pid") != json.at("pid"))
+      write_file(scratch / ("mem/" + process.at("pid").dump() + "/.ledger"), "?");
+  const Outcome doubtful = run_tool({"check", "--all", "--baseline", scratch / "known", scratch / "mem"});
+  EXPECT_TRUE(doubtful.exited_with(3)) << "what cannot be read may have leaked: " << doubtful.describe();
 }
 
 // Wherever each of them was loaded.

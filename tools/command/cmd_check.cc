@@ -41,6 +41,7 @@ class CheckCommand : public Command {
  public:
   void describe(CLI::App& app) override {
     add_directories(app, directories_, "make one baseline, with the largest that there is of each stack");
+    add_flag(app, "--all", is_of_all_, "With all processes that have recorded in DIR/<pid>/, as one");
     add_file(app, "--baseline", baseline_, "Fail only on stacks that are new, or have grown, since this was written");
     add_file(app, "--write-baseline", new_baseline_, "Store what there is as known, for --baseline");
     add_flag(app, "--new-only", limits_.only_new, "With --baseline: fail on stacks that are new, not on growth");
@@ -132,12 +133,20 @@ class CheckCommand : public Command {
     Snapshot snapshot;
     std::string doubt;
     try {
-      snapshot = load(directory);
-      doubt = distrust(snapshot);
+      // Each must be trusted: what is not known of one is not known of all.
+      snapshot = load_all(
+          {directory}, is_of_all_,
+          [&](Snapshot& one) {
+            if (doubt.empty()) doubt = distrust(one);
+            if (doubt.empty()) doubt = find_kinds_of(one);
+            if (!doubt.empty() && is_of_all_) doubt = fmt::format("process {}: {}", one.pid, doubt);
+            judged_.is_sample |= one.sample_bytes != 0;
+            if (judged_.no_proof.empty()) judged_.no_proof = why_no_proof(one);
+          },
+          Unreadable::kIsAnError);
     } catch (const Error& error) {
       doubt = std::string(error.what()) + "; did the program run, linked with leakdir?";
     }
-    if (doubt.empty()) doubt = find_kinds_of(snapshot);
     time_ns_ = snapshot.end_ns;
     for (const auto& notice : snapshot.notices) note(notice);
     if (!doubt.empty()) {
@@ -145,8 +154,6 @@ class CheckCommand : public Command {
       read_suppressions(options_.suppressions, snapshot, unread);
       return doubt;
     }
-    judged_.is_sample = snapshot.sample_bytes != 0;
-    judged_.no_proof = why_no_proof(snapshot);
     if (!new_baseline_.empty() && !judged_.no_proof.empty())
       return judged_.is_sample ? "a baseline has all live blocks, and this is a sample of them" : judged_.no_proof;
     MadeTally made = tally_of(snapshot, options_);
@@ -218,6 +225,7 @@ class CheckCommand : public Command {
   }
 
   std::vector<std::string> directories_;
+  bool is_of_all_ = false;
   std::string baseline_, new_baseline_, earlier_, format_ = "text", output_, source_root_ = ".";
   std::optional<std::uint64_t> top_;
   Limits limits_;

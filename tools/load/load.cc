@@ -111,13 +111,19 @@ Snapshot load_one(const std::string& directory, bool tells_of_others, BlocksWant
 }
 
 // A child may be gone, with its directory, since the names were read.
+<<<<<<< HEAD
 void add_children(const std::string& directory, std::vector<Snapshot>& snapshots, BlocksWanted wanted) {
+=======
+void add_children(const std::string& directory, Unreadable unreadable, std::vector<Snapshot>& snapshots) {
+>>>>>>> 87c86ee (check: --all judges a tree of processes as one)
   for (const auto& process : look_into(directory).processes) {
     const std::string path = (fs::path(directory) / process).string();
     try {
       snapshots.push_back(load_one(path, false, wanted));
     } catch (const Error& error) {
-      if (fs::exists(path)) snapshots.front().warnings.emplace_back(error.what());
+      if (!fs::exists(path)) continue;
+      if (unreadable == Unreadable::kIsAnError) throw;
+      snapshots.front().warnings.emplace_back(error.what());
     }
   }
 }
@@ -127,11 +133,19 @@ void add_children(const std::string& directory, std::vector<Snapshot>& snapshots
 Snapshot load(const std::string& directory, BlocksWanted wanted) { return load_one(directory, true, wanted); }
 
 Snapshot load_all(const std::vector<std::string>& directories, bool with_children,
+<<<<<<< HEAD
                   const std::function<void(Snapshot&)>& see, BlocksWanted wanted) {
   std::vector<Snapshot> snapshots;
   for (const auto& directory : directories) {
     snapshots.push_back(load_one(directory, !with_children, wanted));
     if (with_children && fs::is_directory(directory)) add_children(directory, snapshots, wanted);
+=======
+                  const std::function<void(Snapshot&)>& see, Unreadable unreadable) {
+  std::vector<Snapshot> snapshots;
+  for (const auto& directory : directories) {
+    snapshots.push_back(load_one(directory, !with_children));
+    if (with_children && fs::is_directory(directory)) add_children(directory, unreadable, snapshots);
+>>>>>>> 87c86ee (check: --all judges a tree of processes as one)
   }
   for (Snapshot& snapshot : snapshots) see(snapshot);
   if (directories.size() == 1 && !with_children) return std::move(snapshots.front());

@@ -18,8 +18,14 @@ namespace leakdir::tool {
 Snapshot load(const std::string& directory, BlocksWanted wanted = BlocksWanted::kAll);
 
 // Several as one (merge.hh). `with_children`: and all processes that have ledgers in DIR/<pid>/.
-// `see` is called with each of them before.
+// `see` is called with each of them before. Whose ledger is there and cannot be read is a warning of the first's, or an
+// error.
+enum class Unreadable { kIsAWarning, kIsAnError };
 Snapshot load_all(const std::vector<std::string>& directories, bool with_children,
+<<<<<<< HEAD
                   const std::function<void(Snapshot&)>& see, BlocksWanted wanted = BlocksWanted::kAll);
+=======
+                  const std::function<void(Snapshot&)>& see, Unreadable unreadable = Unreadable::kIsAWarning);
+>>>>>>> 87c86ee (check: --all judges a tree of processes as one)
 
 }  // namespace leakdir::tool

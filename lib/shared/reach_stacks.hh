@@ -3,7 +3,8 @@
 // Lost or held, part 7: the stacks of threads, as glibc knows them. What it keeps of a thread (struct pthread) lies at
 // the thread pointer, or below it; on x86 it begins with two pointers to itself, the first and the third word. In it
 // stand the start and the size of the thread's stack, one after the other, at a place that differs between releases. A
-// stack whose thread has ended is kept for the next one: what lies in it is no root.
+// stack whose thread has ended is kept for the next one: what lies in it is no root. Nor is what glibc keeps of that
+// thread, once nobody can ask for its result any more.
 
 #pragma once
 
@@ -45,8 +46,42 @@ Stretch stack_told_at(Source& source, std::uint64_t word_bytes, char* room, std:
   return {0, 0};
 }
 
-// Where the mapping is the stack of a thread that has ended, what lies below that which glibc keeps of it; else empty.
-// `is_in_use(thread pointer)`. `room`: kMostOfThread bytes.
+// What x86 has of a thread behind its header: its links in glibc's list of such stacks, then its number (int).
+inline std::uint64_t offset_of_links(std::uint64_t word_bytes) { return word_bytes == 8 ? 704 : 96; }
+
+// Whether a thread is in a list of glibc's. One that ran on memory of the program is in none after it has been joined,
+// and that memory is the program's again.
+template <class Source>
+bool is_linked(Source& source, std::uint64_t word_bytes, std::uint64_t links, const char* there) {
+  const Piece back = {word_at(there, word_bytes) + word_bytes, word_bytes};
+  const Piece forth = {word_at(there + word_bytes, word_bytes), word_bytes};
+  for (const Piece& piece : {back, forth}) {
+    char word[8];
+    if (source.read(&piece, 1, word) != word_bytes || word_at(word, word_bytes) != links) return false;
+  }
+  return true;
+}
+
+// Of a thread that has ended: whether nobody can ask for what it returned. `there`: what glibc keeps of it from its
+// links on. A joined thread has the number -1. A detached one points to itself, where another has who waits for it:
+// right behind a lock and a futex (the argument of its function, which may be anything, is behind a function).
+inline bool is_joined_or_detached(std::uint64_t word_bytes, const char* there, std::uint64_t bytes,
+                                  std::uint64_t thread) {
+  constexpr std::uint32_t kJoined = 0xffffffff, kMostOfLock = 2;
+  const auto int_at = [&](std::uint64_t at) { return static_cast<std::uint32_t>(word_at(there + at, 4)); };
+  const std::uint64_t number = 2 * word_bytes;
+  if (int_at(number) == kJoined) return true;
+  for (std::uint64_t at = number + 16; at + word_bytes <= bytes; at += word_bytes) {
+    // The futex is 0, 1, -1 or -2.
+    const bool is_behind_lock = int_at(at - 8) <= kMostOfLock && int_at(at - 4) + 2 <= 3;
+    if (is_behind_lock && word_at(there + at, word_bytes) == thread) return true;
+  }
+  return false;
+}
+
+// Where the mapping is the stack of a thread that has ended, what is no root of it; else empty. That is all of it, or,
+// while its result can still be asked for, what lies below that which glibc keeps of it. `is_in_use(thread pointer)`.
+// `room`: kMostOfThread bytes.
 template <class Source, class InUse>
 Stretch stack_of_ended_thread(Source& source, std::uint64_t word_bytes, char* room, const Mapping& mapping,
                               InUse is_in_use) {
@@ -55,16 +90,19 @@ Stretch stack_of_ended_thread(Source& source, std::uint64_t word_bytes, char* ro
       Mapping::kShared | Mapping::kFile | Mapping::kHeap | Mapping::kStack | Mapping::kKernel;
   if ((mapping.flags & (kNeeded | kNone)) != kNeeded || mapping.end - mapping.start < kSmallestStack - kMostOfThread)
     return {0, 0};
-  const std::uint64_t last = mapping.end - kMostOfThread;
+  const std::uint64_t last = mapping.end - kMostOfThread, links = offset_of_links(word_bytes);
   const Stretch used = source.next_used({last, mapping.end});
   const Piece piece = {last, kMostOfThread};
   if (used.start >= used.end || source.read(&piece, 1, room) != kMostOfThread) return {0, 0};
-  for (std::uint64_t at = 0; at + 4 * word_bytes <= kMostOfThread; at += 64) {
+  for (std::uint64_t at = 0; at + links + 4 * word_bytes <= kMostOfThread; at += 64) {
     const std::uint64_t thread = last + at;
     if (word_at(room + at, word_bytes) != thread || word_at(room + at + 2 * word_bytes, word_bytes) != thread) continue;
+    const char* const there = room + at + links;
+    if (is_in_use(thread) || !is_linked(source, word_bytes, thread + links, there)) return {0, 0};
+    const bool is_over = is_joined_or_detached(word_bytes, there, kMostOfThread - at - links, thread);
     const Stretch stack = stack_told_at(source, word_bytes, room, thread, thread, thread);
-    const bool is_it = stack.start != 0 && stack.end == mapping.end && stack.start <= mapping.start;
-    return is_it && !is_in_use(thread) ? Stretch{mapping.start, thread} : Stretch{0, 0};
+    if (stack.start == 0 || stack.end != mapping.end || stack.start > mapping.start) return {0, 0};
+    return {mapping.start, is_over ? mapping.end : thread};
   }
   return {0, 0};
 }

@@ -79,12 +79,34 @@ static void* waits(void* unused) {
   return unused;
 }
 
-// All that it held is lost, although its stack is kept for the next thread.
+// All that it held is lost, although its stack is kept for the next thread; and what it returns, which nobody takes.
 static void* ends(void* unused) {
   void* volatile on_its_stack = make("definite", 4101);
   in_thread_local = make("definite", 4103);
   hidden(on_its_stack);
-  return unused;
+  (void)unused;
+  return make("definite", 4105);
+}
+
+static void* ends_empty_handed(void* unused) { return unused; }
+
+// What it returns can still be asked for.
+static volatile pid_t not_joined;
+static void* ends_and_is_not_joined(void* unused) {
+  (void)unused;
+  void* const result = make("reachable", 4107);
+  not_joined = (pid_t)syscall(SYS_gettid);
+  return result;
+}
+
+static NOINLINE void let_threads_end(void) {
+  pthread_t first, last, kept;
+  pthread_create(&kept, NULL, ends_and_is_not_joined, NULL);
+  while (not_joined == 0 || syscall(SYS_tgkill, getpid(), not_joined, 0) == 0) usleep(1000);
+  pthread_create(&first, NULL, ends, NULL);
+  pthread_create(&last, NULL, ends_empty_handed, NULL);
+  pthread_join(first, NULL);
+  pthread_join(last, NULL);  // its stack is the one that the next thread gets
 }
 
 static ucontext_t main_context, coroutine;
@@ -196,14 +218,14 @@ int main(int count, char** arguments) {
   leave_in_free_chunks();
   lose();
   wipe();
-  pthread_t thread;
-  pthread_create(&thread, NULL, ends, NULL);
-  pthread_join(thread, NULL);
+  let_threads_end();
+  wipe();
   if (count > 1 && strcmp(arguments[1], "exit") == 0) {
     leave_in_buffer_of_stdin();
     wipe();
     end_here();
   }
+  pthread_t thread;
   pthread_barrier_init(&barrier, NULL, 2);
   pthread_create(&thread, NULL, waits, NULL);
   pthread_barrier_wait(&barrier);

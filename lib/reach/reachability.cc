@@ -83,13 +83,14 @@ std::uint64_t this_thread() {
 #endif
 }
 
-// `room`: kMostOfThread bytes.
-void add_stacks_of_ended_threads(OwnProcess& process, char* room, reach::Holes& holes) {
+// visit(reach::EndedThread), for each. `room`: kMostOfThread bytes.
+template <class Visit>
+void for_each_ended_thread(OwnProcess& process, char* room, Visit visit) {
   const std::uint64_t here = this_thread();
   const reach::Mappings& mappings = process.mappings();
   for (std::size_t i = 0; here != 0 && i < mappings.count; ++i) {
-    holes.add(reach::stack_of_ended_thread(process, sizeof(void*), room, mappings.first[i],
-                                           [&](std::uint64_t thread) { return thread == here; }));
+    visit(reach::ended_thread_on(process, sizeof(void*), room, mappings.first[i],
+                                 [&](std::uint64_t thread) { return thread == here; }));
   }
 }
 
@@ -152,7 +153,9 @@ LostLook find_lost(const ThreadAtExit& thread, bool is_only_thread) {
                              [&](reach::Stretch own) { holes.add(own); });
   memory.add_to(holes);
   add_stack_below(thread, mappings, holes);
-  if (is_only_thread && !libc::kIsMusl) add_stacks_of_ended_threads(process, room->bytes, holes);
+  if (is_only_thread && !libc::kIsMusl) {
+    for_each_ended_thread(process, room->bytes, [&](const reach::EndedThread& ended) { holes.add(ended.no_root); });
+  }
 
   const ReadableByAll readable;
   if (ReadableByAll::kIsKnown && is_only_thread) process.read_in_place();
@@ -161,6 +164,19 @@ LostLook find_lost(const ThreadAtExit& thread, bool is_only_thread) {
   mark_all(marker, table, thread, holes, mappings);
   store_all(table, is_only_thread);
   return {is_only_thread ? ReachLook::kDone : ReachLook::kThreads, marker.unread_bytes()};
+}
+
+void disown_blocks_of_unjoined_threads() {
+  if (!allocator::is_glibc() || libc::kIsMusl || allocator::is_single_threaded() || this_thread() == 0) return;
+  if (ledger_file.header()->parent_pid != 0) return;
+  WorkMemory memory;
+  OwnProcess process;
+  auto* const room = memory.take_array<char>(reach::kMostOfThread);
+  if (room == nullptr || !process.open(memory) || !process.read_mappings(memory)) return;
+  for_each_ended_thread(process, room, [](const reach::EndedThread& ended) {
+    const std::uint32_t row = ended.kept_table != 0 ? find_live_block(ended.kept_table) : 0;
+    if (row != 0) set_block_flags(row, state_word(row), 0, ledger::kFlagLibc);
+  });
 }
 
 }  // namespace leakdir

@@ -23,4 +23,9 @@ struct LostLook {
 // Allocates nothing by malloc; up to 32 bytes for each live block meanwhile. Stops nobody.
 LostLook find_lost(const ThreadAtExit& thread, bool is_only_thread);
 
+// What pthread_create allocates for a thread is libc's own, until the thread has ended: where nobody joins or detaches
+// it then, that block is the program's (kFlagLibc is taken from it), as its stack stays too. Where the calling thread
+// is the only one. (glibc on x86-64; not in a forked child, to which its parent's threads look like that.)
+void disown_blocks_of_unjoined_threads();
+
 }  // namespace leakdir

@@ -79,32 +79,48 @@ inline bool is_joined_or_detached(std::uint64_t word_bytes, const char* there, s
   return false;
 }
 
-// Where the mapping is the stack of a thread that has ended, what is no root of it; else empty. That is all of it, or,
-// while its result can still be asked for, what lies below that which glibc keeps of it. `is_in_use(thread pointer)`.
-// `room`: kMostOfThread bytes.
+// A thread that has ended, on a stack of glibc's.
+struct EndedThread {
+  Stretch no_root;  // all of the stack, or, while the result can be asked for, what lies below what glibc keeps
+  // The block with the table of its thread-local data, where it was neither joined nor detached; else 0.
+  std::uint64_t kept_table;
+};
+
+// The one whose stack the mapping is. `is_in_use(thread pointer)`. `room`: kMostOfThread bytes.
 template <class Source, class InUse>
-Stretch stack_of_ended_thread(Source& source, std::uint64_t word_bytes, char* room, const Mapping& mapping,
-                              InUse is_in_use) {
+EndedThread ended_thread_on(Source& source, std::uint64_t word_bytes, char* room, const Mapping& mapping,
+                            InUse is_in_use) {
   constexpr std::uint32_t kNeeded = Mapping::kRead | Mapping::kWrite;
   constexpr std::uint32_t kNone =
       Mapping::kShared | Mapping::kFile | Mapping::kHeap | Mapping::kStack | Mapping::kKernel;
+  const EndedThread none = {{0, 0}, 0};
   if ((mapping.flags & (kNeeded | kNone)) != kNeeded || mapping.end - mapping.start < kSmallestStack - kMostOfThread)
-    return {0, 0};
+    return none;
   const std::uint64_t last = mapping.end - kMostOfThread, links = offset_of_links(word_bytes);
   const Stretch used = source.next_used({last, mapping.end});
   const Piece piece = {last, kMostOfThread};
-  if (used.start >= used.end || source.read(&piece, 1, room) != kMostOfThread) return {0, 0};
+  if (used.start >= used.end || source.read(&piece, 1, room) != kMostOfThread) return none;
   for (std::uint64_t at = 0; at + links + 4 * word_bytes <= kMostOfThread; at += 64) {
     const std::uint64_t thread = last + at;
     if (word_at(room + at, word_bytes) != thread || word_at(room + at + 2 * word_bytes, word_bytes) != thread) continue;
     const char* const there = room + at + links;
-    if (is_in_use(thread) || !is_linked(source, word_bytes, thread + links, there)) return {0, 0};
+    if (is_in_use(thread) || !is_linked(source, word_bytes, thread + links, there)) return none;
     const bool is_over = is_joined_or_detached(word_bytes, there, kMostOfThread - at - links, thread);
+    const bool has_ended = word_at(there + 2 * word_bytes, 4) == 0;
+    // Two words into the block that it has for it.
+    const std::uint64_t table = word_at(room + at + word_bytes, word_bytes) - 2 * word_bytes;
     const Stretch stack = stack_told_at(source, word_bytes, room, thread, thread, thread);
-    if (stack.start == 0 || stack.end != mapping.end || stack.start > mapping.start) return {0, 0};
-    return {mapping.start, is_over ? mapping.end : thread};
+    if (stack.start == 0 || stack.end != mapping.end || stack.start > mapping.start) return none;
+    return {{mapping.start, is_over ? mapping.end : thread}, has_ended && !is_over ? table : 0};
   }
-  return {0, 0};
+  return none;
+}
+
+// The same: what is no root of it.
+template <class Source, class InUse>
+Stretch stack_of_ended_thread(Source& source, std::uint64_t word_bytes, char* room, const Mapping& mapping,
+                              InUse is_in_use) {
+  return ended_thread_on(source, word_bytes, room, mapping, is_in_use).no_root;
 }
 
 }  // namespace leakdir::reach

@@ -92,7 +92,7 @@ TEST_P(LostCore, CheckFailsOnWhatIsLost) {
 TEST_P(LostCore, RecoverMakesTheRecordsOfWhatIsLost) {
   Outcome outcome = run_tool({"recover", scratch_ / "mem"});
   ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
-  EXPECT_THAT(outcome.out, HasSubstr("which blocks are lost is not known: it was killed before anybody looked"));
+  EXPECT_THAT(outcome.out, HasSubstr("which blocks are lost is not known: it ended without exit()"));
   EXPECT_FALSE(exists(scratch_ / "mem/lost"));
   Kinds lost = expected_;
   for (auto one = lost.begin(); one != lost.end();) one = one->first == "reachable" ? lost.erase(one) : ++one;

@@ -524,6 +524,17 @@ TEST_F(Emit, WhatOnlyRunningThreadsMayHoldIsNeitherLostNorHeld) {
   EXPECT_THAT(text_of(kAllKinds), HasSubstr("\n70 bytes in 1 block, 4.8 %, malloc"));
 }
 
+// Then there was no search: what libc keeps is held by libc.
+TEST_F(Emit, WhereOnlyLibcsBlocksLivedNobodyLookedForThem) {
+  two_stacks();
+  for (auto& block : ledger.blocks) block.word[0] |= ledger::flag_bits(ledger::kFlagLibc);
+  ledger.header.option_libc = 1;
+  GroupOptions options;
+  options.lists_libc = true;
+  EXPECT_THAT(text(~std::size_t{0}, options), HasSubstr("\nwhich blocks are lost is not known: only libc's own blocks "
+                                                        "were live when it exited, and those nobody looks for\n"));
+}
+
 // Who did not look says why, and nothing is guessed.
 TEST_F(Emit, WhyNobodyLookedIsOneLine) {
   two_stacks();
@@ -539,7 +550,9 @@ TEST_F(Emit, WhyNobodyLookedIsOneLine) {
            Case{ProcessState::kExited, ReachLook::kNone,
                 "nobody looked when it exited (reach=0, or an earlier leakdir)"},
            Case{static_cast<ProcessState>(0), ReachLook::kNone,
-                "it was killed before anybody looked; its core would tell (--core FILE)"},
+                "it ended without exit() (by _exit, a signal or exec), and nobody looked; if there is a core, that "
+                "would "
+                "tell (--core FILE)"},
            Case{ProcessState::kRunning, ReachLook::kNone, "it is running, and nobody has looked yet (--lost looks)"},
            Case{ProcessState::kExited, ReachLook::kNoMaps, "/proc/self/maps could not be read when it exited"},
            Case{ProcessState::kExited, ReachLook::kNoMemory, "there was no memory to look with when it exited"},

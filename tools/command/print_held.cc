@@ -45,14 +45,20 @@ Retained sum_of(const std::vector<Retained>& roots, std::size_t from) {
 
 std::string text_of(const Snapshot& snapshot, const Retained& all, const std::vector<Retained>& roots,
                     std::size_t shown) {
-  std::string out = fmt::format("{} still reachable, {}, held by {}\n", count_of(all.blocks, "block"),
-                                bytes_of(all.bytes), count_of(roots.size(), "root"));
+  // Of what several share it is not told how many roots they are.
+  const auto is_shared = [](const Retained& one) { return one.root.empty(); };
+  std::string out = fmt::format("{} still reachable, {}", count_of(all.blocks, "block"), bytes_of(all.bytes));
+  if (std::none_of(roots.begin(), roots.end(), is_shared))
+    out += fmt::format(", held by {}", count_of(roots.size(), "root"));
+  out += "\n";
   const bool has_growth = snapshot.state == State::kRunning && snapshot.end_ns - snapshot.start_ns > kRecentNs;
   for (std::size_t i = 0; i < shown; ++i) out += printable(row_of(roots[i], has_growth)) + "\n";
   if (shown < roots.size()) {
     const Retained rest = sum_of(roots, shown);
-    out += fmt::format("{} more: {}, {}\n", count_of(roots.size() - shown, "root"), count_of(rest.blocks, "block"),
-                       bytes_of(rest.bytes));
+    const bool has_shared = std::any_of(roots.begin() + static_cast<std::ptrdiff_t>(shown), roots.end(), is_shared);
+    out +=
+        fmt::format("{} more{}: {}, {}\n", count_of(roots.size() - shown - (has_shared ? 1 : 0), "root"),
+                    has_shared ? ", and what several share" : "", count_of(rest.blocks, "block"), bytes_of(rest.bytes));
   }
   return out;
 }

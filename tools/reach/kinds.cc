@@ -10,6 +10,12 @@ namespace {
 using ledger::Reach;
 using ledger::ReachLook;
 
+bool has_only_libcs(const Snapshot& snapshot) {
+  return !snapshot.blocks.empty() &&
+         std::all_of(snapshot.blocks.begin(), snapshot.blocks.end(),
+                     [](const Block& block) { return (block.flags & ledger::kFlagLibc) != 0; });
+}
+
 }  // namespace
 
 std::string_view kind_name(Reach reach) { return reach == Reach::kUnknown ? "not known" : ledger::name_of(reach); }
@@ -73,8 +79,11 @@ std::string why_no_kinds(const Snapshot& snapshot) {
       return snapshot.saved_ns != 0 ? "it was running, and nobody looked before it was saved"
                                     : "it is running, and nobody has looked yet (--lost looks)";
     case State::kKilled:
-      return "it was killed before anybody looked; its core would tell (--core FILE)";
+      return "it ended without exit() (by _exit, a signal or exec), and nobody looked; if there is a core, that would "
+             "tell (--core FILE)";
     default:
+      if (has_only_libcs(snapshot))
+        return "only libc's own blocks were live when it exited, and those nobody looks for";
       return "nobody looked when it exited (reach=0, or an earlier leakdir)";
   }
 }

@@ -50,14 +50,14 @@ Stretch stack_told_at(Source& source, std::uint64_t word_bytes, char* room, std:
 inline std::uint64_t offset_of_links(std::uint64_t word_bytes) { return word_bytes == 8 ? 704 : 96; }
 
 // Whether a thread is in a list of glibc's. One that ran on memory of the program is in none after it has been joined,
-// and that memory is the program's again.
+// and that memory is the program's again. (What cannot be read, as in a core that is cut short, says nothing.)
 template <class Source>
 bool is_linked(Source& source, std::uint64_t word_bytes, std::uint64_t links, const char* there) {
   const Piece back = {word_at(there, word_bytes) + word_bytes, word_bytes};
   const Piece forth = {word_at(there + word_bytes, word_bytes), word_bytes};
   for (const Piece& piece : {back, forth}) {
     char word[8];
-    if (source.read(&piece, 1, word) != word_bytes || word_at(word, word_bytes) != links) return false;
+    if (source.read(&piece, 1, word) == word_bytes && word_at(word, word_bytes) != links) return false;
   }
   return true;
 }

@@ -18,7 +18,6 @@
 using leakdir::is_only_allocated;
 using leakdir::is_only_freed;
 using leakdir::Phase;
-using leakdir::release;
 using leakdir::resize;
 using leakdir::told;
 using leakdir::ledger::Call;

@@ -18,6 +18,7 @@
 #include "system/allocator.hh"
 #include "system/libc.hh"
 #include "system/own_memory.hh"
+#include "system/process.hh"
 
 namespace leakdir {
 namespace {
@@ -167,7 +168,7 @@ LostLook find_lost(const ThreadAtExit& thread, bool is_only_thread) {
 }
 
 void disown_blocks_of_unjoined_threads() {
-  if (!allocator::is_glibc() || libc::kIsMusl || allocator::is_single_threaded() || this_thread() == 0) return;
+  if (!allocator::is_glibc() || libc::kIsMusl || is_single_threaded() || this_thread() == 0) return;
   if (ledger_file.header()->parent_pid != 0) return;
   WorkMemory memory;
   OwnProcess process;

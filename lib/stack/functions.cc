@@ -81,11 +81,12 @@ struct Internal {
   std::atomic<std::uintptr_t> start;
   std::atomic<FunctionKind> kind;
 };
-constexpr unsigned kMostInternal = 0
-#define JUMPS(name, links) +links
-#include "functions.inc"
-    ;
-Internal internals[kMostInternal];
+constexpr unsigned links_of_all() {
+  unsigned links = 0;
+  for (const Jumping& jumping : kJumping) links += jumping.links;
+  return links;
+}
+Internal internals[links_of_all()];
 std::atomic<bool> jumps_are_known{false};
 
 // What libc.so exports goes first: the program may have a function that only has the name of libc's.

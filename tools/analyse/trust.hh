@@ -13,8 +13,8 @@ namespace leakdir::tool {
 // Why leakdir saw no call that it could record, in one sentence; empty if it saw some.
 std::string why_no_call(const Snapshot& snapshot);
 
-// Where the program's file is no longer what ran, and came there after it had ended: whoever asks has built it anew, and
-// asks about that. One sentence; empty: it is what ran, or this cannot be told.
+// Where the program's file is no longer what ran, and came there after it had ended: whoever asks has built it anew,
+// and asks about that. One sentence; empty: it is what ran, or this cannot be told.
 std::string replaced_since(const Snapshot& snapshot);
 
 // Why "there is none" does not follow from there being none in the snapshot; empty if it does.

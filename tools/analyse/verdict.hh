@@ -38,7 +38,7 @@ struct Judged {
   bool is_filtered = false;  // by age
   Estimate estimate;         // of a sample: of how much what is judged stands for
   bool is_sample = false;
-  std::string no_proof;      // why "no leak" does not follow from what was seen; empty: it does
+  std::string no_proof;  // why "no leak" does not follow from what was seen; empty: it does
 };
 
 enum class Answer { kNoLeak, kLeak, kNoTrust };

@@ -143,7 +143,7 @@ class CheckCommand : public Command {
             judged_.is_sample |= one.sample_bytes != 0;
             if (judged_.no_proof.empty()) judged_.no_proof = why_no_proof(one);
           },
-          Unreadable::kIsAnError);
+          BlocksWanted::kAll, Unreadable::kIsAnError);
     } catch (const Error& error) {
       doubt = std::string(error.what()) + "; did the program run, linked with leakdir?";
     }

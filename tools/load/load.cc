@@ -111,11 +111,8 @@ Snapshot load_one(const std::string& directory, bool tells_of_others, BlocksWant
 }
 
 // A child may be gone, with its directory, since the names were read.
-<<<<<<< HEAD
-void add_children(const std::string& directory, std::vector<Snapshot>& snapshots, BlocksWanted wanted) {
-=======
-void add_children(const std::string& directory, Unreadable unreadable, std::vector<Snapshot>& snapshots) {
->>>>>>> 87c86ee (check: --all judges a tree of processes as one)
+void add_children(const std::string& directory, BlocksWanted wanted, Unreadable unreadable,
+                  std::vector<Snapshot>& snapshots) {
   for (const auto& process : look_into(directory).processes) {
     const std::string path = (fs::path(directory) / process).string();
     try {
@@ -133,19 +130,11 @@ void add_children(const std::string& directory, Unreadable unreadable, std::vect
 Snapshot load(const std::string& directory, BlocksWanted wanted) { return load_one(directory, true, wanted); }
 
 Snapshot load_all(const std::vector<std::string>& directories, bool with_children,
-<<<<<<< HEAD
-                  const std::function<void(Snapshot&)>& see, BlocksWanted wanted) {
+                  const std::function<void(Snapshot&)>& see, BlocksWanted wanted, Unreadable unreadable) {
   std::vector<Snapshot> snapshots;
   for (const auto& directory : directories) {
     snapshots.push_back(load_one(directory, !with_children, wanted));
-    if (with_children && fs::is_directory(directory)) add_children(directory, snapshots, wanted);
-=======
-                  const std::function<void(Snapshot&)>& see, Unreadable unreadable) {
-  std::vector<Snapshot> snapshots;
-  for (const auto& directory : directories) {
-    snapshots.push_back(load_one(directory, !with_children));
-    if (with_children && fs::is_directory(directory)) add_children(directory, unreadable, snapshots);
->>>>>>> 87c86ee (check: --all judges a tree of processes as one)
+    if (with_children && fs::is_directory(directory)) add_children(directory, wanted, unreadable, snapshots);
   }
   for (Snapshot& snapshot : snapshots) see(snapshot);
   if (directories.size() == 1 && !with_children) return std::move(snapshots.front());

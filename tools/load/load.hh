@@ -22,10 +22,7 @@ Snapshot load(const std::string& directory, BlocksWanted wanted = BlocksWanted::
 // error.
 enum class Unreadable { kIsAWarning, kIsAnError };
 Snapshot load_all(const std::vector<std::string>& directories, bool with_children,
-<<<<<<< HEAD
-                  const std::function<void(Snapshot&)>& see, BlocksWanted wanted = BlocksWanted::kAll);
-=======
-                  const std::function<void(Snapshot&)>& see, Unreadable unreadable = Unreadable::kIsAWarning);
->>>>>>> 87c86ee (check: --all judges a tree of processes as one)
+                  const std::function<void(Snapshot&)>& see, BlocksWanted wanted = BlocksWanted::kAll,
+                  Unreadable unreadable = Unreadable::kIsAWarning);
 
 }  // namespace leakdir::tool

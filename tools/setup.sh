@@ -16,7 +16,7 @@ to_build=(
 for_tool=(
   libdw-dev libelf-dev zlib1g-dev libiberty-dev              # debug information, names of other languages
   libzstd-dev liblz4-dev                                     # cores as systemd-coredump writes them
-  libncurses-dev                                             # the tool: `watch` in a terminal
+  libncurses-dev                                             # watch in a terminal
   libcli11-dev libfmt-dev nlohmann-json3-dev libprotozero-dev  # command line and formats
 )
 # One group a line, and one line a group. Of a|b, which is one package in different releases, the first that there is; CLANG

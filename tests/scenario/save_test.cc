@@ -115,8 +115,9 @@ TEST_P(Save, HoldsWhatRecoverNeeds) {
   const Outcome recover = run_tool({"recover", "--into", "files", "x.leaks"}, scratch_.path());
   ASSERT_TRUE(recover.exited_with(0)) << recover.describe();
   EXPECT_EQ(records_in(scratch_ / "files").size(), 5u);
-  EXPECT_EQ(names_in(scratch_ / "files"), names_in(scratch_ / "mem", ".mem"));
-  for (const std::string& name : names_in(scratch_ / "files"))
+  EXPECT_EQ(names_in(scratch_ / "files", ".mem"), names_in(scratch_ / "mem", ".mem"));
+  EXPECT_EQ(names_in(scratch_ / "files/lost"), names_in(scratch_ / "mem/lost"));
+  for (const std::string& name : names_in(scratch_ / "files", ".mem"))
     EXPECT_EQ(without_time(read_file(scratch_ / "files/" + name)), without_time(read_file(scratch_ / "mem/" + name)));
 }
 

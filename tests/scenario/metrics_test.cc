@@ -77,13 +77,13 @@ TEST_F(Metrics, OfOneDirectoryDoNotKeepThoseOfAnotherAway) {
   const Outcome outcome = metrics({"one", "nothing", "two", "two", "--top", "1", "-o", "all.prom"}, 1);
   EXPECT_THAT(outcome.err, HasSubstr("leakdir: nothing: no such directory\n"));
   const std::string text = read_file(scratch_ / "all.prom");
-  EXPECT_EQ(value_of(text, "leakdir_up", "one"), "1");
-  EXPECT_EQ(value_of(text, "leakdir_up", "nothing"), "0");
-  EXPECT_EQ(value_of(text, "leakdir_bad_frees_total", "one"), "1");
-  EXPECT_EQ(value_of(text, "leakdir_live_bytes", "one"), "0");
-  EXPECT_EQ(value_of(text, "leakdir_live_bytes", "two"), "12007");
-  EXPECT_EQ(value_of(text, "leakdir_suppressed_bytes", "two"), "4007");
-  EXPECT_EQ(value_of(text, "leakdir_lost_blocks", "two"), "4") << "at its exit it looked itself";
+  EXPECT_EQ(value_of(text, "leakdir_up", "dir=\"one\""), "1");
+  EXPECT_EQ(value_of(text, "leakdir_up", "dir=\"nothing\""), "0");
+  EXPECT_EQ(value_of(text, "leakdir_bad_frees_total", "dir=\"one\""), "1");
+  EXPECT_EQ(value_of(text, "leakdir_live_bytes", "dir=\"one\""), "0");
+  EXPECT_EQ(value_of(text, "leakdir_live_bytes", "dir=\"two\""), "12007");
+  EXPECT_EQ(value_of(text, "leakdir_suppressed_bytes", "dir=\"two\""), "4007");
+  EXPECT_EQ(value_of(text, "leakdir_lost_blocks", "dir=\"two\""), "4") << "at its exit it looked itself";
   EXPECT_EQ(value_of(text, "leakdir_stack_bytes", "function=\"leak_known\""), "8002");
   EXPECT_EQ(value_of(text, "leakdir_stack_bytes",
                      "two\",program=\"" + target("known_leaks", "static") + "\",stack=\"other\""),

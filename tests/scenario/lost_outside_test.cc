@@ -73,6 +73,11 @@ TEST_P(LostOutside, WhatAThreadHeldThatHasEndedIsLost) {
   EXPECT_EQ(kinds_in(look(scratch_ / "mem")), expected_kinds(process->output_so_far()));
 }
 
+TEST_P(LostOutside, AProcessGoesOnWithoutItsFirstThread) {
+  const auto process = start("first_thread_ended");
+  EXPECT_EQ(kinds_in(look(scratch_ / "mem")), expected_kinds(process->output_so_far()));
+}
+
 TEST_P(LostOutside, AStoppedProcessStaysStopped) {
   const auto process = start("lost_and_held");
   process->kill(SIGSTOP);

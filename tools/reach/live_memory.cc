@@ -178,6 +178,7 @@ void LiveMemory::read_mappings() {
     reach::Mapping mapping;
     if (reach::parse_mapping(text.data() + at, text.data() + end, &mapping)) mappings_.push_back(mapping);
   }
+  if (mappings_.empty()) throw Error(why_not_traced(pid_, ESRCH));
 }
 
 }  // namespace leakdir::tool

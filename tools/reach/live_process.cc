@@ -81,7 +81,7 @@ void look_at_process(Snapshot& snapshot, Holders* holders) {
         "cannot look for lost blocks: process {} has numbers of another byte order in its memory, in an emulator",
         pid));
 
-  LiveMemory memory(pid);
+  LiveMemory memory(living_thread_of(pid));
   memory.read_mappings();
   const HookCode hooks = hook_code_of(memory.mappings(), memory, pointer_bytes);
   // (Where the hooks are the program's own, they sit upon glibc's.)

@@ -48,6 +48,16 @@ bool has_ended(pid_t pid, pid_t tid) {
   return state.empty() || state[0] == 'Z' || state[0] == 'X';
 }
 
+pid_t living_thread_of(pid_t pid) {
+  if (!has_ended(pid, pid)) return pid;
+  std::error_code error;
+  for (const auto& thread : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid), error)) {
+    const auto tid = static_cast<pid_t>(std::atoi(thread.path().filename().c_str()));
+    if (!has_ended(pid, tid)) return tid;
+  }
+  return pid;
+}
+
 bool stands_still(pid_t pid) {
   std::error_code error;
   for (const auto& thread : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid), error)) {

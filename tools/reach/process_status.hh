@@ -17,6 +17,10 @@ std::string status_of(pid_t pid, const std::string& key);
 // Whether the thread has ended (and nobody was told yet), or is not there.
 bool has_ended(pid_t pid, pid_t tid);
 
+// A thread that has not ended: the process's first one, if it has not. Once it has (pthread_exit in main), what /proc
+// and process_vm_readv have of the process by its number is nothing; by that of another thread they have all of it.
+pid_t living_thread_of(pid_t pid);
+
 // Whether all its threads are stopped, by a signal or by a debugger.
 bool stands_still(pid_t pid);
 

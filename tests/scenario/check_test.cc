@@ -150,6 +150,17 @@ TEST_F(Check, DoesNotTrustALedgerWithoutACall) {
   EXPECT_THAT(check(kNoTrust), HasSubstr("saw no call: the hooks did not run"));
 }
 
+TEST_F(Check, OfATreeALeakCountsThoughAnotherProcessIsNotTrusted) {
+  leave("leaks", "pie", {"", {"3"}, {}, 60});
+  leave("empty", "pie", {"dir=mem/77", {}, {}, 60});
+  EXPECT_THAT(check(kLeak, {"--all"}), StartsWith("leak: "));
+  leave("clean_cxx", "pie");
+  leave("empty", "pie", {"dir=mem/77", {}, {}, 60});
+  EXPECT_THAT(check(kNoTrust, {"--all"}),
+              MatchesRegex("no trustworthy data: no leak was seen, but process [0-9]+: leakdir was there, but saw no "
+                           "call: .*"));
+}
+
 TEST_F(Check, DoesNotTrustARunThatWasPausedAllTheTime) {
   for (const char* kind : {"static", "pie"}) {
     leave("leaks", kind, {"recording=0", {"3"}, {}, 60});

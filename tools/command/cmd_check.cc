@@ -133,15 +133,19 @@ class CheckCommand : public Command {
     Snapshot snapshot;
     std::string doubt;
     try {
-      // Each must be trusted: what is not known of one is not known of all.
+      // "No leak" is said if each can be trusted.
       snapshot = load_all(
           {directory}, is_of_all_,
           [&](Snapshot& one) {
-            if (doubt.empty()) doubt = distrust(one);
-            if (doubt.empty()) doubt = find_kinds_of(one);
-            if (!doubt.empty() && is_of_all_) doubt = fmt::format("process {}: {}", one.pid, doubt);
+            const auto of = [&](const std::string& why) {
+              return why.empty() || !is_of_all_ ? why : fmt::format("process {}: {}", one.pid, why);
+            };
+            const std::string why = distrust(one);
+            if (doubt.empty() && !is_of_all_) doubt = why;
+            if (doubt.empty()) doubt = of(find_kinds_of(one));
             judged_.is_sample |= one.sample_bytes != 0;
-            if (judged_.no_proof.empty()) judged_.no_proof = why_no_proof(one);
+            // What one process is not to be believed takes nothing from what another has leaked.
+            if (judged_.no_proof.empty()) judged_.no_proof = of(why.empty() ? why_no_proof(one) : why);
           },
           BlocksWanted::kAll, Unreadable::kIsAnError);
     } catch (const Error& error) {

@@ -2,8 +2,6 @@
 //
 // Calls of arm64: "Arm Architecture Reference Manual for A-profile", BL and BLR with its kin. Each has four bytes.
 
-#include <sys/auxv.h>
-
 #include "call_site.hh"
 #include "fast_walk_reach.hh"
 
@@ -30,12 +28,6 @@ bool is_signal_return(std::uintptr_t pc) noexcept {
   constexpr std::uint32_t kSetNumber = 0xd2801168, kSystemCall = 0xd4000001;  // mov x8, #139; svc #0
   if (!can_ask() || pc % 4 != 0 || !can_read(pc) || !can_read(pc + 4)) return false;
   return instruction_at(pc) == kSetNumber && instruction_at(pc + 4) == kSystemCall;
-}
-
-bool is_program_entry(std::uintptr_t pc) noexcept {
-  constexpr std::uintptr_t kMost = 64;
-  const std::uintptr_t entry = getauxval(AT_ENTRY);
-  return entry != 0 && pc - entry < kMost;
 }
 
 }  // namespace leakdir

@@ -3,8 +3,6 @@
 // Calls of riscv64: "The RISC-V Instruction Set Manual", volume I, JAL and JALR to ra, of four bytes, and C.JALR, of
 // two.
 
-#include <sys/auxv.h>
-
 #include "call_site.hh"
 #include "fast_walk_reach.hh"
 
@@ -33,12 +31,6 @@ bool is_signal_return(std::uintptr_t pc) noexcept {
   constexpr std::uint32_t kSetNumber = 0x08b00893, kSystemCall = 0x00000073;  // li a7, 139; ecall
   if (!can_ask() || pc % 2 != 0 || !can_read(pc) || !can_read(pc + 6)) return false;
   return instruction_at(pc) == kSetNumber && instruction_at(pc + 4) == kSystemCall;
-}
-
-bool is_program_entry(std::uintptr_t pc) noexcept {
-  constexpr std::uintptr_t kMost = 64;
-  const std::uintptr_t entry = getauxval(AT_ENTRY);
-  return entry != 0 && pc - entry < kMost;
 }
 
 }  // namespace leakdir

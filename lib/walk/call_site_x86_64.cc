@@ -3,8 +3,6 @@
 // Calls of x86-64: "Intel 64 and IA-32 Architectures Software Developer's Manual", volume 2, CALL. Prefixes do not
 // matter, as a call is read from its end.
 
-#include <sys/auxv.h>
-
 #include "call_site.hh"
 #include "fast_walk_reach.hh"
 
@@ -48,12 +46,6 @@ bool is_signal_return(std::uintptr_t pc) noexcept {
     if (code[i] != kCode[i]) return false;
   }
   return true;
-}
-
-bool is_program_entry(std::uintptr_t pc) noexcept {
-  constexpr std::uintptr_t kMost = 64;
-  const std::uintptr_t entry = getauxval(AT_ENTRY);
-  return entry != 0 && pc - entry < kMost;
 }
 
 }  // namespace leakdir

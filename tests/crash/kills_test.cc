@@ -30,7 +30,7 @@ using leakdir::tool::Snapshot;
 
 int kills_in_all() {
   const char* wanted = std::getenv("LEAKDIR_KILLS");
-#ifdef ALL_FAULTS
+#ifdef LONG_TESTS
   return wanted != nullptr ? std::atoi(wanted) : 10000;
 #else
   return wanted != nullptr ? std::atoi(wanted) : 420;

@@ -215,7 +215,7 @@ TEST_P(EachInstruction, LeavesALedgerThatIsTrue) {
   EXPECT_GT(readings, 4 * std::atol(way.calls));
 }
 
-#ifdef ALL_FAULTS
+#ifdef LONG_TESTS
 const Way kWays[] = {{"static", "exit", "1", "100", true},    {"pie", "exit", "1", "30", true},
                      {"static", "sync", "1", "30", true},     {"static", "behind", "1", "30", true},
                      {"static", "exit", "2", "300", false},   {"pie", "exit", "4", "100", false},

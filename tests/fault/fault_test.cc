@@ -20,12 +20,12 @@ constexpr int kErrors[] = {EIO,   ENOSPC, EMFILE, ENOMEM, EACCES, ENOSYS, EINTR,
                            EROFS, EAGAIN, EPERM,  ENOENT, EINVAL, EDQUOT};
 constexpr unsigned kErrorCount = sizeof kErrors / sizeof *kErrors;
 
-#ifdef ALL_FAULTS
+#ifdef LONG_TESTS
 constexpr unsigned kErrorsEach = kErrorCount;
 constexpr long kOneByOne = 500;
 #else
 constexpr unsigned kErrorsEach = 1;  // another one for each call
-constexpr long kOneByOne = 90;
+constexpr long kOneByOne = 60;
 #endif
 constexpr long kStride = 61;  // beyond kOneByOne, where the same calls come again and again
 

@@ -144,7 +144,7 @@ INSTANTIATE_TEST_SUITE_P(With, Survives,
                          });
 
 // The disk is full at each page of the ledger's growth, and at each record file after that.
-#ifdef ALL_FAULTS
+#ifdef LONG_TESTS
 constexpr int kFirstPage = 1, kLastPage = 240, kStep = 1;
 const std::vector<Way> kFullDiskWays = {{"static", "behind"}, {"static", "sync"}, {"static", "exit"},
                                         {"pie", "behind"},    {"pie", "sync"},    {"pie", "exit"}};

@@ -10,6 +10,7 @@
 #include <regex>
 
 #include "addr2line.hh"
+#include "long_tests.hh"
 #include "paths.hh"
 #include "report_json.hh"
 #include "target.hh"
@@ -75,7 +76,8 @@ class RealProgram : public testing::TestWithParam<std::string> {
       const Scratch scratch;
       EXPECT_EQ(by_leakdir(scratch, dynamic, {mode}, ""), truth) << "libc=0";
     }
-    {
+    // In every run in one mode, the long one in all of them.
+    if (kLongTests || mode == "keep") {
       const Scratch scratch;
       EXPECT_EQ(by_leakdir(scratch, dynamic, {mode}, "libc=1"), by_valgrind(bare, {mode}, kKeepLibcsOwn)) << "libc=1";
     }

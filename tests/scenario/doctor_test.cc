@@ -9,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "long_tests.hh"
 #include "paths.hh"
 #include "report_json.hh"
 #include "target.hh"
@@ -208,6 +209,7 @@ TEST_P(DoctorOnLinkings, KnowsTheHookOfAStrippedProgram) {
   const std::string of_object = is_static ? "leakdir is in it (whether its malloc comes first is not known: stripped)"
                                           : "leakdir is in it, and comes before the malloc of every library";
   for (const std::string& flags : {link, link + tidy}) {
+    if (flags == link && !kLongTests) continue;
     SCOPED_TRACE(flags);
     compiled("-g " + flags + (is_static ? kStaticObject : kObject));
     expect(examine("small"), "lines", "good", "of 1 source file");

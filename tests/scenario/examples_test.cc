@@ -13,6 +13,7 @@
 #include <memory>
 
 #include "installation.hh"
+#include "long_tests.hh"
 #include "markdown.hh"
 #include "paths.hh"
 #include "record_reader.hh"
@@ -106,7 +107,9 @@ TEST_F(Examples, TestThatLeaksFailsUnderCTest) {
   EXPECT_THAT(said, HasSubstr("LendsABook leaks, and fails\n"));
 }
 
+// It compiles the object once more. cross_test.cc has the same processor in every run.
 TEST_F(Examples, ProgramForArmIsReportedHere) {
+  if (!kLongTests) GTEST_SKIP() << "-Dlong_tests=true";
   for (const char* needed : {"arm-linux-gnueabihf-g++", "qemu-arm"}) {
     if (!is_there(needed)) GTEST_SKIP() << "there is no " << needed;
   }

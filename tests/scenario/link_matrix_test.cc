@@ -9,8 +9,10 @@
 
 #include <gtest/gtest.h>
 
+#include <iterator>
 #include <map>
 
+#include "long_tests.hh"
 #include "paths.hh"
 #include "target.hh"
 
@@ -19,7 +21,9 @@ namespace {
 
 struct Toolchain {
   std::string compiler, linker, kind;
+  std::string level;  // of optimisation, in every run; the long one takes all
 };
+constexpr const char* kLevels[] = {"-O0", "-O1", "-O2", "-O3"};
 
 void PrintTo(const Toolchain& chain, std::ostream* out) {
   *out << chain.compiler << " " << chain.linker << " " << chain.kind;
@@ -31,7 +35,7 @@ std::vector<Toolchain> every_toolchain() {
     for (const char* linker : {"bfd", "gold", "lld", "mold"}) {
       for (const std::string& kind : kEveryKind) {
         if (std::string(linker) == "gold" && kind == "static-pie") continue;
-        result.push_back({compiler, linker, kind});
+        result.push_back({compiler, linker, kind, kLevels[result.size() % std::size(kLevels)]});
       }
     }
   }
@@ -95,7 +99,9 @@ class Link : public testing::TestWithParam<Toolchain> {
 };
 
 TEST_P(Link, OfCAtEachOptimisationRecords) {
-  for (const char* level : {"-O0", "-O1", "-O2", "-O3"}) works(GetParam().compiler, source("linked.c"), {level});
+  for (const char* level : kLevels) {
+    if (kLongTests || GetParam().level == level) works(GetParam().compiler, source("linked.c"), {level});
+  }
 }
 
 TEST_P(Link, OfCWithoutUnusedSectionsRecords) {

@@ -29,7 +29,7 @@ using testing::HasSubstr;
 #ifdef LONG_TESTS
 constexpr int kKills = 1000, kLooks = 1000;
 #else
-constexpr int kKills = 60, kLooks = 40;
+constexpr int kKills = 60, kLooks = 20;
 #endif
 
 nlohmann::json look(const std::string& dir) { return report(dir, {"--lost", "--kinds", "all"}); }

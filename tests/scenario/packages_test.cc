@@ -109,14 +109,6 @@ TEST_F(Packages, ArchiveIsTakenWhole) {
   expect_records_of("by-name", 1);
 }
 
-TEST_F(Packages, MkobjMakesAnArchive) {
-  build("'" + installation_->prefix() + "/bin/leakdir-mkobj' --cc=cc --output=libmade.a");
-  build(
-      "cc -g -static app.c $(pkg-config --cflags leakdir) -Wl,--whole-archive libmade.a -Wl,--no-whole-archive -o app");
-  expect_static("app", true);
-  expect_records_of("app", 1);
-}
-
 TEST_F(Packages, CMakeFindsTargetsAndLinksThemOnce) {
   write("part.c", R"(#include <leakdir/leakdir.h>
 #include <stdlib.h>
@@ -194,8 +186,16 @@ TEST_F(Packages, MesonTakesLeakdirAsASubproject) {
   expect_records_of("build/app-static", 1);
 }
 
-// It compiles the objects once more; the script itself is tried by cross_test.cc.
+// They compile the objects once more; the script itself is tried by cross_test.cc.
 #ifdef LONG_TESTS
+TEST_F(Packages, MkobjMakesAnArchive) {
+  build("'" + installation_->prefix() + "/bin/leakdir-mkobj' --cc=cc --output=libmade.a");
+  build(
+      "cc -g -static app.c $(pkg-config --cflags leakdir) -Wl,--whole-archive libmade.a -Wl,--no-whole-archive -o app");
+  expect_static("app", true);
+  expect_records_of("app", 1);
+}
+
 TEST_F(Packages, MkobjMakesAnObjectFromWhatWasInstalled) {
   const std::string flags = " -I" + installation_->prefix() + "/include ";
   build_without_packages(installation_->prefix() + "/bin/leakdir-mkobj --cc=cc --output=made.o && cc -g -static app.c" +

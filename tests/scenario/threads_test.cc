@@ -68,9 +68,9 @@ std::string name_of(const testing::TestParamInfo<Threads::ParamType>& info) {
 
 INSTANTIATE_TEST_SUITE_P(Linked, Threads,
                          testing::Combine(testing::Values("static", "pie"),
-                                          testing::Values(Mode{"behind", "500000", "/tmp"},
-                                                          Mode{"behind:delay_ms=1", "200000", "/tmp"},
-                                                          Mode{"exit", "500000", "/tmp"})),
+                                          testing::Values(Mode{"behind", "200000", "/tmp"},
+                                                          Mode{"behind:delay_ms=1", "100000", "/tmp"},
+                                                          Mode{"exit", "200000", "/tmp"})),
                          name_of);
 INSTANTIATE_TEST_SUITE_P(InSyncMode, Threads,
                          testing::Values(std::tuple<std::string, Mode>("static", {"sync", "30000", in_memory()}),

@@ -336,7 +336,7 @@ TEST_P(TraceAloneUnderTheLibrary, GivesEachBlockItsLineAndItsStackOnce) {
   for (const Record& record : records) {
     EXPECT_EQ(record.stack.frames.size() > 2, has_tables) << record.file;
     EXPECT_EQ(record.stack.frames.at(0).module, scratch / "program");
-    EXPECT_THAT(places_by_own_commands(record.stack).at(0).function, Not(HasSubstr("leakdir_trace")));
+    EXPECT_THAT(first_place_by_own_command(record.stack).function, Not(HasSubstr("leakdir_trace")));
   }
 }
 
@@ -408,7 +408,7 @@ TEST_F(TraceAloneProgram, LeavesBadFreesToTheLibrary) {
     kinds.push_back(bad.kind + " " + std::to_string(bad.block_size));
     for (const Stack* stack : {&bad.free, &bad.allocation, &bad.first_free}) {
       if (stack->frames.empty()) continue;
-      EXPECT_EQ(places_by_own_commands(*stack).at(0).function, "main") << bad.file;
+      EXPECT_EQ(first_place_by_own_command(*stack).function, "main") << bad.file;
     }
     EXPECT_GT(bad.free.frames.size(), 1u);
     EXPECT_GT(bad.allocation.frames.size(), 1u);
@@ -484,7 +484,7 @@ TEST_F(TraceAloneProgram, NamesTheCallerOfItsFunctions) {
     const std::vector<Record> records = records_in(scratch_ / "mem");
     EXPECT_THAT(sizes_of(records), ElementsAre(5, 120, 1801));
     for (const Record& record : records) {
-      const std::string function = places_by_own_commands(record.stack).at(0).function;
+      const std::string function = first_place_by_own_command(record.stack).function;
       const bool is_inlined = record.size == 120 && flags[0] == "-O2";  // glibc's getline, into work()
       EXPECT_EQ(function, is_inlined ? "leakdir_trace_getline" : "work");
     }

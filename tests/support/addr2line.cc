@@ -15,6 +15,25 @@ void split_place(const std::string& text, Place& place) {
   place.line = std::atoi(text.substr(text.rfind(':') + 1).c_str());
 }
 
+// Runs `line`, one of a record's commands.
+void add_places_by(const std::string& line, std::vector<Place>& places) {
+  static const std::regex pattern("(?: \\(inlined by\\) )?(.*) at (.*:(?:\\d+|\\?)).*");
+  const Outcome outcome = run({{"sh", "-c", line}, "", {}, "", 60});
+  if (!outcome.exited_with(0)) throw std::runtime_error(line + ": " + outcome.describe());
+  for (const std::string& said : lines_of(outcome.out)) {
+    std::smatch m;
+    Place place;
+    if (said == "?? ??:0") {  // a library without symbols
+      places.push_back(place);
+      continue;
+    }
+    if (!std::regex_match(said, m, pattern)) throw std::runtime_error("addr2line said: " + said);
+    place.function = m[1];
+    split_place(m[2], place);
+    places.push_back(place);
+  }
+}
+
 }  // namespace
 
 std::vector<Place> addr2line(const std::string& program, const std::vector<std::uint64_t>& addresses) {
@@ -43,25 +62,15 @@ Place addr2line(const std::string& program, std::uint64_t address) {
 }
 
 std::vector<Place> places_by_own_commands(const Stack& stack) {
-  static const std::regex pattern("(?: \\(inlined by\\) )?(.*) at (.*:(?:\\d+|\\?)).*");
   std::vector<Place> places;
-  for (const std::string& line : stack.addr2line) {
-    const Outcome outcome = run({{"sh", "-c", line}, "", {}, "", 60});
-    if (!outcome.exited_with(0)) throw std::runtime_error(line + ": " + outcome.describe());
-    for (const std::string& said : lines_of(outcome.out)) {
-      std::smatch m;
-      Place place;
-      if (said == "?? ??:0") {  // a library without symbols
-        places.push_back(place);
-        continue;
-      }
-      if (!std::regex_match(said, m, pattern)) throw std::runtime_error("addr2line said: " + said);
-      place.function = m[1];
-      split_place(m[2], place);
-      places.push_back(place);
-    }
-  }
+  for (const std::string& line : stack.addr2line) add_places_by(line, places);
   return places;
+}
+
+Place first_place_by_own_command(const Stack& stack) {
+  std::vector<Place> places;
+  add_places_by(stack.addr2line.at(0), places);
+  return places.at(0);
 }
 
 }  // namespace leakdir_test

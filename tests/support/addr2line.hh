@@ -23,5 +23,7 @@ Place addr2line(const std::string& program, std::uint64_t address);
 
 // The places of a whole stack, from the commands in its record, run as they stand there.
 std::vector<Place> places_by_own_commands(const Stack& stack);
+// The innermost of them.
+Place first_place_by_own_command(const Stack& stack);
 
 }  // namespace leakdir_test

@@ -4,11 +4,13 @@
 # order.py ROOT: the rooms of lib/ and tools/, and that no file includes what lies above its room. The order is the table
 # below "## Rooms" in the README of each: a room may include those in the rows below its own; rooms in one row do not
 # know each other. Two parts (x.hh and x.cc are one) may not include each other, directly or by way of others. No two
-# headers have one name. order_test.py plants each of these faults and sees it found.
+# headers have one name. What says std::uint64_t and the like comes to <cstdint> by our own includes: whether another
+# header of the C++ library has it differs between compilers. order_test.py plants each of these faults and sees it found.
 import os
 import re
 import sys
 
+FIXED_WIDTH = re.compile(r'\bstd::u?int(?:8|16|32|64|ptr|max)_t\b')
 INCLUDE = re.compile(r'\s*#\s*include\s*["<](?:(\w+)/)?([^">]+\.(?:hh|inc|h))[">]')
 
 
@@ -73,7 +75,31 @@ def headers_of_one_name(folders):
     return [f'one name for two: {", ".join(sorted(paths))}' for _, paths in sorted(homes.items()) if len(paths) > 1]
 
 
+def without_cstdint(folders):
+    """The files that use its types and do not come to it, neither themselves nor by the headers of ours they include."""
+    texts = {f'{folder}/{file}': open(f'{folder}/{file}').read()
+             for top in folders for folder, _, files in os.walk(top) for file in files
+             if file.endswith(('.cc', '.hh', '.c', '.h', '.inc'))}
+    homes = {}
+    for path in texts:
+        homes.setdefault(os.path.basename(path), []).append(path)
+    wrong = []
+    for path, text in sorted(texts.items()):
+        if path.endswith('.inc') or not FIXED_WIDTH.search(text):  # (.inc has what it is included into)
+            continue
+        met, coming = {path}, [path]
+        while coming and '#include <cstdint>' not in texts[coming[-1]]:
+            for _, name in re.findall(r'#\s*include\s*(["<])([^">]+)[">]', texts[coming.pop()]):
+                coming += [home for home in homes.get(os.path.basename(name), []) if home not in met]
+                met.update(coming)
+        if not coming:
+            wrong.append(f'{path}: std::uint64_t or the like, and no <cstdint>')
+    return wrong
+
+
 os.chdir(sys.argv[1])
-faults = look_at('lib', []) + look_at('tools', sources('lib/shared')) + headers_of_one_name(['lib', 'tools', 'tests'])
+everywhere = ['lib', 'tools', 'tests']
+faults = (look_at('lib', []) + look_at('tools', sources('lib/shared')) + headers_of_one_name(everywhere) +
+          without_cstdint(everywhere))
 print('\n'.join(faults) or 'no include goes up')
 sys.exit(bool(faults))

@@ -46,6 +46,11 @@ PLANTED = [
     ([('lib/stack/ring_a.hh', '#include "ring_b.hh"'), ('lib/stack/ring_b.hh', '#include "stack/ring_c.hh"'),
       ('lib/stack/ring_c.hh', '#include "ring_a.hh"'), ('lib/stack/outside.cc', '#include "ring_a.hh"')],
      'lib: include each other: stack/ring_a, stack/ring_b, stack/ring_c'),
+    # A header that has <cstdint> by chance, and one that has it by way of another.
+    ([('tools/load/width.hh', 'std::uint8_t width();')], 'tools/load/width.hh: std::uint64_t or the like, and no <cstdint>'),
+    ([('tools/load/width_a.hh', '#include "width_b.hh"'), ('tools/load/width_b.hh', '#include <string>'),
+      ('tools/load/width_a.cc', '#include "width_a.hh"\nstd::intptr_t width;')],
+     'tools/load/width_a.cc: std::uint64_t or the like, and no <cstdint>'),
     # Two headers of one name.
     ([('tests/support/words.hh', '')], 'one name for two: tests/support/words.hh, tools/base/words.hh'),
     ([('tools/load/sys.hh', '')], 'one name for two: lib/system/sys.hh, tools/load/sys.hh'),

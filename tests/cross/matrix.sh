@@ -43,6 +43,10 @@ done
 [ ${#wanted[@]} -gt 0 ] || wanted=("${releases[@]}" "${processors[@]}")
 is_wanted() { [[ " ${wanted[*]} " = *" $1 "* ]]; }
 
+# However this script ends, what it has started does not go on: the kernel kills a command when its parent has ended. So
+# nothing of this is to be run in a subshell, which would be the parent.
+tied() { setpriv --pdeathsig KILL -- "$@"; }
+
 if [ -z "$roots" ]; then
   roots=$(mktemp -d)
   # Nothing is mounted there but in the namespaces of what has ended by then; should anything be, it is left alone.
@@ -64,8 +68,8 @@ make_root() {  # ROOT RELEASE
   [ -n "$mirror" ] || mirror=$(mirror_of_apt)
   [ -n "$mirror" ] || fail "this machine's apt has no mirror of Debian's: --mirror URL"
   rm -rf --one-file-system "$1"
-  debootstrap --variant=minbase "$2" "$1" "$mirror" || return 1
-  # The way to the mirror, and whether its lists may be old, is as on this machine.
+  tied unshare --pid --fork --kill-child --mount-proc debootstrap --variant=minbase "$2" "$1" "$mirror" || return 1
+  # The way to the mirror, and whether its lists may be old, is as on this machine; so is, in in_root, who is trusted.
   apt-config dump | grep -e '^Acquire::Check-' -e '^Acquire::https\{0,1\}::' >"$1/etc/apt/apt.conf.d/matrix" || :
   touch "$1/made"
 }
@@ -73,18 +77,21 @@ make_root() {  # ROOT RELEASE
 # Runs a command in the root. Mounts and processes are in namespaces of their own, and end with it.
 in_root() {  # ROOT COMMAND
   # shellcheck disable=SC2016  # for the shells within
-  unshare --mount --propagation private --pid --fork --kill-child sh -ec '
+  tied unshare --mount --propagation private --pid --fork --kill-child sh -ec '
     root=$1
     mount -t proc proc "$root/proc"
     mount --rbind /dev "$root/dev"
     mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
     cp /etc/resolv.conf "$root/etc/resolv.conf"
+    cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/matrix.crt" 2>/dev/null || :
     if [ -n "$3" ]; then mkdir -p "$root/ccache"; mount --bind "$3" "$root/ccache"; fi
     mkdir "$root/tmp/bin"
     printf "#!/bin/sh\nexec /usr/bin/ninja -j %s \"\$@\"\n" "$4" >"$root/tmp/bin/ninja"
     chmod +x "$root/tmp/bin/ninja"
+    certificates=
+    if [ -s "$root/etc/ssl/matrix.crt" ]; then certificates=SSL_CERT_FILE=/etc/ssl/matrix.crt; fi
     exec chroot "$root" env -i HOME=/root PATH="/tmp/bin:${3:+/usr/lib/ccache:}/usr/sbin:/usr/bin:/sbin:/bin" \
-      LANG=C.UTF-8 ${3:+CCACHE_DIR=/ccache} NINJA=/tmp/bin/ninja DEBIAN_FRONTEND=noninteractive \
+      LANG=C.UTF-8 ${3:+CCACHE_DIR=/ccache} NINJA=/tmp/bin/ninja DEBIAN_FRONTEND=noninteractive $certificates \
       sh -ec "cd /leakdir && $2"' - "$1" "$2" "$ccache" "$jobs"
 }
 
@@ -94,10 +101,10 @@ copy_sources() {  # ROOT
   git ls-files -z --cached --others --exclude-standard | xargs -0 ls -d 2>/dev/null | tar -c -T - | tar -x -C "$1/leakdir"
 }
 
-# What a step has come to: its word, or the last line that it has said.
+# Sets `result` to what a step has come to: its word, or the last line that it has said.
 step() {  # ROOT LOG COMMAND
-  if in_root "$1" "$3" >"$2" 2>&1 </dev/null; then echo works; else
-    echo "no: $(grep -v '^ *$' "$2" | tail -n 1 | tr '|' '/' | cut -c 1-160)"
+  if in_root "$1" "$3" >"$2" 2>&1 </dev/null; then result=works; else
+    result="no: $(grep -v '^ *$' "$2" | tail -n 1 | tr '|' '/' | cut -c 1-160)"
   fi
 }
 
@@ -107,7 +114,7 @@ version_of() {  # ROOT PACKAGE
 }
 
 try_release() {  # RELEASE
-  local root=$roots/$1 demo suite=-
+  local root=$roots/$1 result demo suite=-
   make_root "$root" "$1" >"$roots/$1.debootstrap.log" 2>&1 || {
     echo "| $1 | | | | no root: $(tail -n 1 "$roots/$1.debootstrap.log" | cut -c 1-160) | - | $(date +%F) |"
     return 0
@@ -115,15 +122,17 @@ try_release() {  # RELEASE
   copy_sources "$root"
   if [ -n "$ccache" ]; then
     mkdir -p "$ccache"
-    step "$root" "$roots/$1.ccache.log" 'apt-get update && apt-get install -y --no-install-recommends ccache' >/dev/null
+    step "$root" "$roots/$1.ccache.log" 'apt-get update && apt-get install -y --no-install-recommends ccache'
   fi
   say "$1: demo"
-  demo=$(step "$root" "$roots/$1.demo.log" ./tools/demo.sh)
+  step "$root" "$roots/$1.demo.log" ./tools/demo.sh
+  demo=$result
   if [ -n "$scenario" ] && [ "$demo" = works ]; then
     say "$1: scenario suite"
-    suite=$(step "$root" "$roots/$1.scenario.log" "./tools/setup.sh test && meson configure build -Dtests=true &&
+    step "$root" "$roots/$1.scenario.log" "./tools/setup.sh test && meson configure build -Dtests=true &&
       { meson test -C build --timeout-multiplier 8 --num-processes $((jobs * 2)) ${tests:---suite scenario} || :; } &&
-      python3 tests/support/count_cases.py build/meson-logs/testlog.json")
+      python3 tests/support/count_cases.py build/meson-logs/testlog.json"
+    suite=$result
     if [ "$suite" = works ]; then suite=$(tail -n 1 "$roots/$1.scenario.log"); fi
     if [[ $suite = "no: "*" passed, "* ]]; then suite=${suite#no: }; fi
   fi
@@ -152,7 +161,7 @@ triplet_of() {
 build_cross_test() {
   local build=$roots/processors
   [ -f "$build/build.ninja" ] || meson setup "$build" -Dlong_tests=true
-  ninja -C "$build" -j "$jobs" tests/scenario/cross_test tools/leakdir lib/leakdir-static.o
+  tied ninja -C "$build" -j "$jobs" tests/scenario/cross_test tools/leakdir lib/leakdir-static.o
 }
 
 try_processor() {  # PROCESSOR
@@ -163,7 +172,7 @@ try_processor() {  # PROCESSOR
     return 0
   fi
   say "$1: cross_test"
-  "$roots/processors/tests/scenario/cross_test" --gtest_filter="*/$1" >"$log" 2>&1 || :
+  tied "$roots/processors/tests/scenario/cross_test" --gtest_filter="*/$1" >"$log" 2>&1 || :
   result=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) tests*\.$/\1 passed/p; s/^\[  FAILED  \] \([0-9]*\) tests*, listed below:/\1 failed/p;
     s/^\[  SKIPPED \] \([0-9]*\) tests*, listed below:/\1 skipped/p' "$log" | paste -sd, | sed 's/,/, /g')
   libc=$($compiler -print-file-name=libc.a)

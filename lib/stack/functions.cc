@@ -87,7 +87,7 @@ constexpr unsigned links_of_all() {
   return links;
 }
 Internal internals[links_of_all()];
-std::atomic<bool> jumps_are_known{false};
+std::atomic<bool> nameless_are_known{false};
 
 // What libc.so exports goes first: the program may have a function that only has the name of libc's.
 const char* address_of(unsigned i) {
@@ -145,8 +145,12 @@ std::uintptr_t jump_target(std::uintptr_t start) {
   return 0;
 }
 
-LEAKDIR_SLOW void learn_jumps() {
+// Of functions without a name what leads to them: a jump, a neighbour.
+LEAKDIR_SLOW void learn_nameless() {
   unsigned count = 0;
+  for (unsigned i = 0; i < kLibcFunctionCount; ++i) {
+    if (kLibcFunctions[i].kind == FunctionKind::kOrdinary) learn_neighbour(kLibcFunctions[i].name, address_of(i));
+  }
   for (const Jumping& jumping : kJumping) {
     for (unsigned i = 0; i < kLibcFunctionCount; ++i) {
       if (!is_same_text(kLibcFunctions[i].name, jumping.name)) continue;
@@ -160,7 +164,7 @@ LEAKDIR_SLOW void learn_jumps() {
       }
     }
   }
-  jumps_are_known.store(true, std::memory_order_release);
+  nameless_are_known.store(true, std::memory_order_release);
 }
 
 // ---- The look ----
@@ -192,11 +196,14 @@ FunctionKind kind_of_function(const FunctionStart& start) {
   if (taken.start != 0 || !start.is_certain) return taken.kind;
   const bool has_libc = libc_is_known.load(std::memory_order_relaxed);
   if (has_libc || leakdir_glibc_functions != nullptr) {
-    if (!jumps_are_known.load(std::memory_order_acquire)) learn_jumps();
+    if (!nameless_are_known.load(std::memory_order_acquire)) learn_nameless();
     for (const Internal& internal : internals) {
       if (internal.start.load(std::memory_order_relaxed) == start.earliest) return internal.kind;
     }
-    if (has_libc && is_in_libc(start.earliest) && is_nameless_keeper(start.earliest)) return FunctionKind::kKeeper;
+    if (!has_libc || is_in_libc(start.earliest)) {
+      const FunctionKind nameless = kind_by_neighbours(start.earliest);
+      if (nameless != FunctionKind::kOrdinary) return nameless;
+    }
   }
   return makes_emergency_pool(start.earliest) ? FunctionKind::kKeeper : FunctionKind::kOrdinary;
 }

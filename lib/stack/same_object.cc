@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "same_object.hh"
 
-#include <algorithm>
-#include <array>
 #include <atomic>
 
+#include "shared/text.hh"
 #include "system/base.hh"
 #include "walk/function_start.hh"
 
@@ -30,14 +29,26 @@ constexpr unsigned kMostRuntimes = 16;
 Runtime runtimes[kMostRuntimes];
 std::atomic<unsigned> runtime_count{0};
 
-// The last exported function before them, and how many functions further on they may stand: those that stand between
-// allocate nothing.
+// The exported function before them, and how many functions further on they may stand; below 0: that behind them, and
+// how many functions earlier. Those that stand between allocate nothing.
 struct Neighbour {
   const char* name;
   int distance;
+  FunctionKind kind;
   std::atomic<std::uintptr_t> start;
+
+  bool is_beside(std::uintptr_t function) const {
+    const std::uintptr_t here = start.load(std::memory_order_relaxed);
+    if (here == 0) return false;
+    return (distance > 0 ? table_distance(here, function, distance) : table_distance(function, here, -distance)) > 0;
+  }
 };
-Neighbour neighbours[] = {{"__nptl_change_stack_perm", 9, {0}}, {"__idna_from_dns_encoding", 4, {0}}};
+Neighbour neighbours[] = {
+    {"__nptl_change_stack_perm", 9, FunctionKind::kKeeper, {0}},
+    {"__idna_from_dns_encoding", 4, FunctionKind::kKeeper, {0}},
+    {"_dl_debug_state", 4, FunctionKind::kKeepsItsOwn, {0}},           // _dl_map_object_deps
+    {"_dl_find_dso_for_object", -1, FunctionKind::kKeepsItsOwn, {0}},  // add_to_global_resize
+};
 
 bool is_initialiser(std::uintptr_t function, const std::uintptr_t* first, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
@@ -88,11 +99,18 @@ void learn_neighbours(const DynamicSection& section, bool is_libc_or_loader) {
   runtime_count.store(count + 1, std::memory_order_release);
 }
 
-bool is_nameless_keeper(std::uintptr_t function) {
-  return std::any_of(std::begin(neighbours), std::end(neighbours), [function](const Neighbour& neighbour) {
-    const std::uintptr_t start = neighbour.start.load(std::memory_order_relaxed);
-    return start != 0 && table_distance(start, function, neighbour.distance) > 0;
-  });
+void learn_neighbour(const char* name, const char* function) {
+  for (Neighbour& neighbour : neighbours) {
+    if (function != nullptr && is_same_text(neighbour.name, name))
+      neighbour.start.store(code_address(function), std::memory_order_relaxed);
+  }
+}
+
+FunctionKind kind_by_neighbours(std::uintptr_t function) {
+  for (const Neighbour& neighbour : neighbours) {
+    if (neighbour.is_beside(function)) return neighbour.kind;
+  }
+  return FunctionKind::kOrdinary;
 }
 
 }  // namespace leakdir

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "functions.hh"
 #include "system/dynamic_section.hh"
 
 namespace leakdir {
@@ -18,8 +19,12 @@ bool makes_emergency_pool(std::uintptr_t function);
 // A module that has appeared: it may have a libstdc++ in it, be libc.so or the loader.
 void learn_neighbours(const DynamicSection& section, bool is_libc_or_loader);
 
-// A function of libc.so or of the loader that keeps what it allocates until the end, and that exports no name: of
-// dl-find_object.c, which has tables of modules, and of check_pf.c, which has a list of addresses for getaddrinfo.
-bool is_nameless_keeper(std::uintptr_t function);
+// In a static program, where no module says so: where a function is.
+void learn_neighbour(const char* name, const char* function);
+
+// The kind of a function of libc's or of the loader's that has no name to be found by: of dl-find_object.c, which has
+// tables of modules, of check_pf.c, which has a list of addresses for getaddrinfo, and of dl-deps.c and dl-open.c,
+// where the loader notes for good in which libraries it is to search. kOrdinary: it is none of them.
+FunctionKind kind_by_neighbours(std::uintptr_t function);
 
 }  // namespace leakdir

@@ -142,6 +142,17 @@ TEST(FirstUnwind, MayBeTheProgramsOwn) {
   }
 }
 
+// Nothing has made libc read where names are to be looked up, before.
+TEST(FirstNameLookedUp, MayBeAHostsAlone) {
+  const std::string call = "getaddrinfo_without_service";
+  for (const std::string& kind : kKinds) {
+    if (!works_without_leakdir(call, kind)) continue;
+    for (const std::string end : {"threads", "killed"}) {
+      EXPECT_EQ(phantoms_of(target("libc_calls", kind), end, {call}), "") << kind << ", " << end;
+    }
+  }
+}
+
 class GivenByLibc : public testing::TestWithParam<KindAndEnd> {};
 
 TEST_P(GivenByLibc, IsListed) {

@@ -31,6 +31,11 @@ void use_runtime() {
   text << 1234567 << std::hex << 255;
   MUST(!text.str().empty());
   MUST(std::regex_match("aaab", std::regex("a*b")));
+  const std::locale locale("C.UTF-8");
+  const auto& messages = std::use_facet<std::messages<char>>(locale);
+  messages.close(messages.open("libc", locale));
+  const auto& wide_messages = std::use_facet<std::messages<wchar_t>>(locale);
+  wide_messages.close(wide_messages.open("libc", locale));
 }
 
 void throw_and_catch() {

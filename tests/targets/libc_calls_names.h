@@ -97,6 +97,14 @@ CALL(getaddrinfo) {
   struct addrinfo* found = NULL;
   if (getaddrinfo("localhost", "http", NULL, &found) == 0) freeaddrinfo(found);
 }
+CALL(getaddrinfo_without_service) {
+  struct addrinfo* found = NULL;
+  if (getaddrinfo("localhost", NULL, NULL, &found) == 0) freeaddrinfo(found);
+}
+CALL(getaddrinfo_unknown) {
+  struct addrinfo* found = NULL;
+  if (getaddrinfo("no.such.name.invalid", NULL, NULL, &found) == 0) freeaddrinfo(found);
+}
 CALL(getaddrinfo_numeric) {
   struct addrinfo *found = NULL, hints = {.ai_flags = AI_NUMERICHOST | AI_CANONNAME};
   MUST(getaddrinfo("127.0.0.1", "80", &hints, &found) == 0);

@@ -134,6 +134,16 @@ CALL(pthread_attr_setaffinity_np) {
   pthread_attr_setaffinity_np(&attributes, sizeof processors, &processors);
   pthread_attr_destroy(&attributes);
 }
+CALL(pthread_setattr_default_np) {
+  pthread_attr_t attributes;
+  MUST(pthread_getattr_default_np(&attributes) == 0);
+  cpu_set_t processors;
+  CPU_ZERO(&processors);
+  CPU_SET(0, &processors);
+  pthread_attr_setaffinity_np(&attributes, sizeof processors, &processors);
+  pthread_setattr_default_np(&attributes);
+  pthread_attr_destroy(&attributes);
+}
 static void format_in_thread(void) {
   char* text = NULL;
   MUST(asprintf(&text, "%s", strerror(91919)) > 0);
@@ -182,6 +192,15 @@ CALL(dlopen_twice) {
     void* library = dlopen("libz.so.1", RTLD_NOW);
     if (library != NULL) dlclose(library);
   }
+}
+CALL(dlopen_global) {
+  void* library = dlopen("libz.so.1", RTLD_NOW | RTLD_GLOBAL);
+  if (library != NULL) dlclose(library);
+}
+// Of what is there already, the loader notes where to search, and keeps that when the program closes it.
+CALL(dlopen_of_what_is_there) {
+  void* library = dlopen("libc.so.6", RTLD_NOW);
+  if (library != NULL) dlclose(library);
 }
 CALL(dlopen_unknown) { MUST(dlopen("no_such_library.so", RTLD_NOW) == NULL && dlerror() != NULL); }
 CALL(dlopen_unknown_unread) { MUST(dlopen("no_such_library.so", RTLD_NOW) == NULL); }

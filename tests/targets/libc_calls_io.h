@@ -46,6 +46,13 @@ CALL(ungetc) {
   for (int i = 0; i < 300; ++i) ungetc('x', file);
   fclose(file);
 }
+CALL(ungetc_stays_open) {
+  for (int i = 0; i < 300; ++i) ungetc('x', stdin);
+}
+CALL(ungetwc_stays_open) {
+  FILE* file = freopen("/dev/null", "r", stdin);
+  for (int i = 0; i < 3000; ++i) ungetwc(L'x', file);
+}
 CALL(fgetws) {
   FILE* file = scratch_file("w+");
   fputws(L"wide characters\n", file);

@@ -102,6 +102,11 @@ CALL(getaddrinfo_without_service) {
   if (getaddrinfo("localhost", NULL, NULL, &found) == 0) freeaddrinfo(found);
 }
 CALL(getaddrinfo_unknown) {
+  res_init();
+  _res.nscount = 1;  // where nobody is, which is known at once
+  _res.nsaddr_list[0] = (struct sockaddr_in){AF_INET, htons(1), {htonl(INADDR_LOOPBACK)}, {0}};
+  unsigned char answer[100];
+  MUST(res_query("no.such.name.invalid", C_IN, T_A, answer, sizeof answer) < 0);
   struct addrinfo* found = NULL;
   if (getaddrinfo("no.such.name.invalid", NULL, NULL, &found) == 0) freeaddrinfo(found);
 }

@@ -5,6 +5,7 @@
 
 #define _GNU_SOURCE
 #include <argz.h>
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <dlfcn.h>
 #include <glob.h>
@@ -14,8 +15,10 @@
 #include <mntent.h>
 #include <net/if.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <obstack.h>
 #include <regex.h>
+#include <resolv.h>
 #include <search.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -83,6 +86,13 @@ static void lists(void) {
   struct addrinfo* addresses = NULL;
   MUST(getaddrinfo("localhost", "80", NULL, &addresses) == 0);
   given("getaddrinfo", addresses);
+  static struct __res_state state;
+  MUST(res_ninit(&state) == 0);
+  state.nscount = 1;  // where nobody is, which is known at once
+  state.nsaddr_list[0] = (struct sockaddr_in){AF_INET, htons(1), {htonl(INADDR_LOOPBACK)}, {0}};
+  unsigned char answer[100];
+  MUST(res_nquery(&state, "no.such.name.invalid", C_IN, T_A, answer, sizeof answer) < 0);
+  given("res_nquery", state._u._ext.nsaddrs[0]);
   struct ifaddrs* interfaces = NULL;
   if (getifaddrs(&interfaces) == 0 && interfaces != NULL) given("getifaddrs", interfaces);
   struct if_nameindex* indices = if_nameindex();

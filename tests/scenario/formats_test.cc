@@ -113,6 +113,87 @@ INSTANTIATE_TEST_SUITE_P(Program, Formats,
                            return std::get<0>(info.param) + "_" + std::get<1>(info.param);
                          });
 
+// ---- Where a reader looks first ----------------------------------------------------------------------------------
+
+// What leaks is one of 400 stacks and holds less than each of the others, which are full since the start.
+class FirstScreen : public testing::TestWithParam<std::string> {
+ protected:
+  static constexpr std::size_t kLinesOfAScreen = 24;
+
+  void SetUp() override {
+    const bool has_exited = GetParam() == "exited";
+    program_ = std::make_unique<Process>(command_for(
+        scratch_, target("many_stacks", "pie"),
+        {"max_files=10", has_exited ? std::vector<std::string>() : std::vector<std::string>{"wait"}, {}, 200}));
+    if (has_exited) {
+      ASSERT_TRUE(program_->wait().exited_with(0));
+      return;
+    }
+    program_->says("leaked");
+    if (GetParam() == "killed") {
+      program_->kill(SIGKILL);
+      ASSERT_TRUE(program_->wait().killed_by(SIGKILL));
+    }
+  }
+
+  // "name_of_visitor /…/many_stacks.c:50", of the line that says so.
+  static std::string the_leak() {
+    const auto lines = lines_of(read_file(std::string(kSourceRoot) + "/tests/targets/many_stacks.c"));
+    std::size_t line = 0;
+    while (line < lines.size() && lines[line].find("// the leak") == std::string::npos) ++line;
+    return "/many_stacks.c:" + std::to_string(line + 1);
+  }
+
+  std::string first_screen(const std::vector<std::string>& arguments) const {
+    const Outcome outcome = run_tool(arguments, scratch_.path());
+    EXPECT_TRUE(outcome.exited_with(arguments.front() == "check" ? 23 : 0)) << outcome.describe();
+    std::string text;
+    const auto lines = lines_of(outcome.out);
+    for (std::size_t i = 0; i < std::min(lines.size(), kLinesOfAScreen); ++i) text += lines[i] + "\n";
+    return text;
+  }
+
+  static void expect_the_leak(const std::string& text) {
+    const std::size_t name = text.find("name_of_visitor /"), at = text.find(the_leak(), name);
+    EXPECT_TRUE(name != std::string::npos && at != std::string::npos &&
+                text.substr(name, at - name).find('\n') == std::string::npos)
+        << text;
+  }
+
+  Scratch scratch_;
+  std::unique_ptr<Process> program_;
+};
+
+TEST_P(FirstScreen, NamesTheLeak) {
+  for (const char* command : {"report", "check"}) {
+    SCOPED_TRACE(command);
+    expect_the_leak(first_screen({command}));
+  }
+  expect_the_leak(first_screen({"watch", "--count", "1"}));
+  const std::string verdict = first_screen({"check", "--top", "0"});
+  EXPECT_NE(verdict.find(GetParam() == "exited" ? "; the largest that is lost: name_of_visitor "
+                                                : "; what grew all through the run: name_of_visitor "),
+            std::string::npos)
+      << verdict;
+#ifdef HAS_HTML
+  ASSERT_TRUE(run_tool({"report", "--format", "html", "-o", "report.html"}, scratch_.path()).exited_with(0));
+  Browser browser;
+  browser.open(scratch_ / "report.html", 1280, 800);
+  // What lies within the window, and no part of a graph.
+  const std::string seen = browser.evaluate(
+      "[...document.querySelectorAll('#remarks li, #stacks td:nth-child(5)')].filter((one) => {"
+      " const box = one.getBoundingClientRect(); return box.height > 0 && box.bottom <= innerHeight; })"
+      ".map((one) => one.title || one.textContent).join('\\n')");
+  if (GetParam() == "exited")  // the first row's title
+    EXPECT_NE(seen.find("name_of_visitor\n"), std::string::npos) << seen;
+  else
+    expect_the_leak(seen);
+#endif
+}
+
+INSTANTIATE_TEST_SUITE_P(Program, FirstScreen, testing::Values("running", "exited", "killed"),
+                         [](const auto& info) { return info.param; });
+
 // pprof itself, where Go is: it must not take a name for a mangled one and cut it.
 TEST(PprofOfGo, ShowsNamesWhole) {
   const Scratch scratch;

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "analyse/growers.hh"
 #include "emit_fixture.hh"
 #include "load_from_memory.hh"
 #include "symbols/remembered_symbols.hh"
@@ -152,6 +153,92 @@ TEST(Names, AreLookedUpOnceWhateverIsLookedAtAgain) {
   app.path = "/opt/app";
   symbols.lookup(app, 0x9f6);
   EXPECT_EQ(asked, 5u);
+}
+
+// ---- All through the run -----------------------------------------------------------------------------------------
+
+// A run of 100 s.
+class Growers : public EmitFixture {
+ protected:
+  // One block each step; the first at `from`.
+  void blocks(std::uint32_t stack, unsigned count, std::uint64_t from_ms, std::uint64_t step_ms,
+              std::uint64_t size = 8) {
+    for (unsigned i = 0; i < count; ++i)
+      ledger.block({address_ += 64, size, stack, ledger::Call::kMalloc, 0, (from_ms + i * step_ms) * 1'000'000});
+  }
+
+  std::vector<std::string> found() {
+    const Snapshot snapshot = load_built(ledger);
+    const Grouped grouped = group(snapshot, {});
+    const FrameLines lines = symbolise(snapshot, shown_stacks(snapshot, grouped, grouped.groups.size()), symbols);
+    const tool::Growers growers = growers_of(snapshot, grouped, lines, Wrappers());
+    std::vector<std::string> names;
+    for (const auto& grower : growers.growers)
+      names.push_back(grower.name + ", " + std::to_string(grower.blocks) + " of " + std::to_string(grower.bytes));
+    for (std::size_t i = 0; i < grouped.groups.size(); ++i) of_groups_ += growers.has_group[i] ? '1' : '0';
+    return names;
+  }
+
+  std::string of_groups_;
+
+ private:
+  std::uint64_t address_ = 0x10000;
+};
+
+TEST_F(Growers, AreThoseWithBlocksOfTheWholeRun) {
+  blocks(ledger.stack({0x400200}), 50, 0, 2000);                   // all along
+  blocks(ledger.stack({0x401b2a}), 5000, 0, 1);                    // a table that is filled at the start
+  blocks(ledger.stack({0x4009f7, 0x401b2a}), 40, 80000, 500, 16);  // what is needed just now
+  EXPECT_EQ(found(), (std::vector<std::string>{"no_debug_info, 50 of 400"}));
+  EXPECT_EQ(of_groups_, "001") << "the smallest";
+}
+
+TEST_F(Growers, AreToldByTheirOwnFrame) {
+  // Each stack for itself has blocks of half of the run only.
+  blocks(ledger.stack({0x4009f7, 0x401b2a}), 25, 0, 2000);
+  blocks(ledger.stack({0x4009f7, 0x400200}), 25, 50000, 2000, 16);
+  EXPECT_EQ(found(), (std::vector<std::string>{"make_buffer /home/you/app.c:69, 50 of 600"}));
+  EXPECT_EQ(of_groups_, "11");
+}
+
+TEST_F(Growers, HaveBlocksEnough) {
+  blocks(ledger.stack({0x400200}), 15, 0, 6600);
+  EXPECT_EQ(found(), std::vector<std::string>());
+  blocks(ledger.stack({0x400200}), 1, 50000, 1);
+  EXPECT_EQ(found().size(), 1u);
+}
+
+TEST_F(Growers, MayRestForAnEighthOfTheRunAndNoLonger) {
+  const auto stack = ledger.stack({0x400200});
+  blocks(stack, 43, 0, 2000);
+  EXPECT_EQ(found().size(), 1u) << "up to 84 s";
+  ledger.blocks.clear();
+  blocks(stack, 37, 0, 2000);
+  EXPECT_EQ(found(), std::vector<std::string>()) << "up to 72 s";
+}
+
+TEST_F(Growers, AreOfNoShortRun) {
+  ledger.header.exit_realtime_ns = LedgerBuilder::kStart + 999'999'999;
+  blocks(ledger.stack({0x400200}), 99, 0, 10);
+  EXPECT_EQ(found(), std::vector<std::string>());
+}
+
+TEST_F(Growers, AreNamedBeforeAnythingElse) {
+  blocks(ledger.stack({0x400200}), 50, 0, 2000);
+  blocks(ledger.stack({0x401b2a}), 5000, 0, 1);
+  const std::string text = emit([&](const Report& plain, const Sink& sink) {
+    const Growth growth = {"in 2.0 s", 0, {{}, {2, 16}}, {2, 16}};
+    Report report = plain;
+    report.growth = &growth;
+    report.growers = growers_of(report.snapshot, report.grouped, report.lines, report.wrappers).growers;
+    emit_text(report, {}, sink);
+  });
+  const std::string head = text.substr(0, text.find("\n\n"));
+  EXPECT_NE(head.find("\ngrowth: +16 bytes, +2 blocks in 2.0 s\n"
+                      "grew most in 2.0 s: no_debug_info, +16 bytes, +2 blocks\n"
+                      "grew all through the run: no_debug_info, 400 bytes in 50 blocks\n"),
+            std::string::npos)
+      << text;
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "report_model.hh"
 
+#include <algorithm>
+
 namespace leakdir::tool {
 
 std::vector<std::uint32_t> shown_stacks(const Snapshot& snapshot, const Grouped& grouped, std::size_t shown) {
@@ -9,6 +11,13 @@ std::vector<std::uint32_t> shown_stacks(const Snapshot& snapshot, const Grouped&
   for (const auto& bad_free : snapshot.bad_frees)
     stacks.insert(stacks.end(), {bad_free.free_stack, bad_free.first_free_stack, bad_free.allocation_stack});
   return stacks;
+}
+
+std::size_t grew_most(const Growth& growth) {
+  const auto most = std::max_element(growth.groups.begin(), growth.groups.end(),
+                                     [](const Change& a, const Change& b) { return a.bytes < b.bytes; });
+  if (most == growth.groups.end() || most->bytes <= 0) return growth.groups.size();
+  return static_cast<std::size_t>(most - growth.groups.begin());
 }
 
 Change change_to(const Estimate& amount) {

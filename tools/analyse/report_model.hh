@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "group.hh"
+#include "growers.hh"
 #include "load/snapshot.hh"
 #include "parts.hh"
 #include "suppressions.hh"
@@ -33,6 +34,9 @@ struct Growth {
 
 inline constexpr char kEstimated[] = ", estimated";
 
+// The group that grew most, in bytes; grouped.groups.size(): none grew.
+std::size_t grew_most(const Growth& growth);
+
 // From nothing.
 Change change_to(const Estimate& amount);
 
@@ -49,6 +53,7 @@ struct Report {
   const Parts* parts = nullptr;              // null: by stack
   std::vector<std::string> unreadable = {};  // modules whose debug information is not understood, as a warning says
   std::size_t first = 0;                     // text alone: what is shown, stacks or parts, begins with this one
+  std::vector<Grower> growers = {};          // of all that is live, also of kinds that are not listed
 };
 
 // What was allocated within the last `age_ns` of a running process and is still live.

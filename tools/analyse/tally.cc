@@ -12,6 +12,7 @@
 
 #include "base/words.hh"
 #include "function_name.hh"
+#include "growers.hh"
 
 namespace leakdir::tool {
 
@@ -128,6 +129,7 @@ void put_in_order(std::vector<TallyStack>& stacks) {
       stacks[kept - 1].blocks += stacks[i].blocks;
       stacks[kept - 1].bytes += stacks[i].bytes;
       stacks[kept - 1].stacks += stacks[i].stacks;
+      stacks[kept - 1].is_grower |= stacks[i].is_grower;
       for (std::size_t kind = 0; kind < ledger::kReaches; ++kind) {
         stacks[kept - 1].kinds[kind].blocks += stacks[i].kinds[kind].blocks;
         stacks[kept - 1].kinds[kind].bytes += stacks[i].kinds[kind].bytes;
@@ -166,8 +168,11 @@ Tally tally_of(const Snapshot& snapshot, const Grouped& grouped, const FrameLine
   tally.notices = snapshot.notices;
   tally.warnings = snapshot.warnings;
   const FrameMaker frames(snapshot, lines, wrappers);
-  for (const auto& group : grouped.groups)
-    tally.stacks.push_back(tally_stack(snapshot, group, lines, wrappers, figures));
+  const Growers growers = growers_of(snapshot, grouped, lines, wrappers);
+  for (std::size_t i = 0; i < grouped.groups.size(); ++i) {
+    tally.stacks.push_back(tally_stack(snapshot, grouped.groups[i], lines, wrappers, figures));
+    tally.stacks.back().is_grower = growers.has_group[i];
+  }
   for (const auto& bad_free : snapshot.bad_frees) {
     TallyStack stack{ledger::kBadFreeNames[bad_free.kind], {}, 1, 0, {}, {}};
     frames.fill(stack, bad_free.free_stack);

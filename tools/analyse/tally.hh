@@ -45,6 +45,7 @@ struct TallyStack {
   std::string place;               // the file that the macro hook recorded
   std::uint64_t stacks = 0;        // of a report, that are this one by function; 0: not known
   std::size_t own = kNoFrame;      // which of `frames` is the own one; see wrappers.hh
+  bool is_grower = false;          // it grew all through its run; see growers.hh
 
   // Of the blocks, those whose kind is known, by ledger::Reach. It is not part of the identity: a stack whose blocks
   // are lost in one run and held in another is the same stack.

@@ -16,6 +16,29 @@ std::string by_function(std::uint64_t stacks, const char* noun = "stack") {
   return count_of(stacks, noun) + " by function";
 }
 
+// What is lost, the worst kind first; what grew all through the run; the rest.
+std::size_t rank_of(const Difference& difference) {
+  const TallyStack& stack = difference.stack();
+  std::size_t rank = 0;
+  for (const ledger::Reach reach : kKindOrder) {
+    if (!ledger::is_lost(reach)) continue;
+    if (stack.kinds[static_cast<std::size_t>(reach)].blocks != 0) return rank;
+    ++rank;
+  }
+  return stack.is_grower ? rank : rank + 1;
+}
+
+void put_worst_first(std::vector<Difference>& stacks) {
+  std::stable_sort(stacks.begin(), stacks.end(),
+                   [](const Difference& a, const Difference& b) { return rank_of(a) < rank_of(b); });
+}
+
+// What the first of them is: where not all are of that sort, it need not be the largest.
+const char* first_of(const std::vector<Difference>& stacks) {
+  if (rank_of(stacks.front()) == rank_of(stacks.back())) return "the largest";
+  return stacks.front().stack().lost().blocks != 0 ? "the largest that is lost" : "what grew all through the run";
+}
+
 std::string first_in(const std::vector<Difference>& differences) {
   return differences.empty() ? "" : own_frame_of(differences.front().stack());
 }
@@ -100,12 +123,14 @@ class Judge {
   void list(std::initializer_list<Fate> fates) {
     for (const auto& difference : stacks_)
       if (std::find(fates.begin(), fates.end(), difference.fate) != fates.end()) verdict_.stacks.push_back(difference);
+    put_worst_first(verdict_.stacks);
   }
 
   // What is known, where all of it together is too much.
   void list_all() {
     for (const auto& difference : stacks_)
       if (difference.after != nullptr) verdict_.stacks.push_back(difference);
+    put_worst_first(verdict_.stacks);
   }
 
   std::uint64_t over_the_limit() const {
@@ -128,8 +153,8 @@ class Judge {
     std::string text = amount_of(now_, what());
     if (limits_.max_bytes) text += ", " + limit_text();
     if (!verdict_.bad_frees.empty()) text += ", " + bad_frees;
-    say_leak(
-        fmt::format("leak: {}{}{}; the largest: {}", text, remarks(), held_at_the_end(), first_in(verdict_.stacks)));
+    say_leak(fmt::format("leak: {}{}{}; {}: {}", text, remarks(), held_at_the_end(), first_of(verdict_.stacks),
+                         first_in(verdict_.stacks)));
   }
 
   std::string nothing_text() const {

@@ -113,6 +113,7 @@ int print_report(const Snapshot& snapshot, const ReportOptions& wanted, ReportFi
   Wrappers wrappers(wanted.alloc_fns);
   wrappers.learn(snapshot, grouped, lines);
   auto suppressions = leave_out(wanted.suppressions, std::move(rules), snapshot, lines, grouped);
+  std::vector<Grower> growers = growers_of(snapshot, grouped, lines, wrappers).growers;
   // What is for reading leads with what is lost; programs have all, and each stack says its kind.
   const bool is_for_reading = wanted.format == "text" && !wanted.generates_suppressions;
   keep_kinds(grouped, kinds_to_list(wanted.kinds, is_for_reading ? kLostKinds : kAllKinds));
@@ -126,6 +127,7 @@ int print_report(const Snapshot& snapshot, const ReportOptions& wanted, ReportFi
   for (auto& warning : symbols->warnings()) warnings.push_back(std::move(warning));
   Report report{snapshot, grouped, lines, shown(), options.min_age_ns > 0, warnings, std::move(suppressions)};
   report.wrappers = wrappers;
+  report.growers = std::move(growers);
   report.unreadable = symbols->unreadable();
   if (parts.by != By::kStack) report.parts = &parts;
   const Growth growth = recent_growth(snapshot, grouped, kRecentNs);

@@ -48,23 +48,30 @@ void Looker::arrange(Look& look, const Arrangement& arrangement) {
   look.warnings = snapshot.warnings;
   auto rules = read_suppressions(options_.suppressions, snapshot, look.warnings);
   const bool names_all = goes_by_names(options_.suppressions, rules) || arrangement.by != By::kStack;
-  const auto name = [&](std::size_t stacks) {
-    look.lines = symbolise(snapshot, shown_stacks(snapshot, look.grouped, stacks), *symbols_);
+  const auto name = [&](std::size_t shown, std::size_t and_this) {
+    auto stacks = shown_stacks(snapshot, look.grouped, shown);
+    if (and_this < look.grouped.groups.size()) stacks.push_back(look.grouped.groups[and_this].stack);
+    look.lines = symbolise(snapshot, stacks, *symbols_);
   };
-  if (names_all) name(look.grouped.groups.size());
+  if (names_all) name(look.grouped.groups.size(), look.grouped.groups.size());
   look.suppressions = leave_out(options_.suppressions, std::move(rules), snapshot, look.lines, look.grouped);
-  keep_kinds(look.grouped, kinds_to_list(options_.kinds, kAllKinds));
   look.wrappers = Wrappers(options_.alloc_fns);
-  look.parts = {};
-  if (arrangement.by != By::kStack) {
+  look.growers.clear();
+  if (names_all) {
     look.wrappers.learn(snapshot, look.grouped, look.lines);
-    look.parts = parts_of(arrangement.by, snapshot, look.lines, look.wrappers, look.grouped);
+    look.growers = growers_of(snapshot, look.grouped, look.lines, look.wrappers).growers;
   }
+  keep_kinds(look.grouped, kinds_to_list(options_.kinds, kAllKinds));
+  look.parts = {};
+  if (arrangement.by != By::kStack)
+    look.parts = parts_of(arrangement.by, snapshot, look.lines, look.wrappers, look.grouped);
   look.growth = meter_.measure(snapshot, look.grouped);
   if (arrangement.by == By::kStack) {
     if (arrangement.sort == "growth") sort_by_growth(look.grouped, look.growth);
-    if (!names_all) name(std::min(arrangement.most_named, look.grouped.groups.size()));
-    look.wrappers.learn(snapshot, look.grouped, look.lines);
+    if (!names_all) {
+      name(std::min(arrangement.most_named, look.grouped.groups.size()), grew_most(look.growth));
+      look.wrappers.learn(snapshot, look.grouped, look.lines);
+    }
   }
   for (auto& warning : symbols_->warnings()) look.warnings.push_back(std::move(warning));
 }
@@ -88,6 +95,7 @@ Report report_of(const Look& look, std::size_t first, std::size_t end, bool is_f
   report.first = first;
   report.growth = &look.growth;
   report.wrappers = look.wrappers;
+  report.growers = look.growers;
   return report;
 }
 

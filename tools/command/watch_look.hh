@@ -26,6 +26,7 @@ struct Look {
   std::vector<std::string> warnings;
   std::vector<SuppressionUse> suppressions;
   Wrappers wrappers;
+  std::vector<Grower> growers;
 };
 
 // How the live blocks of a look are put in order.

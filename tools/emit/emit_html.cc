@@ -70,9 +70,10 @@ class Page {
  private:
   Json head() const {
     const Grouped& grouped = report_.grouped;
-    std::vector<std::string> notes = grouped.knows_kinds ? std::vector<std::string>() : kinds_in_words(report_);
+    std::vector<std::string> notes = where_to_look(report_);
     for (const auto& more :
-         {what_is_left_out(report_), snapshot_.notices, unused(report_.suppressions), advice_on_symbols(report_)})
+         {grouped.knows_kinds ? std::vector<std::string>() : kinds_in_words(report_), what_is_left_out(report_),
+          snapshot_.notices, unused(report_.suppressions), advice_on_symbols(report_)})
       notes.insert(notes.end(), more.begin(), more.end());
     if (snapshot_.sample_bytes != 0)
       notes.push_back(fmt::format("in the sample: {}, {}; figures for all blocks are estimates: {}",

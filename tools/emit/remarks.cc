@@ -3,12 +3,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "analyse/trust.hh"
 #include "base/words.hh"
 
 namespace leakdir::tool {
 
 namespace {
+
+constexpr std::size_t kMostGrowers = 3;
 
 // Which kinds are listed, where that is neither all nor what is lost.
 std::string words_of_kinds(const Grouped& grouped) {
@@ -86,6 +90,27 @@ std::vector<std::string> kinds_in_words(const Report& report) {
   if (report.snapshot.unread_bytes != 0)
     lines.push_back(
         fmt::format("not looked at: {} of memory that could not be read", bytes_of(report.snapshot.unread_bytes)));
+  return lines;
+}
+
+std::vector<std::string> where_to_look(const Report& report) {
+  const Grouped& grouped = report.grouped;
+  std::vector<std::string> lines;
+  const std::size_t most = report.growth == nullptr ? grouped.groups.size() : grew_most(*report.growth);
+  if (most < grouped.groups.size()) {
+    const Change& change = report.growth->groups[most];
+    lines.push_back(
+        fmt::format("grew most {}: {}, {}", report.growth->when,
+                    own_frame_in_words(report.snapshot, report.lines, grouped.groups[most].stack, report.wrappers),
+                    change_of(change.bytes, change.blocks)));
+  }
+  for (std::size_t i = 0; i < std::min(report.growers.size(), kMostGrowers); ++i) {
+    const Grower& grower = report.growers[i];
+    lines.push_back(fmt::format("grew all through the run: {}, {} in {}{}", grower.name, bytes_of(grower.bytes),
+                                count_of(grower.blocks, "block"), estimate_of(report, grower.all)));
+  }
+  if (report.growers.size() > kMostGrowers)
+    lines.push_back(fmt::format("    and {}", count_of(report.growers.size() - kMostGrowers, "more function")));
   return lines;
 }
 

@@ -65,7 +65,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                "/src",
                                0,
                                "0"};
-      for (const auto emit : {emit_check_text, emit_check_github, emit_check_junit})
+      for (const auto emit : {emit_check_text, emit_check_gcc, emit_check_github, emit_check_junit})
         emit(report, [](std::string_view piece) {
           for (char c : piece) MUST_HOLD(c == '\n' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f));
         });

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <regex>
 
 #include "installation.hh"
 #include "long_tests.hh"
@@ -84,7 +85,7 @@ std::unique_ptr<Installation> Examples::installation_;
 // A folder more wants a test here, and a line on the page.
 TEST_F(Examples, AreAllTriedAndListed) {
   EXPECT_EQ(names_in(examples()), (std::vector<std::string>{"README.md", "ci", "cmake-gtest", "cross", "daemon",
-                                                            "languages", "static", "test-runners"}));
+                                                            "editors", "languages", "static", "test-runners"}));
   const std::string page = read_file(examples() + "/README.md");
   for (const std::string& name : names_in(examples())) {
     if (name != "README.md") EXPECT_THAT(page, HasSubstr("](" + name + "/README.md)"));
@@ -117,6 +118,62 @@ TEST_F(Examples, ProgramForArmIsReportedHere) {
   EXPECT_THAT(said, HasSubstr("00:00 21.5\n01:00 25.5\n"));
   EXPECT_THAT(said, HasSubstr("1 live block, 32 bytes in 1 stack\n"));  // (qemu's /proc is not the program's)
   EXPECT_THAT(said, testing::ContainsRegex("#0 take_reading [^\n]*/thermometer.c:14"));
+}
+
+// What the problem matcher for VS Code makes of what `check` says; and lines of `report` are links.
+TEST_F(Examples, EditorsAreLedToTheLines) {
+  copy("editors");
+  const auto tasks = nlohmann::json::parse(read_file(scratch_ / ".vscode/tasks.json")).at("tasks");
+  const auto task = [&](std::size_t number, const std::string& label) {
+    EXPECT_EQ(tasks.at(number).at("label"), label);
+    return shell(tasks.at(number).at("command"));
+  };
+  ASSERT_TRUE(task(0, "build").exited_with(0));
+  const Outcome checked = task(1, "leaks");
+  EXPECT_TRUE(checked.exited_with(23)) << checked.describe();
+
+  const std::string source = read_file(scratch_ / "words.c");
+  const auto line_of = [&](const std::string& text) {
+    const auto end = source.begin() + static_cast<std::ptrdiff_t>(source.find(text));
+    return std::to_string(1 + std::count(source.begin(), end, '\n'));
+  };
+  const nlohmann::json matcher = tasks.at(1).at("problemMatcher").at("pattern");
+  const std::regex pattern(matcher.at("regexp").get<std::string>());  // JavaScript's own kind
+  std::vector<std::string> problems;
+  for (const std::string& line : lines_of(checked.out)) {
+    std::smatch found;
+    if (!std::regex_match(line, found, pattern)) continue;
+    const auto group = [&](const char* what) { return found[matcher.at(what).get<std::size_t>()].str(); };
+    const std::string message = group("message");
+    problems.push_back(group("file") + " " + group("line") + " " + group("severity") + " " +
+                       message.substr(0, message.find(':')));
+  }
+  // Each leak, and below it its stack as far as it is in files of ours.
+  const std::string copied = line_of("= malloc(strlen"), made = line_of("= malloc(16)"),
+                    asked = line_of("= separators()"), counted = line_of("printf(");
+  problems.erase(std::remove_if(problems.begin(), problems.end(),
+                                [](const std::string& problem) { return problem.rfind("words.c ", 0) != 0; }),
+                 problems.end());
+  EXPECT_THAT(problems, testing::UnorderedElementsAre(
+                            "words.c " + copied + " error leak in count_words",
+                            "words.c " + copied + " note #0 count_words", "words.c " + counted + " note #1 main",
+                            "words.c " + made + " error leak in separators", "words.c " + made + " note #0 separators",
+                            "words.c " + asked + " note #1 count_words", "words.c " + counted + " note #2 main"))
+      << checked.out;
+
+  // A path from the root on, a colon and a number, with a blank before it and nothing or a blank behind.
+  const std::string reported = shell("leakdir report --kinds all mem").out;
+  const std::regex link(R"( (/[^ :]+):(\d+)( |$))");
+  std::vector<std::string> links;
+  for (const std::string& line : lines_of(reported)) {
+    std::smatch found;
+    if (!std::regex_search(line, found, link) || !exists(found[1])) continue;
+    EXPECT_EQ(found[1], scratch_ / "words.c") << line;
+    links.push_back(found[2]);
+  }
+  EXPECT_THAT(links, testing::UnorderedElementsAre(copied, counted, made, asked, counted)) << reported;
+  const std::string said = run_page("editors");
+  EXPECT_THAT(said, HasSubstr("\nwords.c:" + copied + ": error: leak in count_words: 20 bytes in 1 block, "));
 }
 
 // ---- Other languages: each lends two books, and gets one back

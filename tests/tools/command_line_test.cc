@@ -506,7 +506,7 @@ TEST_F(CommandLine, CheckWritesAFormatToAFileAndTheTextAllTheSame) {
   add_blocks();
   EXPECT_EQ(run("check"), 23);
   const std::string text = out;
-  for (const char* format : {"text", "json", "junit", "sarif", "github"}) {
+  for (const char* format : {"text", "json", "junit", "sarif", "github", "gcc"}) {
     EXPECT_EQ(run(std::string("check --format ") + format), 23);
     const std::string alone = out;
     EXPECT_EQ(run(std::string("check -o written --format ") + format), 23);
@@ -520,7 +520,7 @@ TEST_F(CommandLine, CheckWritesAFormatToAFileAndTheTextAllTheSame) {
 
 // Each format says it in its own way, whatever was the matter.
 TEST_F(CommandLine, CheckWritesEachFormatOfWhatCannotBeTrusted) {
-  for (const char* format : {"text", "json", "junit", "sarif", "github"}) {
+  for (const char* format : {"text", "json", "junit", "sarif", "github", "gcc"}) {
     EXPECT_EQ(run(std::string("check --format ") + format + " nothing"), 3);
     EXPECT_THAT(out, HasSubstr("no trustworthy data: nothing: no such directory")) << format;
   }

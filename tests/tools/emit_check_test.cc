@@ -170,6 +170,32 @@ TEST_F(EmitCheck, GitHubHasOneCommandForEach) {
             "::notice title=leakdir::no leak: nothing is live after 0 allocations and 0 frees: /home/you/app/app\n");
 }
 
+TEST_F(EmitCheck, GccHasErrorsAndNotesAsACompilerWritesThem) {
+  has_bad_free();
+  judged.now.stacks[1].place = "/home/you/app/src/x.c";
+  EXPECT_EQ(emit(emit_check_gcc, 1),
+            "leakdir: error: leak: 4 live blocks, 40 bytes in 2 stacks by function, 2 bad frees; the largest: make "
+            "/home/you/app/src/my app.c:17\n"
+            "src/my app.c:17: error: leak in make: 30 bytes in 3 blocks, 75.0 %, malloc, in make (#1)\n"
+            "src/x.c:5: note: #0 xmalloc (inlined)\n"
+            "src/my app.c:17: note: #1 make\n"
+            "    #2 /lib/libz.so.1+0x10\n"
+            "src/my app.c:17: error: bad free in drop: 2 bad frees: double free\n"
+            "src/x.c:5: note: #0 xmalloc (inlined)\n"
+            "src/my app.c:17: note: #1 drop\n"
+            "    #2 /lib/libz.so.1+0x10\n"
+            "leakdir: note: 1 more stack by function not shown\n");
+  EXPECT_THAT(emit(emit_check_gcc), HasSubstr("in open: 10 bytes in 1 block, 25.0 %, malloc, in open (#1)\n"
+                                              "    at /home/you/app/src/x.c\n"
+                                              "src/x.c:5: note: #0 xmalloc (inlined)\n"));
+  judged.now.stacks[0].frames.clear();
+  EXPECT_THAT(emit(emit_check_gcc, 1), HasSubstr("\nleakdir: error: leak in xmalloc (app): 30 bytes in 3 blocks"));
+  judged.now.stacks.clear();
+  judged.now.bad_frees.clear();
+  EXPECT_EQ(emit(emit_check_gcc),
+            "leakdir: note: no leak: nothing is live after 0 allocations and 0 frees: /home/you/app/app\n");
+}
+
 // A name that is a command, or ends one.
 TEST_F(EmitCheck, GitHubTakesNoNameForACommand) {
   has_bad_free();

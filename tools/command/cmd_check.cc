@@ -32,7 +32,7 @@ constexpr std::size_t kTop = 5;  // for who reads it
 
 const std::map<std::string, void (*)(const CheckReport&, const Sink&)> kFormats = {
     {"text", emit_check_text},   {"json", emit_check_json},     {"junit", emit_check_junit},
-    {"sarif", emit_check_sarif}, {"github", emit_check_github},
+    {"sarif", emit_check_sarif}, {"github", emit_check_github}, {"gcc", emit_check_gcc},
 };
 
 int status_of(Answer answer) { return answer == Answer::kNoLeak ? 0 : answer == Answer::kLeak ? 23 : 3; }
@@ -51,9 +51,9 @@ class CheckCommand : public Command {
              "Fail only if all stacks together hold more than here: a saved file, a report or a baseline in JSON");
     add_allowance(app, "--max-growth", limits_.max_growth, "With --since: so much more may be live");
     add_number(app, "--top", top_, "Show this many stacks, or none (5; in json, junit and sarif all)");
-    add_format(app, format_, {"text", "json", "junit", "sarif", "github"});
+    add_format(app, format_, {"text", "json", "junit", "sarif", "github", "gcc"});
     add_file(app, "-o,--output", output_, "Write that to a file; the text goes to standard output all the same");
-    add_text(app, "--source-root", source_root_, "Name source files in sarif and github from here on (.)", "DIR");
+    add_text(app, "--source-root", source_root_, "Name source files in sarif, github and gcc from here on (.)", "DIR");
     add_lost(app, kinds_);
     add_core(app, kinds_);
     add_min_age(app, options_.min_age);
@@ -209,7 +209,7 @@ class CheckCommand : public Command {
       return std::min<std::uint64_t>(found, top_.value_or(is_for_people ? kTop : found));
     };
     const auto print = [&](const std::string& format, const Sink& sink) {
-      const bool is_for_people = format == "text" || format == "github";
+      const bool is_for_people = format == "text" || format == "github" || format == "gcc";
       kFormats.at(format)(
           {verdict, judged_.now, judged_.against != Judged::Against::kNothing, judged_.before, notes_, warnings_,
            shown(is_for_people, verdict.stacks.size()), shown(is_for_people, verdict.bad_frees.size()),

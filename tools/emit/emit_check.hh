@@ -34,6 +34,8 @@ void emit_check_json(const CheckReport& report, const Sink& sink);
 void emit_check_junit(const CheckReport& report, const Sink& sink);
 // https://docs.oasis-open.org/sarif/sarif/v2.1.0/, for code scanning.
 void emit_check_sarif(const CheckReport& report, const Sink& sink);
+// As a compiler writes its errors, for editors.
+void emit_check_gcc(const CheckReport& report, const Sink& sink);
 // Workflow commands of GitHub Actions, which show up beside the line in a pull request.
 void emit_check_github(const CheckReport& report, const Sink& sink);
 

@@ -316,6 +316,40 @@ TEST_F(Watch, AsJsonEachLookIsALine) {
   }
 }
 
+// Of another process that records below the first one's directory; it comes and goes while they are watched.
+TEST_F(Watch, OfATreeGoesOnUntilTheLastProcessHasEnded) {
+  const Tmux terminal(in_shell("--all --interval 0.1"), scratch_.path(), 100, 30);
+  ASSERT_TRUE(terminal.shows("\n1 process as one, 1 running\n3 live blocks, 3027 bytes in 1 stack\ngrowth: none in "));
+  ASSERT_EQ(mkfifo((scratch_ / "other").c_str(), 0600), 0);
+  Process other(command_for(scratch_, target("grows", "static"), {"", {"other"}, {}, 200}));
+  ASSERT_TRUE(other.says("ready\n"));
+  const auto tell_other = [&](const std::string& what) {
+    return run({{"sh", "-c", "echo " + what + " >other"}, scratch_.path(), {}, "", 60}).exited_with(0);
+  };
+  ASSERT_TRUE(tell_other("leak 2 0"));
+  ASSERT_TRUE(
+      terminal.shows("\n2 processes as one, 2 running\n5 live blocks, 5045 bytes in 1 stack\n"
+                     "growth: +2018 bytes, +2 blocks in "))
+      << "they have the same program, so the same stack";
+
+  const std::string text = run_tool({"watch", "--all", "--count", "1"}, scratch_.path()).out;
+  EXPECT_THAT(text, HasSubstr("\n2 processes as one:\n    " + std::to_string(program_->pid()) +
+                              ", running: 3 live blocks, 3027 bytes of its own, "));
+  const std::string json = run_tool({"watch", "--all", "--count", "1", "--format", "json"}, scratch_.path()).out;
+  const nlohmann::json processes = nlohmann::json::parse(json).at("processes");
+  ASSERT_EQ(processes.size(), 2u);
+  EXPECT_EQ(processes.at(0).at("pid"), program_->pid());
+  EXPECT_EQ(processes.at(1).at("pid"), other.pid());
+  EXPECT_EQ(processes.at(1).at("blocks"), 2);
+  EXPECT_EQ(processes.at(1).at("state"), "running");
+
+  tell("exit");
+  ASSERT_TRUE(terminal.shows("\n2 processes as one, 1 running\n"));
+  ASSERT_TRUE(tell_other("exit"));
+  expect_given_back(terminal);
+  EXPECT_THAT(terminal.text(), HasSubstr("\nall 2 processes have ended\nstatus=0\n"));
+}
+
 TEST_F(Watch, WhatCannotBeReadIsSaid) {
   const Outcome outcome = run_tool({"watch", "nothing"}, scratch_.path());
   EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();

@@ -32,6 +32,7 @@ class WatchCommand : public Command {
  public:
   void describe(CLI::App& app) override {
     add_directory(app, options_.directory);
+    add_flag(app, "--all", options_.is_of_all, "With all processes that have recorded in DIR/<pid>/, as one");
     add_seconds(app, "--interval", interval_, 0.05, 86400, "Look again after this time", true);
     add_count(app, "--count", count_, "Look this many times (until the process ends)");
     add_top(app, top_, "what fits on the terminal; 10 where there is none");
@@ -48,7 +49,7 @@ class WatchCommand : public Command {
     add_footer(app,
                "Growth is since the first look. json is one line for each look. On a terminal ? tells the keys: arrows "
                "scroll, Enter opens a stack, s sorts, g groups, r lets growth count from now. q or Ctrl-C ends it, and "
-               "so does the end of the process.\n"
+               "so does the end of the process; with --all, of the last one.\n"
                "Exit status: 0 done; 1 could not; 2 usage.");
   }
 

@@ -17,8 +17,12 @@ namespace leakdir::tool {
 
 Look Looker::look() {
   Look look;
-  look.snapshot = load(options_.directory);
-  find_kinds_of(look.snapshot);
+  if (options_.is_of_all) {
+    look.snapshot = load_all({options_.directory}, true, [&](Snapshot& one) { find_kinds_of(one); });
+  } else {
+    look.snapshot = load(options_.directory);
+    find_kinds_of(look.snapshot);
+  }
   if (symbols_ != nullptr) return look;
   pid_ = look.snapshot.pid;
   start_ns_ = look.snapshot.start_ns;
@@ -76,13 +80,23 @@ void Looker::arrange(Look& look, const Arrangement& arrangement) {
   for (auto& warning : symbols_->warnings()) look.warnings.push_back(std::move(warning));
 }
 
+// The start of several is that of the first of them, which may be another one's than the directory's.
+bool Looker::has_another(const Look& look) const {
+  return look.snapshot.pid != pid_ || (!options_.is_of_all && look.snapshot.start_ns != start_ns_);
+}
+
 bool Looker::has_ended(const Look& look) const {
-  return look.snapshot.state != State::kRunning || look.snapshot.pid != pid_ || look.snapshot.start_ns != start_ns_;
+  if (has_another(look)) return true;
+  if (!options_.is_of_all) return look.snapshot.state != State::kRunning;
+  const auto& all = look.snapshot.processes;
+  return std::none_of(all.begin(), all.end(), [](const Process& one) { return one.state == State::kRunning; });
 }
 
 std::string Looker::how_it_ended(const Look& look) const {
-  if (look.snapshot.pid != pid_ || look.snapshot.start_ns != start_ns_)
+  if (has_another(look))
     return fmt::format("process {} has ended, and process {} has its directory now", pid_, look.snapshot.pid);
+  if (const std::size_t all = look.snapshot.processes.size(); all > 1)
+    return fmt::format("all {} processes have ended", all);
   if (!look.snapshot.went_on_as.empty())
     return fmt::format("process {} went on as {}", pid_, printable(look.snapshot.went_on_as));
   return fmt::format("process {} {}", pid_,

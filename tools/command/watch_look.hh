@@ -38,6 +38,7 @@ struct Arrangement {
 
 struct LookOptions {
   std::string directory;
+  bool is_of_all = false;  // with those that record in DIR/<pid>/, whenever they come
   double min_age = 0;
   bool lists_libc = false;
   KindOptions kinds;
@@ -61,12 +62,13 @@ class Looker {
   std::string identity_of(const Look& look, std::size_t stack) {
     return meter_.identity_of(look.snapshot, look.grouped.groups[stack], true);
   }
-  // The process, and not only this look at it.
+  // The process, or the last of all, and not only this look at it.
   bool has_ended(const Look& look) const;
   std::string how_it_ended(const Look& look) const;
 
  private:
   void find_kinds_of(Snapshot& snapshot) const;
+  bool has_another(const Look& look) const;  // process
 
   const LookOptions& options_;
   std::uint32_t pid_ = 0;

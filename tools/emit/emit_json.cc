@@ -15,6 +15,7 @@
 #include "base/words.hh"
 #include "emit.hh"
 #include "json_estimate.hh"
+#include "json_processes.hh"
 
 namespace leakdir::tool {
 
@@ -172,17 +173,6 @@ void add_kinds(Json& json, const Report& report) {
   if (report.snapshot.unread_bytes != 0) json["unread_bytes"] = report.snapshot.unread_bytes;
 }
 
-Json processes_json(const std::vector<Process>& processes) {
-  Json array = Json::array();
-  for (const auto& process : processes)
-    array.push_back({{"pid", process.pid},
-                     {"program", process.program},
-                     {"state", name_of(process.state)},
-                     {"blocks", process.blocks},
-                     {"bytes", process.bytes}});
-  return array;
-}
-
 Json head_json(const Report& report) {
   const Snapshot& snapshot = report.snapshot;
   const Grouped& grouped = report.grouped;
@@ -212,7 +202,7 @@ Json head_json(const Report& report) {
   if (snapshot.sample_bytes != 0) json["sample"] = {{"bytes", snapshot.sample_bytes}};
   add_estimate(json["totals"], snapshot, grouped.all);
   add_kinds(json, report);
-  if (!snapshot.processes.empty()) json["processes"] = processes_json(snapshot.processes);
+  add_processes(json, snapshot);
   if (report.parts != nullptr) add_parts(json, snapshot, *report.parts);
   if (!snapshot.went_on_as.empty()) json["went_on_as"] = snapshot.went_on_as;
   if (snapshot.saved_ns != 0) json["saved"] = utc_of(snapshot.saved_ns);

@@ -10,6 +10,7 @@
 #include "base/words.hh"
 #include "emit.hh"
 #include "json_estimate.hh"
+#include "json_processes.hh"
 
 namespace leakdir::tool {
 
@@ -58,6 +59,7 @@ void emit_look(const Report& report, const std::string& ended, const Sink& sink)
                {"totals", {{"blocks", grouped.blocks}, {"bytes", grouped.bytes}, {"stacks", grouped.groups.size()}}}};
   if (snapshot.sample_bytes != 0) json["sample"] = {{"bytes", snapshot.sample_bytes}};
   add_estimate(json["totals"], snapshot, grouped.all);
+  add_processes(json, snapshot);
   if (!ended.empty()) json["ended"] = ended;
   if (grouped.knows_kinds) json["totals"]["kinds"] = kinds_json(grouped);
   if (report.growth != nullptr) {

@@ -85,9 +85,17 @@ class TextReport {
   void put_process() {
     put("{}, {}\n", snapshot_.program.empty() ? "unknown program" : printable(snapshot_.program),
         about_process(snapshot_));
-    if (snapshot_.processes.empty() || style_.is_look) return;
-    put("{} process{} as one:\n", snapshot_.processes.size(), snapshot_.processes.size() == 1 ? "" : "es");
-    for (const auto& process : snapshot_.processes)
+    const auto& processes = snapshot_.processes;
+    if (processes.empty()) return;
+    put("{} process{} as one", processes.size(), processes.size() == 1 ? "" : "es");
+    if (style_.is_look) {
+      const auto running = std::count_if(processes.begin(), processes.end(),
+                                         [](const Process& one) { return one.state == State::kRunning; });
+      put(", {} running\n", running);
+      return;
+    }
+    put(":\n");
+    for (const auto& process : processes)
       put("    {}, {}: {}, {} of its own, {}\n", process.pid, name_of(process.state),
           count_of(process.blocks, "live block"), bytes_of(process.bytes), printable(process.program));
   }

@@ -9,6 +9,7 @@
 #include "ledger/clock.hh"
 #include "ledger/ledger_file.hh"
 #include "ledger/recent_frees.hh"
+#include "ledger/usable_size.hh"
 #include "option_sources.hh"
 #include "system/loader.hh"
 #include "system/own_memory.hh"
@@ -102,6 +103,7 @@ void sign_ledger(bool recording) {
   tune_clock(header);
   header.recording = recording ? 1 : 0;
   header.own_memory = reinterpret_cast<std::uintptr_t>(own_memory());
+  put_usable_size_asked();
   if (!all_blocks_are_known()) header.some_unknown = 1;
   header.pauses = recording ? 0 : 1;
   header.option_recording = static_cast<std::uint32_t>(recording ? ledger::Recording::kOn : ledger::Recording::kPaused);

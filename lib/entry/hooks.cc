@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <features.h>
 
+#include "ledger/usable_size.hh"
 #include "system/allocator.hh"
 #include "track/tracker.hh"
 
@@ -124,4 +125,7 @@ LEAKDIR_EXPORT void* pvalloc(std::size_t size) {
   return told(block, size, Call::kPvalloc, LEAKDIR_CALLER);
 }
 
-LEAKDIR_EXPORT std::size_t malloc_usable_size(void* block) { return allocator::malloc_usable_size(block); }
+LEAKDIR_EXPORT std::size_t malloc_usable_size(void* block) {
+  leakdir::usable_size_is_asked();
+  return allocator::malloc_usable_size(block);
+}

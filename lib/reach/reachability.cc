@@ -8,12 +8,14 @@
 #include "ledger/live_table.hh"
 #include "ledger/recent_frees.hh"
 #include "ledger/row.hh"
+#include "ledger/usable_size.hh"
 #include "own_process.hh"
 #include "readable_by_all.hh"
 #include "shared/reach_heap_musl.hh"
 #include "shared/reach_mark.hh"
 #include "shared/reach_roots.hh"
 #include "shared/reach_stacks.hh"
+#include "shared/reach_usable.hh"
 #include "stdio_buffers.hh"
 #include "system/allocator.hh"
 #include "system/libc.hh"
@@ -138,13 +140,18 @@ LostLook find_lost(const ThreadAtExit& thread, bool is_only_thread) {
   auto* const room = memory.take_array<reach::MarkRoom>(1);
   auto* const hole_room = memory.take_array<reach::Stretch>(kMostHoles);
   void* const heaps_room = memory.take(sizeof(Heaps));
-  reach::BlockTable table;
-  const auto take = [&](std::uint64_t bytes) { return memory.take(bytes); };
-  if (blocks == nullptr || room == nullptr || hole_room == nullptr || heaps_room == nullptr ||
-      !table.build(blocks, count, take) || !room->build(table, take)) {
+  if (blocks == nullptr || room == nullptr || hole_room == nullptr || heaps_room == nullptr) {
     return {ReachLook::kNoMemory, 0};
   }
   if (!process.read_mappings(memory)) return {ReachLook::kNoMaps, 0};
+  const ReadableByAll readable;
+  if (ReadableByAll::kIsKnown && is_only_thread) process.read_in_place();
+  if (is_usable_size_asked() && !libc::kIsMusl) {
+    reach::end_blocks_with_chunks<std::uintptr_t>(blocks, count, process, *room);
+  }
+  reach::BlockTable table;
+  const auto take = [&](std::uint64_t bytes) { return memory.take(bytes); };
+  if (!table.build(blocks, count, take) || !room->build(table, take)) return {ReachLook::kNoMemory, 0};
   if (is_only_thread) leave_out_stdio_buffers(table);
 
   reach::Holes holes(hole_room, kMostHoles);
@@ -158,8 +165,6 @@ LostLook find_lost(const ThreadAtExit& thread, bool is_only_thread) {
     for_each_ended_thread(process, room->bytes, [&](const reach::EndedThread& ended) { holes.add(ended.no_root); });
   }
 
-  const ReadableByAll readable;
-  if (ReadableByAll::kIsKnown && is_only_thread) process.read_in_place();
   reach::NoObserver nobody;
   Marker marker(table, mappings, process, nobody, *room);
   mark_all(marker, table, thread, holes, mappings);

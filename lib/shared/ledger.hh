@@ -189,6 +189,10 @@ struct Header {
   // Of a forked child, which does not ask when it began: it had begun by then, in clock ticks since boot. A process of
   // that pid which began later is another. Zero where start_time is known, and from an older writer.
   std::uint64_t started_by;
+
+  // 1: the program has called malloc_usable_size, and may use all of a block that glibc gave, not only what it asked
+  // for. Zero from an older writer.
+  std::uint64_t usable_size_asked;
 };
 static_assert(offsetof(Header, pid) == 32);
 static_assert(offsetof(Header, start_realtime_ns) == 80);
@@ -201,7 +205,8 @@ static_assert(offsetof(Header, reach_look) == 288);
 static_assert(offsetof(Header, children) == 312);
 static_assert(offsetof(Header, sample_bytes) == 328);
 static_assert(offsetof(Header, started_by) == 344);
-static_assert(sizeof(Header) == 352);
+static_assert(offsetof(Header, usable_size_asked) == 352);
+static_assert(sizeof(Header) == 360);
 
 // Memory of the process that is leakdir's own and holds no pointer of the program's: a table in the process, not in the
 // file. Entries that are not in use are zeros.

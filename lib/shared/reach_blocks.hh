@@ -24,7 +24,7 @@ struct Stretch {
 // One block. 24 bytes: with the index below about 28 for a block of usual size.
 struct HeapBlock {
   std::uint64_t address;
-  std::uint64_t bytes_and_flags;  // 48 bits of bytes
+  std::uint64_t bytes_and_flags;  // from the lowest on: 43 bits of bytes, 5 of what lies behind them, 16 of flags
   std::uint32_t id;               // the caller's own number
   std::uint32_t head;             // of a lost block: one that leads to it, or itself (reach_mark.hh)
 
@@ -48,15 +48,41 @@ struct HeapBlock {
   static constexpr std::uint64_t kWholeBehind3Words = std::uint64_t{2048} << kShift;
   static constexpr std::uint64_t kIsObject = std::uint64_t{4096} << kShift;
 
-  std::uint64_t bytes() const { return ledger::low48(bytes_and_flags); }
+  // What was asked for. (Of more than that, which is in none of malloc's heaps, the rest counts as no block's.)
+  static constexpr unsigned kBytesBits = 43;
+  static constexpr std::uint64_t kMostBytes = (std::uint64_t{1} << kBytesBits) - 1;
+  std::uint64_t bytes() const { return bytes_and_flags & kMostBytes; }
+
+  // What lies behind that and is the program's too (reach_usable.hh): a number of units, from the next multiple of one.
+  static constexpr std::uint64_t kUnit = 4;
+  static constexpr std::uint64_t kMostBehind = 31;
+  std::uint64_t behind() const { return bytes_and_flags >> kBytesBits & kMostBehind; }
+  // False: that is more than there is room for.
+  bool end_at(std::uint64_t end) {
+    const std::uint64_t units = (end - units_end(0)) / kUnit;
+    if (end < units_end(0) || units > kMostBehind) return false;
+    bytes_and_flags = (bytes_and_flags & ~(kMostBehind << kBytesBits)) | units << kBytesBits;
+    return true;
+  }
+
   // Of a block of 0 bytes the address alone.
-  std::uint64_t end() const { return address + (bytes() == 0 ? 1 : bytes()); }
+  std::uint64_t end() const {
+    if (behind() != 0) return units_end(behind());
+    return address + (bytes() == 0 ? 1 : bytes());
+  }
+  // What is to be read of it: words of so many bytes.
+  std::uint64_t bytes_of_words(std::uint64_t word) const { return (end() - address) & ~(word - 1); }
   Reach reach() const { return static_cast<Reach>(bytes_and_flags >> kShift & 7); }
   void set_reach(Reach reach) {
     bytes_and_flags = (bytes_and_flags & ~kReachBits) | std::uint64_t{static_cast<std::uint8_t>(reach)} << kShift;
   }
   bool has(std::uint64_t flag) const { return (bytes_and_flags & flag) != 0; }
   void set(std::uint64_t flag) { bytes_and_flags |= flag; }
+
+ private:
+  std::uint64_t units_end(std::uint64_t units) const {
+    return address + ((bytes() + kUnit - 1) & ~(kUnit - 1)) + units * kUnit;
+  }
 };
 static_assert(sizeof(HeapBlock) == 24);
 
@@ -65,7 +91,9 @@ inline constexpr std::uint32_t kNoBlock = 0xffffffff;
 // The live block of a row. What libc keeps for itself, and what is to be ignored, is held by itself.
 inline HeapBlock heap_block_of(const ledger::Block& row, std::uint32_t id) {
   const bool is_root = (ledger::block_flags(row.word[0]) & (ledger::kFlagLibc | ledger::kFlagIgnored)) != 0;
-  return {ledger::block_address(row.word[0]), ledger::low48(row.word[1]) | (is_root ? HeapBlock::kRoot : 0), id, 0};
+  const std::uint64_t bytes = ledger::low48(row.word[1]);
+  return {ledger::block_address(row.word[0]),
+          (bytes < HeapBlock::kMostBytes ? bytes : HeapBlock::kMostBytes) | (is_root ? HeapBlock::kRoot : 0), id, 0};
 }
 
 // Finds blocks by the words that point into them. Blocks that lie close together form a run; a run has a number for

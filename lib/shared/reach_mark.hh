@@ -412,7 +412,7 @@ class Marker {
       next = block + 1;
       if (!Observer::kWantsShortest && consider_known(block, act)) continue;
       if (table_[block].has(HeapBlock::kNoPointers)) continue;
-      const std::uint64_t bytes = table_[block].bytes() & ~(kWord - 1);
+      const std::uint64_t bytes = table_[block].bytes_of_words(kWord);
       if (bytes > MarkRoom::kBytes - filled) {
         if (bytes <= MarkRoom::kBytes) room_.work[now_].add(next = block);  // the next time
         break;
@@ -436,7 +436,7 @@ class Marker {
     }
     if (count != 0) read_pieces(count, act);
     if (block == kNoBlock) return kNoBlock;
-    if (const std::uint64_t bytes = table_[block].bytes(); (bytes & ~(kWord - 1)) > MarkRoom::kBytes) {
+    if (const std::uint64_t bytes = table_[block].bytes_of_words(kWord); bytes > MarkRoom::kBytes) {
       consider_stretch({table_[block].address, table_[block].address + bytes}, block, act);
     }
     return next;
@@ -448,7 +448,7 @@ class Marker {
     const char* bytes = room_.bytes;
     for (unsigned i = 0; i < count; ++i) {
       const std::uint32_t from = room_.owner[i];
-      const std::uint64_t size = table_[from].bytes() & ~(kWord - 1);
+      const std::uint64_t size = table_[from].bytes_of_words(kWord);
       consider_all(bytes, size, from, table_[from].address, act);
       bytes += size;
     }

@@ -71,6 +71,15 @@ TEST_P(LostAtExit, NothingIsLeftBehindForTheLedgerAlone) {
   EXPECT_EQ(kinds_in_records(scratch_ / "mem/lost"), lost_of(expected));
 }
 
+// Only of a program that asks how much it may use does it matter what lies behind the end of a block.
+TEST_P(LostAtExit, WhatMallocUsableSizeLetsAProgramUseHolds) {
+  for (const char* asks : {"", "asks"}) {
+    const Outcome outcome = run_in(scratch_, target("usable_size", GetParam()), {"", {asks, "exit"}, {}, 60});
+    ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    EXPECT_EQ(kinds_in(report(scratch_ / "mem")), expected_kinds(outcome.out)) << asks;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Kinds, LostAtExit, testing::Values("static", "static-pie", "pie", "preload"),
                          [](const auto& info) { return case_name(info.param); });
 

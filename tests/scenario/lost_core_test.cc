@@ -31,8 +31,9 @@ class LostCore : public testing::TestWithParam<std::string> {
   }
 
   // The core of a process of its own.
-  static std::string core_in(const Scratch& scratch, Kinds* expected = nullptr) {
-    Process process(command_for(scratch, target("lost_and_held", GetParam()), {}));
+  static std::string core_in(const Scratch& scratch, Kinds* expected = nullptr,
+                             const std::string& name = "lost_and_held", const std::string& how = "") {
+    Process process(command_for(scratch, target(name, GetParam()), {"", {how}}));
     if (!process.says("ready\n")) throw std::runtime_error("not ready");
     if (expected != nullptr) *expected = expected_kinds(process.output_so_far());
     return core_after(process, SIGSEGV, scratch);
@@ -49,6 +50,15 @@ class LostCore : public testing::TestWithParam<std::string> {
 };
 
 TEST_P(LostCore, EachBlockHasItsKind) { EXPECT_EQ(kinds_by(core()), expected_); }
+
+TEST_P(LostCore, WhatMallocUsableSizeLetsAProgramUseHolds) {
+  for (const char* asks : {"", "asks"}) {
+    Scratch another;
+    Kinds expected;
+    const std::string core = core_in(another, &expected, "usable_size", asks);
+    EXPECT_EQ(kinds_in(report(another / "mem", {"--kinds", "all", "--core", core})), expected) << asks;
+  }
+}
 
 TEST_P(LostCore, ACompressedCoreSaysTheSame) {
   const std::string text = read_file(core());

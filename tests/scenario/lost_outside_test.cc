@@ -47,9 +47,9 @@ std::string status_line(pid_t pid, const std::string& key) {
 
 class LostOutside : public testing::TestWithParam<std::string> {
  protected:
-  std::unique_ptr<Process> start(const std::string& name) {
+  std::unique_ptr<Process> start(const std::string& name, const std::string& how = "") {
     auto process =
-        std::make_unique<Process>(command_for(scratch_, target(name, GetParam()), {"children=0", {}, {}, 3000}));
+        std::make_unique<Process>(command_for(scratch_, target(name, GetParam()), {"children=0", {how}, {}, 3000}));
     EXPECT_TRUE(process->says("ready\n"));
     return process;
   }
@@ -76,6 +76,15 @@ TEST_P(LostOutside, WhatAThreadHeldThatHasEndedIsLost) {
 TEST_P(LostOutside, AProcessGoesOnWithoutItsFirstThread) {
   const auto process = start("first_thread_ended");
   EXPECT_EQ(kinds_in(look(scratch_ / "mem")), expected_kinds(process->output_so_far()));
+}
+
+TEST_P(LostOutside, WhatMallocUsableSizeLetsAProgramUseHolds) {
+  for (const char* asks : {"", "asks"}) {
+    const auto process = start("usable_size", asks);
+    EXPECT_EQ(kinds_in(look(scratch_ / "mem")), expected_kinds(process->output_so_far())) << asks;
+    process->kill(SIGKILL);
+    process->wait();
+  }
 }
 
 TEST_P(LostOutside, AStoppedProcessStaysStopped) {

@@ -31,7 +31,7 @@ inline void turn_header(ledger::Header& h) {
        h.unrecorded, h.pauses, h.bad_frees, h.files_over_limit, h.write_errors, h.file_bytes, h.extent_count,
        h.option_recording, h.block_pages, h.children_elsewhere, h.passed_by, h.passing_module, h.unseen_blocks,
        h.reach_look, h.some_unknown, h.unread_bytes, h.own_memory, h.children, h.children_removed, h.sample_bytes,
-       h.sampling_threads, h.started_by);
+       h.sampling_threads, h.started_by, h.usable_size_asked);
 }
 
 inline std::string build_of_other_order(LedgerBuilder ledger, std::uint32_t rows_per_extent = 64) {

@@ -12,6 +12,7 @@
 
 #include "shared/reach_blocks.hh"
 #include "shared/reach_mark.hh"
+#include "shared/reach_usable.hh"
 #include "shared/reach_work.hh"
 
 namespace leakdir::reach {
@@ -260,6 +261,53 @@ TEST(Marker, ACycleIntoWhichAnotherLeadsInItsMiddleHasNoHeadOfItsOwn) {
   heap.put(0x10200, 0x10300), heap.put(0x10300, 0x10200);
   heap.put(0x10400, 0x10100), heap.put(0x10408, 0x10300);
   EXPECT_EQ(heap.kinds({}), (Kinds{kIndirect, kIndirect, kIndirect, kIndirect, kDefinite}));
+}
+
+TEST(EndOfChunk, IsTakenFromWhatIsASizeForTheBlock) {
+  struct Case {
+    std::uint64_t bytes, size, end;  // asked for, the word before the block, how many bytes of it are the program's
+  };
+  constexpr Case kCases[] = {
+      {36, 48 | 1, 40},         // as glibc makes it
+      {0, 32 | 1, 24},          // of no bytes
+      {40, 48 | 5, 40},         // nothing is left, in another arena
+      {25, 64 | 1, 56},         // more is left than need be
+      {300000, 303104 | 2, 0},  // a mapping of its own
+      {36, 0, 0},
+      {36, 0x4141414141414141, 0},
+      {36, 32 | 1, 0},  // overwritten
+      {36, 40 | 1, 0},
+      {36, 4096 | 1, 0},
+      {36, 0xfffffffffffffff0, 0},
+  };
+  Heap heap;
+  std::vector<std::uint64_t> ends;
+  // More than are read at once.
+  for (std::uint64_t i = 0; i < 1000; ++i) {
+    const Case& one = kCases[i % std::size(kCases)];
+    const std::uint64_t address = 0x10000000 + 0x100000 * i;
+    heap.add(address, one.bytes);
+    heap.put(address - 8, one.size);
+    ends.push_back(address + (one.end != 0 ? one.end : one.bytes));
+  }
+  auto room = std::make_unique<MarkRoom>();
+  end_blocks_with_chunks<std::uint64_t>(heap.blocks_.data(), 1000, heap, *room);
+  for (std::size_t i = 0; i < ends.size(); ++i) {
+    EXPECT_EQ(heap.blocks_[i].end(), ends[i]) << i % std::size(kCases);
+    EXPECT_EQ(heap.blocks_[i].bytes(), kCases[i % std::size(kCases)].bytes);
+  }
+}
+
+TEST(EndOfChunk, IsThatOfTheBlockForPointersOfBothWays) {
+  Heap heap;
+  heap.add(0x10000, 36), heap.add(0x20000, 100), heap.add(0x30000, 36);
+  heap.put(0xfff8, 49), heap.put(0x10020, 0x20000), heap.put(0x2fff8, 49);
+  const std::vector<std::uint64_t> root = {0x10000, 0x30027};
+  EXPECT_EQ(heap.kinds(root), (Kinds{kReachable, kDefinite, kDefinite}));
+  for (HeapBlock& block : heap.blocks_) block.set_reach(Reach::kUnknown);
+  auto room = std::make_unique<MarkRoom>();
+  end_blocks_with_chunks<std::uint64_t>(heap.blocks_.data(), 3, heap, *room);
+  EXPECT_EQ(heap.kinds(root), (Kinds{kReachable, kReachable, kPossible}));
 }
 
 TEST(WorkList, HandsOutWhatIsInItByRisingNumbers) {

@@ -16,7 +16,7 @@ struct Stretch {
 };
 
 constexpr Stretch kHeader[] = {{8, 1}, {8, 4}, {1, 8}, {32, 1}, {3, 8}, {8, 4}, {2, 8}, {2, 4},
-                               {2, 8}, {9, 8}, {2, 4}, {2, 8},  {2, 4}, {1, 8}, {2, 4}, {7, 8}};
+                               {2, 8}, {9, 8}, {2, 4}, {2, 8},  {2, 4}, {1, 8}, {2, 4}, {8, 8}};
 constexpr Stretch kExtent[] = {{1, 8}, {4, 4}};
 constexpr Stretch kBlock[] = {{4, 8}};
 constexpr Stretch kNode[] = {{1, 8}, {2, 4}};

@@ -100,7 +100,7 @@ class Reader {
     BlockTable::Range range;
   };
 
-  static std::uint64_t whole_words(const HeapBlock& block) { return block.bytes() & ~(kWord - 1); }
+  static std::uint64_t whole_words(const HeapBlock& block) { return block.bytes_of_words(kWord); }
 
   bool has_room() {
     const auto bytes = static_cast<std::int64_t>(part_->words.size() * sizeof(std::uint32_t));

@@ -15,6 +15,7 @@
 #include "reach_heap_musl.hh"
 #include "reach_mark.hh"
 #include "reach_roots.hh"
+#include "reach_usable.hh"
 #include "roots.hh"
 #include "thread_locals.hh"
 
@@ -99,6 +100,9 @@ class Search {
     const auto by_address = [](const auto& a, const auto& b) { return a.address < b.address; };
     if (!std::is_sorted(blocks_.begin(), blocks_.end(), by_address))
       std::sort(blocks_.begin(), blocks_.end(), by_address);
+    if (process_.ledger.header().usable_size_asked != 0 && !process_.is_musl)
+      reach::end_blocks_with_chunks<Word>(blocks_.data(), static_cast<std::uint32_t>(blocks_.size()), process_.memory,
+                                          *room_);
     const auto take = [&](std::uint64_t bytes) {
       index_.push_back(std::make_unique<char[]>(bytes));
       return static_cast<void*>(index_.back().get());

@@ -13,6 +13,12 @@ namespace {
 
 constexpr std::uint64_t kPage = 4096;
 
+// What /proc has of this memory. Once the first thread has ended (pthread_exit in main) it has nothing of the process
+// by that one's number; each thread that lives has all of it (Linux 3.17). An emulator knows the first name alone.
+constexpr const char* kPageMaps[] = {"/proc/self/pagemap", "/proc/thread-self/pagemap"};
+constexpr const char* kMemories[] = {"/proc/self/mem", "/proc/thread-self/mem"};
+constexpr const char* kMaps[] = {"/proc/self/maps", "/proc/thread-self/maps"};
+
 // Calls line(begin, end) for each whole line of the file; `buffer` of `room` bytes. False: it cannot be read.
 template <class Line>
 bool for_each_line(const char* path, char* buffer, std::size_t room, Line line) {
@@ -81,8 +87,9 @@ bool OwnProcess::open(WorkMemory& memory) {
   const auto work = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(page_state_));
   const auto is_read = [&](std::size_t got) { return got == sizeof word && page_state_[0] == word; };
   page_bytes_ = ::getauxval(AT_PAGESZ);
-  if (page_bytes_ != 0) page_file_ = sys::open_at(AT_FDCWD, "/proc/self/pagemap", O_RDONLY);
-  if (page_file_ >= 0 && !(is_told_as_used(itself) && is_told_as_used({work, kPages * sizeof *page_state_}))) {
+  for (const char* path : kPageMaps) {
+    if (page_bytes_ == 0 || (page_file_ = sys::open_at(AT_FDCWD, path, O_RDONLY)) < 0) continue;
+    if (is_told_as_used(itself) && is_told_as_used({work, kPages * sizeof *page_state_})) break;
     sys::close(page_file_);
     page_file_ = -1;
   }
@@ -91,8 +98,13 @@ bool OwnProcess::open(WorkMemory& memory) {
   if (!sys::is_filtered(reinterpret_cast<char*>(page_state_), kPages * sizeof *page_state_)) {
     if (is_read(read_by_call(&itself, 1, page_state_))) return true;
   }
-  memory_file_ = sys::open_at(AT_FDCWD, "/proc/self/mem", O_RDONLY);
-  return memory_file_ >= 0 && is_read(read(&itself, 1, page_state_));
+  for (const char* path : kMemories) {
+    if ((memory_file_ = sys::open_at(AT_FDCWD, path, O_RDONLY)) < 0) continue;
+    if (is_read(read(&itself, 1, page_state_))) return true;
+    sys::close(memory_file_);
+    memory_file_ = -1;
+  }
+  return false;
 }
 
 OwnProcess::~OwnProcess() {
@@ -101,17 +113,21 @@ OwnProcess::~OwnProcess() {
 }
 
 bool OwnProcess::read_mappings(WorkMemory& memory) {
-  static constexpr char kMaps[] = "/proc/self/maps";
   constexpr std::size_t kRoom = 64 << 10;
   constexpr std::uint64_t kMore = 64;  // that may come in between: what is taken here, to begin with
   auto* const buffer = memory.take_array<char>(kRoom);
   if (buffer == nullptr) return false;
   std::uint64_t lines = 0;
-  if (!for_each_line(kMaps, buffer, kRoom, [&](const char*, const char*) { ++lines; })) return false;
+  const char* maps = nullptr;
+  for (const char* path : kMaps) {
+    if (!for_each_line(maps = path, buffer, kRoom, [&](const char*, const char*) { ++lines; })) continue;
+    if (lines != 0) break;
+  }
+  if (lines == 0) return false;
   auto* const list = memory.take_array<reach::Mapping>(lines + kMore);
   if (list == nullptr) return false;
   std::size_t count = 0;
-  for_each_line(kMaps, buffer, kRoom, [&](const char* begin, const char* end) {
+  for_each_line(maps, buffer, kRoom, [&](const char* begin, const char* end) {
     if (count < lines + kMore && reach::parse_mapping(begin, end, &list[count])) ++count;
   });
   mappings_ = {list, count};

@@ -74,7 +74,7 @@ class OwnProcess {
   std::uint64_t* page_state_ = nullptr;
   std::uint64_t page_bytes_ = 0;  // of the system's pages: pagemap has a word for each
   std::uint64_t first_page_ = 0, page_count_ = 0;
-  int memory_file_ = -1;  // /proc/self/mem, where process_vm_readv is not to be used
+  int memory_file_ = -1;  // /proc/self/mem (or its like), where process_vm_readv is not to be used
   bool reads_in_place_ = false;
   const reach::Mapping* last_mapping_ = nullptr;
   int page_file_ = -1;  // /proc/self/pagemap; none: each page may be in use

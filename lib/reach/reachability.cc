@@ -70,11 +70,6 @@ void leave_out_stdio_buffers(const reach::BlockTable& table) {
   });
 }
 
-void add_stack_below(const ThreadAtExit& thread, const reach::Mappings& mappings, reach::Holes& holes) {
-  const reach::Mapping* const stack = mappings.find(thread.sp);
-  if (stack != nullptr && stack->has(reach::Mapping::kStack)) holes.add({stack->start, thread.sp});
-}
-
 // The thread pointer of this thread, at which glibc keeps what it knows of it.
 std::uint64_t this_thread() {
 #if defined(__x86_64__)
@@ -84,6 +79,17 @@ std::uint64_t this_thread() {
 #else
   return 0;  // there, the stack of a thread that has ended is not told
 #endif
+}
+
+// What lies beyond the end of this thread's stack. `room`: kMostOfThread bytes.
+void add_stack_below(const ThreadAtExit& thread, OwnProcess& process, char* room, reach::Holes& holes) {
+  const reach::Mapping* const mapping = process.mappings().find(thread.sp);
+  if (mapping != nullptr && mapping->has(reach::Mapping::kStack)) {
+    holes.add({mapping->start, thread.sp});
+  } else if (const std::uint64_t here = this_thread(); here != 0 && !libc::kIsMusl) {
+    const reach::Stretch stack = reach::stack_told_at(process, sizeof(void*), room, here, thread.sp, here);
+    if (stack.start < stack.end) holes.add({stack.start, thread.sp});
+  }
 }
 
 // visit(reach::EndedThread), for each. `room`: kMostOfThread bytes.
@@ -160,7 +166,7 @@ LostLook find_lost(const ThreadAtExit& thread, bool is_only_thread) {
   reach::for_each_own_memory(process, reinterpret_cast<std::uintptr_t>(own_memory()), room->bytes,
                              [&](reach::Stretch own) { holes.add(own); });
   memory.add_to(holes);
-  add_stack_below(thread, mappings, holes);
+  add_stack_below(thread, process, room->bytes, holes);
   if (is_only_thread && !libc::kIsMusl) {
     for_each_ended_thread(process, room->bytes, [&](const reach::EndedThread& ended) { holes.add(ended.no_root); });
   }

@@ -71,6 +71,12 @@ TEST_P(LostAtExit, NothingIsLeftBehindForTheLedgerAlone) {
   EXPECT_EQ(kinds_in_records(scratch_ / "mem/lost"), lost_of(expected));
 }
 
+TEST_P(LostAtExit, AProcessWithoutItsFirstThreadLooksToo) {
+  const Outcome outcome = run_in(scratch_, target("first_thread_ended", GetParam()), {"", {"exit"}, {}, 60});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(kinds_in(report(scratch_ / "mem")), expected_kinds(outcome.out));
+}
+
 // Only of a program that asks how much it may use does it matter what lies behind the end of a block.
 TEST_P(LostAtExit, WhatMallocUsableSizeLetsAProgramUseHolds) {
   for (const char* asks : {"", "asks"}) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The first thread ends by pthread_exit, and the process goes on without it: /proc has no memory of it any more.
+// The first thread ends by pthread_exit, and the process goes on without it: /proc has no memory of it any more. Then
+// it waits, or ends (`exit`).
 
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -10,6 +11,7 @@
 #include "expect.h"
 
 static void* volatile kept;
+static int ends;
 
 static NOINLINE void lose(void) { hidden(calloc(1, 1003)); }
 
@@ -28,13 +30,15 @@ static void* goes_on(void* unused) {
     state[got] = 0;
     fclose(status);
   } while (strstr(state, "State:\tZ") == NULL);
+  if (ends) exit(on_its_stack == NULL);
   say("ready\n");
   for (;;) pause();
   hidden(on_its_stack);
   return unused;
 }
 
-int main(void) {
+int main(int count, char** arguments) {
+  ends = count > 1 && strcmp(arguments[1], "exit") == 0;
   pthread_t thread;
   pthread_create(&thread, NULL, goes_on, NULL);
   pthread_detach(thread);

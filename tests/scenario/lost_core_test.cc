@@ -33,7 +33,7 @@ class LostCore : public testing::TestWithParam<std::string> {
   // The core of a process of its own.
   static std::string core_in(const Scratch& scratch, Kinds* expected = nullptr,
                              const std::string& name = "lost_and_held", const std::string& how = "") {
-    Process process(command_for(scratch, target(name, GetParam()), {"", {how}}));
+    Process process(command_for(scratch, target(name, GetParam()), {"", {how}, {}, 60}));
     if (!process.says("ready\n")) throw std::runtime_error("not ready");
     if (expected != nullptr) *expected = expected_kinds(process.output_so_far());
     return core_after(process, SIGSEGV, scratch);

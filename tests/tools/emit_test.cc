@@ -519,7 +519,8 @@ TEST_F(Emit, WhatOnlyRunningThreadsMayHoldIsNeitherLostNorHeld) {
   const std::string lost = text_of(kLostKinds);
   EXPECT_THAT(lost, HasSubstr("4 lost blocks, 78 bytes in 3 stacks\n"));
   EXPECT_THAT(lost, HasSubstr("\nnot known: 1 block, 70 bytes in 1 stack, as other threads were running when it "
-                              "exited: --kinds all lists them\n"
+                              "exited, and what they held in registers shows from outside alone: to a look while it "
+                              "runs (--lost): --kinds all lists them\n"
                               "not looked at: 4096 bytes of memory that could not be read\n"));
   EXPECT_THAT(text_of(kAllKinds), HasSubstr("\n70 bytes in 1 block, 4.8 %, malloc"));
 }

@@ -106,8 +106,6 @@ LEAKDIR_SLOW void compare_with_boost(const Walk& fast, unsigned most, std::uintp
   ::abort();
 }
 
-WalkStart walk_start(Caller caller) { return {caller.pc(), caller.sp(), caller.bp()}; }
-
 // Where the fast walk declines, Boost would wait for ever if the unwinder itself allocates under its mutex: that is so
 // a few frames further out, which the fast walk knows, and which are all that is kept then.
 LEAKDIR_SLOW bool walk_to_unwinder(Walk& walk, ThreadScratch& scratch, Caller caller) {
@@ -395,7 +393,8 @@ template <typename Keep>
 Captured capture_runs(ThreadScratch& scratch, Caller caller, Call call, const ReentryGuard& guard) {
   const auto keep = [&](Captured captured) {
     if (LEAKDIR_UNLIKELY(captured.stack() == 0)) return;
-    whole_stack_is(scratch.walk, captured.word() | std::uint64_t{static_cast<std::uint8_t>(call)} << kGivenCallShift);
+    whole_stack_is(scratch.walk, walk_start(caller), frames_walked,
+                   captured.word() | std::uint64_t{static_cast<std::uint8_t>(call)} << kGivenCallShift);
   };
   return walk_and_capture(scratch, caller, call, frames_kept, frames_walked, guard, keep);
 }

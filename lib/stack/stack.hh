@@ -64,7 +64,7 @@ inline Captured capture_stack(ThreadState& thread, Caller caller, ledger::Call c
   return capture_by_asking(thread, caller, call, guard);
 }
 
-// What a thread has said of a whole stack (Run::whole_stack): the word of Captured, and in bits that this has no use
+// What a thread has said of a whole stack (WholeStack::known): the word of Captured, and in bits that this has no use
 // for the call that was given.
 inline constexpr unsigned kGivenCallShift = 32;
 inline constexpr std::uint64_t kGivenCall = std::uint64_t{0xff} << kGivenCallShift;
@@ -76,12 +76,14 @@ inline void keep_up_known_nodes(ThreadScratch& scratch) {
   if (LEAKDIR_UNLIKELY(scratch.nodes_epoch != stack_epoch())) forget_known_nodes(scratch);
 }
 
+inline WalkStart walk_start(Caller caller) { return {caller.pc(), caller.sp(), caller.bp()}; }
+
 // The same without a walk, where the thread has met this very stack or caller, and knows all of it. Else stack() is 0.
 // Of a thread that is settled. Calls nothing.
 [[gnu::always_inline]] inline Captured capture_known(ThreadScratch& scratch, Caller caller, ledger::Call call) {
   const Way way = usual_way.load(std::memory_order_relaxed);
   if (LEAKDIR_LIKELY(way == Way::kRuns) && LEAKDIR_LIKELY(caller.has_frame())) {
-    const std::uint64_t known = known_whole_stack(scratch.walk, caller.pc(), caller.sp());
+    const std::uint64_t known = known_whole_stack(scratch.walk, walk_start(caller));
     const bool is_same_call = static_cast<std::uint8_t>(known >> kGivenCallShift) == static_cast<std::uint8_t>(call);
     return Captured::of_word(LEAKDIR_LIKELY(is_same_call) ? known & ~kGivenCall : 0);
   }

@@ -27,6 +27,7 @@
 
 #include "run.hh"
 #include "system/base.hh"
+#include "whole_stacks.hh"
 
 namespace leakdir {
 
@@ -74,10 +75,16 @@ struct FastWalkState {
   std::uintptr_t generation;
   RunDraft draft;
   RunStore store;
+  WholeStackDraft whole_draft;
+  WholeStacks whole;
 };
 
-// The next walk with this state learns all anew. To be called when what `Run::memo` says is not true any more.
-inline void fast_walk_forget_runs(FastWalkState& state) noexcept { state.store.clear(); }
+// The next walk with this state learns all anew. To be called when what `Run::memo` and `WholeStack::known` say is not
+// true any more.
+inline void fast_walk_forget_runs(FastWalkState& state) noexcept {
+  state.store.clear();
+  state.whole.clear();
+}
 
 // The start for a walk from the function that this is used in. It makes that function keep a frame pointer, which
 // is all that it relies on.

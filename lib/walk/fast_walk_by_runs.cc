@@ -11,9 +11,9 @@
 
 #include "fast_walk.hh"
 #include "fast_walk_reach.hh"
+#include "stack_words.hh"
 #include "step.hh"
 #include "system/base.hh"
-#include "whole_stack.hh"
 
 namespace leakdir {
 namespace {
@@ -65,6 +65,15 @@ Registers frame_after(const Run& run, unsigned frame, std::uintptr_t base, std::
   const std::int32_t bp_slot = run.bp_slots()[frame];
   return {base + run.sp_after(frame), address_at(run, base + run.places()[frame]),
           bp_slot == Run::kUnchanged ? bp : word_at(plus(base, bp_slot))};
+}
+
+// Whether each return address of the run is where it is to be.
+[[gnu::always_inline]] inline bool addresses_hold(const Run& run, std::uintptr_t base) {
+#if defined(LEAKDIR_HAS_LINK_REGISTER)
+  return words_hold(run.pcs(), run.places(), run.checks, base, run.signature_bits);
+#else
+  return words_hold(run.pcs(), run.places(), run.checks, base);
+#endif
 }
 
 [[gnu::noinline]] bool holds_by_bp(const Run& run, Registers& frame, std::uintptr_t end) {
@@ -214,7 +223,7 @@ Run* learn(FastWalkState& state, Readable& readable, Registers at, unsigned want
   run.is_of_loader = is_loader(run.pc);
   run.is_plain =
       !run.is_of_loader && run.start == RunStart::kFromSp && run.bp_distance == Run::kUnchanged && run.bp_checks == 0;
-  for (run.checks = static_cast<std::uint8_t>(frames - 1); run.checks % Run::kChecksAtOnce != 0; ++run.checks) {
+  for (run.checks = static_cast<std::uint8_t>(frames - 1); run.checks % kWordsAtOnce != 0; ++run.checks) {
     draft.pcs[run.checks] = draft.pcs[0];  // looked at twice
     draft.places[run.checks] = draft.places[0];
     draft.bp_slots[run.checks] = Run::kUnchanged;
@@ -282,7 +291,6 @@ struct Part {
     } else if (++run.streak == kLongEnough) {
       run.wanted = static_cast<std::uint8_t>(frames);
       run.is_plain = false;
-      run.whole_stack = 0;
       ++i;
     }
   }
@@ -310,7 +318,7 @@ struct Part {
 }
 
 [[gnu::noinline, gnu::cold]] void begin_anew(FastWalkState& state, std::uintptr_t generation) {
-  state.store.clear();
+  fast_walk_forget_runs(state);
   state.store_is_full = false;
   signal_fence();
   state.generation = generation;

@@ -42,8 +42,6 @@ struct alignas(16) Run {  // two of the return addresses behind it are compared 
   std::uintptr_t pc;  // of the first frame
   // For the user of the walk: what it makes of these frames and of what called them. 0 at first.
   std::uint64_t memo;
-  // … and, where they are a whole stack, of that. 0 at first. Only if it `is_plain` and `ends`.
-  std::uint64_t whole_stack;
   std::uint32_t serial;  // no two runs of a store have the same
   std::uint8_t frames;
   bool ends;          // its last frame is the outermost of the stack, by its table
@@ -60,7 +58,7 @@ struct alignas(16) Run {  // two of the return addresses behind it are compared 
   std::int32_t bp_distance;      // rbp at the base has to be the base + this; kUnchanged: anything …
   std::uint8_t bp_distance_for;  // … for the sake of that frame
   std::uint8_t bp_checks;
-  std::uint8_t checks;          // of return addresses, a multiple of kChecksAtOnce
+  std::uint8_t checks;          // of return addresses, a multiple of kWordsAtOnce
   std::uint32_t follower;       // serial of the run that followed when it was last looked at …
   std::uint8_t streak;          // … and how often in succession it was that one
   std::uint8_t parts_at;        // how many of its frames the stack had, when that was not all …
@@ -72,7 +70,6 @@ struct alignas(16) Run {  // two of the return addresses behind it are compared 
 
   // Behind it lie the return addresses that are to be there, the places where, for each frame `bp_slot` (and `next_sp`)
   // as if it were the last, and the checks of rbp.
-  static constexpr unsigned kChecksAtOnce = 4;
   const std::uintptr_t* pcs() const { return reinterpret_cast<const std::uintptr_t*>(this + 1); }
   const std::uint32_t* places() const { return reinterpret_cast<const std::uint32_t*>(pcs() + checks); }
   const std::int32_t* bp_slots() const { return reinterpret_cast<const std::int32_t*>(places() + checks); }

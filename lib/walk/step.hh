@@ -12,15 +12,9 @@
 #include "fast_walk.hh"
 #include "fast_walk_rule.hh"
 #include "processor.hh"
+#include "stack_words.hh"
 
 namespace leakdir {
-
-inline constexpr std::uintptr_t kWord = sizeof(std::uintptr_t);
-
-// One load, which the compiler does not join with its neighbours: to shuffle them costs more than they do.
-inline std::uintptr_t word_at(std::uintptr_t address) {
-  return __atomic_load_n(reinterpret_cast<const std::uintptr_t*>(address), __ATOMIC_RELAXED);
-}
 
 // What may be read in this walk: up to `end`; on the thread's own stack that is its top.
 struct Readable {

@@ -93,7 +93,7 @@ std::uint64_t name_of(const std::uintptr_t* frames, unsigned count) {
 // What is known of a whole stack without a walk is known of this one.
 void compare_known(leakdir::FastWalkState& state, const leakdir::WalkStart& start, const std::uintptr_t* boost,
                    unsigned boost_count) {
-  const std::uint64_t known = leakdir::known_whole_stack(state, start.pc, start.sp);
+  const std::uint64_t known = leakdir::known_whole_stack(state, start);
   if (known == 0) return;
   g_known_whole.fetch_add(1, std::memory_order_relaxed);
   if (known != name_of(boost, boost_count)) fail("another whole stack is known", boost, boost_count, 0);
@@ -114,7 +114,7 @@ void compare_all(const leakdir::WalkStart& start, const std::uintptr_t* boost, u
     g_reused.fetch_add(followed < count ? count - followed : 0, std::memory_order_relaxed);
     // The same stack again, by what was learnt.
     if (compare_with(state, start, kMax, boost, boost_count, &followed) != leakdir::kCannot) {
-      leakdir::whole_stack_is(state, name_of(boost, boost_count));
+      leakdir::whole_stack_is(state, start, kMax, name_of(boost, boost_count));
     }
     compare_known(state, start, boost, boost_count);
   }

@@ -66,9 +66,9 @@ std::uint64_t g_name;  // what is said of each whole stack; 0: nothing
   errno = 1234;
   const unsigned followed_before = g_state.followed;
   const WalkStart start = walk_start_here();
-  g_walk.known = known_whole_stack(g_state, start.pc, start.sp);
+  g_walk.known = known_whole_stack(g_state, start);
   g_walk.frames = fast_walk(g_state, start, g_max);
-  if (g_name != 0 && g_walk.frames != kCannot) whole_stack_is(g_state, g_name);
+  if (g_name != 0 && g_walk.frames != kCannot) whole_stack_is(g_state, start, g_max, g_name);
   g_walk.errno_after = errno;
   g_walk.followed = g_state.followed - followed_before;
   g_walk.truncated = g_state.truncated;
@@ -278,8 +278,8 @@ TEST_F(FastWalk, KnowsTheWholeOfAnUnchangedStack) {
   EXPECT_EQ(g_walk.followed, 0u);
 }
 
-// What is known of a stack of so many frames, when it has been walked until it is one run, `name` was said of it each
-// time, and then `change` came.
+// What is known of a stack of so many frames, when it has been walked often, `name` was said of it each time,
+// and then `change` came.
 std::uint64_t known_after(unsigned frames, std::uint64_t name, void (*change)()) {
   g_name = name;
   for (int i = 0; i < 20000; ++i) call_from_outermost(walk_here, frames);
@@ -298,17 +298,109 @@ TEST_F(FastWalk, KnowsOfAWholeStackWhatWasSaidOfIt) {
 
 TEST_F(FastWalk, KnowsNothingOfAWholeStackOfWhichNothingWasSaid) { EXPECT_EQ(known_after(20, 0, change_nothing), 0u); }
 
-// It begins with the same frames, and of these something is known.
-TEST_F(FastWalk, KnowsNothingOfAStackThatIsAnotherFurtherOut) {
-  const auto walk_another = [](unsigned frames) {
-    EXPECT_EQ(known_after(20, 17, change_nothing), 17u);
-    call_from_outermost(walk_here, frames);
+// Frames of the same size each: a stack by other ways is as deep, and has other return addresses in the same places.
+unsigned g_inner_way, g_depth;
+template <unsigned kWay>
+[[gnu::noinline]] void by_inner_way() {
+  walk_at(static_cast<int>(g_depth));
+  asm volatile("" : : "i"(kWay));
+}
+constexpr unsigned kWays = 5;
+void (*const g_inner_ways[kWays])() = {by_inner_way<0>, by_inner_way<1>, by_inner_way<2>, by_inner_way<3>,
+                                       by_inner_way<4>};
+template <unsigned kWay>
+[[gnu::noinline]] void by_outer_way() {
+  g_inner_ways[g_inner_way]();
+  asm volatile("" : : "i"(kWay));
+}
+void (*const g_outer_ways[kWays])() = {by_outer_way<0>, by_outer_way<1>, by_outer_way<2>, by_outer_way<3>,
+                                       by_outer_way<4>};
+
+// What is known of the stack by these ways before it is said that it is `name`, which may be 0.
+[[gnu::noinline]] std::uint64_t known_by(unsigned outer, unsigned inner, std::uint64_t name) {
+  g_inner_way = inner;
+  g_name = name;
+  call_from_outermost(g_outer_ways[outer], 1);
+  return g_walk.known;
+}
+std::uint64_t name_of_ways(unsigned outer, unsigned inner) { return 100 + outer * kWays + inner; }
+
+TEST_F(FastWalk, TellsStacksApartThatStartAlikeAndAreAsDeep) {
+  g_depth = 3;
+  for (unsigned round = 0; round < 4; ++round) {
+    for (unsigned way = 0; way < kWays * kWays; ++way) {
+      const unsigned outer = way / kWays, inner = way % kWays;
+      if (outer == 4 && inner == 4) continue;
+      const std::uint64_t known = known_by(outer, inner, name_of_ways(outer, inner));
+      if (known == 0 && round < 3) continue;
+      EXPECT_EQ(known, name_of_ways(outer, inner)) << "in round " << round;
+    }
+  }
+  EXPECT_EQ(known_by(4, 4, 0), 0u);
+}
+
+TEST_F(FastWalk, KnowsOfAWholeStackWhatWasSaidLast) {
+  g_depth = 3;
+  for (int i = 0; i < 3; ++i) known_by(0, 0, 17);
+  EXPECT_EQ(known_by(0, 0, 18), 17u);
+  known_by(0, 0, 18);
+  EXPECT_EQ(known_by(0, 0, 0), 18u);
+}
+
+// More than can be kept, over and over.
+TEST_F(FastWalk, KnowsNoOtherStackWhenItsMemoryIsFull) {
+  unsigned long known_at_all = 0, not_known = 0;
+  for (unsigned round = 0; round < 40; ++round) {
+    for (unsigned way = 0; way < kWays * kWays * 60; ++way) {
+      g_depth = way % 60;
+      const unsigned outer = way / 60 / kWays, inner = way / 60 % kWays;
+      const std::uint64_t name = name_of_ways(outer, inner) * 100 + g_depth;
+      const std::uint64_t known = known_by(outer, inner, name);
+      if (known != 0) {
+        ASSERT_EQ(known, name);
+      }
+      (known != 0 ? known_at_all : not_known) += round > 20 ? 1 : 0;
+    }
+  }
+  EXPECT_GT(known_at_all, 0u);
+  EXPECT_GT(not_known, 0u);
+}
+
+// A frame that is found by rbp.
+[[gnu::noinline]] void walk_from_bp() {
+  volatile std::size_t bytes = 64;
+  asm volatile("" : : "r"(__builtin_alloca(bytes)) : "memory");
+  walk_here();
+  asm volatile("");
+}
+
+// The same stack as low as before beneath what is taken for its top, and in another place. Its frame pointers are
+// others then, and might lead anywhere.
+std::uint64_t known_elsewhere(void (*target)()) {
+  const auto is_there = [](void (*call)()) {
+    call_from_outermost(call, 5);
     return g_walk.known;
   };
-  EXPECT_EQ(walk_another(20), 17u);
-  EXPECT_EQ(walk_another(21), 0u);
-  EXPECT_EQ(walk_another(19), 0u);
-  EXPECT_EQ(walk_another(0), 0u);
+  g_name = 17;
+  for (int i = 0; i < 20; ++i) is_there(target);
+  EXPECT_EQ(is_there(target), 17u);
+  g_name = 0;
+  const std::uintptr_t hi = g_state.reach.hi;
+  volatile std::size_t bytes = 4096;
+  asm volatile("" : : "r"(__builtin_alloca(bytes)) : "memory");
+  std::uint64_t known = 0;
+  // However much of the stack that took.
+  for (std::uintptr_t room = 4096; room < 4096 + 256; room += sizeof(void*)) {
+    g_state.reach.hi = hi - room;
+    if (is_there(target) != 0) known = g_walk.known;
+    g_state.reach.hi = hi;
+  }
+  return known;
+}
+
+TEST_F(FastWalk, KnowsAWholeStackElsewhereUnlessItHasFramePointers) {
+  EXPECT_EQ(known_elsewhere(walk_here), 17u);
+  EXPECT_EQ(known_elsewhere(walk_from_bp), 0u);
 }
 
 TEST_F(FastWalk, KnowsNothingOfAWholeStackAfterForget) {

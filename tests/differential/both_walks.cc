@@ -83,8 +83,9 @@ int compare_with(leakdir::FastWalkState& state, const leakdir::WalkStart& start,
   return n;
 }
 
-// Not 0, and of other frames hardly ever the same.
+// Not 0, and of other frames hardly ever the same. Of those that a walk of at most kMax would find.
 std::uint64_t name_of(const std::uintptr_t* frames, unsigned count) {
+  if (count > kMax) count = kMax;
   std::uint64_t name = count;
   for (unsigned i = 0; i < count; ++i) name = (name ^ frames[i]) * 0x100000001b3u;
   return name | 1;

@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-#include "functions.hh"
+#include "function_kind.hh"
 #include "system/dynamic_section.hh"
 
 namespace leakdir {

@@ -22,7 +22,7 @@ bool catches(pid_t pid, int signal) {
   throw std::runtime_error("no process");
 }
 
-std::string core_after(Process& process, int signal, const Scratch& scratch) {
+std::string core_after(Process& process, int signal, const Scratch& scratch, const std::string& prefix) {
   rlimit limit = {};
   prlimit(process.pid(), RLIMIT_CORE, nullptr, &limit);
   limit.rlim_cur = limit.rlim_max;
@@ -31,7 +31,7 @@ std::string core_after(Process& process, int signal, const Scratch& scratch) {
   const Outcome outcome = process.wait();
   if (!outcome.killed_by(signal)) throw std::runtime_error(outcome.describe());
   for (const std::string& name : names_in(scratch.path()))
-    if (name.rfind("core", 0) == 0) return scratch / name;
+    if (name.rfind(prefix, 0) == 0) return scratch / name;
   throw std::runtime_error("no core");
 }
 

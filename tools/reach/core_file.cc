@@ -35,11 +35,16 @@ std::size_t read_at(int file, std::uint64_t offset, void* into, std::size_t byte
   return done;
 }
 
-std::uint32_t word32(const std::string& bytes, std::size_t at) {
-  std::uint32_t word = 0;
-  if (at + sizeof word <= bytes.size()) std::memcpy(&word, bytes.data() + at, sizeof word);
-  return word;
-}
+struct Elf32 {
+  using Header = Elf32_Ehdr;
+  using Segment = Elf32_Phdr;
+  using Section = Elf32_Shdr;
+};
+struct Elf64 {
+  using Header = Elf64_Ehdr;
+  using Segment = Elf64_Phdr;
+  using Section = Elf64_Shdr;
+};
 
 template <class Range>
 auto containing(const Range& sorted, std::uint64_t address) {
@@ -58,7 +63,16 @@ CoreFile::CoreFile(const std::string& path) : path_(path) {
   try {
     struct stat status;
     size_ = fstat(descriptor_, &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
-    read_segments();
+    unsigned char ident[EI_NIDENT] = {};
+    if (read_at(descriptor_, 0, ident, sizeof ident) != sizeof ident || std::memcmp(ident, ELFMAG, SELFMAG) != 0)
+      throw Error(fmt::format("{} is no core", path_));
+    is_of_other_order_ = ident[EI_DATA] != (kIsLittle ? ELFDATA2LSB : ELFDATA2MSB);
+    pointer_bytes_ = ident[EI_CLASS] == ELFCLASS32 ? 4 : 8;
+    if (pointer_bytes_ == 8) {
+      read_segments<Elf64>();
+    } else {
+      read_segments<Elf32>();
+    }
     make_mappings();
     parse_threads();
   } catch (...) {
@@ -73,89 +87,77 @@ CoreFile::~CoreFile() {
     if (file >= 0) close(file);
 }
 
-std::uint64_t CoreFile::word_in(const std::string& bytes, std::size_t at) const {
-  std::uint64_t word = 0;
-  if (at + pointer_bytes_ <= bytes.size()) {
-    if (pointer_bytes_ == 4) return word32(bytes, at);
-    std::memcpy(&word, bytes.data() + at, sizeof word);
-  }
-  return word;
+std::uint32_t CoreFile::word32_in(const std::string& bytes, std::size_t at) const {
+  std::uint32_t word = 0;
+  if (at + sizeof word <= bytes.size()) std::memcpy(&word, bytes.data() + at, sizeof word);
+  return in_order(word);
 }
 
+std::uint64_t CoreFile::word_in(const std::string& bytes, std::size_t at) const {
+  if (pointer_bytes_ == 4) return word32_in(bytes, at);
+  std::uint64_t word = 0;
+  if (at + sizeof word <= bytes.size()) std::memcpy(&word, bytes.data() + at, sizeof word);
+  return in_order(word);
+}
+
+// Registers, which are as wide as pointers.
+std::string CoreFile::words_in_order(std::string words) const {
+  for (std::size_t at = 0; is_of_other_order_ && at + pointer_bytes_ <= words.size(); at += pointer_bytes_)
+    std::reverse(words.data() + at, words.data() + at + pointer_bytes_);
+  return words;
+}
+
+template <class Format>
 void CoreFile::read_segments() {
-  Elf64_Ehdr header{};
-  unsigned char ident[EI_NIDENT] = {};
-  if (read_at(descriptor_, 0, ident, sizeof ident) != sizeof ident || std::memcmp(ident, ELFMAG, SELFMAG) != 0)
-    throw Error(fmt::format("{} is no core", path_));
-  if (ident[EI_DATA] != (kIsLittle ? ELFDATA2LSB : ELFDATA2MSB))
-    throw Error(fmt::format(
-        "{} is a core of a machine with another byte order, and lost blocks cannot be looked for in it", path_));
-  pointer_bytes_ = ident[EI_CLASS] == ELFCLASS32 ? 4 : 8;
-  std::uint64_t table = 0, sections = 0, count = 0, entry = 0;
-  if (pointer_bytes_ == 8) {
-    read_at(descriptor_, 0, &header, sizeof header);
-    table = header.e_phoff, sections = header.e_shoff, count = header.e_phnum, entry = sizeof(Elf64_Phdr);
-  } else {
-    Elf32_Ehdr narrow{};
-    read_at(descriptor_, 0, &narrow, sizeof narrow);
-    header.e_type = narrow.e_type;
-    header.e_machine = narrow.e_machine;
-    table = narrow.e_phoff, sections = narrow.e_shoff, count = narrow.e_phnum, entry = sizeof(Elf32_Phdr);
-  }
-  if (header.e_type != ET_CORE) throw Error(fmt::format("{} is an ELF file, but no core", path_));
-  machine_ = header.e_machine;
+  typename Format::Header header{};
+  read_at(descriptor_, 0, &header, sizeof header);
+  if (in_order(header.e_type) != ET_CORE) throw Error(fmt::format("{} is an ELF file, but no core", path_));
+  machine_ = in_order(header.e_machine);
+  const std::uint64_t table = in_order(header.e_phoff);
+  std::uint64_t count = in_order(header.e_phnum);
   if (count == PN_XNUM) {  // there are more, and the first section says how many
-    if (pointer_bytes_ == 8) {
-      Elf64_Shdr first{};
-      read_at(descriptor_, sections, &first, sizeof first);
-      count = first.sh_info;
-    } else {
-      Elf32_Shdr first{};
-      read_at(descriptor_, sections, &first, sizeof first);
-      count = first.sh_info;
-    }
+    typename Format::Section first{};
+    read_at(descriptor_, in_order(header.e_shoff), &first, sizeof first);
+    count = in_order(first.sh_info);
   }
   count = std::min(count, kMostSegments);
   std::vector<std::pair<std::uint64_t, std::uint64_t>> notes;
   for (std::uint64_t i = 0; i < count; ++i) {
-    Elf64_Phdr segment{};
-    Elf32_Phdr narrow{};
-    void* const into = pointer_bytes_ == 8 ? static_cast<void*>(&segment) : &narrow;
-    if (read_at(descriptor_, table + i * entry, into, entry) != entry)
+    typename Format::Segment segment{};
+    if (read_at(descriptor_, table + i * sizeof segment, &segment, sizeof segment) != sizeof segment)
       throw Error(fmt::format("{} is cut short: not even its table of contents is whole", path_));
-    if (pointer_bytes_ == 4) {
-      segment.p_type = narrow.p_type, segment.p_flags = narrow.p_flags, segment.p_offset = narrow.p_offset;
-      segment.p_vaddr = narrow.p_vaddr, segment.p_filesz = narrow.p_filesz, segment.p_memsz = narrow.p_memsz;
-    }
-    if (segment.p_type == PT_NOTE) notes.emplace_back(segment.p_offset, segment.p_filesz);
-    if (segment.p_type != PT_LOAD || segment.p_memsz == 0 || segment.p_vaddr + segment.p_memsz < segment.p_vaddr)
-      continue;
+    const std::uint32_t type = in_order(segment.p_type), flags = in_order(segment.p_flags);
+    const std::uint64_t in_memory = in_order(segment.p_memsz), in_file = in_order(segment.p_filesz);
     Segment loaded;
-    loaded.start = segment.p_vaddr;
-    loaded.end = segment.p_vaddr + segment.p_memsz;
-    loaded.offset = segment.p_offset;
-    loaded.in_core = std::min<std::uint64_t>(segment.p_filesz, segment.p_memsz);
-    loaded.is_writable = (segment.p_flags & PF_W) != 0;
+    loaded.start = in_order(segment.p_vaddr);
+    loaded.end = loaded.start + in_memory;
+    loaded.offset = in_order(segment.p_offset);
+    if (type == PT_NOTE) notes.emplace_back(loaded.offset, in_file);
+    if (type != PT_LOAD || in_memory == 0 || loaded.end < loaded.start) continue;
+    loaded.in_core = std::min(in_file, in_memory);
+    loaded.is_writable = (flags & PF_W) != 0;
     if (loaded.in_core != 0 && (loaded.offset > size_ || loaded.in_core > size_ - loaded.offset)) is_cut_ = true;
     segments_.push_back(loaded);
     mappings_.push_back({loaded.start, loaded.end,
-                         ((segment.p_flags & PF_R) != 0 ? reach::Mapping::kRead : 0) |
-                             ((segment.p_flags & PF_W) != 0 ? reach::Mapping::kWrite : 0) |
-                             ((segment.p_flags & PF_X) != 0 ? reach::Mapping::kExecute : 0)});
+                         ((flags & PF_R) != 0 ? reach::Mapping::kRead : 0) |
+                             ((flags & PF_W) != 0 ? reach::Mapping::kWrite : 0) |
+                             ((flags & PF_X) != 0 ? reach::Mapping::kExecute : 0)});
   }
   const auto by_start = [](const auto& a, const auto& b) { return a.start < b.start; };
   std::sort(segments_.begin(), segments_.end(), by_start);
   std::sort(mappings_.begin(), mappings_.end(), by_start);
-  for (const auto& [offset, bytes] : notes) {
-    std::string content(std::min(bytes, kMostNotes), '\0');
-    content.resize(read_at(descriptor_, offset, content.data(), content.size()));
-    for (std::size_t at = 0; at + 12 <= content.size();) {
-      const std::uint64_t name = word32(content, at), size = word32(content, at + 4);
-      const std::uint64_t start = at + 12 + ((name + 3) & ~std::uint64_t{3});
-      if (start > content.size() || size > content.size() - start) break;
-      take_note(word32(content, at + 8), content.substr(start, size));
-      at = start + ((size + 3) & ~std::uint64_t{3});
-    }
+  for (const auto& [offset, bytes] : notes) read_notes(offset, bytes);
+}
+
+void CoreFile::read_notes(std::uint64_t offset, std::uint64_t bytes) {
+  std::string content(std::min(bytes, kMostNotes), '\0');
+  content.resize(read_at(descriptor_, offset, content.data(), content.size()));
+  for (std::size_t at = 0; at + 12 <= content.size();) {
+    const std::uint64_t name = word32_in(content, at), size = word32_in(content, at + 4);
+    const std::uint64_t start = at + 12 + ((name + 3) & ~std::uint64_t{3});
+    if (start > content.size() || size > content.size() - start) break;
+    take_note(word32_in(content, at + 8), content.substr(start, size));
+    at = start + ((size + 3) & ~std::uint64_t{3});
   }
 }
 
@@ -164,14 +166,19 @@ void CoreFile::take_note(unsigned type, const std::string& content) {
   const bool is_wide = pointer_bytes_ == 8;
   switch (type) {
     case NT_PRSTATUS: {
-      const auto tid = static_cast<pid_t>(word32(content, is_wide ? 32 : 24));
-      if (registers_.empty()) signal_ = static_cast<int>(word32(content, 12) & 0xffff);
+      const auto tid = static_cast<pid_t>(word32_in(content, is_wide ? 32 : 24));
+      if (registers_.empty() && content.size() >= 14) {
+        std::uint16_t signal = 0;
+        std::memcpy(&signal, content.data() + 12, sizeof signal);
+        signal_ = in_order(signal);
+      }
       const std::size_t at = is_wide ? 112 : 72;
-      registers_.emplace_back(tid, RegisterSets{content.size() > at ? content.substr(at) : std::string(), {}, {}});
+      const std::string general = content.size() > at ? words_in_order(content.substr(at)) : std::string();
+      registers_.emplace_back(tid, RegisterSets{general, {}, {}});
       break;
     }
     case NT_PRPSINFO:
-      pid_ = static_cast<pid_t>(word32(content, is_wide ? 24 : 12));
+      pid_ = static_cast<pid_t>(word32_in(content, is_wide ? 24 : 12));
       break;
     case NT_AUXV:
       for (std::size_t at = 0; at + 2 * pointer_bytes_ <= content.size(); at += 2 * pointer_bytes_)
@@ -182,9 +189,12 @@ void CoreFile::take_note(unsigned type, const std::string& content) {
       break;
     case NT_FPREGSET:
     case NT_X86_XSTATE:
-      // The second has all that the first has.
-      if (!registers_.empty() && registers_.back().second.wide.size() < content.size())
-        registers_.back().second.wide = content;
+    case NT_ARM_VFP:
+    case NT_S390_VXRS_LOW:
+    case NT_S390_VXRS_HIGH:
+    case NT_PPC_VMX:
+    case NT_PPC_VSX:
+      if (!registers_.empty()) registers_.back().second.wide += words_in_order(content);
       break;
     case NT_386_TLS:
     case NT_ARM_TLS:
@@ -227,6 +237,7 @@ void CoreFile::parse_threads() {
   for (const auto& [tid, sets] : registers_) {
     StillThread thread;
     thread.tid = tid;
+    has_all_registers_ &= !sets.wide.empty();
     if (!parse_registers(machine_, sets, thread.registers))
       throw Error(fmt::format("{} is of a processor whose registers this leakdir does not know", path_));
     threads_.push_back(std::move(thread));

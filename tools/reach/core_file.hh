@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// A core: the memory of a process that is dead, and its threads. The kernel's or gcore's, of 32 and 64 bits. It trusts
-// no number in the file. Of the byte order of this machine only.
+// A core: the memory of a process that is dead, and its threads. The kernel's or gcore's, of 32 and 64 bits, of either
+// byte order. It trusts no number in the file.
 
 #pragma once
 
@@ -30,6 +30,7 @@ class CoreFile : public Memory {
 
   std::size_t read(const reach::Piece* pieces, unsigned count, void* into) override;
   reach::Stretch next_used(reach::Stretch within) override;
+  bool is_of_other_order() const override { return is_of_other_order_; }
 
   unsigned machine() const { return machine_; }
   unsigned pointer_bytes() const { return pointer_bytes_; }
@@ -39,6 +40,8 @@ class CoreFile : public Memory {
   const std::vector<reach::Mapping>& mappings() const { return mappings_; }
   const std::vector<StillThread>& threads() const { return threads_; }
   bool is_cut() const { return is_cut_; }
+  // Of each thread: those of floating-point and vectors, in which compilers put pointers, too.
+  bool has_all_registers() const { return has_all_registers_; }
 
   // Which mapping is what brk gave is not in a core: the one in which this block of the main arena lies.
   void mark_heap(std::uint64_t block);
@@ -55,8 +58,9 @@ class CoreFile : public Memory {
     std::string path;
   };
 
+  template <class Format>
   void read_segments();
-  void read_notes();
+  void read_notes(std::uint64_t offset, std::uint64_t bytes);
   void take_note(unsigned type, const std::string& content);
   void take_files(const std::string& content);
   void make_mappings();
@@ -64,11 +68,13 @@ class CoreFile : public Memory {
   const Segment* segment_of(std::uint64_t address) const;
   std::size_t read_piece(std::uint64_t address, std::uint64_t bytes, char* into);
   std::size_t read_file(std::uint64_t address, std::uint64_t bytes, char* into);
+  std::uint32_t word32_in(const std::string& bytes, std::size_t at) const;
   std::uint64_t word_in(const std::string& bytes, std::size_t at) const;
+  std::string words_in_order(std::string words) const;
 
   std::string path_;
   int descriptor_ = -1;
-  bool is_cut_ = false;
+  bool is_cut_ = false, is_of_other_order_ = false, has_all_registers_ = true;
   std::uint64_t size_ = 0;
   unsigned machine_ = 0, pointer_bytes_ = 8;
   pid_t pid_ = 0;

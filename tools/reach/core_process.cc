@@ -23,6 +23,7 @@
 #include "process_status.hh"
 #include "search.hh"
 #include "thread_locals.hh"
+#include "words_in_order.hh"
 
 namespace leakdir::tool {
 
@@ -69,6 +70,7 @@ std::uint64_t look_at_headers(const Snapshot& snapshot, CoreFile& core) {
   for (const auto& block : snapshot.blocks) {
     std::uint64_t size = 0;
     if (!core.read_all(block.address - word, &size, word)) continue;
+    size = core.word(block.address - word, word);
     const std::uint64_t room = size & ~std::uint64_t{7};
     const std::uint64_t head = (size & kMapped) != 0 ? 2 * word : word;
     if (room < 4 * word || room - head < block.size)
@@ -118,20 +120,31 @@ void look_at_core(Snapshot& snapshot, const std::string& path, Holders* holders)
       !other.empty())
     throw Error(fmt::format("{}: the process had its memory from {}, and only glibc's heaps are known well enough",
                             path, other));
-  StillProcess process{core, core.mappings(), core.threads(), ledger, went_on, hooks.is_musl};
+  WordsInOrder words(core, core.pointer_bytes());
+  Memory* memory = &core;
+  if (core.is_of_other_order()) memory = &words;
+  StillProcess process{*memory, core.mappings(), core.threads(), ledger, went_on, hooks.is_musl};
   for (auto& thread : process.threads)
     thread.is_inside = is_inside_hook(thread.registers, hooks, core, core.pointer_bytes());
-  if (holders != nullptr) process.thread_locals = thread_locals_of(process, snapshot.modules);
+  // (They are told by more than words.)
+  if (holders != nullptr && !core.is_of_other_order())
+    process.thread_locals = thread_locals_of(process, snapshot.modules);
   const Found found = search(process, holders);
 
-  const bool is_whole = found.unread_bytes == 0, knows_own = knows_own_memory(ledger.header(), core);
+  const bool is_whole = found.unread_bytes == 0 && core.has_all_registers(),
+             knows_own = knows_own_memory(ledger.header(), core);
   for (std::size_t i = 0; i < snapshot.blocks.size() && i < found.kinds.size(); ++i)
     snapshot.blocks[i].reach = knows_own && (is_whole || found.kinds[i] == ledger::Reach::kReachable)
                                    ? found.kinds[i]
                                    : ledger::Reach::kUnknown;
   snapshot.reach_look = ledger::ReachLook::kDone;
   snapshot.unread_bytes = found.unread_bytes;
-  if (!is_whole)
+  if (!core.has_all_registers())
+    snapshot.warnings.push_back(fmt::format(
+        "{} does not have the floating-point registers of each thread, where pointers may be, too. What is still "
+        "reachable is so; of the rest nobody can tell",
+        path));
+  if (found.unread_bytes != 0)
     snapshot.warnings.push_back(fmt::format(
         "{}{}: {} that the program could write are not in it. {}", path,
         core.is_cut() ? " is cut short" : " is not whole", bytes_of(found.unread_bytes),

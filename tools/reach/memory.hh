@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -22,6 +23,16 @@ class Memory {
   virtual reach::Stretch next_used(reach::Stretch within) = 0;
   // Another reader of the same memory, for another thread; null: there can be none.
   virtual std::unique_ptr<Memory> another() const { return nullptr; }
+  // Whether it is of a machine with the other byte order: read() gives bytes as they are, the others give numbers.
+  virtual bool is_of_other_order() const { return false; }
+  template <class Number>
+  Number in_order(Number number) const {
+    if (!is_of_other_order()) return number;
+    char* const bytes = reinterpret_cast<char*>(&number);
+    std::reverse(bytes, bytes + sizeof number);
+    return number;
+  }
+
   // Nothing of it lies in this process.
   const char* in_place(std::uint64_t, std::uint64_t) const { return nullptr; }
 
@@ -35,8 +46,8 @@ class Memory {
   std::uint64_t word(std::uint64_t address, unsigned pointer_bytes) {
     std::uint64_t eight = 0;
     std::uint32_t four = 0;
-    if (pointer_bytes == 8) return read_all(address, &eight, sizeof eight) ? eight : 0;
-    return read_all(address, &four, sizeof four) ? four : 0;
+    if (pointer_bytes == 8) return read_all(address, &eight, sizeof eight) ? in_order(eight) : 0;
+    return read_all(address, &four, sizeof four) ? in_order(four) : 0;
   }
 
   // A zero-terminated text; what there is of it where it is cut short.

@@ -30,14 +30,23 @@ struct Elf64 {
   using Symbol = Elf64_Sym;
 };
 
+template <class Segment>
+void put_in_order(const Memory& memory, Segment& segment) {
+  for (auto* number : {&segment.p_type, &segment.p_flags}) *number = memory.in_order(*number);
+  for (auto* number : {&segment.p_vaddr, &segment.p_offset}) *number = memory.in_order(*number);
+  for (auto* number : {&segment.p_filesz, &segment.p_memsz, &segment.p_align}) *number = memory.in_order(*number);
+}
+
 // visit(segment, address in the process, what was added to it) for each segment of the file whose header lies at
 // `start`.
 template <class Format, class Visit>
 void for_each_segment_of(Memory& memory, std::uint64_t start, Visit visit) {
   typename Format::Header header;
   if (!memory.read_all(start, &header, sizeof header)) return;
-  std::vector<typename Format::Segment> segments(std::min<unsigned>(header.e_phnum, kMostSegments));
-  if (!memory.read_all(start + header.e_phoff, segments.data(), segments.size() * sizeof segments[0])) return;
+  std::vector<typename Format::Segment> segments(std::min<unsigned>(memory.in_order(header.e_phnum), kMostSegments));
+  if (!memory.read_all(start + memory.in_order(header.e_phoff), segments.data(), segments.size() * sizeof segments[0]))
+    return;
+  for (auto& segment : segments) put_in_order(memory, segment);
   const auto first =
       std::find_if(segments.begin(), segments.end(), [](const auto& one) { return one.p_type == PT_LOAD; });
   if (first == segments.end()) return;
@@ -67,12 +76,15 @@ bool add_marks(Memory& memory, std::uint64_t address, std::uint64_t bytes, HookC
   for (std::size_t at = 0; at + 12 <= bytes;) {
     std::uint32_t words[3];
     std::memcpy(words, notes.data() + at, sizeof words);
+    for (std::uint32_t& word : words) word = memory.in_order(word);
     const std::uint64_t name = at + 12, content = name + padded(words[0]);
     if (content > bytes || words[1] > bytes - content) return is_library;
     Mark mark;
     if (std::string_view(notes.data() + name, std::max(words[0], 1u) - 1) == LEAKDIR_MARK_OWNER &&
         words[2] == kMarkType && words[1] >= sizeof mark) {
       std::memcpy(&mark, notes.data() + content, sizeof mark);
+      mark.kind = memory.in_order(mark.kind);
+      mark.begin = memory.in_order(mark.begin), mark.end = memory.in_order(mark.end);
       const std::uint64_t there = address + content;
       is_library |= mark.kind == kMarkOfLibrary;
       hooks.is_musl |= mark.kind == kMarkOfMusl;
@@ -115,7 +127,8 @@ template <class Format>
 bool is_export(Memory& memory, const Dynamic& dynamic, std::uint32_t index, std::string_view name) {
   typename Format::Symbol symbol;
   if (!memory.read_all(dynamic.symbols + index * sizeof symbol, &symbol, sizeof symbol)) return false;
-  return symbol.st_shndx != SHN_UNDEF && memory.text(dynamic.strings + symbol.st_name, name.size() + 1) == name;
+  return symbol.st_shndx != SHN_UNDEF &&
+         memory.text(dynamic.strings + memory.in_order(symbol.st_name), name.size() + 1) == name;
 }
 
 bool exports(Memory& memory, const Dynamic& dynamic, std::string_view name, unsigned pointer_bytes) {
@@ -180,8 +193,9 @@ bool is_inside_hook(const Registers& registers, const HookCode& hooks, Memory& m
   const std::size_t got = memory.read(&piece, 1, bytes);
   for (std::size_t at = 0; at + pointer_bytes <= got; at += pointer_bytes) {
     std::uint64_t word = 0;
-    std::memcpy(&word, bytes + at, pointer_bytes);
-    if (hooks.covers(word)) return true;
+    std::uint32_t narrow = 0;
+    std::memcpy(pointer_bytes == 8 ? static_cast<void*>(&word) : &narrow, bytes + at, pointer_bytes);
+    if (hooks.covers(pointer_bytes == 8 ? memory.in_order(word) : memory.in_order(narrow))) return true;
   }
   return false;
 }

@@ -20,6 +20,18 @@ constexpr const char* kArm64[] = {"x0",  "x1",  "x2",  "x3",  "x4",  "x5",  "x6"
                                   "x24", "x25", "x26", "x27", "x28", "x29", "x30", "sp",  "pc",  nullptr};
 constexpr const char* kArm[] = {"r0", "r1",  "r2", "r3", "r4", "r5", "r6", "r7",    "r8",
                                 "r9", "r10", "fp", "ip", "sp", "lr", "pc", nullptr, nullptr};
+constexpr const char* kRiscV[] = {"pc", "ra", "sp", "gp", "",    "t0",  "t1", "t2", "s0", "s1", "a0",
+                                  "a1", "a2", "a3", "a4", "a5",  "a6",  "a7", "s2", "s3", "s4", "s5",
+                                  "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6"};
+constexpr const char* kPpc64[] = {"r0",  "sp",  "r2",  "r3",    "r4",  "r5",  "r6",  "r7",  "r8",  "r9",
+                                  "r10", "r11", "r12", "",      "r14", "r15", "r16", "r17", "r18", "r19",
+                                  "r20", "r21", "r22", "r23",   "r24", "r25", "r26", "r27", "r28", "r29",
+                                  "r30", "r31", "pc",  nullptr, "",    "ctr", "lr"};
+// The mask of the program status word; behind the general registers, two access registers in each word.
+constexpr const char* kS390x[] = {nullptr, "pc", "r0",  "r1",  "r2",  "r3",  "r4",  "r5", "r6", "r7",
+                                  "r8",    "r9", "r10", "r11", "r12", "r13", "r14", "sp", ""};
+
+constexpr std::uint64_t kOfPpcThread = 0x7000;  // so far beyond the thread pointer r13 leads
 
 template <class Word>
 Word word_at(const std::string& bytes, std::size_t index) {
@@ -88,6 +100,19 @@ bool parse_registers(unsigned machine, const RegisterSets& sets, Registers& into
     case EM_ARM:
       if (!take<std::uint32_t>(kArm, general, into)) return false;
       into.thread = word_at<std::uint32_t>(sets.local, 0);
+      return true;
+    case EM_RISCV:
+      if (!take<std::uint64_t>(kRiscV, general, into)) return false;
+      into.thread = word_at<std::uint64_t>(general, 4);
+      return true;
+    case EM_PPC64:
+      if (!take<std::uint64_t>(kPpc64, general, into)) return false;
+      if (const auto r13 = word_at<std::uint64_t>(general, 13); r13 != 0) into.thread = r13 - kOfPpcThread;
+      into.red_zone = 288;
+      return true;
+    case EM_S390:
+      if (!take<std::uint64_t>(kS390x, general, into)) return false;
+      into.thread = word_at<std::uint64_t>(general, 18);
       return true;
     default:
       return false;

@@ -28,8 +28,9 @@ struct Registers {
 
 // What of a thread lies in a core's note, or is asked of ptrace, beside the general registers.
 struct RegisterSets {
+  // All words of which are in this machine's byte order.
   std::string general;  // NT_PRSTATUS's pr_reg
-  std::string wide;     // NT_X86_XSTATE or NT_FPREGSET; may be empty
+  std::string wide;     // NT_X86_XSTATE, NT_FPREGSET and the like; may be empty
   std::string local;    // NT_386_TLS, NT_ARM_TLS; may be empty
 };
 

@@ -82,6 +82,18 @@ Grouped group(const Snapshot& snapshot, const GroupOptions& options) {
   grouped.knows_kinds = knows_kinds(snapshot);
   std::unordered_map<std::uint64_t, std::size_t> group_of;
   std::unordered_set<std::uint64_t> stacks;
+  std::vector<bool> is_in_order;               // of each group: its blocks were made in this order
+  std::uint64_t last_key = ~std::uint64_t{0};  // of the block before
+  std::size_t last = 0;
+  const auto before = [&](std::uint32_t a, std::uint32_t b) {
+    const Block &left = snapshot.blocks[a], &right = snapshot.blocks[b];
+    return std::tie(left.sequence, left.address) < std::tie(right.sequence, right.address);
+  };
+  const auto is_older = [&](std::uint32_t a, std::uint32_t b) {
+    const std::int64_t left = snapshot.blocks[a].time_ns, right = snapshot.blocks[b].time_ns;
+    return left != right ? left < right : before(a, b);
+  };
+  std::vector<std::uint32_t> oldest;  // of each group
   for (std::uint32_t i = 0; i < snapshot.blocks.size(); ++i) {
     const Block& block = snapshot.blocks[i];
     if (block.flags & ledger::kFlagIgnored) {
@@ -100,13 +112,20 @@ Grouped group(const Snapshot& snapshot, const GroupOptions& options) {
     const std::uint32_t content = block.stack == kNone ? kNone : same_node[block.stack];
     static_assert(ledger::kCalls <= 16 && ledger::kReaches <= 8);
     const auto kind = static_cast<std::uint64_t>(block.reach);
-    auto [at, is_new] =
-        group_of.try_emplace(std::uint64_t{content} << 8 | kind << 4 | block.call, grouped.groups.size());
-    if (is_new) {
-      grouped.groups.emplace_back();
-      grouped.groups.back().is_counted = !stacks.insert(std::uint64_t{content} << 8 | block.call).second;
+    const std::uint64_t key = std::uint64_t{content} << 8 | kind << 4 | block.call;
+    if (key != last_key) {
+      const auto [at, is_new] = group_of.try_emplace(last_key = key, grouped.groups.size());
+      last = at->second;
+      if (is_new) {
+        grouped.groups.emplace_back();
+        grouped.groups.back().is_counted = !stacks.insert(std::uint64_t{content} << 8 | block.call).second;
+        is_in_order.push_back(true);
+        oldest.push_back(i);
+      }
     }
-    Group& group = grouped.groups[at->second];
+    Group& group = grouped.groups[last];
+    if (!group.blocks.empty() && is_in_order[last]) is_in_order[last] = before(group.blocks.back(), i);
+    if (is_older(i, oldest[last])) oldest[last] = i;
     group.call = block.call;
     group.reach = block.reach;
     group.is_truncated |= (block.flags & ledger::kFlagTruncated) != 0;
@@ -119,18 +138,11 @@ Grouped group(const Snapshot& snapshot, const GroupOptions& options) {
     grouped.bytes += block.size;
     grouped.all.add(block);
   }
-  for (auto& group : grouped.groups) {
-    auto before = [&](std::uint32_t a, std::uint32_t b) {
-      const Block &left = snapshot.blocks[a], &right = snapshot.blocks[b];
-      return std::tie(left.sequence, left.address) < std::tie(right.sequence, right.address);
-    };
-    if (!std::is_sorted(group.blocks.begin(), group.blocks.end(), before))
-      std::sort(group.blocks.begin(), group.blocks.end(), before);
-    const Block* oldest = &snapshot.blocks[group.blocks.front()];
-    for (std::uint32_t i : group.blocks)
-      if (snapshot.blocks[i].time_ns < oldest->time_ns) oldest = &snapshot.blocks[i];
-    group.stack = oldest->stack;
-    group.oldest_ns = oldest->time_ns;
+  for (std::size_t i = 0; i < grouped.groups.size(); ++i) {
+    Group& group = grouped.groups[i];
+    if (!is_in_order[i]) std::sort(group.blocks.begin(), group.blocks.end(), before);
+    group.stack = snapshot.blocks[oldest[i]].stack;
+    group.oldest_ns = snapshot.blocks[oldest[i]].time_ns;
   }
   // Groups were made in the order of the blocks in the file; a stable order for equal ranks is that of their addresses.
   auto first_address = [&](const Group& group) { return snapshot.blocks[group.blocks.front()].address; };

@@ -88,12 +88,17 @@ static_assert(sizeof(HeapBlock) == 24);
 
 inline constexpr std::uint32_t kNoBlock = 0xffffffff;
 
-// The live block of a row. What libc keeps for itself, and what is to be ignored, is held by itself.
+// By what its row says of it (ledger::kFlag…). What libc keeps for itself, and what is to be ignored, is held by
+// itself.
+inline HeapBlock heap_block_of(std::uint64_t address, std::uint64_t bytes, unsigned flags, std::uint32_t id) {
+  const bool is_root = (flags & (ledger::kFlagLibc | ledger::kFlagIgnored)) != 0;
+  return {address, (bytes < HeapBlock::kMostBytes ? bytes : HeapBlock::kMostBytes) | (is_root ? HeapBlock::kRoot : 0),
+          id, 0};
+}
+// The live block of a row.
 inline HeapBlock heap_block_of(const ledger::Block& row, std::uint32_t id) {
-  const bool is_root = (ledger::block_flags(row.word[0]) & (ledger::kFlagLibc | ledger::kFlagIgnored)) != 0;
-  const std::uint64_t bytes = ledger::low48(row.word[1]);
-  return {ledger::block_address(row.word[0]),
-          (bytes < HeapBlock::kMostBytes ? bytes : HeapBlock::kMostBytes) | (is_root ? HeapBlock::kRoot : 0), id, 0};
+  const auto flags = static_cast<unsigned>(ledger::block_flags(row.word[0]));
+  return heap_block_of(ledger::block_address(row.word[0]), ledger::low48(row.word[1]), flags, id);
 }
 
 // Finds blocks by the words that point into them. Blocks that lie close together form a run; a run has a number for

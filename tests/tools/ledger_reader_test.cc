@@ -516,5 +516,40 @@ TEST_F(RunningLedger, ABlockThatNeverHoldsStillIsLeftOut) {
   EXPECT_EQ(load_changing(states).blocks.size(), 0u);
 }
 
+// In two steps: the process grows until it stands still, and goes on before what its blocks refer to is read.
+TEST_F(RunningLedger, WhatItIsWhileItStandsStillIsShown) {
+  class Replaced : public Bytes {
+   public:
+    std::string file;
+    std::uint64_t size() const override { return file.size(); }
+    std::size_t read(std::uint64_t offset, void* to, std::size_t count) const override {
+      return MemoryBytes(file).read(offset, to, count);
+    }
+  } bytes;
+  bytes.file = file;
+  LedgerSurroundings surroundings;
+  surroundings.is_running = [](const ledger::Header&) { return true; };
+  surroundings.stands_still = true;
+  LedgerLoad load(bytes, "mem/.ledger", surroundings);
+  load.make_room();
+
+  // By so much that there are pages, and extents, which were not there.
+  LedgerBuilder grown = ledger;
+  const std::uint32_t stack = grown.stack({0x4009f7, 0x401b2a, 0x401c00});
+  for (unsigned i = 1; i <= 3 * ledger::kBlocksPerPage; ++i) grown.block({0x900000 + i * 64, 48, stack});
+  bytes.file = grown.build();
+  load.read_blocks();
+  EXPECT_EQ(load.blocks().size(), 1 + 3 * ledger::kBlocksPerPage);
+
+  LedgerBuilder later = grown;
+  for (auto& block : later.blocks)
+    if (ledger::block_state(block.word[0]) == ledger::BlockState::kLive) block = {};
+  bytes.file = later.build();
+  const Snapshot snapshot = load.finish();
+  EXPECT_EQ(snapshot.blocks.size(), 1 + 3 * ledger::kBlocksPerPage);
+  EXPECT_EQ(frames_of(snapshot, snapshot.blocks.back().stack).size(), 3u);
+  EXPECT_FALSE(snapshot.is_damaged);
+}
+
 }  // namespace
 }  // namespace leakdir::tool

@@ -37,22 +37,33 @@ constexpr std::size_t kMaxBadFrees = 100000;
 constexpr std::size_t kMaxSuppressions = 1 << 20;
 constexpr std::uint32_t kInProgress = kNone - 1;
 
-class Loader {
+}  // namespace
+
+class LedgerLoad::Loader {
  public:
   Loader(const Bytes& bytes, const std::string& name, const LedgerSurroundings& surroundings)
       : surroundings_(surroundings), reader_(bytes, name) {}
 
-  Snapshot load() {
-    const bool is_running = surroundings_.is_running(reader_.header());
+  void make_room() { reserve_for_use(snapshot_.blocks, reader_.header().block_pages * ledger::kBlocksPerPage); }
+
+  void read_what_changes() {
+    if (surroundings_.stands_still) reader_.refresh();  // it has run since it was opened, and may have grown
+    is_running_ = surroundings_.is_running(reader_.header());
     const std::uint64_t pages = reader_.header().block_pages;
-    const bool reads_blocks = !is_running || surroundings_.wants_blocks_of_running;
-    if (reads_blocks) read_blocks(is_running);
+    const bool reads_blocks = !is_running_ || surroundings_.wants_blocks_of_running;
+    if (reads_blocks) read_blocks(is_running_ && !surroundings_.stands_still);
     read_bad_frees();
     reader_.refresh();
     // A program that ends meanwhile gives pages back.
     if (reads_blocks && signed_pages_ < std::min(pages, reader_.header().block_pages))
       damaged("pages of blocks are missing");
-    read_header(is_running);
+  }
+
+  const LedgerReader& reader() const { return reader_; }
+  const Snapshot& snapshot() const { return snapshot_; }
+
+  Snapshot finish() {
+    read_header(is_running_);
     read_threads();
     read_modules();
     read_passed_by();
@@ -74,11 +85,11 @@ class Loader {
     if (std::find(warnings.begin(), warnings.end(), text) == warnings.end()) warnings.push_back(std::move(text));
   }
 
-  void read_blocks(bool is_running) {
+  void read_blocks(bool may_change) {
     std::vector<ledger::Block> again;  // the second reading
-    reserve_for_use(snapshot_.blocks, reader_.header().block_pages * ledger::kBlocksPerPage);
+    make_room();
     reader_.for_each_run(Kind::kBlocks, [&](std::uint32_t first, const char* records, std::size_t count) {
-      if (is_running) {
+      if (may_change) {
         again.resize(count);
         again.resize(reader_.read_rows(Kind::kBlocks, first, count, again.data()));
       }
@@ -90,7 +101,7 @@ class Loader {
         if (index % ledger::kBlocksPerPage == 0) continue;
         if (ledger::block_state(record.word[0]) != ledger::BlockState::kLive) continue;
         const bool is_same = i < again.size() && std::memcmp(&again[i], &record, sizeof record) == 0;
-        if (is_running && !is_same && !is_steady(index, record)) continue;
+        if (may_change && !is_same && !is_steady(index, record)) continue;
         add_block(record);
       }
     });
@@ -125,13 +136,15 @@ class Loader {
       damaged("blocks that came from an unknown function are shown as malloc's");
       block.call = 0;
     }
+    latest_ns_ = std::max(latest_ns_, block.time_ns);
+    has_kinds_ |= block.reach != ledger::Reach::kUnknown;
     snapshot_.blocks.push_back(block);
   }
 
   // What a program found out for itself while it ran (leakdir_lost_since) is not true any more; nor is half a look.
   void drop_stale_kinds() {
     const ledger::ReachLook look = snapshot_.reach_look;
-    if (look == ledger::ReachLook::kDone || look == ledger::ReachLook::kThreads) return;
+    if (!has_kinds_ || look == ledger::ReachLook::kDone || look == ledger::ReachLook::kThreads) return;
     for (auto& block : snapshot_.blocks) block.reach = ledger::Reach::kUnknown;
   }
 
@@ -191,8 +204,7 @@ class Loader {
     snapshot_.bad_frees_seen = std::max<std::uint64_t>(header.bad_frees, snapshot_.bad_frees.size());
 
     // Of a killed process no later time is known than that of the last thing that it recorded.
-    snapshot_.end_ns = snapshot_.start_ns;
-    for (const auto& block : snapshot_.blocks) snapshot_.end_ns = std::max(snapshot_.end_ns, block.time_ns);
+    snapshot_.end_ns = std::max(snapshot_.start_ns, latest_ns_);
     for (const auto& bad_free : snapshot_.bad_frees) snapshot_.end_ns = std::max(snapshot_.end_ns, bad_free.time_ns);
     if (snapshot_.state == State::kRunning) snapshot_.end_ns = surroundings_.now_ns;
     if (is_exited && header.exit_realtime_ns != 0) snapshot_.end_ns = clamped(header.exit_realtime_ns);
@@ -314,8 +326,10 @@ class Loader {
 
   // Turns the ledger's node numbers into the snapshot's.
   void resolve_references() {
+    std::uint32_t stack = 0, node = kNone;  // of the block before, which has the same one more often than not
     for (auto& block : snapshot_.blocks) {
-      block.stack = node_of(block.stack);
+      if (block.stack != stack) node = node_of(stack = block.stack);
+      block.stack = node;
       if (block.thread != 0 && !has_thread(block.thread)) damaged("threads are missing");
       if (block.thread >= snapshot_.threads.size()) block.thread = 0;
     }
@@ -424,7 +438,10 @@ class Loader {
   }
 
   const LedgerSurroundings& surroundings_;
+  bool is_running_ = false;
   std::uint64_t signed_pages_ = 0;
+  std::int64_t latest_ns_ = 0;  // of what was recorded
+  bool has_kinds_ = false;      // some row has one
   LedgerReader reader_;
   Snapshot snapshot_;
   StackBuilder stacks_{snapshot_};
@@ -433,11 +450,26 @@ class Loader {
   std::vector<std::uint32_t> depth_;  // of each of the snapshot's nodes
 };
 
-}  // namespace
-
 Snapshot load_ledger(const Bytes& bytes, const std::string& name, const LedgerSurroundings& surroundings) {
-  return Loader(bytes, name, surroundings).load();
+  LedgerLoad load(bytes, name, surroundings);
+  load.read_blocks();
+  return load.finish();
 }
+
+LedgerLoad::LedgerLoad(const Bytes& bytes, const std::string& name, const LedgerSurroundings& surroundings)
+    : loader_(std::make_unique<Loader>(bytes, name, surroundings)) {}
+
+LedgerLoad::~LedgerLoad() = default;
+
+void LedgerLoad::make_room() { loader_->make_room(); }
+
+void LedgerLoad::read_blocks() { loader_->read_what_changes(); }
+
+const LedgerReader& LedgerLoad::reader() const { return loader_->reader(); }
+
+const std::vector<Block>& LedgerLoad::blocks() const { return loader_->snapshot().blocks; }
+
+Snapshot LedgerLoad::finish() { return loader_->finish(); }
 
 Snapshot load_ledger_file(const std::string& path, BlocksWanted wanted) {
   LedgerSurroundings here;

@@ -123,7 +123,8 @@ void look_at_core(Snapshot& snapshot, const std::string& path, Holders* holders)
   WordsInOrder words(core, core.pointer_bytes());
   Memory* memory = &core;
   if (core.is_of_other_order()) memory = &words;
-  StillProcess process{*memory, core.mappings(), core.threads(), ledger, went_on, hooks.is_musl};
+  StillProcess process{*memory,         core.mappings(), core.threads(), ledger.header(),
+                       snapshot.blocks, went_on,         hooks.is_musl};
   for (auto& thread : process.threads)
     thread.is_inside = is_inside_hook(thread.registers, hooks, core, core.pointer_bytes());
   // (They are told by more than words.)

@@ -2,7 +2,7 @@
 //
 // All is read and followed while the process stands still: to follow pointers that have been read (pointers_ahead.hh)
 // takes a tenth of the time, and what a pointer into the middle of a block means is asked of the memory then. Of the
-// ledger a copy is made, and what has to be said of the blocks is read from that afterwards.
+// ledger the rows of blocks are read then, and what they refer to, which stays as it is, afterwards.
 
 #include "live_process.hh"
 
@@ -10,13 +10,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
-#include <new>
 
 #include "base/error.hh"
-#include "base/large_memory.hh"
 #include "base/now.hh"
 #include "ledger.hh"
 #include "ledger_path.hh"
@@ -33,32 +29,6 @@
 namespace leakdir::tool {
 
 namespace {
-
-constexpr std::size_t kPiece = 4 << 20;
-
-// The ledger, as it is now. What the file leaves out is zeros, and takes no memory here either.
-class Copy {
- public:
-  void take(const Bytes& file) {
-    size_ = file.size();
-    bytes_.reset(static_cast<char*>(std::calloc(size_ == 0 ? 1 : size_, 1)));
-    if (bytes_ == nullptr) throw std::bad_alloc();
-    expect_use(bytes_.get(), size_);
-    for (std::uint64_t at = file.next_data(0); at < size_; at = file.next_data(at)) {
-      const std::size_t got = file.read(at, bytes_.get() + at, std::min<std::uint64_t>(kPiece, size_ - at));
-      if (got == 0) break;
-      at += got;
-    }
-  }
-  MemoryBytes bytes() const { return MemoryBytes({bytes_.get(), size_}); }
-
- private:
-  struct Free {
-    void operator()(char* bytes) const { std::free(bytes); }
-  };
-  std::unique_ptr<char[], Free> bytes_;
-  std::size_t size_ = 0;
-};
 
 bool is_same(const ledger::Header& one, const ledger::Header& other) {
   return one.pid == other.pid && one.start_time == other.start_time &&
@@ -92,7 +62,11 @@ void look_at_process(Snapshot& snapshot, Holders* holders) {
         "cannot look for lost blocks: process {} has its memory from {}, and only glibc's heaps are known well enough",
         pid, other));
 
-  Copy copy;
+  LedgerSurroundings surroundings;
+  surroundings.is_running = [](const ledger::Header&) { return true; };
+  surroundings.stands_still = true;
+  LedgerLoad load(file, path, surroundings);
+  load.make_room();
   Found found;
   std::chrono::steady_clock::duration pause{};
   {
@@ -104,24 +78,21 @@ void look_at_process(Snapshot& snapshot, Holders* holders) {
     };
     stopped.settle(is_inside);
     memory.forget();
-    copy.take(file);
-    const MemoryBytes bytes = copy.bytes();
-    const LedgerReader ledger(bytes, path);
-    if (!is_same(header, ledger.header()) || !is_running(ledger.header()))
+    load.read_blocks();
+    const ledger::Header& now = load.reader().header();
+    if (!is_same(header, now) || !is_running(now))
       throw Error(fmt::format("process {} has ended meanwhile", header.pid));
     memory.read_mappings();
-    StillProcess process{memory, memory.mappings(), {}, ledger, false, hooks.is_musl};
+    StillProcess process{memory, memory.mappings(), {}, now, load.blocks(), false, hooks.is_musl};
     for (const auto& thread : stopped.threads())
       process.threads.push_back({thread.tid, thread.registers, is_inside(thread)});
     if (holders != nullptr) process.thread_locals = thread_locals_of(process, snapshot.modules);
     found = search(process, holders);
+    surroundings.now_ns = now_ns();
     pause = std::chrono::steady_clock::now() - start;
   }
 
-  LedgerSurroundings surroundings;
-  surroundings.is_running = [](const ledger::Header&) { return true; };
-  surroundings.now_ns = now_ns();
-  Snapshot still = load_ledger(copy.bytes(), path, surroundings);
+  Snapshot still = load.finish();
   still.directory = snapshot.directory;
   still.notices.insert(still.notices.begin(), snapshot.notices.begin(), snapshot.notices.end());
   for (std::size_t i = 0; i < still.blocks.size() && i < found.kinds.size(); ++i)

@@ -15,7 +15,7 @@ namespace {
 // The stack that the words from `from` on tell of, in which both the stack pointer and the thread pointer lie.
 reach::Stretch stack_told_at(const StillProcess& process, std::uint64_t from, const Registers& registers) {
   std::vector<char> room(reach::kMostOfThread);
-  return reach::stack_told_at(process.memory, process.ledger.header().pointer_bytes, room.data(), from, registers.stack,
+  return reach::stack_told_at(process.memory, process.header.pointer_bytes, room.data(), from, registers.stack,
                               registers.thread);
 }
 
@@ -24,7 +24,7 @@ reach::Stretch stack_told_at(const StillProcess& process, std::uint64_t from, co
 std::vector<reach::Stretch> own_memory_of(const StillProcess& process) {
   std::vector<reach::Stretch> own;
   std::vector<char> room(reach::kOwnMemoryRoom);
-  reach::for_each_own_memory(process.memory, process.ledger.header().own_memory, room.data(),
+  reach::for_each_own_memory(process.memory, process.header.own_memory, room.data(),
                              [&](reach::Stretch stretch) { own.push_back(stretch); });
   std::sort(own.begin(), own.end(), [](const auto& a, const auto& b) { return a.start < b.start; });
   return own;
@@ -56,7 +56,7 @@ reach::Stretch unused_part_of_stack(const StillProcess& process, const Registers
 
 std::vector<reach::Stretch> unused_stacks(const StillProcess& process) {
   std::vector<reach::Stretch> stacks;
-  const unsigned bytes = process.ledger.header().pointer_bytes;
+  const unsigned bytes = process.header.pointer_bytes;
   std::unordered_set<std::uint64_t> in_use;
   const std::vector<reach::Stretch> own = own_memory_of(process);
   for (const auto& thread : process.threads) {

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "search.hh"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <cstring>
 #include <memory>
 
 #include "base/large_memory.hh"
@@ -27,20 +24,16 @@ constexpr std::size_t kMostOfStack = 1 << 20, kMostOfAllStacks = 64 << 20;  // o
 constexpr std::uint64_t kAhead = 16 << 20, kAheadOfBlock = 32;              // bytes for pointers that are read ahead
 constexpr std::uint64_t kOfHooks = 16 << 10;  // of a stack: what a hook, and malloc below it, may have there
 
-// The live rows, in the order in which the loader takes them.
-std::vector<reach::HeapBlock> blocks_of(const LedgerReader& ledger) {
-  std::vector<reach::HeapBlock> blocks;
-  reserve_for_use(blocks, ledger.header().block_pages * ledger::kBlocksPerPage);
-  ledger.for_each_run(ledger::Kind::kBlocks, [&](std::uint32_t first, const char* rows, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) {
-      ledger::Block row;
-      std::memcpy(&row, rows + i * sizeof row, sizeof row);
-      if ((first + i) % ledger::kBlocksPerPage == 0) continue;
-      if (ledger::block_state(row.word[0]) != ledger::BlockState::kLive) continue;
-      blocks.push_back(reach::heap_block_of(row, static_cast<std::uint32_t>(blocks.size())));
-    }
-  });
-  return blocks;
+// Sorted by address.
+std::vector<reach::HeapBlock> heap_blocks_of(const std::vector<Block>& blocks) {
+  std::vector<reach::HeapBlock> heap;
+  reserve_for_use(heap, blocks.size());
+  for (const Block& block : blocks)
+    heap.push_back(
+        reach::heap_block_of(block.address, block.size, block.flags, static_cast<std::uint32_t>(heap.size())));
+  const auto by_address = [](const auto& a, const auto& b) { return a.address < b.address; };
+  if (!std::is_sorted(heap.begin(), heap.end(), by_address)) std::sort(heap.begin(), heap.end(), by_address);
+  return heap;
 }
 
 // The memory, and what is known of it without being read.
@@ -88,7 +81,7 @@ class Search {
   explicit Search(const StillProcess& process)
       : process_(process),
         mappings_{process.mappings.data(), process.mappings.size()},
-        blocks_(blocks_of(process.ledger)),
+        blocks_(heap_blocks_of(process.blocks)),
         room_(std::make_unique<reach::MarkRoom>()) {}
 
   std::size_t size() const { return blocks_.size(); }
@@ -97,10 +90,7 @@ class Search {
   Found run(Observer& observer) {
     Found found;
     found.kinds.resize(blocks_.size());
-    const auto by_address = [](const auto& a, const auto& b) { return a.address < b.address; };
-    if (!std::is_sorted(blocks_.begin(), blocks_.end(), by_address))
-      std::sort(blocks_.begin(), blocks_.end(), by_address);
-    if (process_.ledger.header().usable_size_asked != 0 && !process_.is_musl)
+    if (process_.header.usable_size_asked != 0 && !process_.is_musl)
       reach::end_blocks_with_chunks<Word>(blocks_.data(), static_cast<std::uint32_t>(blocks_.size()), process_.memory,
                                           *room_);
     const auto take = [&](std::uint64_t bytes) {
@@ -158,7 +148,7 @@ class Search {
     for (auto& pointer : holders.pointers) pointer = {row(pointer.from), row(pointer.to)};
     holders.threads = threads_;
     holders.mappings = process_.mappings;
-    holders.machine = process_.ledger.header().machine;
+    holders.machine = process_.header.machine;
     holders.pointer_bytes = sizeof(Word);
     std::size_t left = kMostOfAllStacks;
     for (const auto& thread : threads_) {
@@ -179,7 +169,7 @@ class Search {
   }
 
   bool knows_all() const {
-    const auto& header = process_.ledger.header();
+    const auto& header = process_.header;
     return !process_.is_older && header.some_unknown == 0 && header.dropped_blocks == 0 && header.unrecorded == 0 &&
            header.pauses == 0 && header.recording != 0;
   }
@@ -238,7 +228,7 @@ Found search(const StillProcess& process, Holders* holders) {
     search.number_as_rows(*holders);
     return found;
   };
-  if (process.ledger.header().pointer_bytes == 8) {
+  if (process.header.pointer_bytes == 8) {
     Search<std::uint64_t> search(process);
     return run(search);
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Lost or held: the whole search, in a process that stands still. Who stops it, or has its core, gives its memory, its
-// mappings, its threads and its ledger; the search itself is lib/shared/reach_*.hh.
+// mappings, its threads and what its ledger says of its blocks; the search itself is lib/shared/reach_*.hh.
 
 #pragma once
 
@@ -15,7 +15,7 @@
 
 namespace leakdir::tool {
 
-// What is said of each block: in the order of the ledger's live rows, which is that of Snapshot::blocks.
+// What is said of each of StillProcess::blocks.
 struct Found {
   std::vector<ledger::Reach> kinds;
   std::uint64_t unread_bytes = 0;

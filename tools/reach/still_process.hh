@@ -8,7 +8,7 @@
 
 #include <vector>
 
-#include "load/ledger_reader.hh"
+#include "ledger.hh"
 #include "load/snapshot.hh"
 #include "memory.hh"
 #include "reach_maps.hh"
@@ -33,7 +33,8 @@ struct StillProcess {
   Memory& memory;
   const std::vector<reach::Mapping>& mappings;
   std::vector<StillThread> threads;
-  const LedgerReader& ledger;
+  const ledger::Header& header;
+  const std::vector<Block>& blocks;
   bool is_older = false;                         // than the ledger: blocks may have been freed since
   bool is_musl = false;                          // its libc
   std::vector<ThreadLocals> thread_locals = {};  // sorted by address; only where it is asked who holds what

@@ -87,7 +87,7 @@ std::vector<Numbered> numbered_modules(const StillProcess& process, const std::v
 
 std::vector<ThreadLocals> thread_locals_of(const StillProcess& process, const std::vector<Module>& modules) {
   std::vector<ThreadLocals> all;
-  const auto& header = process.ledger.header();
+  const auto& header = process.header;
   const unsigned word = header.pointer_bytes;
   const int table_at = process.is_musl ? -1 : table_word(header.machine);
   if (table_at < 0) return all;

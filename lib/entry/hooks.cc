@@ -16,9 +16,10 @@
 #include "system/allocator.hh"
 #include "track/tracker.hh"
 
-using leakdir::is_only_allocated;
-using leakdir::is_only_freed;
+using leakdir::is_passed_over;
+using leakdir::may_be_sampled;
 using leakdir::Phase;
+using leakdir::release;
 using leakdir::resize;
 using leakdir::told;
 using leakdir::ledger::Call;
@@ -41,38 +42,66 @@ void* leakdir::resize(void* block, std::size_t size, Call call, Caller caller) {
   return nullptr;
 }
 
+// malloc, calloc and free ask for the phase, and jump: what they do in each is in functions of their own.
+// LEAKDIR_CALLER makes a function have a frame, and those that tell nothing are to have none.
 namespace {
+
+template <typename Function>
+using ForEachPhase = Function * [unsigned(Phase::kOff) + 1];
+
+template <typename Function>
+constexpr Function* of_phase(const ForEachPhase<Function>& functions) {
+  return functions[static_cast<unsigned>(leakdir::phase())];
+}
 
 [[gnu::noinline]] void* malloc_and_tell(std::size_t size) {
   void* const block = allocator::malloc(size);
   return told(block, size, Call::kMalloc, LEAKDIR_CALLER);
 }
+void* malloc_only(std::size_t size) { return allocator::malloc(size); }
+void* malloc_of_sample(std::size_t size) {
+  return is_passed_over(size) ? allocator::malloc(size) : malloc_and_tell(size);
+}
+using Malloc = void*(std::size_t);
+constexpr ForEachPhase<Malloc> mallocs = {malloc_and_tell, malloc_and_tell, malloc_and_tell, malloc_of_sample,
+                                          malloc_and_tell, malloc_only,     malloc_only};
 
 [[gnu::noinline]] void* calloc_and_tell(std::size_t count, std::size_t size) {
   void* const block = allocator::calloc(count, size);
   return told(block, count * size, Call::kCalloc, LEAKDIR_CALLER);
 }
+void* calloc_only(std::size_t count, std::size_t size) { return allocator::calloc(count, size); }
+void* calloc_of_sample(std::size_t count, std::size_t size) {
+  return is_passed_over(count * size) ? allocator::calloc(count, size) : calloc_and_tell(count, size);
+}
+using Calloc = void*(std::size_t, std::size_t);
+constexpr ForEachPhase<Calloc> callocs = {calloc_and_tell, calloc_and_tell, calloc_and_tell, calloc_of_sample,
+                                          calloc_and_tell, calloc_only,     calloc_only};
 
-[[gnu::noinline]] void free_recorded(void* block) { leakdir::free_block(block, LEAKDIR_CALLER); }
-
-[[gnu::noinline]] void free_otherwise(void* block) { leakdir::free_block_otherwise(block, LEAKDIR_CALLER); }
+void free_recorded(void* block) {
+  leakdir::fetch_header(block);
+  if (LEAKDIR_LIKELY(block != nullptr)) leakdir::free_block(block, LEAKDIR_CALLER);
+}
+[[gnu::noinline]] void free_otherwise(void* block) {
+  if (LEAKDIR_LIKELY(block != nullptr)) leakdir::free_block_otherwise(block, LEAKDIR_CALLER);
+}
+void free_of_sample(void* block) {
+  LEAKDIR_LIKELY(!may_be_sampled(block)) || leakdir::is_unknown_to_sample(block) ? allocator::free(block)
+                                                                                 : free_otherwise(block);
+}
+void free_only(void* block) { allocator::free(block); }
+using Free = void(void*);
+constexpr ForEachPhase<Free> frees = {free_otherwise, free_otherwise, free_otherwise, free_of_sample,
+                                      free_recorded,  free_otherwise, free_only};
 
 }  // namespace
 
-LEAKDIR_EXPORT void* malloc(std::size_t size) {
-  return is_only_allocated(size) ? allocator::malloc(size) : malloc_and_tell(size);
-}
+LEAKDIR_EXPORT void* malloc(std::size_t size) { return of_phase<Malloc>(mallocs)(size); }
 
 // The same under a name that no other definition can take (entry_object.cc).
 extern "C" __attribute__((alias("malloc"), visibility("hidden"))) void* leakdir_hook_of_malloc(std::size_t) noexcept;
 
-LEAKDIR_EXPORT void free(void* block) {
-  leakdir::fetch_header(block);
-  const Phase now = leakdir::phase();
-  if (LEAKDIR_UNLIKELY(block == nullptr)) return allocator::free(block);
-  if (LEAKDIR_LIKELY(now == Phase::kRecording)) return free_recorded(block);
-  is_only_freed(block, now) ? allocator::free(block) : free_otherwise(block);
-}
+LEAKDIR_EXPORT void free(void* block) { of_phase<Free>(frees)(block); }
 
 #if defined(LEAKDIR_LIBRARY) || (defined(__GLIBC_PREREQ) && __GLIBC_PREREQ(2, 43))
 // C23. The sizes are hints that the allocator may check; we do not need them. An allocator that libleakdir.so lies upon
@@ -82,9 +111,7 @@ LEAKDIR_EXPORT void free_sized(void* block, std::size_t) { release(block, LEAKDI
 LEAKDIR_EXPORT void free_aligned_sized(void* block, std::size_t, std::size_t) { release(block, LEAKDIR_CALLER); }
 #endif
 
-LEAKDIR_EXPORT void* calloc(std::size_t count, std::size_t size) {
-  return is_only_allocated(count * size) ? allocator::calloc(count, size) : calloc_and_tell(count, size);
-}
+LEAKDIR_EXPORT void* calloc(std::size_t count, std::size_t size) { return of_phase<Calloc>(callocs)(count, size); }
 
 LEAKDIR_EXPORT void* realloc(void* block, std::size_t size) {
   return resize(block, size, Call::kRealloc, LEAKDIR_CALLER);

@@ -11,15 +11,6 @@
 
 namespace leakdir {
 
-// Before a block is allocated: whether nothing is to be told of it. The hooks that are called most ask, as they can
-// jump to the allocator then. What comes otherwise is in functions of their own, which they jump to as well:
-// LEAKDIR_CALLER in a hook would make it have a frame whatever it does.
-inline bool is_only_allocated(std::size_t size) {
-  const Phase now = phase();
-  if (LEAKDIR_LIKELY(now == Phase::kRecording)) return false;
-  return now == Phase::kSampling ? is_passed_over(size) : now > Phase::kRecording;
-}
-
 // What is handed back: the block, or one in its place (track/sampling.hh).
 [[gnu::always_inline]] inline void* told(void* block, std::size_t size, ledger::Call call, Caller caller) {
   const Phase now = phase();

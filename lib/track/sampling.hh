@@ -15,7 +15,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "ledger/live_hot.hh"
 #include "shared/ledger.hh"
+#include "system/allocator.hh"
 #include "system/base.hh"
 #include "system/guard.hh"
 #include "system/process.hh"
@@ -25,6 +27,15 @@ namespace leakdir {
 // Whether it begins where those of the sample do. The allocator may have 16 bytes of its own in front of a block that
 // has pages to itself.
 inline bool may_be_sampled(const void* block) { return (reinterpret_cast<std::uintptr_t>(block) & 0xfe0) == 0; }
+
+// Of a block that begins there: whether nothing is known of it, and nothing is to be said. Asked without a call: what
+// is freed there is handed out there again, over and over.
+inline bool is_unknown_to_sample(const void* block) {
+  const auto address = reinterpret_cast<std::uintptr_t>(block);
+  if (address % allocator::kAlignment != 0 || (thread_state.busy & ThreadState::kDryRun) != 0) return false;
+  const AddressMap::Cell* const cell = live_index.find(address);
+  return cell == nullptr || cell->load(std::memory_order_relaxed) == 0;
+}
 
 // Counts a block that is not due, and says whether that was so. Of one that is due, of any size, nothing is counted.
 inline bool count_down(ThreadState& thread, std::size_t size) {

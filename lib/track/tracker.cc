@@ -297,15 +297,7 @@ LEAKDIR_SLOW void free_block_slow(void* block, Caller caller) {
 
 void free_block_otherwise(void* block, Caller caller) {
   const Phase now = phase();
-  const std::uint64_t address = address_of(block);
-  if ((now == Phase::kSampling || now == Phase::kPaused) && address % allocator::kAlignment == 0 &&
-      (thread_state.busy & ThreadState::kDryRun) == 0) {
-    // Of most nothing is known, and nothing is to be said.
-    const AddressMap::Cell* const cell = live_index.find(address);
-    if (LEAKDIR_LIKELY(cell == nullptr) || LEAKDIR_LIKELY(cell->load(std::memory_order_relaxed) == 0)) {
-      return allocator::free(block);
-    }
-  }
+  if ((now == Phase::kSampling || now == Phase::kPaused) && is_unknown_to_sample(block)) return allocator::free(block);
   free_block_slow(block, caller);
 }
 

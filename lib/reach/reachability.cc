@@ -81,15 +81,26 @@ std::uint64_t this_thread() {
 #endif
 }
 
-// What lies beyond the end of this thread's stack. `room`: kMostOfThread bytes.
+// The stack that this thread runs on; empty: not known. `room`: kMostOfThread bytes.
+reach::Stretch this_stack(std::uint64_t sp, OwnProcess& process, char* room) {
+  const reach::Mapping* const mapping = process.mappings().find(sp);
+  if (mapping != nullptr && mapping->has(reach::Mapping::kStack)) return {mapping->start, mapping->end};
+  const std::uint64_t here = this_thread();
+  if (here == 0 || libc::kIsMusl) return {0, 0};
+  return reach::stack_told_at(process, sizeof(void*), room, here, sp, here);
+}
+
+// What lies beyond its end.
 void add_stack_below(const ThreadAtExit& thread, OwnProcess& process, char* room, reach::Holes& holes) {
-  const reach::Mapping* const mapping = process.mappings().find(thread.sp);
-  if (mapping != nullptr && mapping->has(reach::Mapping::kStack)) {
-    holes.add({mapping->start, thread.sp});
-  } else if (const std::uint64_t here = this_thread(); here != 0 && !libc::kIsMusl) {
-    const reach::Stretch stack = reach::stack_told_at(process, sizeof(void*), room, here, thread.sp, here);
-    if (stack.start < stack.end) holes.add({stack.start, thread.sp});
-  }
+  const reach::Stretch stack = this_stack(thread.sp, process, room);
+  if (stack.start >= stack.end) return;
+  bool is_on_part = false;
+  const auto look = [&](reach::Stretch told) { is_on_part |= reach::is_on_part(told, stack, thread.sp); };
+  reach::ContextSearch<OwnProcess> contexts = {process, process.mappings(), sizeof(void*),
+                                               reach::context_layout(ledger_file.header()->machine), room};
+  contexts.look(stack, stack, look);
+  contexts.look_in_data(stack, look);
+  if (!is_on_part) holes.add({stack.start, thread.sp});
 }
 
 // visit(reach::EndedThread), for each. `room`: kMostOfThread bytes.

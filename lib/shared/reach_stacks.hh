@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Lost or held, part 7: the stacks of threads, as glibc knows them. What it keeps of a thread (struct pthread) lies at
-// the thread pointer, or below it; on x86 it begins with two pointers to itself, the first and the third word. In it
-// stand the start and the size of the thread's stack, one after the other, at a place that differs between releases. A
-// stack whose thread has ended is kept for the next one: what lies in it is no root. Nor is what glibc keeps of that
-// thread, once nobody can ask for its result any more.
+// Lost or held, part 7: the stacks of threads, as glibc knows them, and stacks that are parts of others. What it keeps
+// of a thread (struct pthread) lies at the thread pointer, or below it; on x86 it begins with two pointers to itself,
+// the first and the third word. In it stand the start and the size of the thread's stack, one after the other, at a
+// place that differs between releases. A stack whose thread has ended is kept for the next one: what lies in it is no
+// root. Nor is what glibc keeps of that thread, once nobody can ask for its result any more.
 
 #pragma once
 
@@ -44,6 +44,98 @@ Stretch stack_told_at(Source& source, std::uint64_t word_bytes, char* room, std:
     if (first - start < size && second - start < size) return {start, start + size};
   }
   return {0, 0};
+}
+
+// Stacks that are parts of others: an array in a frame that was given to sigaltstack or to makecontext. While a thread
+// runs on it, frames that are in use lie below its stack pointer, too. What was given (stack_t: start, flags, size)
+// stands in a context (ucontext_t) then, which lies in the outer stack, where the kernel has put it for a signal's
+// handler or where it is a variable of the same frame, or in data. Where it has the stack pointer and the code address
+// of what waits, or of what was begun with, is told by the processor: so many bytes behind the stack_t. 0: not known.
+struct ContextLayout {
+  std::uint64_t stack_pointer, code;
+};
+inline ContextLayout context_layout(unsigned machine) {
+  constexpr unsigned k386 = 3, kX86_64 = 62, kArm64 = 183;  // e_machine
+  switch (machine) {
+    case k386:
+      return {40, 68};
+    case kX86_64:
+      return {144, 152};
+    case kArm64:
+      return {416, 424};
+    default:
+      return {0, 0};
+  }
+}
+
+// A process and its memory.
+template <class Source>
+struct ContextSearch {
+  Source& source;
+  const Mappings& mappings;
+  std::uint64_t word_bytes;
+  ContextLayout layout;
+  char* room;  // kMostOfThread bytes
+
+  // Calls visit(stretch) for each stack that a context in `within` tells of, and that begins in `among`.
+  template <class Visit>
+  void look(Stretch within, Stretch among, Visit visit) {
+    if (layout.code == 0) return;
+    const std::uint64_t told = 3 * word_bytes;
+    std::uint64_t at = (within.start + word_bytes - 1) / word_bytes * word_bytes;
+    while (at + told <= within.end) {
+      const Stretch used = source.next_used({at, within.end});
+      if (used.start >= used.end) return;
+      if (used.start > at) at = used.start / word_bytes * word_bytes;
+      const Piece piece = {at, within.end - at < kMostOfThread ? within.end - at : kMostOfThread};
+      const std::uint64_t got = source.read(&piece, 1, room);
+      if (got < told) {
+        at = (at | 4095) + 1;
+        continue;
+      }
+      std::uint64_t i = 0;
+      for (; i + told <= got; i += word_bytes) {
+        const std::uint64_t start = word_at(room + i, word_bytes);
+        if (start - among.start >= among.end - among.start) continue;
+        const std::uint64_t size = word_at(room + i + 2 * word_bytes, word_bytes);
+        if (size != 0 && size < among.end - start && is_context(at + i, among)) visit(Stretch{start, start + size});
+      }
+      at += i;
+    }
+  }
+
+  // The same for all data of modules.
+  template <class Visit>
+  void look_in_data(Stretch among, Visit visit) {
+    constexpr std::uint64_t kLargestData = 64 << 20;
+    constexpr std::uint32_t kData = Mapping::kRead | Mapping::kWrite;
+    constexpr std::uint32_t kNone = Mapping::kShared | Mapping::kDevice | Mapping::kHeap | Mapping::kStack;
+    for (std::size_t i = 0; i < mappings.count; ++i) {
+      const Mapping& mapping = mappings.first[i];
+      const bool follows_file =
+          i > 0 && mappings.first[i - 1].has(Mapping::kFile) && mappings.first[i - 1].end == mapping.start;
+      if ((mapping.flags & (kData | kNone)) != kData || !(mapping.has(Mapping::kFile) || follows_file)) continue;
+      if (mapping.end - mapping.start <= kLargestData) look({mapping.start, mapping.end}, among, visit);
+    }
+  }
+
+ private:
+  bool is_context(std::uint64_t at, Stretch among) {
+    char word[8];
+    const auto word_behind = [&](std::uint64_t offset) {
+      const Piece piece = {at + offset, word_bytes};
+      return source.read(&piece, 1, word) == word_bytes ? word_at(word, word_bytes) : 0;
+    };
+    const std::uint64_t pointer = word_behind(layout.stack_pointer);
+    if (pointer - among.start >= among.end - among.start) return false;
+    const Mapping* const code = mappings.find(word_behind(layout.code));
+    return code != nullptr && code->has(Mapping::kExecute);
+  }
+};
+
+// Whether a thread with this stack pointer runs on `told`, which is a part of its stack, and not on all of it.
+inline bool is_on_part(Stretch told, Stretch stack, std::uint64_t sp) {
+  return told.start > stack.start && told.end <= stack.end && sp - told.start < told.end - told.start;
 }
 
 // What x86 has of a thread behind its header: its links in glibc's list of such stacks, then its number (int).

@@ -78,6 +78,16 @@ TEST_P(LostOutside, AProcessGoesOnWithoutItsFirstThread) {
   EXPECT_EQ(kinds_in(look(scratch_ / "mem")), expected_kinds(process->output_so_far()));
 }
 
+// Below the stack pointer lie frames that wait, then.
+TEST_P(LostOutside, AStackWithinAnotherLeavesTheOthersFramesInUse) {
+  for (const char* how : {"none", "static_context", "local_context", "signal"}) {
+    const auto process = start("nested_stack", how);
+    EXPECT_EQ(kinds_in(look(scratch_ / "mem")), expected_kinds(process->output_so_far())) << how;
+    process->kill(SIGKILL);
+    process->wait();
+  }
+}
+
 TEST_P(LostOutside, WhatMallocUsableSizeLetsAProgramUseHolds) {
   for (const char* asks : {"", "asks"}) {
     const auto process = start("usable_size", asks);

@@ -48,10 +48,39 @@ reach::Stretch stack_of(const StillProcess& process, const Registers& registers)
   return stack.start != 0 ? stack : stack_told_at(process, thread - reach::kMostOfThread, registers);
 }
 
-reach::Stretch unused_part_of_stack(const StillProcess& process, const Registers& registers) {
-  const reach::Stretch stack = stack_of(process, registers);
-  const std::uint64_t end = registers.stack - registers.red_zone;
-  return stack.start == 0 || end <= stack.start ? reach::Stretch{0, 0} : reach::Stretch{stack.start, end};
+std::vector<reach::Stretch> unused_parts_of_stacks(const StillProcess& process,
+                                                   const std::vector<StillThread>& threads) {
+  struct OnStack {
+    reach::Stretch stack;
+    std::uint64_t pointer, unused_end;
+    bool is_on_part = false;
+  };
+  std::vector<OnStack> all;
+  for (const auto& thread : threads) {
+    const reach::Stretch stack = stack_of(process, thread.registers);
+    const std::uint64_t end = thread.registers.stack - thread.registers.red_zone;
+    if (stack.start != 0 && end > stack.start) all.push_back({stack, thread.registers.stack, end});
+  }
+  std::vector<reach::Stretch> unused;
+  if (all.empty()) return unused;
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.stack.start < b.stack.start; });
+  const auto look = [&](reach::Stretch told) {
+    auto after = std::upper_bound(all.begin(), all.end(), told.start,
+                                  [](std::uint64_t start, const OnStack& one) { return start < one.stack.start; });
+    if (after == all.begin()) return;
+    OnStack& one = *std::prev(after);
+    one.is_on_part |= reach::is_on_part(told, one.stack, one.pointer);
+  };
+  std::vector<char> room(reach::kMostOfThread);
+  const reach::Mappings mappings = {process.mappings.data(), process.mappings.size()};
+  const ledger::Header& header = process.ledger.header();
+  reach::ContextSearch<Memory> contexts = {process.memory, mappings, header.pointer_bytes,
+                                           reach::context_layout(header.machine), room.data()};
+  for (const OnStack& one : all) contexts.look(one.stack, one.stack, look);
+  contexts.look_in_data({all.front().stack.start, all.back().stack.end}, look);
+  for (const OnStack& one : all)
+    if (!one.is_on_part) unused.push_back({one.stack.start, one.unused_end});
+  return unused;
 }
 
 std::vector<reach::Stretch> unused_stacks(const StillProcess& process) {

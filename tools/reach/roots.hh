@@ -19,8 +19,9 @@ bool is_in(const std::vector<reach::Stretch>& sorted, std::uint64_t address);
 // All of the stack that the thread runs on; empty where that is not known.
 reach::Stretch stack_of(const StillProcess& process, const Registers& registers);
 
-// What lies beyond the end of a stack; empty where that is not known.
-reach::Stretch unused_part_of_stack(const StillProcess& process, const Registers& registers);
+// What lies beyond the ends of the threads' stacks, where these are known.
+std::vector<reach::Stretch> unused_parts_of_stacks(const StillProcess& process,
+                                                   const std::vector<StillThread>& threads);
 
 // Those that glibc keeps for threads to come: all that lies below what it keeps of the thread itself.
 std::vector<reach::Stretch> unused_stacks(const StillProcess& process);

@@ -112,7 +112,7 @@ class Search {
     const std::unique_ptr<reach::Stretch[]> hole_room(new reach::Stretch[most_holes]);
     reach::Holes holes(hole_room.get(), most_holes);
     for (const auto& stretch : own) holes.add(stretch);
-    for (const auto& thread : threads) holes.add(unused_part_of_stack(process_, thread.registers));
+    for (const auto& stretch : unused_parts_of_stacks(process_, threads)) holes.add(stretch);
     if (process_.is_musl) {
       std::make_unique<reach::MuslHeap<Word, Memory>>(table_, mappings_, process_.memory, knows_all(), 0)
           ->find_holes(holes);

@@ -88,7 +88,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Program{"file", {"/usr/bin/file", "/etc/passwd"}}, Program{"ps", {"/bin/ps", "-V"}},
                     Program{"gawk", {"/usr/bin/gawk", "BEGIN { print 1 }"}},
                     Program{"lua", {"/usr/bin/lua5.4", "-e", "print(1)"}}, Program{"nginx", {"/usr/sbin/nginx", "-v"}},
-                    Program{"diff", {"/usr/bin/diff", "/etc/passwd", "/etc/passwd"}}),
+                    Program{"diff", {"/usr/bin/diff", "/etc/passwd", "/etc/passwd"}},
+                    Program{"dc", {"/usr/bin/dc", "-e", "2 3 ^ p"}}, Program{"patch", {"/usr/bin/patch", "--version"}},
+                    Program{"ctags", {"/usr/bin/ctags", "--version"}},
+                    Program{"ld", {"/usr/bin/ld", "-r", "-o", "/dev/null", "/usr/lib/x86_64-linux-gnu/crt1.o"}}),
     kName);
 
 // (Where nginx and redis-server wait cannot be compared. nginx's tables begin at the next cache line of their block, so
@@ -106,7 +109,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Program{"xz", {"/usr/bin/xz", "-c"}}, Program{"dash", {"/bin/dash"}},
                     Program{"find", {"/usr/bin/find", "/etc/hosts", "-ok", "true", ";"}},
                     Program{"make", {"/usr/bin/make", "-f", "-"}}, Program{"as", {"/usr/bin/as", "-o", "/dev/null"}},
-                    Program{"tclsh", {"/usr/bin/tclsh"}}, Program{"m4", {"/usr/bin/m4"}}),
+                    Program{"tclsh", {"/usr/bin/tclsh"}}, Program{"m4", {"/usr/bin/m4"}},
+                    Program{"dc", {"/usr/bin/dc"}}, Program{"ctags", {"/usr/bin/ctags", "--filter=yes"}},
+                    Program{"patch", {"/usr/bin/patch"}},
+                    Program{"msgfmt", {"/usr/bin/msgfmt", "-o", "/dev/null", "-"}}),
     kName);
 #endif
 

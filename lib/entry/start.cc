@@ -26,6 +26,7 @@
 #include "system/sanitizer.hh"
 #include "system/sys.hh"
 #include "track/bad_free.hh"
+#include "track/bypass.hh"
 #include "track/early_blocks.hh"
 #include "track/sampling.hh"
 #include "track/tracker.hh"
@@ -73,6 +74,7 @@ void start(char** environment) {
   process = page;
   process_generation = static_cast<std::uint32_t>(sys::pid());
   describe_program();
+  remember_namespaces();
   configure_all();
   open_recent_frees();
   hooks_are_outdated();

@@ -107,6 +107,7 @@ enum class PassedBy : std::uint32_t {
   kProgram = 1,    // another malloc than leakdir's was linked into the program
   kLibraries = 2,  // the program keeps leakdir's malloc to itself: its libraries find another
   kModule = 3,     // one library alone calls another: Header::passing_module
+  kNamespace = 4,  // libraries came by dlmopen(), with a libc of their own
 };
 
 struct Header {

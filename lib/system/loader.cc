@@ -123,10 +123,10 @@ LoaderCounts loader_counts() {
   return counts;
 }
 
-std::uintptr_t loader_base() {
-  const std::uintptr_t base = ::getauxval(AT_BASE);
-  if (base != 0) return base;
-  // `ld.so PROGRAM`: the kernel knows of no loader, and the loader has told the program where it is.
+namespace {
+
+// What the loader has told the program, for debuggers; null in a static one.
+const r_debug* told_by_loader() {
   const auto* headers = reinterpret_cast<const ElfW(Phdr)*>(::getauxval(AT_PHDR));
   const unsigned long count = headers != nullptr ? ::getauxval(AT_PHNUM) : 0;
   const ElfW(Phdr)* interpreter = nullptr;
@@ -137,14 +137,36 @@ std::uintptr_t loader_base() {
     if (headers[i].p_type == PT_DYNAMIC) dynamic = &headers[i];
     if (headers[i].p_type == PT_PHDR) bias = reinterpret_cast<std::uintptr_t>(headers) - headers[i].p_vaddr;
   }
-  if (interpreter == nullptr || dynamic == nullptr) return 0;
+  if (interpreter == nullptr || dynamic == nullptr) return nullptr;
   for (const auto* entry = reinterpret_cast<const ElfW(Dyn)*>(bias + dynamic->p_vaddr); entry->d_tag != DT_NULL;
        ++entry) {
-    if (entry->d_tag == DT_DEBUG && entry->d_un.d_ptr != 0) {
-      return reinterpret_cast<const r_debug*>(entry->d_un.d_ptr)->r_ldbase;
-    }
+    if (entry->d_tag == DT_DEBUG && entry->d_un.d_ptr != 0) return reinterpret_cast<const r_debug*>(entry->d_un.d_ptr);
   }
-  return 0;
+  return nullptr;
+}
+
+}  // namespace
+
+std::uintptr_t loader_base() {
+  const std::uintptr_t base = ::getauxval(AT_BASE);
+  if (base != 0) return base;
+  // `ld.so PROGRAM`: the kernel knows of no loader.
+  const r_debug* const told = told_by_loader();
+  return told != nullptr ? told->r_ldbase : 0;
+}
+
+unsigned count_namespaces() {
+  struct Extended {  // r_debug_extended, which glibc before 2.35 has not
+    r_debug base;
+    const Extended* next;
+  };
+  constexpr unsigned kMost = 64;
+  const r_debug* const told = told_by_loader();
+  if (told == nullptr || __atomic_load_n(&told->r_version, __ATOMIC_ACQUIRE) < 2) return 1;
+  unsigned count = 0;
+  for (const auto* at = reinterpret_cast<const Extended*>(told); at != nullptr && count < kMost; ++count)
+    at = __atomic_load_n(&at->next, __ATOMIC_ACQUIRE);
+  return count;
 }
 
 bool may_be_in_module(std::uintptr_t address) {

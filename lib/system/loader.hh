@@ -36,6 +36,10 @@ bool may_be_in_module(std::uintptr_t address);
 std::uintptr_t loader_base();
 inline bool is_static_program() { return loader_base() == 0; }
 
+// How many name spaces of modules there are, or were: with each dlmopen() comes one. 1 with glibc before 2.35, and
+// where the program was linked without DT_DEBUG.
+unsigned count_namespaces();
+
 // In a forked child, before it asks for the first time.
 void loader_was_forked(bool had_threads);
 

@@ -285,6 +285,10 @@ void module_has_another_malloc(const char* path) {
   Line().add(path).add(" calls another malloc: what it allocates is not seen").say();
 }
 
+void namespace_has_another_malloc() {
+  Line().add("libraries came by dlmopen, with a malloc of their own: what they allocate is not seen").say();
+}
+
 void blocks_were_not_seen(std::uint64_t blocks) {
   Line()
       .plural(blocks, " block was", " blocks were")

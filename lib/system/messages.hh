@@ -47,6 +47,7 @@ void hooks_are_passed_by();     // by a program that is not made for libleakdir.
 void program_has_another_malloc();
 void libraries_have_another_malloc();
 void module_has_another_malloc(const char* path);
+void namespace_has_another_malloc();
 void blocks_were_not_seen(std::uint64_t blocks);
 
 // Options.

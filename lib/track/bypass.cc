@@ -6,6 +6,8 @@
 #include <atomic>
 
 #include "ledger/ledger_file.hh"
+#include "ledger/live_table.hh"
+#include "ledger/row.hh"
 #include "shared/text.hh"
 #include "stack/modules.hh"
 #include "system/base.hh"
@@ -20,6 +22,7 @@ namespace {
 using ledger::PassedBy;
 
 std::atomic<bool> bypass_was_seen{false};
+unsigned namespaces_at_start = 1;
 
 // The second half are names that other allocators have beside those, and whose blocks free() takes.
 constexpr const char* kSources[] = {
@@ -46,10 +49,18 @@ void say_in_ledger(PassedBy who, std::uint32_t module) {
   __atomic_store_n(&header.passed_by, static_cast<std::uint32_t>(who), __ATOMIC_RELEASE);
 }
 
+// Of a static program, where the loader's own blocks come from our hooks too: libc may have loaded the module for
+// itself (NSS), and what that allocates is libc's. The module's name is a block of its own.
+bool is_loaded_for_program(const dl_phdr_info& info) {
+  const std::uint32_t row = find_live_block(reinterpret_cast<std::uintptr_t>(info.dlpi_name));
+  return row != 0 && (ledger::block_flags(state_word(row)) & ledger::kFlagLibc) == 0;
+}
+
 int see_imports(dl_phdr_info* info, std::size_t, void* context) {
   Search& search = *static_cast<Search*>(context);
   DynamicSection section;
   if (!read_dynamic_section(*info, &section)) return 0;
+  if (is_static_program() && !is_loaded_for_program(*info)) return 0;
   const std::uint32_t module = known_module_of(reinterpret_cast<std::uintptr_t>(section.names));
   if (module == search.own_module) return 0;
   for_each_import(section, [&](const char* name, std::uintptr_t address) {
@@ -71,11 +82,19 @@ void hooks_are_bypassed_by(PassedBy who) {
   say_in_ledger(who, 0);
 }
 
+void remember_namespaces() { namespaces_at_start = count_namespaces(); }
+
 LEAKDIR_SLOW bool hooks_are_bypassed(const ReentryGuard& guard) {
   if (bypass_was_seen.load(std::memory_order_relaxed)) return true;
+  if (count_namespaces() > namespaces_at_start) {
+    hooks_are_bypassed_by(PassedBy::kNamespace);
+    return true;
+  }
   refresh_modules(guard);
+  // (A static program exports none. What its libraries call is that of the libc that came with them.)
+  const void* const first = is_static_program() ? nullptr : exported_anywhere("malloc");
   Search search = {known_module_of(reinterpret_cast<std::uintptr_t>(&bypass_was_seen)),
-                   known_module_of(reinterpret_cast<std::uintptr_t>(exported_anywhere("malloc"))), 0};
+                   known_module_of(reinterpret_cast<std::uintptr_t>(first)), 0};
   for_each_module(see_imports, &search);
   if (search.found == 0) return false;
   bypass_was_seen.store(true, std::memory_order_relaxed);
@@ -100,6 +119,8 @@ LEAKDIR_SLOW void say_if_bypassed() {
       return messages::libraries_have_another_malloc();
     case PassedBy::kModule:
       return messages::module_has_another_malloc(ledger_file.text(ledger_file.module(header.passing_module)->path));
+    case PassedBy::kNamespace:
+      return messages::namespace_has_another_malloc();
     case PassedBy::kNobody:
       if (header.unseen_blocks != 0) messages::blocks_were_not_seen(header.unseen_blocks);
   }

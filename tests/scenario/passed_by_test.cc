@@ -182,6 +182,16 @@ TEST_P(PassedByPlugin, ThatIsLoadedAsUsualIsNot) {
   tool_does_not_doubt();
 }
 
+TEST_P(PassedByPlugin, ThatHasALibcOfItsOwnIsSaid) {
+  const std::string plugin = std::string(kTargets) + "/plugin.so";
+  const Outcome outcome = run_in(scratch_, target("loads", GetParam()), {"", {"namespace", plugin}, {}, 60});
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_THAT(outcome.err,
+              StartsWith("leakdir: libraries came by dlmopen, with a malloc of their own: what they allocate "
+                         "is not seen\n"));
+  tool_says("libraries came by dlmopen, with a malloc of their own, so what they allocate is not seen");
+}
+
 // It is gone before anybody looks where its calls led; its block is not.
 TEST_P(PassedByPlugin, ThatIsGoneShowsByTheBlockThatItLeftToBeFreed) {
   write_file(scratch_ / "given.c", "#include <stdlib.h>\nvoid *give(void) { return malloc(77); }\n");
@@ -210,6 +220,29 @@ TEST_P(PassedByPlugin, ThatIsGoneShowsByTheBlockThatItLeftToBeFreed) {
 }
 
 INSTANTIATE_TEST_SUITE_P(With, PassedByPlugin, testing::Values("pie", "preload"));
+
+// With a library that a static program loads comes a libc; of one that libc loads for itself nothing is said.
+TEST_F(PassedBy, ThePluginOfAStaticProgramIsNamed) {
+  write_file(scratch_ / "takes.c",
+             "#include <dlfcn.h>\n#include <stdlib.h>\n"
+             "int main(int argc, char **argv) {\n"
+             "  void *library = dlopen(argv[argc - 1], RTLD_NOW);\n"
+             "  if (library == NULL) return 97;\n"
+             "  void *block = ((void *(*)(size_t))dlsym(library, \"plugin_get\"))(77);\n"
+             "  ((void (*)(void *))dlsym(library, \"plugin_give\"))(block);\n  return 0;\n}\n");
+  const std::string plugin = std::string(kTargets) + "/plugin.so", program = scratch_ / "takes";
+  const Command link = {{"gcc", "-static", scratch_ / "takes.c", kStaticObject, "-o", program}, "", {}, "", 60};
+  ASSERT_TRUE(run(link).exited_with(0));
+  const Outcome outcome = run_in(scratch_, program, {"", {plugin}, {}, 60});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_THAT(outcome.err, HasSubstr(" calls another malloc: what it allocates is not seen\n"));
+  EXPECT_TRUE(run_tool({"check"}, scratch_.path()).exited_with(3));
+  const std::vector<std::string> loads = {"return", "iconv", "getpwnam"};
+  const Outcome of_libc = run_in(scratch_, target("libc_calls", "static"), {"", loads, {}, 60});
+  ASSERT_TRUE(of_libc.exited_with(0)) << of_libc.describe();
+  EXPECT_EQ(of_libc.err, "");
+  tool_does_not_doubt();
+}
 
 // Another library that was put in front hands on what it gets.
 TEST_F(PassedBy, AWrapperInFrontOfTheLibraryIsNoBypass) {

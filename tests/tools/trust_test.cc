@@ -50,7 +50,8 @@ TEST_F(Trust, IsNotInOneThatHadToDropBlocks) {
 TEST_F(Trust, IsNotInOneThatWasPassedBy) {
   ledger.header.unseen_blocks = 2;
   EXPECT_EQ(doubt(), "calls go past leakdir: 2 blocks were freed whose allocation it had not seen");
-  for (const auto who : {ledger::PassedBy::kProgram, ledger::PassedBy::kLibraries, ledger::PassedBy::kModule}) {
+  for (const auto who : {ledger::PassedBy::kProgram, ledger::PassedBy::kLibraries, ledger::PassedBy::kModule,
+                         ledger::PassedBy::kNamespace}) {
     ledger.header.passed_by = static_cast<std::uint32_t>(who);
     EXPECT_THAT(doubt(), HasSubstr("is not seen"));
   }

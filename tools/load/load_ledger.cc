@@ -304,6 +304,10 @@ class LedgerLoad::Loader {
             "the program does not export leakdir's malloc, so what its libraries allocate is not seen (see leakdir "
             "doctor)";
         return;
+      case ledger::PassedBy::kNamespace:
+        snapshot_.passed_by =
+            "libraries came by dlmopen, with a malloc of their own, so what they allocate is not seen";
+        return;
       default: {
         const auto module = module_of_.find(header.passing_module);
         snapshot_.passed_by =

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <string>
 
+#include "analyse/parts.hh"
 #include "browser.hh"
 #include "emit/emit_diff.hh"
 #include "emit_fixture.hh"
@@ -208,7 +209,7 @@ TEST_F(Html, InvertedTheGraphBeginsWithWhoAllocated) {
   open();
   EXPECT_TRUE(has_width("main", 100));
   browser().click("#by-allocation");
-  EXPECT_THAT(texts_of("[aria-pressed=true]"), ElementsAre("Bytes", "From malloc"));
+  EXPECT_THAT(texts_of("[aria-pressed=true]"), ElementsAre("Bytes", "From malloc", "Stacks"));
   EXPECT_TRUE(has_width("make_buffer", 75));
   EXPECT_TRUE(has_width("build", 75)) << "who called it";
   EXPECT_TRUE(has_width("list", 25));
@@ -398,6 +399,97 @@ TEST_F(Html, AMillionBlocksInTenThousandStacksAreAPageThatOpens) {
   EXPECT_EQ(browser().evaluate("document.querySelectorAll('#stacks tr').length"), 400);
   browser().click("#stacks tr:nth-child(3)");
   EXPECT_EQ(browser().evaluate("document.querySelectorAll('#frames li').length"), 31);
+  expect_no_trouble();
+}
+
+#ifdef LONG_TESTS
+TEST_F(Html, AHundredThousandStacksAreAPageThatOpensAtOnce) {
+  std::vector<std::uint32_t> outer;
+  for (std::uint64_t i = 0; i < 1000; ++i) {
+    std::vector<std::uint64_t> frames;
+    for (std::uint64_t k = 0; k < 30; ++k) frames.push_back(0x410000 + 0x10 * (i * k % 9973));
+    outer.push_back(ledger.stack(frames));
+  }
+  for (std::uint64_t i = 0; i < 100'000; ++i) {
+    const std::string name = "function_" + std::to_string(i / 10);
+    symbols.lines[0x80000 + i - 1] = {{name, "/home/you/src/file_" + std::to_string(i / 100) + ".cc", 7, false}};
+    const auto stack = ledger.node(0x480000 + i, 1, outer[i % 1000]);
+    ledger.block({0x10000000 + 64 * i, 1 + i, stack, ledger::Call::kMalloc, 0, i * 900'000});
+  }
+  open();
+  EXPECT_LT(std::filesystem::file_size(directory / "report.html"), 10'000'000u);
+  EXPECT_THAT(texts_of("#totals b"), ElementsAre(HasSubstr("GiB"), "100,000", "100,000"));
+  EXPECT_TRUE(browser().becomes_true("performance.getEntriesByName('first-contentful-paint').length === 1"));
+  EXPECT_LT(browser().evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"), 2000);
+  browser().click("#by-function");
+  EXPECT_EQ(browser().evaluate("document.querySelectorAll('#stacks tr').length"), 200);
+  expect_no_trouble();
+}
+#endif
+
+// ---- Rows that are functions, and sources -----------------------------------------------------------------------
+
+// The same that `report --group-by function` adds up.
+TEST_F(Html, RowsMayBeFunctions) {
+  an_app();
+  symbols.lines[0x4ff] = {{"xmalloc", "/src/memory.c", 1, false}};
+  const auto library = ledger.module("/opt/libgrow.so", 0x7f0000000000);
+  ledger.block({0x5000, 9, ledger.stack({0x400500, 0x403000, 0x401b2a})});
+  ledger.block({0x5100, 500, ledger.node(0x7f0000000100, library, 0)});
+  ledger.block({0x5200, 4, 0});
+  open();
+  browser().click("#by-function");
+  const Snapshot snapshot = load_built(ledger);
+  Grouped grouped = group(snapshot, {});
+  const FrameLines lines = symbolise(snapshot, shown_stacks(snapshot, grouped, grouped.groups.size()), symbols);
+  const Parts parts = parts_of(By::kFunction, snapshot, lines, Wrappers(), grouped);
+  nlohmann::json names = nlohmann::json::array(), bytes = names;
+  for (const auto& part : parts.parts) {
+    names.push_back(part.name);
+    bytes.push_back(std::to_string(part.bytes) + " B");
+  }
+  ASSERT_EQ(names, nlohmann::json({"libgrow.so+0x100", "make_buffer", "list", "[no stack]"}));
+  EXPECT_EQ(texts_of("#stacks td .own"), names);
+  EXPECT_EQ(texts_of("#stacks tr td:nth-child(1)"), bytes);
+  EXPECT_THAT(texts_of("#stacks td .at"), ElementsAre(HasSubstr("libgrow.so"), "app.c:69", "2 stacks", ""));
+  EXPECT_EQ(text_of("#table-title"), "4 functions");
+
+  browser().click("#stacks tr:nth-child(3)");
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(1)"), ElementsAre("20 B", "9 B")) << "its stacks";
+  EXPECT_EQ(text_of("#stack-title"), "list");
+  EXPECT_EQ(text_of("#filter"), "of list  \xc3\x97");
+  browser().click("#filter");
+  EXPECT_EQ(text_of("#table-title"), "4 functions");
+  browser().click("#by-stack");
+  EXPECT_EQ(text_of("#table-title"), "5 stacks");
+  expect_no_trouble();
+}
+
+TEST_F(Html, OfAFunctionAllKindsAreShown) {
+  four_kinds();
+  open();
+  browser().click("#by-function");
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(1)"), ElementsAre("41 B", "37 B"));
+  EXPECT_EQ(browser().evaluate("[...document.querySelectorAll('#stacks tr:nth-child(2) .dot')].map((dot) => "
+                               "dot.getAttribute('aria-label')).join()"),
+            "indirectly lost,possibly lost");
+  expect_no_trouble();
+}
+
+TEST_F(Html, FramesHaveTheLinesOfTheirSources) {
+  an_app();
+  const SourceTexts sources = {{{"/home/you/app.c", 69}, "char* buffer = malloc(n); // </script><b>\x1b"},
+                               {{"/home/you/app.c", 101}, "build();"}};
+  const std::string page = emit([&](const Report& plain, const Sink& sink) {
+    Report report = plain;
+    report.sources = &sources;
+    emit_html(report, sink);
+  });
+  write_file(directory / "report.html", page);
+  browser().open(directory / "report.html");
+  EXPECT_THAT(texts_of("#frames li .source"),
+              ElementsAre("char* buffer = malloc(n); // </script><b>\\x1b", "build();"));
+  EXPECT_THAT(texts_of("#frames li:nth-child(2)"), ElementsAre("#1build/home/you/app.c:80"));
   expect_no_trouble();
 }
 

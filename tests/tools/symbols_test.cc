@@ -22,6 +22,7 @@
 #include "base/demangle.hh"
 #include "base/error.hh"
 #include "scratch_directory.hh"
+#include "symbols/source_texts.hh"
 
 namespace leakdir::tool {
 namespace {
@@ -465,6 +466,74 @@ TEST(Demangle, OnlyTouchesNamesOfCxx) {
   EXPECT_EQ(demangled("main"), "main");
   EXPECT_EQ(demangled("i"), "i") << "and not int";
   EXPECT_EQ(demangled("_Znotmangled"), "_Znotmangled");
+}
+
+// ---- Lines of sources --------------------------------------------------------------------------------------------
+
+class Sources : public testing::Test {
+ protected:
+  static constexpr std::int64_t kLater = std::int64_t{1} << 62;
+
+  std::string line(const std::string& path, unsigned number, std::int64_t started_ns = kLater) const {
+    const SourceTexts texts = source_texts({{path, number}}, started_ns);
+    return texts.empty() ? "(none)" : texts.begin()->second;
+  }
+
+  Scratch scratch_;
+};
+
+TEST_F(Sources, AreReadLineByLine) {
+  const std::string path = scratch_ / "app.c";
+  write_file(path, "first\n\n  \tthird(1);  \r\nlast, without an end");
+  EXPECT_EQ(line(path, 1), "first");
+  EXPECT_EQ(line(path, 3), "third(1);");
+  EXPECT_EQ(line(path, 4), "last, without an end");
+  for (const unsigned number : {0u, 2u, 5u, 4000000000u}) EXPECT_EQ(line(path, number), "(none)") << number;
+  const SourceTexts texts = source_texts({{path, 4}, {path, 1}, {scratch_ / "no.c", 1}}, kLater);
+  EXPECT_EQ(texts, (SourceTexts{{{path, 1}, "first"}, {{path, 4}, "last, without an end"}}));
+  write_file(path, "");
+  EXPECT_EQ(line(path, 1), "(none)");
+  write_file(path, "one\n");
+  EXPECT_EQ(line(path, 2), "(none)");
+}
+
+TEST_F(Sources, ThatWereChangedSinceHaveOtherLines) {
+  write_file(scratch_ / "app.c", "text\n");
+  const struct timespec times[2] = {{1000, 0}, {1000, 5}};
+  ASSERT_EQ(utimensat(AT_FDCWD, (scratch_ / "app.c").c_str(), times, 0), 0);
+  EXPECT_EQ(line(scratch_ / "app.c", 1, 1'000'000'000'005), "text");
+  EXPECT_EQ(line(scratch_ / "app.c", 1, 1'000'000'000'004), "(none)");
+}
+
+// Debug information may name any file.
+TEST_F(Sources, AreNoOtherFiles) {
+  write_file(scratch_ / "secret", "text\n");
+  EXPECT_EQ(line(scratch_ / "secret", 1), "(none)");
+  ASSERT_EQ(symlink("secret", (scratch_ / "link.c").c_str()), 0);
+  EXPECT_EQ(line(scratch_ / "link.c", 1), "(none)");
+  ASSERT_EQ(mkfifo((scratch_ / "fifo.c").c_str(), 0600), 0);
+  EXPECT_EQ(line(scratch_ / "fifo.c", 1), "(none)");
+  std::filesystem::create_directory(scratch_ / "directory.c");
+  EXPECT_EQ(line(scratch_ / "directory.c", 1), "(none)");
+  write_file(scratch_ / "SHELF.PAS", "text\n");
+  EXPECT_EQ(line(scratch_ / "SHELF.PAS", 1), "text");
+  EXPECT_EQ(line("shelf.pas", 1), "(none)") << "to what it is relative nobody knows";
+}
+
+TEST_F(Sources, AreNotToFillThePage) {
+  std::string text(kMostOfALine - 1, 'x');
+  write_file(scratch_ / "long.c", text + "\xc3\xa4y\n");
+  EXPECT_EQ(line(scratch_ / "long.c", 1), text + "\xe2\x80\xa6") << "no half of a character";
+  std::string many;
+  std::set<SourcePlace> places;
+  for (unsigned i = 1; i <= 20000; ++i) {
+    many += std::string(100, 'x') + "\n";
+    places.emplace(scratch_ / "many.c", i);
+  }
+  write_file(scratch_ / "many.c", many);
+  EXPECT_EQ(source_texts(places, kLater).size(), kMostOfAllLines / 100);
+  write_file(scratch_ / "large.c", std::string(kMostOfASource + 1, '\n'));
+  EXPECT_EQ(line(scratch_ / "large.c", 1), "(none)");
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "load/snapshot.hh"
 #include "parts.hh"
 #include "suppressions.hh"
+#include "symbols/source_texts.hh"
 #include "symbols/symbols.hh"
 #include "wrappers.hh"
 
@@ -53,6 +54,7 @@ struct Report {
   const Parts* parts = nullptr;              // null: by stack
   std::vector<std::string> unreadable = {};  // modules whose debug information is not understood, as a warning says
   std::size_t first = 0;                     // text alone: what is shown, stacks or parts, begins with this one
+  const SourceTexts* sources = nullptr;      // null: nobody wants them
   std::vector<Grower> growers = {};          // of all that is live, also of kinds that are not listed
 };
 

@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <set>
 
+#include "analyse/runtime_code.hh"
 #include "analyse/suppressions_for.hh"
 #include "analyse/trust.hh"
 #include "base/error.hh"
@@ -32,6 +34,15 @@ By by_of(const ReportOptions& options) {
 FrameLines look_up(const Snapshot& snapshot, const std::vector<std::uint32_t>& stacks, Symbols& symbols) {
   Progress progress("looking up names");
   return symbolise(snapshot, stacks, symbols, [&](std::size_t done) { progress.show(done, stacks.size()); });
+}
+
+// Where the program's own frames and those of its libraries are in sources.
+std::set<SourcePlace> places_of(const FrameLines& lines) {
+  std::set<SourcePlace> places;
+  for (const auto& of_frame : lines)
+    for (const auto& line : of_frame)
+      if (!line.file.empty() && !is_runtime_line(line)) places.emplace(line.file, line.line);
+  return places;
 }
 
 // Live blocks, of the kinds that the user named if any were. That a text shows others in one line does not matter here.
@@ -61,6 +72,8 @@ void add_report_options(CLI::App& app, ReportOptions& options) {
   add_flag(app, "--gen-suppressions", options.generates_suppressions,
            "Print suppressions for what is listed, ready to paste", "Suppressions");
   add_symbol_options(app, options.symbols);
+  add_flag(app, "--no-source-lines", options.hides_sources,
+           "In html: leave out the lines of the sources, which it shows where those are here", "Symbols");
 }
 
 void check_report_options(const ReportOptions& options) {
@@ -145,6 +158,9 @@ int print_report(const Snapshot& snapshot, const ReportOptions& wanted, ReportFi
   } else if (wanted.format == "folded") {
     emit_folded(report, sink);
   } else if (wanted.format == "html") {
+    SourceTexts sources;
+    if (!wanted.hides_sources) sources = source_texts(places_of(lines), snapshot.start_ns);
+    report.sources = &sources;
     emit_html(report, sink);
   } else if (wanted.format == "pprof") {
     emit_pprof(report, sink);

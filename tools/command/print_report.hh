@@ -26,6 +26,7 @@ struct ReportOptions {
   bool generates_suppressions = false;
   SuppressionOptions suppressions;
   SymbolOptions symbols;
+  bool hides_sources = false;
 };
 
 // All but `output`, which the two spell differently.

@@ -196,7 +196,8 @@ class Page {
     return number;
   }
 
-  // [module, [[name, position, flags], innermost inlined function first]]; module 0 is the program.
+  // [module, [[name, position, flags, line of the source if it is here], innermost inlined function first]]; module 0
+  // is the program.
   int frame(std::uint32_t index) {
     int& number = number_of_frame_[index];
     if (number >= 0) return number;
@@ -216,6 +217,9 @@ class Page {
           report_.wrappers.is_wrapper(line.function))
         flags |= kRuntimeInPage;
       lines.push_back({text(names[i]), text(at), flags});
+      if (report_.sources == nullptr) continue;
+      const auto source = report_.sources->find({line.file, line.line});
+      if (source != report_.sources->end()) lines.back().push_back(text(printable(source->second)));
     }
     const bool is_program = !has_module || snapshot_.modules[frame.module].is_program;
     frames_.push_back({is_program ? 0 : frame.module + 1, std::move(lines)});

@@ -51,9 +51,10 @@
   const isDiff = report.diff !== undefined;  // then `age` has the blocks and bytes before and after
 
   // The lines of a stack, innermost first: {name, at, inlined, kind}.
-  const linesOfFrame = report.frames.map(([module, lines]) => lines.map(([name, at, flags]) => ({
+  const linesOfFrame = report.frames.map(([module, lines]) => lines.map(([name, at, flags, source]) => ({
     name: report.names[name],
     at: report.names[at],
+    source: source === undefined ? "" : report.names[source],
     inlined: (flags & kInlinedFlag) !== 0,
     kind: (flags & kRuntimeFlag) !== 0 ? kRuntime : module === 0 ? kOwn : kLibrary,
     module,
@@ -335,27 +336,85 @@
 
   const tail = (path) => path.split("/").pop();
 
+  // Rows may be functions, each with all stacks whose own frame it is: those that `report --group-by function` has.
+  let isByFunction = false;
+  const functionOf = (stack) => {
+    const {name, module} = ownFrame(stack);
+    const library = module ? report.modules[module] : "";
+    return library === "" || name.startsWith(`${library}+0x`) ? name : `${name} (${library})`;
+  };
+
+  function functionsOf(some) {
+    const functions = new Map();
+    for (const stack of some) {
+      const name = functionOf(stack);
+      let found = functions.get(name);
+      if (found === undefined) functions.set(name, found = {name, bytes: 0, blocks: 0, age: 0, kinds: new Set(), stacks: []});
+      found.bytes += stack.bytes;
+      found.blocks += stack.blocks;
+      found.age = Math.max(found.age, stack.age);
+      found.kinds.add(stack.kind);
+      found.stacks.push(stack);
+    }
+    return [...functions.values()].sort(orders[sort]);
+  }
+
+  function rowOfFunction(one) {
+    const share = element("span", "share", element("span", "", percent(amount(one), amount(totals))));
+    share.style.setProperty("--share", `${100 * amount(one) / Math.max(amount(totals), 1)}%`);
+    const bytes = element("td", "", shortBytes(one.bytes));
+    bytes.title = countOf(one.bytes, "byte");
+    const name = element("span", "own", one.name);
+    if (knowsKinds) name.prepend(...kKinds.filter((kind) => one.kinds.has(kind)).map(dotOf));
+    const at = tail(ownFrame(one.stacks[0]).at);
+    const where = element("td", "", name, element("span", "at", one.stacks.length === 1 ? at : countOf(one.stacks.length, "stack")));
+    where.title = one.name;
+    const row = element("tr", "", bytes, element("td", "", share), element("td", "", one.blocks.toLocaleString("en")),
+      element("td", "", ageOf(one.age)), where);
+    row.tabIndex = 0;
+    const choose = () => {
+      through = {node: {name: one.name}, isFunction: true, stacks: new Set(one.stacks.map((stack) => stack.index))};
+      rowsShown = kRowsAtOnce;
+      selected = one.stacks[0];
+      drawTable();
+      drawStack();
+      zoomTo(leafOf[selected.index]);
+    };
+    row.addEventListener("click", choose);
+    row.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      choose();
+    });
+    return row;
+  }
+
   function drawTable() {
     const shown = shownStacks();
     [...byId("columns").children].forEach((head, i) => {
       if (columns[i].key === sort) head.setAttribute("aria-sort", "descending");
       else head.removeAttribute("aria-sort");
     });
+    // Of one function that was chosen, its stacks.
+    const listsFunctions = isByFunction && !(through !== null && through.isFunction);
+    const functions = listsFunctions ? functionsOf(shown) : [];
+    const count = listsFunctions ? functions.length : shown.length, noun = listsFunctions ? "function" : "stack";
     const rows = byId("stacks");
-    rows.replaceChildren(...shown.slice(0, rowsShown).map(rowOf));
-    if (shown.length === 0) {
+    rows.replaceChildren(...(listsFunctions ? functions.slice(0, rowsShown).map(rowOfFunction) : shown.slice(0, rowsShown).map(rowOf)));
+    if (count === 0) {
       const cell = element("td", "nothing", stacks.length === 0 ? (isDiff ? "Nothing has changed." : "No live blocks.") : "No stack has that.");
       cell.colSpan = columns.length;
       rows.append(element("tr", "", cell));
     }
-    const hidden = shown.length - rowsShown;
+    const hidden = count - rowsShown;
     byId("more").hidden = hidden <= 0;
-    byId("more").textContent = `Show ${Math.min(Math.max(hidden, 0), kRowsAtOnce)} more of ${countOf(Math.max(hidden, 0), "stack")}`;
+    byId("more").textContent = `Show ${Math.min(Math.max(hidden, 0), kRowsAtOnce)} more of ${countOf(Math.max(hidden, 0), noun)}`;
     const sum = shown.reduce((total, stack) => total + amount(stack), 0);
-    byId("table-title").textContent = shown.length === stacks.length ? countOf(stacks.length, "stack")
+    byId("table-title").textContent = listsFunctions ? countOf(count, noun)
+      : shown.length === stacks.length ? countOf(stacks.length, "stack")
       : `${shown.length.toLocaleString("en")} of ${countOf(stacks.length, "stack")}, ${percent(sum, amount(totals))}`;
     byId("filter").hidden = through === null;
-    byId("filter").textContent = through === null ? "" : `through ${through.node.name}  \u00d7`;
+    byId("filter").textContent = through === null ? "" : `${through.isFunction ? "of" : "through"} ${through.node.name}  \u00d7`;
   }
 
   // ---- Stack --------------------------------------------------------------------------------------------------
@@ -365,6 +424,7 @@
       const text = element("span", "", element("span", "function", line.name));
       if (line.inlined) text.append(element("span", "tag", "inlined"));
       if (line.at !== "") text.append(element("span", "at", line.at));
+      if (line.source !== "") text.append(element("code", "source", line.source));
       return element("li", ["own", "library", "runtime"][line.kind], element("span", "number", `#${i}`), text);
     });
   }
@@ -449,6 +509,7 @@
       const signed = (number, text) => `${number < 0 ? "\u2212" : "+"}${text(Math.abs(number))}`;
       byId("graph-title").textContent = "What grew, red, and what shrank, blue";
       byId("ages-panel").hidden = true;
+      byId("rows-are").hidden = true;  // what grew and what shrank do not add up
       byId("totals").append(total(signed(report.diff.bytes, shortBytes), "live"),
         total(signed(report.diff.blocks, (count) => count.toLocaleString("en")), "blocks"));
     } else byId("totals").append(
@@ -490,6 +551,14 @@
   }
 
   // ---- What the reader does -----------------------------------------------------------------------------------
+
+  function setRows(byFunction) {
+    isByFunction = byFunction;
+    byId("by-stack").setAttribute("aria-pressed", !byFunction);
+    byId("by-function").setAttribute("aria-pressed", byFunction);
+    rowsShown = kRowsAtOnce;
+    drawTable();
+  }
 
   function setDirection(inverted) {
     isInverted = inverted;
@@ -556,6 +625,8 @@
   byId("by-blocks").addEventListener("click", () => setMetric("blocks"));
   byId("by-caller").addEventListener("click", () => setDirection(false));
   byId("by-allocation").addEventListener("click", () => setDirection(true));
+  byId("by-stack").addEventListener("click", () => setRows(false));
+  byId("by-function").addEventListener("click", () => setRows(true));
   byId("reset").addEventListener("click", reset);
   byId("filter").addEventListener("click", reset);
   byId("more").addEventListener("click", () => { rowsShown += kRowsAtOnce; drawTable(); });

@@ -386,6 +386,39 @@ TEST_F(Doctor, DoesNotCountWhatTheLinkerThrewAway) {
   }
 }
 
+#ifdef LONG_TESTS
+// BOLT moves leakdir's code too, and its marks tell of where that was.
+TEST_F(Doctor, KnowsAProgramThatBoltHasPutInAnotherOrder) {
+  if (!run({{"sh", "-c", "command -v llvm-bolt-16"}, "", {}, "", 60}).exited_with(0))
+    GTEST_SKIP() << "there is no llvm-bolt-16 (bolt-16)";
+  const std::string objects[] = {kObject, std::string(kStaticObject) + " -static"};
+  for (const std::string& object : objects) {
+    SCOPED_TRACE(object);
+    compiled("-g -O2 -Wl,-q " + object);
+    shell(
+        "llvm-bolt-16 small -o small.bolt -reorder-blocks=ext-tsp -split-functions -update-debug-sections >/dev/null");
+    const nlohmann::json diagnosis = examine(scratch_ / "small.bolt");
+    expect(diagnosis, "hooks", "good", "not known: BOLT has moved the code");
+    // Start-up code of libc's, which BOLT leaves without, is all that has none. (A static program has no index.)
+    if (object == kObject) {
+      const std::string tables = finding(diagnosis, "unwind tables").at("text");
+      std::size_t covered = 0, all = 0;
+      ASSERT_EQ(sscanf(tables.c_str(), ".eh_frame with its index, for %zu of %zu functions, leakdir's", &covered, &all),
+                2)
+          << tables;
+      EXPECT_GT(covered, 500u);
+      EXPECT_LE(all - covered, 8u) << tables;
+    }
+    std::filesystem::remove_all(scratch_ / "mem");
+    ASSERT_TRUE(run_in(scratch_, scratch_ / "small.bolt").exited_with(0));
+    const nlohmann::json found = report(scratch_ / "mem");
+    ASSERT_EQ(totals_of(found).blocks, 1u) << found.dump(1);
+    EXPECT_EQ(found.at("stacks").at(0).at("frames").at(0).at("function"), "keep");
+    EXPECT_EQ(found.at("stacks").at(0).at("frames").at(1).at("function"), "main");
+  }
+}
+#endif
+
 TEST_F(Doctor, SeesFramePointersWhereTheyAreKept) {
   expect(examine(compiled(std::string("-g -O2 -fno-omit-frame-pointer -fcf-protection ") + kObject)), "frame pointers",
          "good", "2 of 2 functions");

@@ -18,6 +18,7 @@
 #include "base/error.hh"
 #include "base/words.hh"
 #include "symbols/debug_files.hh"
+#include "symbols/eh_frame_index.hh"
 #include "symbols/elf_file.hh"
 #include "symbols/marks.hh"
 
@@ -142,6 +143,13 @@ class Examination {
     });
   }
 
+  // BOLT puts the code elsewhere and leaves the marks as they are: they tell of what lies where it was.
+  bool was_moved_by_bolt() const { return file_.has_section(".note.bolt_info"); }
+  static Finding hooks_that_were_moved() {
+    return {"hooks", Health::kGood,
+            "leakdir is in it (whether its malloc comes first is not known: BOLT has moved the code)", ""};
+  }
+
   static std::vector<std::string>::const_iterator library_in(const std::vector<std::string>& needed) {
     return std::find_if(needed.begin(), needed.end(),
                         [](const std::string& name) { return is_library(name, kLibrary); });
@@ -180,6 +188,7 @@ class Examination {
       return {"hooks", Health::kMissing, "leakdir is not in it", "link with -static and leakdir-static.o"};
     if (symbols_.empty())
       return {"hooks", Health::kGood, "leakdir is in it (whether its malloc comes first is not known: stripped)", ""};
+    if (was_moved_by_bolt()) return hooks_that_were_moved();
     if (has_anothers_malloc(symbols_))
       return {"hooks", Health::kMissing, "leakdir is in it, but its malloc is another's",
               "name leakdir-static.o before libraries when linking, without -z muldefs"};
@@ -198,6 +207,7 @@ class Examination {
       return {"hooks", Health::kMissing, "leakdir is not in it, and its malloc is another's", remedy};
     if (!is_linked && library != needed.end()) return hooks_of_library(needed, library);
     if (!is_linked) return {"hooks", Health::kMissing, "leakdir is not in it", remedy};
+    if (was_moved_by_bolt() && defines(exported, "malloc")) return hooks_that_were_moved();
     if (has_anothers_malloc(exported))
       return {"hooks", Health::kMissing, "leakdir is in it, but its malloc is another's",
               "link without the other one, and without -z muldefs"};
@@ -264,15 +274,18 @@ class Examination {
       return {"unwind tables", Health::kMissing, "there is no .eh_frame: stacks will have the caller alone", flags};
     std::size_t covered = 0, all = 0;
     Dwarf_CFI* tables = dwarf_getcfi_elf(file_.elf());
+    const EhFrameIndex index(file_);
     for (const std::uint64_t function : users_functions()) {
       Dwarf_Frame* frame = nullptr;
       ++all;
-      if (tables == nullptr || dwarf_cfi_addrframe(tables, function, &frame) != 0) continue;
+      const bool has_entry = tables != nullptr && dwarf_cfi_addrframe(tables, function, &frame) == 0;
       std::free(frame);
-      ++covered;
+      covered += has_entry || index.covers(function);
     }
     if (tables != nullptr) dwarf_cfi_end(tables);
-    const std::string share = all == 0 ? "" : fmt::format(", for {} of {} functions", covered, all);
+    const std::string share = all == 0 ? ""
+                                       : fmt::format(", for {} of {} functions{}", covered, all,
+                                                     was_moved_by_bolt() ? ", leakdir's own among them" : "");
     if (all != 0 && covered * 10 < all * 9)
       return {"unwind tables", Health::kWeak, fmt::format(".eh_frame{}: stacks end at the others", share), flags};
     if (has_index) return {"unwind tables", Health::kGood, fmt::format(".eh_frame with its index{}", share), ""};

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "browser.hh"
@@ -197,11 +198,10 @@ TEST_P(FirstScreen, NamesTheLeak) {
 INSTANTIATE_TEST_SUITE_P(Program, FirstScreen, testing::Values("running", "exited", "killed"),
                          [](const auto& info) { return info.param; });
 
-// pprof itself, where Go is: it must not take a name for a mangled one and cut it.
-TEST(PprofOfGo, ShowsNamesWhole) {
-  const Scratch scratch;
-  if (!run({{"sh", "-c", "go tool pprof -help 2>&1 | grep -q pprof"}, scratch.path(), {}, "", 60}).exited_with(0))
-    GTEST_SKIP() << "there is no go tool pprof";
+// ---- What others make of names ------------------------------------------------------------------------------------
+
+// A program with operators, templates, a lambda and a function of no name's namespace, each of which leaks.
+void leak_by_odd_names(const Scratch& scratch) {
   write_file(scratch / "app.cc", R"(#include <cstdlib>
 void* volatile kept;
 struct Shelf {
@@ -223,6 +223,22 @@ int main() {
   const Outcome built = run({{"g++", "-g", "app.cc", kObject, "-o", "app"}, scratch.path(), {}, "", 120});
   ASSERT_TRUE(built.exited_with(0)) << built.describe();
   ASSERT_TRUE(run_in(scratch, scratch / "app").exited_with(0));
+}
+
+// Bytes and name of each function that has allocated itself, the largest first.
+const std::vector<std::string> kOddNames = {"1709 main::{lambda(int)#1}::operator()(int) const",
+                                            "1613 void make<long>(unsigned long)",
+                                            "1511 void make<int>(unsigned long)",
+                                            "1409 (anonymous namespace)::lend()",
+                                            "1301 Shelf::operator<<(int)",
+                                            "1237 Shelf::operator()(int) const"};
+
+// pprof itself, where Go is: it must not take a name for a mangled one and cut it.
+TEST(PprofOfGo, ShowsNamesWhole) {
+  const Scratch scratch;
+  if (!run({{"sh", "-c", "go tool pprof -help 2>&1 | grep -q pprof"}, scratch.path(), {}, "", 60}).exited_with(0))
+    GTEST_SKIP() << "there is no go tool pprof";
+  leak_by_odd_names(scratch);
   ASSERT_TRUE(run_tool({"report", "--format", "pprof", "-o", "profile"}, scratch.path()).exited_with(0));
   const Outcome top = run({{"sh", "-c", "go tool pprof -top -unit=bytes profile"},
                            scratch.path(),
@@ -236,12 +252,87 @@ int main() {
     if (name == std::string::npos || line[bytes] < '1' || line[bytes] > '9') continue;
     names.push_back(line.substr(bytes, line.find('B') - bytes) + line.substr(name + 2));
   }
-  EXPECT_EQ(names, (std::vector<std::string>{"1709 main::{lambda(int)#1}::operator()(int) const",
-                                             "1613 void make<long>(unsigned long)",
-                                             "1511 void make<int>(unsigned long)", "1409 (anonymous namespace)::lend()",
-                                             "1301 Shelf::operator<<(int)", "1237 Shelf::operator()(int) const"}))
-      << top.describe();
+  EXPECT_EQ(names, kOddNames) << top.describe();
 }
+
+#ifdef HAS_HTML
+// The page of speedscope, with its list of functions: total, what they have allocated themselves, name.
+class Speedscope : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (kSpeedscope[0] == '\0') GTEST_SKIP() << "meson could not fetch speedscope";
+  }
+
+  // As speedscope's own command hands a file to its page. Each row as "bytes name", of what they have themselves.
+  std::vector<std::string> functions_in(const std::string& file) {
+    const Outcome coded = run({{"base64", "-w0", scratch_ / file}, "", {}, "", 60});
+    write_file(scratch_ / "profile.js", "speedscope.loadFileFromBase64(\"" + file + "\", \"" + coded.out + "\")");
+    Browser browser;  // a fresh one: a page that differs in what stands behind # alone is not loaded again
+    browser.open(std::string(kSpeedscope) + "#localProfilePath=" + scratch_ / "profile.js");
+    EXPECT_TRUE(browser.becomes_true("document.title.startsWith('" + file + "')"));
+    browser.press("3");  // "Sandwich"
+    EXPECT_TRUE(browser.becomes_true("document.querySelectorAll('tr').length > 1"));
+    return browser.evaluate(
+        "[...document.querySelectorAll('tr')].slice(1).map((row) => row.innerText.split('\\t')"
+        ".map((cell) => cell.trim())).map(([total, self, name]) => "
+        "self.replace(/ .*/, '').replace(',', '') + ' ' + name)");
+  }
+
+  Scratch scratch_;
+};
+
+TEST_F(Speedscope, ShowsNamesWhole) {
+  leak_by_odd_names(scratch_);
+  for (const char* format : {"folded", "pprof"}) {
+    SCOPED_TRACE(format);
+    ASSERT_TRUE(run_tool({"report", "--format", format, "-o", format}, scratch_.path()).exited_with(0));
+    std::vector<std::string> names = functions_in(format), expected = kOddNames;
+    names.resize(std::min(names.size(), expected.size()));
+    if (std::string(format) == "pprof") {  // whose unit is known: bytes, which it shows in KiB
+      for (std::string& one : expected) {
+        char kib[20];
+        snprintf(kib, sizeof kib, "%.2f", std::stod(one) / 1024);
+        one.replace(0, 4, kib);
+      }
+    }
+    EXPECT_EQ(names, expected);
+  }
+}
+
+TEST_F(Speedscope, ShowsNamesOfRustAsTheyAreWritten) {
+  if (!run({{"sh", "-c", "command -v rustc"}, "", {}, "", 60}).exited_with(0)) GTEST_SKIP() << "there is no rustc";
+  write_file(scratch_ / "shelf.rs", R"(struct Shelf(u8);
+trait Keep {
+    fn keep(&self) -> Vec<u8>;
+}
+impl Keep for Shelf {
+    #[inline(never)]
+    fn keep(&self) -> Vec<u8> {
+        Vec::with_capacity(1301)
+    }
+}
+fn main() {
+    std::mem::forget(Shelf(1).keep());
+}
+)");
+  const std::string library = std::string(kObject).substr(0, std::string(kObject).rfind('/'));
+  const Outcome built =
+      run({{"rustc", "--edition", "2021", "-g", "-L", library, "-l", "static:+whole-archive=leakdir", "shelf.rs"},
+           scratch_.path(),
+           {},
+           "",
+           120});
+  ASSERT_TRUE(built.exited_with(0)) << built.describe();
+  ASSERT_TRUE(run_in(scratch_, scratch_ / "shelf").exited_with(0));
+  for (const char* format : {"folded", "pprof"}) {
+    SCOPED_TRACE(format);
+    ASSERT_TRUE(run_tool({"report", "--format", format, "-o", format}, scratch_.path()).exited_with(0));
+    const std::vector<std::string> names = functions_in(format);
+    EXPECT_NE(std::find(names.begin(), names.end(), "0 <shelf::Shelf as shelf::Keep>::keep"), names.end())
+        << testing::PrintToString(names);
+  }
+}
+#endif
 
 }  // namespace
 }  // namespace leakdir_test

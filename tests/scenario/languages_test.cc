@@ -54,6 +54,15 @@ class Languages : public testing::Test {
     return report(scratch_ / "mem");
   }
 
+  // Whatever its runtime keeps.
+  void expect_no_leak_of(const std::string& program) const {
+    const nlohmann::json found = report_of(program);
+    EXPECT_EQ(totals_of(found).blocks, 0u) << found.dump(1);
+    const Outcome checked = run_tool({"check", scratch_ / "mem"});
+    EXPECT_TRUE(checked.exited_with(0)) << checked.describe();
+    EXPECT_THAT(checked.out, testing::StartsWith("no leak: "));
+  }
+
   // The frames of the block of this size that are in files of the scratch directory, innermost first, each as
   // "function:line". The own frame must be the first of them.
   Lines own_lines(const nlohmann::json& report, std::uint64_t bytes) const {
@@ -314,6 +323,129 @@ int main(void)
   EXPECT_THAT(own_lines(report_of("leak"), 1237), ElementsAre(at("-[Shelf lend:as:]", "malloc"), at("main", "lend")));
 }
 
+TEST_F(Languages, ValaHasMethods) {
+  if (!is_there("valac")) GTEST_SKIP() << "there is no valac";
+  environment_["G_SLICE"] = "always-malloc";
+  const std::string text = R"(class Shelf : Object {
+  public void lend (int n) {
+    void* book = malloc (n); // HEREmalloc
+    END
+  }
+}
+int main () {
+  var shelf = new Shelf ();
+  shelf.lend (1237); // HERElend
+  return 0;
+}
+)";
+  const auto with = [&](const std::string& end) { return std::string(text).replace(text.find("END"), 3, end); };
+  const std::string command = "valac -g -X '" + std::string(kObject) + "' ";
+  write("leak.vala", with("book = null;"));
+  build(command + "leak.vala -o leak 2>said");
+  const Lines lines = own_lines(report_of("leak"), 1237);
+  ASSERT_EQ(lines.size(), 3u) << "and main(), which valac makes";
+  EXPECT_EQ(lines[0], at("shelf_lend", "malloc"));
+  EXPECT_EQ(lines[1], at("_vala_main", "lend"));
+  write("clean.vala", with("free (book);"));
+  build(command + "clean.vala -o clean 2>said");
+  expect_no_leak_of("clean");
+}
+
+TEST_F(Languages, NimHasReferences) {
+  if (!is_there("nim")) GTEST_SKIP() << "there is no nim";
+  const std::string text = R"(type Book = ref object
+  text: array[1229, char]
+
+proc lend(): Book =
+  result = Book() # HEREnew
+
+proc main() =
+  let book = lend() # HERElend
+  END
+
+main()
+)";
+  const auto with = [&](const std::string& end) { return std::string(text).replace(text.find("END"), 3, end); };
+  const std::string command =
+      "HOME=$PWD nim c --hints:off --warnings:off --gc:arc -d:useMalloc --debugger:native --passL:'" +
+      std::string(kObject) + "' ";
+  write("leak.nim", with("GC_ref(book)"));
+  build(command + "--nimcache:leak.c leak.nim 2>said");
+  const Lines lines = own_lines(report_of("leak"), 1237);
+  ASSERT_GE(lines.size(), 2u);
+  EXPECT_THAT(lines[0], testing::MatchesRegex("lend__leak_[0-9]+" + at("", "new")));  // as nim calls it in C
+  EXPECT_THAT(lines[1], testing::MatchesRegex("main__leak_[0-9]+" + at("", "lend")));
+  write("clean.nim", with("doAssert book != nil"));
+  build(command + "--nimcache:clean.c clean.nim 2>said");
+  expect_no_leak_of("clean");
+}
+
+// ---- Programs that give back all they took; others are among those of runtimes, below ----------------------------
+
+TEST_F(Languages, CleanFortranHasNoLeak) {
+  if (!is_there("gfortran")) GTEST_SKIP() << "there is no gfortran";
+  write("clean.f90", R"(program clean
+  real, pointer :: book(:)
+  character(:), allocatable :: title
+  allocate (book(309))
+  book = 1
+  title = repeat('x', 1000)
+  print *, len(title), book(309)
+  deallocate (book, title)
+end program
+)");
+  build("gfortran -g clean.f90 '" + std::string(kObject) + "' -o clean");
+  expect_no_leak_of("clean");
+}
+
+TEST_F(Languages, CleanPascalHasNoLeak) {
+  if (!is_there("fpc")) GTEST_SKIP() << "there is no fpc";
+  write("clean.pas", R"(program clean;
+uses cmem, sysutils;
+var
+  book: pointer;
+  title: ansistring;
+begin
+  getmem(book, 1237);
+  title := StringOfChar('x', 1000) + IntToStr(7);
+  writeln(length(title));
+  freemem(book);
+end.
+)");
+  build("fpc -v0 -g -gw clean.pas '-k" + std::string(kObject) + "' -k-lgcc_s >said");
+  expect_no_leak_of("clean");
+}
+
+TEST_F(Languages, CleanGoHasNoLeak) {
+  if (!is_there("go")) GTEST_SKIP() << "there is no go";
+  environment_["HOME"] = scratch_.path();
+  write("go.mod", "module clean\n\ngo 1.19\n");
+  write("clean.go", R"(package main
+
+// #include <stdlib.h>
+import "C"
+
+import "fmt"
+
+func main() {
+	book := C.malloc(1237)
+	title := C.CString("one")
+	fmt.Println(C.GoString(title))
+	C.free(book)
+	C.free(unsafePointer(title))
+}
+)");
+  write("pointer.go", R"(package main
+
+import "C"
+import "unsafe"
+
+func unsafePointer(text *C.char) unsafe.Pointer { return unsafe.Pointer(text) }
+)");
+  build("go build -ldflags \"-extldflags '" + std::string(kObject) + "'\" -o clean .");
+  expect_no_leak_of("clean");
+}
+
 // ---- What runtimes keep for themselves ----------------------------------------------------------------------------
 
 class Runtimes : public Languages {
@@ -411,6 +543,7 @@ value lend(value n)
           "ocamlopt -g stub.c leak.ml -ccopt -g" + object() + "-o leak");
   run_program("./leak");
   expect_of_program(1, "OCaml's runtime");
+  EXPECT_EQ(own_lines(report(scratch_ / "mem"), 1237).at(0), at("lend", "malloc"));
 }
 
 TEST_F(Runtimes, OfObjectiveC) {

@@ -70,12 +70,22 @@ bool move_in(ThreadState& thread, const ReentryGuard& guard) {
   return true;
 }
 
-// After chroot() a directory would be made anew in the jail, where nobody looks for it. As a server may fork a child
-// for each request, it is said once for all children of a parent, in whose ledger, still shared, it is counted.
-bool can_reach_directory() {
+// After chroot() a directory would be made anew in the jail, where nobody looks for it.
+bool can_reach_directory(bool is_known) {
   if (!root_is_another()) return true;
-  if (__atomic_fetch_add(&ledger_file.header()->children_elsewhere, 1, __ATOMIC_RELAXED) == 0)
-    messages::children_are_elsewhere();
+  if (!is_known) messages::children_are_elsewhere();
+  return false;
+}
+
+// A child that cannot have a directory (after chroot(), or when the program has given up its rights) is counted in its
+// parent's ledger, still shared: nobody is to believe that all was seen. As a server may fork a child for each request,
+// it is said once for all children of a parent.
+bool find_a_place(ThreadState& thread, const ReentryGuard& guard) {
+  ledger::Header& parent = *ledger_file.header();
+  const bool is_known = __atomic_load_n(&parent.children_unrecorded, __ATOMIC_RELAXED) != 0;
+  if (is_known) messages::no_place_was_said();
+  if (can_reach_directory(is_known) && move_in(thread, guard)) return true;
+  __atomic_fetch_add(&parent.children_unrecorded, 1, __ATOMIC_RELAXED);
   return false;
 }
 
@@ -92,7 +102,7 @@ LEAKDIR_SLOW bool start_in_child() {
   const ReentryGuard guard;
   const bool has_parents_ledger = !is_moving;
   const bool recording = has_parents_ledger && ledger_file.header()->recording != 0;
-  if (!has_parents_ledger || !options.children || !can_reach_directory() || !move_in(thread, guard)) {
+  if (!has_parents_ledger || !options.children || !find_a_place(thread, guard)) {
     if (has_parents_ledger) ledger_file.leave();
     // In ordinary memory: children of this child are to find it.
     early_process.phase.store(static_cast<std::uint32_t>(Phase::kOff));

@@ -161,11 +161,11 @@ struct Header {
   std::uint64_t files_over_limit;  // live blocks without a file at exit: max_files, the disk's reserve, write=never
   std::uint64_t write_errors;      // record files that could not be written or removed
 
-  std::uint64_t file_bytes;          // length of the file, holes included
-  std::uint32_t extent_count;        // entries of the directory that are valid
-  std::uint32_t option_recording;    // Recording: as it was at start
-  std::uint64_t block_pages;         // pages of blocks that have their sign (below), at least; 0: not known
-  std::uint64_t children_elsewhere;  // forked children that are not recorded, as they run in another root directory
+  std::uint64_t file_bytes;           // length of the file, holes included
+  std::uint32_t extent_count;         // entries of the directory that are valid
+  std::uint32_t option_recording;     // Recording: as it was at start
+  std::uint64_t block_pages;          // pages of blocks that have their sign (below), at least; 0: not known
+  std::uint64_t children_unrecorded;  // forked children that could not record: DIR is closed to them, or out of reach
 
   // That not all was seen. An older writer left zeros here.
   std::uint32_t passed_by;       // PassedBy

@@ -115,6 +115,12 @@ void fault(const char* what, const char* path, int error, const char* so) {
   Line().add(what).add(path).add(" (").add(error_text(-error)).add("): ").add(so).say();
 }
 
+// Of a forked child, whose parent's other children have met the same.
+bool is_no_place_known = false;
+void no_place(const char* what, const char* path, int error, const char* so) {
+  if (!is_no_place_known) fault(what, path, error, so);
+}
+
 }  // namespace
 
 void remember_stderr() {
@@ -129,18 +135,20 @@ void keep_open() {
   if (is_stderr_still()) keep_stderr();
 }
 
+void no_place_was_said() { is_no_place_known = true; }
+
 void cannot_make_directory(const char* path, int error) {
-  fault("cannot make the directory ", path, error, "nothing is recorded");
+  no_place("cannot make the directory ", path, error, "nothing is recorded");
 }
 
 void cannot_use_directory(const char* path, int error) {
-  fault("cannot use the directory ", path, error, "nothing is recorded");
+  no_place("cannot use the directory ", path, error, "nothing is recorded");
 }
 
 void no_memory_at_start() { Line().add("no memory could be had at start: nothing is recorded").say(); }
 
 void cannot_make_ledger(const char* path, int error) {
-  fault("cannot make the ledger in ", path, error, "nothing is recorded");
+  no_place("cannot make the ledger in ", path, error, "nothing is recorded");
 }
 
 void ledger_not_shared(const char* path, int error) {

@@ -21,6 +21,7 @@ void remember_stderr();
 void keep_open();
 
 // Faults. `error` is a negative errno.
+void no_place_was_said();  // by another child: the next three are not said again
 void cannot_make_directory(const char* path, int error);
 void cannot_use_directory(const char* path, int error);
 void no_memory_at_start();                             // nothing is recorded

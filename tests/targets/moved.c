@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // moved HOW: leaks a block, then changes what the process sees of the world (directory, umask, root, user), leaks
-// another, and ends. With another root, children allocate there too.
+// another, and ends. With another root or user, children allocate there too.
 
 #define _GNU_SOURCE
 #include <grp.h>
@@ -25,7 +25,8 @@ int main(int argc, char** argv) {
   if (strcmp(argv[1], "chroot") == 0) MUST(mkdir("jail", 0700) == 0 && chroot("jail") == 0 && chdir("/") == 0);
   if (strcmp(argv[1], "setuid") == 0) MUST(setgroups(0, NULL) == 0 && setgid(65534) == 0 && setuid(65534) == 0);
   leak_after();
-  for (int i = 0; strcmp(argv[1], "chroot") == 0 && i < 3; ++i) {
+  const int forks = strcmp(argv[1], "chroot") == 0 || strcmp(argv[1], "setuid") == 0;
+  for (int i = 0; forks && i < 3; ++i) {
     const pid_t child = fork();
     if (child == 0) {
       sink = malloc(8017);

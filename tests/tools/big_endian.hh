@@ -29,7 +29,7 @@ inline void turn_header(ledger::Header& h) {
        h.option_libc, h.option_depth, h.option_write, h.option_delay_ms, h.option_min_size, h.option_max_files,
        h.control, h.recording, h.flush_request, h.flush_done, h.sequence, h.dropped_blocks, h.dropped_stacks,
        h.unrecorded, h.pauses, h.bad_frees, h.files_over_limit, h.write_errors, h.file_bytes, h.extent_count,
-       h.option_recording, h.block_pages, h.children_elsewhere, h.passed_by, h.passing_module, h.unseen_blocks,
+       h.option_recording, h.block_pages, h.children_unrecorded, h.passed_by, h.passing_module, h.unseen_blocks,
        h.reach_look, h.some_unknown, h.unread_bytes, h.own_memory, h.children, h.children_removed, h.sample_bytes,
        h.sampling_threads, h.started_by, h.usable_size_asked);
 }

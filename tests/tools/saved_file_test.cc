@@ -36,6 +36,7 @@ Snapshot some_snapshot(bool is_running = false) {
   ledger.header.dropped_blocks = 4;
   ledger.header.dropped_stacks = 5;
   ledger.header.unrecorded = 6;
+  ledger.header.children_unrecorded = 8;
   const auto stack = ledger.stack({0x401234, 0x401200, 0x401100});
   ledger.block({0x1000, 20, stack, ledger::Call::kNew, ledger::kFlagEarly | ledger::kFlagInherited, 1'000'000'000});
   ledger.block({0x2000, 0, ledger.node(ledger.text("app.c"), ledger::kPlaceModule, stack, 69)});

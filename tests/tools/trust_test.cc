@@ -47,6 +47,15 @@ TEST_F(Trust, IsNotInOneThatHadToDropBlocks) {
   EXPECT_EQ(doubt(), "3 blocks could not be recorded, because the ledger could not grow");
 }
 
+TEST_F(Trust, OfATreeIsNotInOneWhoseChildrenCouldNotRecord) {
+  EXPECT_EQ(why_not_all(load_built(ledger)), "");
+  ledger.header.children_unrecorded = 1;
+  EXPECT_EQ(doubt(), "") << "the process itself was seen";
+  EXPECT_EQ(why_not_all(load_built(ledger)),
+            "1 forked child of it could not record: DIR is closed to it, or out of reach");
+  EXPECT_THAT(load_built(ledger).warnings, testing::Contains(HasSubstr("forked children that could not record")));
+}
+
 TEST_F(Trust, IsNotInOneThatWasPassedBy) {
   ledger.header.unseen_blocks = 2;
   EXPECT_EQ(doubt(), "calls go past leakdir: 2 blocks were freed whose allocation it had not seen");

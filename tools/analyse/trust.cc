@@ -52,6 +52,15 @@ std::string why_no_proof(const Snapshot& snapshot) {
   return replaced_since(snapshot);
 }
 
+std::string why_not_all(const Snapshot& snapshot) {
+  if (snapshot.children_unrecorded == 0) return {};
+  return fmt::format("{} of it could not record: DIR is closed to {}, or out of reach",
+                     snapshot.children_unrecorded == 1
+                         ? "1 forked child"
+                         : fmt::format("{} forked children", snapshot.children_unrecorded),
+                     snapshot.children_unrecorded == 1 ? "it" : "them");
+}
+
 std::string distrust(const Snapshot& snapshot) {
   if (snapshot.from_records)
     return fmt::format("{} has no ledger, and record files alone are no proof that leakdir looked", snapshot.directory);

@@ -20,6 +20,9 @@ std::string replaced_since(const Snapshot& snapshot);
 // Why "there is none" does not follow from there being none in the snapshot; empty if it does.
 std::string why_no_proof(const Snapshot& snapshot);
 
+// Why a process and its children, as one, are not all there: some children could not record. Empty: they are.
+std::string why_not_all(const Snapshot& snapshot);
+
 // Why the snapshot cannot be trusted, in one sentence; empty if it can.
 std::string distrust(const Snapshot& snapshot);
 

@@ -140,9 +140,10 @@ class CheckCommand : public Command {
             const auto of = [&](const std::string& why) {
               return why.empty() || !is_of_all_ ? why : fmt::format("process {}: {}", one.pid, why);
             };
-            const std::string why = distrust(one);
+            std::string why = distrust(one);
             if (doubt.empty() && !is_of_all_) doubt = why;
             if (doubt.empty()) doubt = of(find_kinds_of(one));
+            if (why.empty() && is_of_all_) why = why_not_all(one);
             judged_.is_sample |= one.sample_bytes != 0;
             // What one process is not to be believed takes nothing from what another has leaked.
             if (judged_.no_proof.empty()) judged_.no_proof = of(why.empty() ? why_no_proof(one) : why);

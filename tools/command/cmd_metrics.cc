@@ -65,7 +65,7 @@ class MetricsCommand : public Command {
       MadeTally made = tally_of(snapshot, options_);
       for (const auto& warning : made.tally.warnings) say("warning: " + warning);
       metrics.is_up = true;
-      metrics.is_trusted = distrust(snapshot).empty();
+      metrics.is_trusted = distrust(snapshot).empty() && (!is_of_all_ || why_not_all(snapshot).empty());
       metrics.is_running = snapshot.state == State::kRunning;
       metrics.pid = snapshot.pid;
       metrics.start_ns = snapshot.start_ns;

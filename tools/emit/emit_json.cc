@@ -195,6 +195,7 @@ Json head_json(const Report& report) {
        {{"dropped", snapshot.dropped_blocks},
         {"without_stack", snapshot.dropped_stacks},
         {"below_min_size", snapshot.unrecorded},
+        {"children", snapshot.children_unrecorded},
         {"pauses", snapshot.pauses}}},
       {"notices", snapshot.notices},
       {"warnings", report.warnings}};

@@ -200,6 +200,7 @@ class LedgerLoad::Loader {
     snapshot_.dropped_blocks = header.dropped_blocks;
     snapshot_.dropped_stacks = header.dropped_stacks;
     snapshot_.unrecorded = header.unrecorded;
+    snapshot_.children_unrecorded = header.children_unrecorded;
     snapshot_.pauses = header.pauses;
     snapshot_.bad_frees_seen = std::max<std::uint64_t>(header.bad_frees, snapshot_.bad_frees.size());
 
@@ -430,6 +431,10 @@ class LedgerLoad::Loader {
     if (snapshot_.dropped_stacks != 0)
       warnings.push_back(fmt::format("blocks recorded with their caller alone, because the ledger could not grow: {}",
                                      snapshot_.dropped_stacks));
+    if (snapshot_.children_unrecorded != 0)
+      warnings.push_back(
+          fmt::format("forked children that could not record, as DIR is closed to them or out of reach: {}",
+                      snapshot_.children_unrecorded));
     if (snapshot_.never_recorded)
       warnings.emplace_back(kNeverRecorded);
     else if (snapshot_.paused && snapshot_.state == State::kRunning)

@@ -72,6 +72,7 @@ class Merger {
     all_.dropped_stacks += snapshot.dropped_stacks;
     all_.files_behind += snapshot.files_behind;
     all_.unrecorded += snapshot.unrecorded;
+    all_.children_unrecorded += snapshot.children_unrecorded;
     all_.pauses += snapshot.pauses;
     all_.bad_frees_seen += snapshot.bad_frees_seen;
     all_.is_damaged |= snapshot.is_damaged;

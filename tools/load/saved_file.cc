@@ -170,6 +170,7 @@ void describe(Archive& archive, In<Archive, Saved>& saved) {
   archive.text(29, snapshot.went_on_as);
   archive.number(37, snapshot.sample_bytes);
   archive.number(38, snapshot.sampling_threads);
+  archive.number(39, snapshot.children_unrecorded);
   archive.texts(23, snapshot.notices);
   archive.texts(24, snapshot.warnings);
   archive.list(30, snapshot.modules);

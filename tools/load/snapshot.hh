@@ -139,6 +139,7 @@ struct Snapshot {
   std::uint64_t allocations = 0, frees = 0;  // calls that the hooks saw; of a sample only its own
   std::string passed_by;  // whose calls go past the hooks, as a sentence; empty: nobody's, as far as known
   std::uint64_t dropped_blocks = 0, dropped_stacks = 0, unrecorded = 0, pauses = 0, bad_frees_seen = 0;
+  std::uint64_t children_unrecorded = 0;  // forked children that could not record
 
   std::vector<Block> blocks;
   std::vector<BadFree> bad_frees;

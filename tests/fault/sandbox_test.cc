@@ -48,6 +48,14 @@ TEST_P(Sandbox, ThatKillsMeetsNoCallUntilTheLedgerGrows) {
   expect_exactly(expected_by(outcome.out), records_in(scratch_ / "mem"));
 }
 
+// The walk looks at a stack that is deeper than those before by a call that sandboxes know (rt_sigprocmask).
+TEST_P(Sandbox, ThatKillsMeetsNoUnusualCallByADeeperStack) {
+  const Outcome outcome = run_sandboxed("write=exit", {"usual", "kill", "deep", "_exit"});
+  expect_in_ledger("killed");
+  ASSERT_TRUE(run_tool({"recover", scratch_ / "mem"}).exited_with(0));
+  expect_exactly(expected_by(outcome.out), records_in(scratch_ / "mem"));
+}
+
 TEST_P(Sandbox, ThatKillsForACallThatItDoesNotKnowLosesNoBlock) {
   const Outcome outcome = run_in(scratch_, target("sandboxed", GetParam()),
                                  {"write=exit:unwind=caller", {"own", "kill", "few", "return"}, {}, 60});

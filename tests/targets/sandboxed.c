@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // sandboxed CALLS ACTION WORK END: a program that locks itself in. From its main on it may make the system calls that
-// it and malloc need (CALLS is `own`), and with `leakdirs` also those that lib/README.md lists; every other one kills
-// it or fails with EPERM (ACTION is `kill` or `errno`). WORK is `few` blocks, `many`, or as many while `paused`; END is
+// it and malloc need (CALLS is `own`), with `usual` also some that about every sandbox allows, and with `leakdirs`
+// those that lib/README.md lists; every other one kills it or fails with EPERM (ACTION is `kill` or `errno`). WORK is
+// `few` blocks, the same `deep` down a stack that was never so deep before, `many`, or as many while `paused`; END is
 // `_exit` or `return`.
 
 #define _GNU_SOURCE
@@ -21,6 +22,7 @@ __attribute__((weak)) void leakdir_stop(void);
 
 static const unsigned own[] = {SYS_read,    SYS_write,           SYS_brk,  SYS_mmap,       SYS_munmap,      SYS_mremap,
                                SYS_madvise, SYS_clock_nanosleep, SYS_exit, SYS_exit_group, SYS_rt_sigreturn};
+static const unsigned usual[] = {SYS_rt_sigprocmask, SYS_futex, SYS_getpid, SYS_gettid};
 static const unsigned leakdirs[] = {SYS_openat,
                                     SYS_openat2,
                                     SYS_newfstatat,
@@ -67,10 +69,11 @@ static void allow(const unsigned* calls, size_t count) {
   }
 }
 
-static void lock_in(int with_leakdirs, int kills) {
+static void lock_in(const char* calls, int kills) {
   add((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
   allow(own, sizeof own / sizeof *own);
-  if (with_leakdirs) allow(leakdirs, sizeof leakdirs / sizeof *leakdirs);
+  if (strcmp(calls, "usual") == 0) allow(usual, sizeof usual / sizeof *usual);
+  if (strcmp(calls, "leakdirs") == 0) allow(leakdirs, sizeof leakdirs / sizeof *leakdirs);
   add((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, kills ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | EPERM));
   const struct sock_fprog filter = {length, code};
   MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
@@ -83,6 +86,13 @@ static NOINLINE void work(int count) {
   for (int i = 0; i < count; ++i) free(blocks[i]);
 }
 
+static NOINLINE void deep_work(void) {
+  volatile char room[200 << 10];
+  room[0] = 1;
+  work(50);
+  room[1] = room[0];
+}
+
 static NOINLINE void leak(void) { LEAK(malloc, 9001, malloc(9001)); }
 
 int main(int argc, char** argv) {
@@ -90,9 +100,13 @@ int main(int argc, char** argv) {
   const int paused = strcmp(argv[3], "paused") == 0;
   work(10);
   if (paused && leakdir_stop != NULL) leakdir_stop();
-  lock_in(strcmp(argv[1], "leakdirs") == 0, strcmp(argv[2], "kill") == 0);
+  lock_in(argv[1], strcmp(argv[2], "kill") == 0);
   leak();
-  work(strcmp(argv[3], "few") == 0 ? 50 : 5000);
+  if (strcmp(argv[3], "deep") == 0) {
+    deep_work();
+  } else {
+    work(strcmp(argv[3], "few") == 0 ? 50 : 5000);
+  }
   const struct timespec time = {0, 60000000};  // for what is written behind
   nanosleep(&time, NULL);
   if (strcmp(argv[4], "_exit") == 0) _exit(0);

@@ -15,6 +15,10 @@
 #include "system/rights.hh"
 #include "system/sys.hh"
 
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
 namespace leakdir {
 
 using ledger::Kind;
@@ -29,9 +33,9 @@ constexpr std::uint32_t kRoomBesideCopied = 512;
 // A busy disk takes its time. If it hangs, the first thread waits for so long, and later threads do not wait.
 constexpr unsigned kPatientTries = TryLock::kTriesAtOnce + 5000;
 
-// Address space to reserve and the first extent, in bytes, by kind.
+// The most that the ledger may hold and the first extent, in bytes, by kind.
 struct Room {
-  std::uint64_t reserve;
+  std::uint64_t most;
   std::uint64_t first;
 };
 constexpr bool kWide = sizeof(void*) == 8;
@@ -80,59 +84,106 @@ std::uint64_t address_space_limit() {
   return limit[0];
 }
 
+constexpr int kClaim = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+
+bool map_where_free(char* at, std::uint64_t bytes) {
+  void* const got = sys::map(at, bytes, PROT_NONE, kClaim | MAP_FIXED_NOREPLACE, -1, 0);
+  // Before Linux 4.17 it is a wish.
+  if (got != nullptr && got != at) sys::unmap(got, bytes);
+  return got == at;
+}
+
+// Half way down from where the kernel puts what is mapped: nothing comes there by itself, from above or from below, and
+// it is chosen as much by chance. Null where address space is short, or where the kernel wants it otherwise.
+char* find_place(std::uint64_t bytes) {
+  if (!kWide) return nullptr;
+  void* const page = sys::map(nullptr, page_bytes(), PROT_NONE, kClaim, -1, 0);
+  if (page == nullptr) return nullptr;
+  sys::unmap(page, page_bytes());
+  // A forked child has its parent's ledger there, too, and those of some before.
+  constexpr unsigned kTries = 8;
+  constexpr std::uint64_t kApart = std::uint64_t{4} << 30;
+  const std::uint64_t half = (reinterpret_cast<std::uintptr_t>(page) / 2) & ~(page_bytes() - 1);
+  for (unsigned i = 0; i < kTries && half > (i + 1) * kApart; ++i) {
+    auto* const at = reinterpret_cast<char*>(static_cast<std::uintptr_t>(half - i * kApart));
+    if (!map_where_free(at, bytes)) continue;
+    sys::unmap(at, bytes);
+    return at;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
-bool LedgerFile::reserve() {
+bool LedgerFile::settle() {
   const std::uint64_t limit = address_space_limit();
   for (unsigned shrink = 0; shrink < 12; ++shrink) {
+    std::uint64_t bytes[ledger::kKinds] = {};
     std::uint64_t total = 0;
     for (std::uint32_t kind = 1; kind < ledger::kKinds; ++kind) {
-      const std::uint64_t bytes =
-          page_aligned(within_limit(kRooms[kind].reserve, limit) >> (kRooms[kind].reserve > (8 << 20) ? shrink : 0));
-      arrays_[kind].capacity = static_cast<std::uint32_t>(bytes / ledger::kRowBytes[kind]);
-      total += bytes;
+      bytes[kind] =
+          page_aligned(within_limit(kRooms[kind].most, limit) >> (kRooms[kind].most > (8 << 20) ? shrink : 0));
+      total += bytes[kind];
     }
-    void* space = sys::map(nullptr, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (space == nullptr) continue;
+    char* place = find_place(total);
+    const bool is_claimed = place == nullptr;
+    if (is_claimed) place = static_cast<char*>(sys::map(nullptr, total, PROT_NONE, kClaim, -1, 0));
+    if (place == nullptr) continue;
     // gcore writes what cannot be read as zeros. What is mapped over it is dumped as usual.
-    sys::advise(space, total, MADV_DONTDUMP);
-    reserved_ = static_cast<char*>(space);
-    reserved_bytes_ = total;
-    memory_is_own(space, total);
-    char* at = reserved_;
-    for (std::uint32_t kind = 1; kind < ledger::kKinds; ++kind) {
-      arrays_[kind].base = at;
-      arrays_[kind].mapped.store(arrays_[kind].first, std::memory_order_relaxed);
-      arrays_[kind].used.store(arrays_[kind].first, std::memory_order_relaxed);
-      at += std::uint64_t{arrays_[kind].capacity} * ledger::kRowBytes[kind];
-    }
+    if (is_claimed) sys::advise(place, total, MADV_DONTDUMP);
+    lay_out(place, bytes, is_claimed);
     return map_lower_rows(array(Kind::kBlocks), Kind::kBlocks) && map_lower_rows(array(Kind::kNodes), Kind::kNodes);
   }
   return false;
 }
 
-bool LedgerFile::map_lower_rows(const Array& array, Kind kind) {
+void LedgerFile::lay_out(char* at, const std::uint64_t* bytes, bool is_claimed) {
+  for (std::uint32_t kind = 1; kind < ledger::kKinds; ++kind) {
+    Array& array = arrays_[kind];
+    array.base = at;
+    array.capacity = static_cast<std::uint32_t>(bytes[kind] / ledger::kRowBytes[kind]);
+    array.mapped.store(array.first, std::memory_order_relaxed);
+    array.used.store(array.first, std::memory_order_relaxed);
+    array.claimed = is_claimed ? bytes[kind] : 0;
+    if (is_claimed) memory_is_own(at, bytes[kind]);
+    at += bytes[kind];
+  }
+}
+
+// Takes address space up to there, and never what is another's already.
+bool LedgerFile::claim(Array& array, std::uint64_t bytes) {
+  if (bytes <= array.claimed) return true;
+  if (!map_where_free(array.base + array.claimed, bytes - array.claimed)) return false;
+  if (array.claimed == 0) {
+    memory_is_own(array.base, bytes);
+  } else {
+    own_memory_grew(array.base, bytes);
+  }
+  array.claimed = bytes;
+  return true;
+}
+
+bool LedgerFile::map_lower_rows(Array& array, Kind kind) {
   if (array.first == 0) return true;
   if (array.first >= array.capacity) return false;
   const std::uint64_t bytes = std::uint64_t{array.first} * ledger::kRowBytes[static_cast<std::uint32_t>(kind)];
-  return sys::map(array.base, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
-                  -1, 0) != nullptr;
+  return claim(array, bytes) && sys::map(array.base, bytes, PROT_READ | PROT_WRITE,
+                                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) != nullptr;
 }
 
 void LedgerFile::move_to(LedgerFile& other) {
   other.header_ = header_;
   other.path_ = nullptr;  // it is only read from then on
-  other.reserved_ = reserved_;
-  other.reserved_bytes_ = reserved_bytes_;
   for (std::uint32_t kind = 0; kind < ledger::kKinds; ++kind) {
     other.arrays_[kind].base = arrays_[kind].base;
     other.arrays_[kind].capacity = arrays_[kind].capacity;
     other.arrays_[kind].first = arrays_[kind].first;
+    other.arrays_[kind].claimed = arrays_[kind].claimed;
+    arrays_[kind].claimed = 0;
     other.arrays_[kind].mapped.store(arrays_[kind].mapped.load());
     other.arrays_[kind].used.store(arrays_[kind].used.load());
   }
   header_ = nullptr;
-  reserved_ = nullptr;
   leave();
 }
 
@@ -190,8 +241,9 @@ void LedgerFile::map_first_extents(int file) {
     Array& array = this->array(kind);
     const std::uint32_t row_bytes = ledger::kRowBytes[static_cast<std::uint32_t>(kind)];
     const std::uint64_t bytes = first_bytes(kind);
-    char* const at = array.base + std::uint64_t{array.first} * row_bytes;
-    if (std::uint64_t{array.capacity - array.first} * row_bytes >= bytes &&
+    const std::uint64_t lower_bytes = std::uint64_t{array.first} * row_bytes;
+    char* const at = array.base + lower_bytes;
+    if (std::uint64_t{array.capacity - array.first} * row_bytes >= bytes && claim(array, lower_bytes + bytes) &&
         sys::map(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, offset) != nullptr)
       add_extent(array, kind, offset, bytes);
     offset += bytes;
@@ -231,7 +283,7 @@ int LedgerFile::create(int folder, const char* path, const char* name, bool& sha
   header_->file_bytes = ledger::kHeaderBytes;
   device_ = status.device;
   inode_ = status.inode;
-  const bool has_room = reserve();
+  const bool has_room = settle();
   if (has_room && has_extents) map_first_extents(file);
   sys::close(file);
   if (has_room) return 0;
@@ -246,20 +298,22 @@ int LedgerFile::create_private() {
   if (header_ == nullptr) return -ENOMEM;
   memory_is_own(header_, ledger::kHeaderBytes);
   header_->file_bytes = ledger::kHeaderBytes;
-  if (reserve()) return 0;
+  if (settle()) return 0;
   leave();
   return -ENOMEM;
 }
 
 void LedgerFile::leave() {
   memory_is_given_back(header_);
-  memory_is_given_back(reserved_);
   if (header_ != nullptr) sys::unmap(header_, ledger::kHeaderBytes);
-  if (reserved_ != nullptr) sys::unmap(reserved_, reserved_bytes_);
   header_ = nullptr;
-  reserved_ = nullptr;
   path_ = nullptr;
   for (Array& array : arrays_) {
+    if (array.claimed != 0) {
+      memory_is_given_back(array.base);
+      sys::unmap(array.base, array.claimed);
+    }
+    array.claimed = 0;
     array.base = nullptr;
     array.capacity = 0;
     array.mapped.store(0, std::memory_order_relaxed);
@@ -312,6 +366,7 @@ int LedgerFile::map_extent(Array& array, Kind kind, std::uint64_t bytes) {
   char* at = array.base + std::uint64_t{first} * row_bytes;
   const std::uint32_t extents = header_->extent_count;
   if (extents == ledger::kMaxExtents) return -EFBIG;
+  if (!claim(array, std::uint64_t{first} * row_bytes + bytes)) return -ENOMEM;
   const bool is_in_file = is_shared() && grow_file(at, bytes);
   if (!has_whole_header_ && extents == kExtentsInSmallHeader) return -EFBIG;
   if (!is_in_file && sys::map(at, bytes, PROT_READ | PROT_WRITE,

@@ -3,10 +3,12 @@
 // The ledger as the object writes it: DIR/.ledger mapped, one array of rows for each kind, each growing by extents
 // at the end of the file. Where shared mappings cannot be had it lies in private memory, and says so.
 //
-// Never moves: a row's address is base + index for the life of the process. Address space for the largest ledger is
-// reserved at start; file space is allocated before it is touched, so that a full disk is an error of the growth and
-// never SIGBUS. What the file has no room for lies in private memory. Holds no descriptor. Threads may take rows at
-// once; growth is behind a lock that is only tried, so that a signal handler that interrupts it cannot hang.
+// Never moves: a row's address is base + index for the life of the process. The place for the largest ledger is chosen
+// at start; of the address space it takes what it uses alone, and no more than that counts against a limit (RLIMIT_AS,
+// mlockall) that the program may set for itself. File space is allocated before it is touched, so that a full disk is
+// an error of the growth and never SIGBUS. What the file has no room for lies in private memory. Holds no descriptor.
+// Threads may take rows at once; growth is behind a lock that is only tried, so that a signal handler that interrupts
+// it cannot hang.
 
 #pragma once
 
@@ -86,10 +88,11 @@ class LedgerFile {
  private:
   struct Array {
     char* base;
-    std::uint32_t capacity;             // rows that fit the reserved address space
+    std::uint32_t capacity;             // rows that there is a place for
     std::uint32_t first;                // of its own; 0 unless it goes on where another's end
     std::atomic<std::uint32_t> mapped;  // rows that may be used
     std::atomic<std::uint32_t> used;
+    std::uint64_t claimed;  // bytes from base on that are leakdir's; what lies behind them anybody may have
   };
 
   char* base(ledger::Kind kind) const { return arrays_[static_cast<std::uint32_t>(kind)].base; }
@@ -102,8 +105,10 @@ class LedgerFile {
     const std::uint64_t limit = limit_.load(std::memory_order_relaxed);
     return limit > header_->file_bytes ? limit - header_->file_bytes : 0;
   }
-  bool reserve();
-  static bool map_lower_rows(const Array& array, ledger::Kind kind);
+  bool settle();
+  void lay_out(char* at, const std::uint64_t* bytes, bool is_claimed);
+  static bool claim(Array& array, std::uint64_t bytes);
+  static bool map_lower_rows(Array& array, ledger::Kind kind);
   bool grow(ledger::Kind kind, std::uint32_t until);
   void trim_tail(int file, ledger::Extent& extent);
   static void trim_pages(int file, const ledger::Extent& extent, bool (*page_is_empty)(std::uint32_t page));
@@ -124,8 +129,6 @@ class LedgerFile {
   const char* path_ = nullptr;  // absolute; null: private memory
   std::atomic<std::uint64_t> limit_{UINT64_MAX};
   std::uint64_t device_ = 0, inode_ = 0;
-  char* reserved_ = nullptr;
-  std::uint64_t reserved_bytes_ = 0;
   Array arrays_[ledger::kKinds] = {};
   std::uint32_t first_bytes_[ledger::kKinds] = {};  // of the first extent, in a child's; else zeros
   bool is_of_child_ = false;

@@ -21,6 +21,14 @@ OwnMemory* make_table() {
   return there;
 }
 
+OwnMemory* entry_at(const void* at) {
+  OwnMemory* const entries = table.load(std::memory_order_acquire);
+  const std::size_t count = used.load(std::memory_order_relaxed);
+  for (std::size_t i = 0; at != nullptr && entries != nullptr && i < count && i < kMostOwnMemory; ++i)
+    if (entries[i].start == reinterpret_cast<std::uintptr_t>(at)) return &entries[i];
+  return nullptr;
+}
+
 }  // namespace
 
 void memory_is_own(const void* at, std::size_t bytes) {
@@ -33,13 +41,15 @@ void memory_is_own(const void* at, std::size_t bytes) {
   __atomic_store_n(&entries[i].end, start + bytes, __ATOMIC_RELEASE);
 }
 
+void own_memory_grew(const void* at, std::size_t bytes) {
+  OwnMemory* const entry = entry_at(at);
+  if (entry != nullptr) __atomic_store_n(&entry->end, entry->start + bytes, __ATOMIC_RELEASE);
+}
+
 void memory_is_given_back(const void* at) {
-  OwnMemory* const entries = table.load(std::memory_order_acquire);
-  const std::size_t count = used.load(std::memory_order_relaxed);
-  for (std::size_t i = 0; entries != nullptr && i < count && i < kMostOwnMemory; ++i) {
-    if (entries[i].start != reinterpret_cast<std::uintptr_t>(at)) continue;
-    __atomic_store_n(&entries[i].end, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&entries[i].start, 0, __ATOMIC_RELAXED);
+  for (OwnMemory* entry; (entry = entry_at(at)) != nullptr;) {
+    __atomic_store_n(&entry->end, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&entry->start, 0, __ATOMIC_RELAXED);
   }
 }
 

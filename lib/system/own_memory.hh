@@ -18,6 +18,8 @@ using ledger::kMostOwnMemory;
 using ledger::OwnMemory;
 
 void memory_is_own(const void* at, std::size_t bytes);
+// What begins there is larger by now.
+void own_memory_grew(const void* at, std::size_t bytes);
 // It is about to be unmapped.
 void memory_is_given_back(const void* at);
 

@@ -66,6 +66,7 @@ const Surroundings kSurroundings[] = {
     {"NoDescriptors", "exec \"$@\"", "descriptors", "the ledger cannot grow (too many open files): ", Files::kSome,
      "write=exit"},
     {"LittleAddressSpace", "exec prlimit --as=150000000 \"$@\"", "", "", Files::kAll, ""},
+    {"AddressSpaceLimitedByItself", "exec \"$@\"", "address-space", "", Files::kAll, ""},
     {"NoProcess", "exec \"$@\"", "no-process", "the ledger cannot grow (permission denied): ", Files::kSome,
      "write=exit"},
     {"MemoryLocked", "exec \"$@\"", "locked", "", Files::kAll, ""},

@@ -63,6 +63,13 @@ static void change_surroundings(const char* how) {
     limit(RLIMIT_NPROC, 1);
     MUST(setgroups(0, NULL) == 0 && setgid(65534) == 0 && setuid(65534) == 0);
   }
+  if (strcmp(how, "address-space") == 0) {
+    // Of what is asked for at once the program gets as much as without leakdir.
+    limit(RLIMIT_AS, (rlim_t)200 << 20);
+    void* const large = malloc((size_t)100 << 20);
+    MUST(large != NULL);
+    free(large);
+  }
   if (strcmp(how, "locked") == 0) MUST(mlockall(MCL_CURRENT | MCL_FUTURE) == 0);
   if (strcmp(how, "unshared") == 0) MUST(unshare(CLONE_NEWNS | CLONE_NEWUTS | CLONE_FILES | CLONE_FS) == 0);
 }

@@ -9,8 +9,8 @@
 //
 // Proven means that the kernel was asked to read there: rt_sigprocmask with an impossible `how` reads the set and then
 // refuses, so it changes nothing, needs no descriptor and no /proc, and no seccomp filter forbids it. About 0.1
-// microseconds. System calls made here: rt_sigprocmask, gettid, getpid, and for a stack that is deeper by far than those
-// before msync (MS_ASYNC: does nothing but look for holes). errno is kept.
+// microseconds. System calls made here: rt_sigprocmask, gettid, getpid, and for a stack that is deeper by far than
+// those before msync (MS_ASYNC: does nothing but look for holes). errno is kept.
 
 #pragma once
 

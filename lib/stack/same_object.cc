@@ -30,24 +30,34 @@ Runtime runtimes[kMostRuntimes];
 std::atomic<unsigned> runtime_count{0};
 
 // The exported function before them, and how many functions further on they may stand; below 0: that behind them, and
-// how many functions earlier. Those that stand between allocate nothing.
+// how many functions earlier. Those that stand between allocate nothing, and export no name. The order of libc's files
+// has changed, in glibc 2.41 last.
 struct Neighbour {
   const char* name;
   int distance;
   FunctionKind kind;
   std::atomic<std::uintptr_t> start;
+  DynamicSection module;  // empty in a static program
 
   bool is_beside(std::uintptr_t function) const {
-    const std::uintptr_t here = start.load(std::memory_order_relaxed);
+    const std::uintptr_t here = start.load(std::memory_order_acquire);
     if (here == 0) return false;
-    return (distance > 0 ? table_distance(here, function, distance) : table_distance(function, here, -distance)) > 0;
+    if (distance > 0) return table_distance(here, function, distance) > 0 && !exports_from(here + 1, function);
+    return table_distance(function, here, -distance) > 0 && !exports_from(function, here - 1);
+  }
+  bool exports_from(std::uintptr_t first, std::uintptr_t last) const {
+    bool is_there = false;
+    for_each_export(module, [&](std::uintptr_t address) { is_there |= address >= first && address <= last; });
+    return is_there;
   }
 };
 Neighbour neighbours[] = {
-    {"__nptl_change_stack_perm", 9, FunctionKind::kKeeper, {0}},
-    {"__idna_from_dns_encoding", 4, FunctionKind::kKeeper, {0}},
-    {"_dl_debug_state", 4, FunctionKind::kKeepsItsOwn, {0}},           // _dl_map_object_deps
-    {"_dl_find_dso_for_object", -1, FunctionKind::kKeepsItsOwn, {0}},  // add_to_global_resize
+    {"__nptl_change_stack_perm", 9, FunctionKind::kKeeper, {0}, {}},
+    {"_dl_exception_free", 11, FunctionKind::kKeeper, {0}, {}},
+    {"__idna_from_dns_encoding", 4, FunctionKind::kKeeper, {0}, {}},
+    {"setsourcefilter", 5, FunctionKind::kKeeper, {0}, {}},
+    {"_dl_debug_state", 4, FunctionKind::kKeepsItsOwn, {0}, {}},           // _dl_map_object_deps
+    {"_dl_find_dso_for_object", -1, FunctionKind::kKeepsItsOwn, {0}, {}},  // add_to_global_resize
 };
 
 bool is_initialiser(std::uintptr_t function, const std::uintptr_t* first, std::size_t count) {
@@ -88,7 +98,9 @@ bool makes_emergency_pool(std::uintptr_t function) {
 void learn_neighbours(const DynamicSection& section, bool is_libc_or_loader) {
   for (Neighbour& neighbour : neighbours) {
     const void* const found = is_libc_or_loader ? exported(section, neighbour.name) : nullptr;
-    if (found != nullptr) neighbour.start.store(code_address(found), std::memory_order_relaxed);
+    if (found == nullptr) continue;
+    neighbour.module = section;
+    neighbour.start.store(code_address(found), std::memory_order_release);
   }
   const void* const freeres = exported(section, "_ZN9__gnu_cxx9__freeresEv");
   const unsigned count = runtime_count.load(std::memory_order_relaxed);

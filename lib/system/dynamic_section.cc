@@ -155,6 +155,21 @@ const ElfW(Sym) * exported_symbol(const DynamicSection& section, const char* nam
   return found == nullptr && version == SymbolVersion::kAny ? hidden : found;
 }
 
+std::uint32_t symbol_count(const DynamicSection& section) {
+  if (section.old_hash != nullptr) return section.old_hash[1];
+  if (section.gnu_hash == nullptr) return 0;
+  // The last bucket's last one is the last of all.
+  const std::uint32_t bucket_count = section.gnu_hash[0], first_symbol = section.gnu_hash[1];
+  const auto* filter = reinterpret_cast<const ElfW(Addr)*>(section.gnu_hash + 4);
+  const auto* buckets = reinterpret_cast<const std::uint32_t*>(filter + section.gnu_hash[2]);
+  const std::uint32_t* hashes = buckets + bucket_count;
+  std::uint32_t last = 0;
+  for (std::uint32_t i = 0; i < bucket_count; ++i) last = buckets[i] > last ? buckets[i] : last;
+  if (last < first_symbol) return first_symbol;
+  while ((hashes[last - first_symbol] & 1) == 0) ++last;
+  return last + 1;
+}
+
 const void* exported(const DynamicSection& section, const char* name) {
   const ElfW(Sym)* const symbol = exported_symbol(section, name, SymbolVersion::kAny);
   return symbol != nullptr ? reinterpret_cast<const void*>(section.bias + symbol->st_value) : nullptr;

@@ -40,8 +40,21 @@ enum class SymbolVersion { kDefault, kAny };
 // What a module defines by this name for others; null if it does not.
 const ElfW(Sym) * exported_symbol(const DynamicSection& section, const char* name, SymbolVersion version);
 
+// How many symbols there are to be looked through, as its hash table tells.
+std::uint32_t symbol_count(const DynamicSection& section);
+
 // Its address, of whichever version.
 const void* exported(const DynamicSection& section, const char* name);
+
+// Calls `visit(address)` for each symbol that the module defines for others.
+template <typename Visit>
+void for_each_export(const DynamicSection& section, Visit visit) {
+  const std::uint32_t count = symbol_count(section);
+  for (std::uint32_t i = 1; i < count; ++i) {
+    const ElfW(Sym)& symbol = section.symbols[i];
+    if (symbol.st_shndx != 0) visit(section.bias + symbol.st_value);
+  }
+}
 
 // Calls `visit(name, address)` for each function or variable of others that the module uses.
 template <typename Visit>

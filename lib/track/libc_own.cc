@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "libc_own.hh"
 
+#include <sys/auxv.h>
+
 #include "ledger/live_table.hh"
 #include "ledger/row.hh"
 #include "system/base.hh"
 #include "system/find_export.hh"
 #include "system/guard.hh"
+#include "system/loader.hh"
 #include "system/process.hh"
 
 extern "C" {
@@ -48,6 +51,25 @@ void libc_frees_its_entry() {
   thread_state.busy |= ThreadState::kDryRun;
 }
 
+namespace {
+
+int see_loaded(dl_phdr_info* info, std::size_t, void* count) {
+  const bool is_vdso = range_of(*info).has(reinterpret_cast<const void*>(::getauxval(AT_SYSINFO_EHDR)));
+  *static_cast<unsigned*>(count) += is_vdso ? 0 : 1;
+  return 0;
+}
+
+// A static program whose libc has loaded something, for a conversion of characters or for names. glibc 2.41 would
+// unload it, and the libc.so that came with it before what still calls that. What is libc's own its functions' names
+// tell, as in a program that is killed.
+bool has_loaded_into_static() {
+  unsigned modules = 0;
+  if (is_static_program()) for_each_module(see_loaded, &modules);
+  return modules > 1;
+}
+
+}  // namespace
+
 void mark_blocks_of_libc() {
   const GuardedScope guarded;
   // Of a sample only what may belong to it is looked at when it is freed; while paused, everything is.
@@ -61,7 +83,7 @@ void mark_blocks_of_libc() {
   } else if (const void* later = exported_anywhere("_ZN9__gnu_cxx9__freeresEv")) {  // it came by dlopen
     reinterpret_cast<void (*)()>(const_cast<void*>(later))();
   }
-  if (__libc_freeres != nullptr) __libc_freeres();
+  if (__libc_freeres != nullptr && !has_loaded_into_static()) __libc_freeres();
   signal_fence();
   thread_state.busy &= ~ThreadState::kDryRun;
   set_phase(now);

@@ -50,7 +50,7 @@ def record_directory():
     if gdb.selected_inferior().pid == 0 and core_file() is None:
         raise gdb.GdbError("There is no process, and no core.")
     for line in output_of("info proc mappings").splitlines():
-        found = re.search(r"\s(/.*)/\.ledger( \(deleted\))?$", line)
+        found = re.search(r"\s(/.*)/\.ledger( \(deleted\))?\s*$", line)  # (gdb 16 writes a blank behind it)
         if found and found.group(2):
             raise gdb.GdbError("The record directory " + found.group(1) + " has been removed.")
         if found:

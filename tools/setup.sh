@@ -19,16 +19,16 @@ for_tool=(
   libncurses-dev                                             # watch in a terminal
   libcli11-dev libfmt-dev nlohmann-json3-dev libprotozero-dev  # command line and formats
 )
-# One group a line, and one line a group. Of a|b, which is one package in different releases, the first that there is; CLANG
-# is the version of the release's clang.
+# One group a line, and one line a group. Of a|b, which is one package in different releases, or a part that became one of
+# its own, the first that there is; CLANG is the version of the release's clang.
 to_test=(
   libgtest-dev libgmock-dev                                  # GoogleTest
-  clang libclang-rt-dev llvm-CLANG-linker-tools lld mold     # every compiler and linker of the matrix
+  clang libclang-rt-dev llvm-CLANG-linker-tools lld mold 'binutils-gold|binutils' llvm  # every compiler and linker of the matrix
   valgrind gdb libc6-dbg                                     # oracles, and a debugger
   'libdebuginfod1t64|libdebuginfod1' strace musl-tools dietlibc-dev
   clang-tidy cppcheck clang-format shellcheck                # analyse without running
   cmake                                                      # finds the package as other projects do
-  debhelper dpkg-dev lintian                                 # Debian packages, made and looked over: tools/package.sh
+  build-essential debhelper dpkg-dev lintian                 # Debian packages, made and looked over: tools/package.sh
   g++-aarch64-linux-gnu g++-arm-linux-gnueabihf qemu-user    # programs for other processors
   libsqlite3-dev liblua5.4-dev libexpat1-dev libjansson-dev libxml2-dev libicu-dev liblzma-dev  # real programs are linked with these
   libjemalloc2 'libtcmalloc-minimal4t64|libtcmalloc-minimal4' 'libmimalloc3|libmimalloc2.1|libmimalloc2.0'  # and upon these
@@ -75,6 +75,7 @@ missing=()
 for package in "${packages[@]}"; do
   for name in $(names_of "$package"); do
     if is_installed "$name"; then continue 2; fi
+    if is_in_release "$name"; then break; fi
   done
   missing+=("$package")
 done

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "core_dump.hh"
@@ -204,20 +205,27 @@ TEST_P(Cross, SignalHandlersMayAllocateInTheMiddleOfAHook) {
   expect_blocks(outcome.out, 1);
 }
 
-// Looked for when the program ends, with the registers of this processor and its byte order. Not where qemu has the
-// memory of a processor of 32 bits at other addresses than the program: that is noticed.
+// Looked for when the program ends, with the registers of this processor and its byte order. Not where qemu tells of
+// the memory of a processor of 32 bits by other addresses than the program has (qemu 7 does): that is noticed.
 TEST_P(Cross, LostAndHeldAreToldApartOrNobodySaysSo) {
   const Outcome outcome = run_program("lost_and_held.c", {"exit"});
   ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
   Kinds expected = expected_kinds(outcome.out), found = kinds_in(report(dir()));
   ASSERT_GT(expected.size(), 20u);
   EXPECT_EQ(found.size(), expected.size());
-  if (GetParam().name == "arm") {
-    for (const auto& kind : found) EXPECT_EQ(kind.first, "unknown") << kind.second;
-    return;
-  }
+  const auto is_unknown = [](const auto& kind) { return kind.first == "unknown"; };
+  if (GetParam().name == "arm" && std::all_of(found.begin(), found.end(), is_unknown)) return;
   forget_ended_thread(expected);
   forget_ended_thread(found);
+  if (GetParam().name == "arm") {
+    // Any word of 32 bits is an address by chance more often: what is lost may count as possibly lost.
+    const auto is_lost = [](const auto& kind) { return kind.first == "definite" || kind.first == "indirect"; };
+    for (const auto& kind : expected) {
+      const bool is_by_chance = is_lost(kind) && found.count({"possible", kind.second}) != 0;
+      EXPECT_TRUE(found.count(kind) != 0 || is_by_chance) << kind.second << " is not " << kind.first;
+    }
+    return;
+  }
   EXPECT_EQ(found, expected);
 }
 
@@ -303,7 +311,8 @@ INSTANTIATE_TEST_SUITE_P(To, Cross, testing::ValuesIn(kProcessors),
 TEST(MakeObject, SaysWhatIsMissing) {
   const Scratch scratch;
   const Outcome links = shell(
-      "ln -s \"$(command -v gcc)\" lonely-gcc; : >empty.a; mkdir gnu; : >gnu/stubs-32.h; printf '#!/bin/sh\\n' "
+      "printf '#!/bin/sh\\nexec gcc \"$@\"\\n' >lonely-gcc; chmod +x lonely-gcc; : >empty.a; mkdir gnu; : "
+      ">gnu/stubs-32.h; printf '#!/bin/sh\\n' "
       ">'no-gcc'; chmod +x no-gcc",
       scratch.path());
   ASSERT_TRUE(links.exited_with(0)) << links.describe();

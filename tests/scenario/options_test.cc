@@ -104,7 +104,9 @@ TEST_P(Option, ExitcodeIsTheStatusWhenBlocksRemain) {
   EXPECT_TRUE(run_leaks("exitcode=23", {"3", "0", "exit"}).exited_with(23));
   EXPECT_TRUE(run_leaks("exitcode=23", {"3", "0", "thread"}).exited_with(23));
   EXPECT_EQ(records(), 3u);
-  EXPECT_TRUE(run_leaks("exitcode=23", {"3", "0", "reader"}).exited_with(23));
+  if (libc_exits_while_a_thread_reads()) {
+    EXPECT_TRUE(run_leaks("exitcode=23", {"3", "0", "reader"}).exited_with(23));
+  }
   EXPECT_TRUE(run_leaks("exitcode=23", {"0"}).exited_with(0));
   EXPECT_TRUE(run_leaks("", {"3", "0", "status"}).exited_with(5));
   EXPECT_TRUE(run_leaks("exitcode=23", {"0", "0", "status"}).exited_with(5));

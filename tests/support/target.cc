@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cctype>
+#include <filesystem>
 #include <regex>
 
 #include "addr2line.hh"
@@ -31,15 +32,35 @@ std::string target(const std::string& name, const std::string& kind) {
 
 namespace {
 
+// " libmimalloc.so.2.0", by the number that the release has.
+const std::string& mimalloc() {
+  static const std::string name = [] {
+    const std::filesystem::path folder = "/usr/lib/x86_64-linux-gnu";
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, none)) {
+      const std::string file = entry.path().filename();
+      if (file.rfind("libmimalloc.so.", 0) == 0 && !entry.is_symlink()) return " " + file;
+    }
+    return std::string(" libmimalloc.so.2.0");
+  }();
+  return name;
+}
+
 // "name.preload" is "name.none" under libleakdir.so; "name.preload-jemalloc" has jemalloc beneath it.
 const char* allocator_beneath(const std::string& how) {
   if (how == "-jemalloc") return " libjemalloc.so.2";
   if (how == "-tcmalloc") return " libtcmalloc_minimal.so.4";
-  if (how == "-mimalloc") return " libmimalloc.so.2.0";
+  if (how == "-mimalloc") return mimalloc().c_str();
   return "";
 }
 
 }  // namespace
+
+bool libc_exits_while_a_thread_reads() {
+  constexpr int kSeconds = 5;
+  const Scratch scratch;
+  return run_in(scratch, target("leaks", "none"), {"", {"1", "0", "reader"}, {}, kSeconds}).exited_with(0);
+}
 
 Command command_for(const Scratch& scratch, const std::string& program, const RunOptions& options) {
   Command command = {{program}, scratch.path(), options.env, "", options.timeout_seconds};

@@ -10,7 +10,7 @@
  * no places: its linker has settled that there is no leakdir.) With -DLEAKDIR_ALONE, and leakdir_trace.c among the
  * sources, no object is needed, on any libc: the functions that are called from sources with this header, in whatever
  * form, are then those of leakdir_trace.c. See there. (By clang++ -O2 calls of getline, and with _FORTIFY_SOURCE those
- * of vasprintf, stay glibc's where stdio.h was included before; the second in any order.)
+ * of vasprintf and asprintf, stay glibc's where stdio.h was included before; the second in any order.)
  *
  * Each macro keeps the name of the function and touches one argument, so what stands before the name may be anything:
  * std::malloc(n), ::malloc(n), pool.malloc(n), pool->malloc(). Without a parenthesis behind it the name is the
@@ -135,7 +135,6 @@ wchar_t *wcsdup(const wchar_t *) LEAKDIR_THROW_ __asm__("leakdir_trace_wcsdup");
 #if defined __clang__ && defined __GLIBC__ && defined asprintf
 #undef asprintf /* _FORTIFY_SOURCE */
 #endif
-int asprintf(char **, const char *, ...) LEAKDIR_THROW_ __asm__("leakdir_trace_asprintf");
 ssize_t getdelim(char **, size_t *, int, FILE *) __asm__("leakdir_trace_getdelim");
 /* With optimisation glibc has inline functions of these names, which call others. gcc renames the others; to clang, for
  * which it is too late then, ours is the better one of two functions. */
@@ -144,6 +143,7 @@ ssize_t getdelim(char **, size_t *, int, FILE *) __asm__("leakdir_trace_getdelim
 #else
 #define LEAKDIR_BETTER_
 #endif
+int asprintf(char **, const char *, ...) LEAKDIR_THROW_ __asm__("leakdir_trace_asprintf") LEAKDIR_BETTER_;
 int vasprintf(char **, const char *, va_list) LEAKDIR_THROW_ __asm__("leakdir_trace_vasprintf") LEAKDIR_BETTER_;
 ssize_t getline(char **, size_t *, FILE *) __asm__("leakdir_trace_getline") LEAKDIR_BETTER_;
 #if defined __GLIBC__ && !defined __clang__

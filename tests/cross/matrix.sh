@@ -92,13 +92,13 @@ in_root() {  # ROOT COMMAND
     if [ -s "$root/etc/ssl/matrix.crt" ]; then certificates=SSL_CERT_FILE=/etc/ssl/matrix.crt; fi
     exec chroot "$root" env -i HOME=/root PATH="/tmp/bin:${3:+/usr/lib/ccache:}/usr/sbin:/usr/bin:/sbin:/bin" \
       LANG=C.UTF-8 ${3:+CCACHE_DIR=/ccache} NINJA=/tmp/bin/ninja DEBIAN_FRONTEND=noninteractive $certificates \
-      sh -ec "cd /leakdir && $2"' - "$1" "$2" "$ccache" "$jobs"
+      sh -ec "cd /checkout && $2"' - "$1" "$2" "$ccache" "$jobs"
 }
 
 # The sources of now, committed or not; what is built stays.
 copy_sources() {  # ROOT
-  mkdir -p "$1/leakdir"
-  git ls-files -z --cached --others --exclude-standard | xargs -0 ls -d 2>/dev/null | tar -c -T - | tar -x -C "$1/leakdir"
+  mkdir -p "$1/checkout"
+  git ls-files -z --cached --others --exclude-standard | xargs -0 ls -d 2>/dev/null | tar -c -T - | tar -x -C "$1/checkout"
 }
 
 # Sets `result` to what a step has come to: its word, or the last line that it has said.

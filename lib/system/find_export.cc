@@ -9,10 +9,6 @@
 #include "dynamic_section.hh"
 #include "loader.hh"
 
-#if defined(__aarch64__)
-#include <sys/ifunc.h>
-#endif
-
 namespace leakdir {
 namespace {
 
@@ -51,8 +47,10 @@ int see_module(dl_phdr_info* info, std::size_t, void* context) {
 const void* resolved(const void* resolver) {
   using Resolve = const void* (*)(unsigned long, const void*);
 #if defined(__aarch64__)
-  const __ifunc_arg_t features = {sizeof features, ::getauxval(AT_HWCAP), ::getauxval(AT_HWCAP2)};
-  return reinterpret_cast<Resolve>(const_cast<void*>(resolver))(features._hwcap | _IFUNC_ARG_HWCAP, &features);
+  // <sys/ifunc.h> of glibc; musl, which has no such functions, has not that header.
+  const unsigned long features[3] = {sizeof features, ::getauxval(AT_HWCAP), ::getauxval(AT_HWCAP2)};
+  constexpr unsigned long kFeaturesFollow = 1UL << 62;
+  return reinterpret_cast<Resolve>(const_cast<void*>(resolver))(features[1] | kFeaturesFollow, features);
 #else  // where it takes less, the rest is not looked at
   return reinterpret_cast<Resolve>(const_cast<void*>(resolver))(::getauxval(AT_HWCAP), nullptr);
 #endif

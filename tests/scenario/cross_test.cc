@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <tuple>
 
 #include "core_dump.hh"
 #include "expected_kinds.hh"
@@ -306,6 +307,71 @@ TEST_P(Cross, ObjectNeedsNoHelpForItsAtomics) {
 
 INSTANTIATE_TEST_SUITE_P(To, Cross, testing::ValuesIn(kProcessors),
                          [](const testing::TestParamInfo<Processor>& info) { return info.param.name; });
+
+#ifdef LONG_TESTS
+
+// Upon musl: a cross compiler of gcc's with the specification of musl-dev:arm64 and the like, which setup.sh, which
+// adds no processor to a machine's packages, does not install. There is no walk through musl's own code as on x86-64.
+struct CrossMusl : testing::TestWithParam<std::tuple<const char*, const char*, const char*, const char*>> {};
+
+TEST_P(CrossMusl, IsTheSame) {
+  const auto [name, compiler, folder, emulator] = GetParam();
+  const std::string specs = std::string("/usr/lib/") + folder + "-linux-musl/musl-gcc.specs";
+  const std::string cc = std::string(compiler) + "-gcc";
+  const std::string for_arm = std::string("/usr/lib/") + folder + "-linux-musleabihf/musl-gcc.specs";
+  const std::string& found = exists(specs) ? specs : for_arm;
+  if (!exists(found) || !is_there(cc) || !is_there(emulator)) GTEST_SKIP() << "there is no musl for " << name;
+  const Scratch scratch;
+  const std::string with_musl = cc + " -specs " + found;
+  const Outcome made = shell(mkobj("--cc='" + with_musl + "' --output=object.o"), scratch.path());
+  ASSERT_TRUE(made.exited_with(0)) << made.describe();
+  const auto result_of = [&](const std::string& source, const std::vector<std::string>& arguments) {
+    const Outcome link = shell(with_musl + " -std=gnu11 -g -O2 -funwind-tables -static -pthread " + kSourceRoot +
+                                   "/tests/targets/" + source + " -x none object.o -o program",
+                               scratch.path());
+    EXPECT_TRUE(link.exited_with(0)) << link.describe();
+    RunOptions options = {"", {scratch / "program"}, {}, 120};
+    options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
+    return run_in(scratch, emulator, options);
+  };
+  const std::string dir = scratch / "mem";
+  const auto expect_sizes = [&](const std::string& output) {
+    std::vector<std::uint64_t> sizes;
+    for (const Expected& block : expected_by(output)) sizes.push_back(block.size);
+    std::sort(sizes.begin(), sizes.end());
+    EXPECT_EQ(sizes_of(records_in(dir)), sizes);
+  };
+  const Outcome three = result_of("other_processor.c", {});
+  ASSERT_TRUE(three.exited_with(0)) << three.describe();
+  expect_sizes(three.out);
+  for (const Expected& block : expected_by(three.out))
+    EXPECT_FALSE(stack_through(report(dir), block.function, block.line).is_null()) << block.function;
+  const Outcome killed = result_of("other_processor.c", {"killed"});
+  ASSERT_TRUE(killed.killed_by(SIGKILL)) << killed.describe();
+  expect_recovered_after_kill(dir, 3);
+  for (const char* what : {"ends", "clears", "quickly"}) {
+    const Outcome clean = result_of("other_libc.c", {what});
+    EXPECT_TRUE(clean.exited_with(0)) << what << clean.describe();
+    expect_clean(dir);
+  }
+  const Outcome forks = result_of("other_libc.c", {"forks"});
+  ASSERT_TRUE(forks.exited_with(0)) << forks.describe();
+  EXPECT_EQ(sizes_of(records_in(dir)), std::vector<std::uint64_t>{1009});
+  EXPECT_EQ(sizes_of(records_in(dir + "/" + said(forks.out, "child", "pid"))), std::vector<std::uint64_t>{1013});
+  const Outcome bad = result_of("bad_free.c", {"double"});
+  ASSERT_TRUE(bad.exited_with(0)) << bad.describe();
+  EXPECT_EQ(report(dir).at("bad_frees").size(), 1u);
+}
+
+INSTANTIATE_TEST_SUITE_P(To, CrossMusl,
+                         testing::Values(std::tuple("aarch64", "aarch64-linux-gnu", "aarch64", "qemu-aarch64"),
+                                         std::tuple("arm", "arm-linux-gnueabihf", "arm", "qemu-arm"),
+                                         std::tuple("i386", "i686-linux-gnu", "i386", "env"),
+                                         std::tuple("s390x", "s390x-linux-gnu", "s390x", "qemu-s390x"),
+                                         std::tuple("ppc64le", "powerpc64le-linux-gnu", "powerpc64le", "qemu-ppc64le")),
+                         [](const auto& info) { return std::string(std::get<0>(info.param)); });
+
+#endif
 
 // What is missing is named.
 TEST(MakeObject, SaysWhatIsMissing) {

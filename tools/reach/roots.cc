@@ -73,7 +73,7 @@ std::vector<reach::Stretch> unused_parts_of_stacks(const StillProcess& process,
   };
   std::vector<char> room(reach::kMostOfThread);
   const reach::Mappings mappings = {process.mappings.data(), process.mappings.size()};
-  const ledger::Header& header = process.ledger.header();
+  const ledger::Header& header = process.header;
   reach::ContextSearch<Memory> contexts = {process.memory, mappings, header.pointer_bytes,
                                            reach::context_layout(header.machine), room.data()};
   for (const OnStack& one : all) contexts.look(one.stack, one.stack, look);

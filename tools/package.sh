@@ -18,8 +18,9 @@ trap 'rm -rf "$scratch"' EXIT
 tree=$scratch/leakdir-$(dpkg-parsechangelog -l lib/package/debian/changelog -S Version)
 mkdir "$tree"
 
-# What the project consists of, and no build folder beside it. dpkg-buildpackage wants debian/ at the top.
-tar -c --exclude=lib/package/debian --exclude=__pycache__ \
+# What the project consists of, and no build folder beside it, nor what one of its tests fetches: pages without their
+# sources. dpkg-buildpackage wants debian/ at the top.
+tar -c --exclude=lib/package/debian --exclude=__pycache__ --exclude='subprojects/speedscope-*' \
   LICENSE README.md meson.build meson_options.txt .github lib subprojects tests tools | tar -x -C "$tree"
 cp -R lib/package/debian "$tree/debian"
 # The page of `report --format html` wants two libraries that Debian has not. A build of a package may ask no network, so

@@ -19,7 +19,6 @@
 using leakdir::is_passed_over;
 using leakdir::may_be_sampled;
 using leakdir::Phase;
-using leakdir::release;
 using leakdir::resize;
 using leakdir::told;
 using leakdir::ledger::Call;
@@ -47,7 +46,7 @@ void* leakdir::resize(void* block, std::size_t size, Call call, Caller caller) {
 namespace {
 
 template <typename Function>
-using ForEachPhase = Function * [unsigned(Phase::kOff) + 1];
+using ForEachPhase = Function * [static_cast<unsigned>(Phase::kOff) + 1];
 
 template <typename Function>
 constexpr Function* of_phase(const ForEachPhase<Function>& functions) {
@@ -106,9 +105,11 @@ LEAKDIR_EXPORT void free(void* block) { of_phase<Free>(frees)(block); }
 #if defined(LEAKDIR_LIBRARY) || (defined(__GLIBC_PREREQ) && __GLIBC_PREREQ(2, 43))
 // C23. The sizes are hints that the allocator may check; we do not need them. An allocator that libleakdir.so lies upon
 // may have them where libc has not.
-LEAKDIR_EXPORT void free_sized(void* block, std::size_t) { release(block, LEAKDIR_CALLER); }
+LEAKDIR_EXPORT void free_sized(void* block, std::size_t) { leakdir::release(block, LEAKDIR_CALLER); }
 
-LEAKDIR_EXPORT void free_aligned_sized(void* block, std::size_t, std::size_t) { release(block, LEAKDIR_CALLER); }
+LEAKDIR_EXPORT void free_aligned_sized(void* block, std::size_t, std::size_t) {
+  leakdir::release(block, LEAKDIR_CALLER);
+}
 #endif
 
 LEAKDIR_EXPORT void* calloc(std::size_t count, std::size_t size) { return of_phase<Calloc>(callocs)(count, size); }

@@ -55,14 +55,9 @@ std::string of_stack(const CheckReport& report, const TallyStack& stack, const c
 void emit_check_github(const CheckReport& report, const Sink& sink) {
   const bool is_good = report.verdict.answer == Answer::kNoLeak;
   sink(command(is_good ? "notice" : "error", {}, "leakdir", printable(report.verdict.sentence)));
-  for (std::size_t i = 0; i < report.shown; ++i) {
-    const Difference& found = report.verdict.stacks[i];
-    sink(of_stack(report, found.stack(), finding_name(report, found), finding_head(report, found)));
-  }
-  for (std::size_t i = 0; i < report.shown_bad_frees; ++i) {
-    const Difference& found = report.verdict.bad_frees[i];
-    sink(of_stack(report, found.stack(), "bad free", bad_free_head(report, found)));
-  }
+  for_each_shown(report, [&](const Difference& found, const char* name, const std::string& head) {
+    sink(of_stack(report, found.stack(), name, head));
+  });
   const std::string rest = not_shown_text(report);
   if (report.shown + report.shown_bad_frees != 0 && !rest.empty()) sink(command("notice", {}, "leakdir", rest));
   for (const auto& warning : report.warnings) sink(command("warning", {}, "leakdir", printable(warning)));

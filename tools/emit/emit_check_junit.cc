@@ -83,14 +83,9 @@ class JunitReport {
   }
 
   void put_findings() {
-    for (std::size_t i = 0; i < report_.shown; ++i) {
-      const Difference& found = report_.verdict.stacks[i];
-      put_failure(found, finding_name(report_, found), finding_head(report_, found));
-    }
-    for (std::size_t i = 0; i < report_.shown_bad_frees; ++i) {
-      const Difference& found = report_.verdict.bad_frees[i];
-      put_failure(found, "bad free", bad_free_head(report_, found));
-    }
+    for_each_shown(report_, [&](const Difference& found, const char* name, const std::string& head) {
+      put_failure(found, name, head);
+    });
     const std::string rest = not_shown_text(report_);
     if (tests_ != 0 && rest.empty()) return;
     ++failures_;

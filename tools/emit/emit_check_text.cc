@@ -12,14 +12,9 @@ namespace leakdir::tool {
 
 void emit_check_text(const CheckReport& report, const Sink& sink) {
   sink(printable(report.verdict.sentence) + "\n");
-  for (std::size_t i = 0; i < report.shown; ++i) {
-    const Difference& stack = report.verdict.stacks[i];
-    sink(fmt::format("\n{}\n{}", finding_head(report, stack), frames_text(stack.stack())));
-  }
-  for (std::size_t i = 0; i < report.shown_bad_frees; ++i) {
-    const Difference& stack = report.verdict.bad_frees[i];
-    sink(fmt::format("\n{}\n{}", bad_free_head(report, stack), frames_text(stack.stack())));
-  }
+  for_each_shown(report, [&](const Difference& found, const char*, const std::string& head) {
+    sink(fmt::format("\n{}\n{}", head, frames_text(found.stack())));
+  });
   if (report.shown + report.shown_bad_frees == 0) return;  // the line alone is wanted, or there is no more to say
   if (const std::string rest = not_shown_text(report); !rest.empty()) sink("\n" + rest + "\n");
 }

@@ -126,7 +126,10 @@ int print_report(const Snapshot& snapshot, const ReportOptions& wanted, ReportFi
   Wrappers wrappers(wanted.alloc_fns);
   wrappers.learn(snapshot, grouped, lines);
   auto suppressions = leave_out(wanted.suppressions, std::move(rules), snapshot, lines, grouped);
-  std::vector<Grower> growers = growers_of(snapshot, grouped, lines, wrappers).growers;
+  // Only what is for reading says where to look; programs have the times of all stacks.
+  std::vector<Grower> growers;
+  if (wanted.format == "text" || wanted.format == "html")
+    growers = growers_of(snapshot, grouped, lines, wrappers).growers;
   // What is for reading leads with what is lost; programs have all, and each stack says its kind.
   const bool is_for_reading = wanted.format == "text" && !wanted.generates_suppressions;
   keep_kinds(grouped, kinds_to_list(wanted.kinds, is_for_reading ? kLostKinds : kAllKinds));

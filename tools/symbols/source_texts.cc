@@ -14,9 +14,9 @@ namespace leakdir::tool {
 namespace {
 
 constexpr std::string_view kEndings[] = {
-    "c",   "cc",  "cpp", "cxx", "c++", "h",   "hh",  "hpp", "hxx", "inc", "inl",  "ipp",  "tcc", "m",     "mm",
-    "rs",  "go",  "f",   "for", "f90", "f95", "f03", "f08", "ada", "adb", "ads",  "d",    "di",  "pas",   "pp",
-    "lpr", "inc", "ml",  "mli", "mll", "mly", "y",   "l",   "zig", "nim", "vala", "vapi", "hs",  "swift", "s",
+    "c",   "cc", "cpp", "cxx", "c++", "h",   "hh",  "hpp", "hxx", "inc",  "inl",  "ipp", "tcc",   "m",   "mm",
+    "rs",  "go", "f",   "for", "f90", "f95", "f03", "f08", "ada", "adb",  "ads",  "d",   "di",    "pas", "pp",
+    "lpr", "ml", "mli", "mll", "mly", "y",   "l",   "zig", "nim", "vala", "vapi", "hs",  "swift", "s",
 };
 
 bool is_called_as_a_source(const std::string& path) {

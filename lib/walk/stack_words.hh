@@ -22,9 +22,8 @@ inline std::uintptr_t word_at(std::uintptr_t address) {
 
 inline constexpr unsigned kWordsAtOnce = 4;
 
-// A place is in bytes, or if it has 16 bits in words.
+// A place is in bytes.
 inline std::uintptr_t at_place(std::uintptr_t base, std::uint32_t place) { return base + place; }
-inline std::uintptr_t at_place(std::uintptr_t base, std::uint16_t place) { return base + place * kWord; }
 
 #if defined(__x86_64__)
 
@@ -35,13 +34,12 @@ inline __m128i two_words_at(std::uintptr_t first, std::uintptr_t second) {
 }
 
 // `words` begin at a multiple of 16, and `count` is one of kWordsAtOnce.
-template <typename Place>
-[[gnu::always_inline]] inline bool words_hold(const std::uintptr_t* words, const Place* place, unsigned count,
+[[gnu::always_inline]] inline bool words_hold(const std::uintptr_t* words, const std::uint32_t* place, unsigned count,
                                               std::uintptr_t base) {
   static_assert(kWordsAtOnce == 4);
   const auto* pair = reinterpret_cast<const __m128i*>(words);
   __m128i differences = _mm_setzero_si128();
-  for (const Place* const last = place + count; place != last; place += kWordsAtOnce) {
+  for (const std::uint32_t* const last = place + count; place != last; place += kWordsAtOnce) {
     const __m128i first = two_words_at(at_place(base, place[0]), at_place(base, place[1]));
     const __m128i second = two_words_at(at_place(base, place[2]), at_place(base, place[3]));
     differences =
@@ -54,15 +52,14 @@ template <typename Place>
 #else
 
 // Of each word so many of its highest bits do not count.
-template <typename Place>
-[[gnu::always_inline]] inline bool words_hold(const std::uintptr_t* words, const Place* place, unsigned count,
+[[gnu::always_inline]] inline bool words_hold(const std::uintptr_t* words, const std::uint32_t* place, unsigned count,
                                               std::uintptr_t base, unsigned high_bits = 0) {
   static_assert(kWordsAtOnce == 4);
   // (No word_at: two neighbours are loaded at once here.)
   using Word [[gnu::may_alias]] = std::uintptr_t;
-  const auto at = [base](Place at) { return *reinterpret_cast<const Word*>(at_place(base, at)); };
+  const auto at = [base](std::uint32_t at) { return *reinterpret_cast<const Word*>(at_place(base, at)); };
   std::uintptr_t differences = 0;
-  for (const Place* const last = place + count; place != last; place += kWordsAtOnce) {
+  for (const std::uint32_t* const last = place + count; place != last; place += kWordsAtOnce) {
     const std::uintptr_t first = (at(place[0]) ^ words[0]) | (at(place[1]) ^ words[1]);
     const std::uintptr_t second = (at(place[2]) ^ words[2]) | (at(place[3]) ^ words[3]);
     differences |= first | second;

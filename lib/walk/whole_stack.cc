@@ -11,13 +11,15 @@
 namespace leakdir {
 namespace {
 
+static_assert(WholeStack::kMostChecks == 3 * kFastWalkMaxFrames);  // so there is always room
+
 constexpr std::uintptr_t kNowhere = 0;
 
 // Notes the word at `address`, which can be read. False: there are too many, or it is too far away.
 bool note(WholeStackDraft& draft, std::uintptr_t address) {
-  const std::uintptr_t place = (address - draft.start.sp) / kWord;
+  const std::uintptr_t place = address - draft.start.sp;
   const unsigned checks = draft.stack.checks;
-  if (place > UINT16_MAX || checks == WholeStack::kMostChecks) return false;
+  if (place > UINT32_MAX || checks == WholeStack::kMostChecks) return false;
   draft.words[checks] = word_at(address);
   draft.places[checks] = static_cast<WholeStackPlace>(place);
   ++draft.stack.checks;
@@ -74,7 +76,7 @@ bool note_walk(WholeStackDraft& draft, const FastWalkState& state, const WalkSta
 
 // So that their number is a multiple, the first is looked at again.
 void fill_up(WholeStackDraft& draft) {
-  for (std::uint8_t& checks = draft.stack.checks; checks % kWordsAtOnce != 0; ++checks) {
+  for (std::uint16_t& checks = draft.stack.checks; checks % kWordsAtOnce != 0; ++checks) {
     draft.words[checks] = draft.words[0];
     draft.places[checks] = draft.places[0];
   }
@@ -97,6 +99,7 @@ LEAKDIR_SLOW void learn_whole_stack(FastWalkState& state, const WalkStart& start
   WholeStackDraft& draft = state.whole_draft;
   draft.stack = {start.pc, 0, known, static_cast<std::uint32_t>(depth), WholeStack::Kind::kFromSp, false, 0};
   draft.start = {start.sp, start.bp};
+  state.whole.begin_to_learn();
   if (max > kFastWalkMaxFrames) max = kFastWalkMaxFrames;
   if (!note_walk(draft, state, start, max)) return;
   fill_up(draft);

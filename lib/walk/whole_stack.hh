@@ -31,7 +31,7 @@ namespace leakdir {
   if (LEAKDIR_UNLIKELY(stack == nullptr)) return nullptr;
   if (stack->kind != WholeStack::Kind::kFromSp) {
     while (stack->kind == WholeStack::Kind::kFork) {
-      key = WholeStacks::next_key(key, word_at(start.sp + stack->known * kWord));
+      key = WholeStacks::next_key(key, word_at(start.sp + stack->known));
       stack = state.whole.find(start.pc, key);
       if (LEAKDIR_UNLIKELY(stack == nullptr) || LEAKDIR_UNLIKELY(stack->depth != depth)) return nullptr;
     }

@@ -79,7 +79,6 @@ void WholeStacks::make_fork(std::uint16_t& slot, unsigned which) noexcept {
 }
 
 LEAKDIR_SLOW void WholeStacks::add(WholeStackDraft& draft) noexcept {
-  debt_ += kWalksToLearn;
   if (taken_slots_ + 2 > kMostStacks || used_ + kForkUnits + units(draft.stack.checks, draft.stack.kind) > kUnits)
     clear();
   std::uint64_t& key = draft.stack.key;

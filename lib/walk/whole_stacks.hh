@@ -23,8 +23,8 @@
 
 namespace leakdir {
 
-// Places are in words, from the stack pointer at the start on.
-using WholeStackPlace = std::uint16_t;
+// Places are in bytes, from the stack pointer at the start on: a frame may be as large as the stack.
+using WholeStackPlace = std::uint32_t;
 
 struct alignas(16) WholeStack {
   enum class Kind : std::uint8_t {
@@ -32,15 +32,17 @@ struct alignas(16) WholeStack {
     kAtSp,    // only where it lay: its frame pointers lead to addresses
     kFork,    // none
   };
-  static constexpr unsigned kMostChecks = 252;
+  // Of each frame its return address; where it is found by rbp, what that was; where it is found through rbp, what that
+  // leads to.
+  static constexpr unsigned kMostChecks = 3 * 128;
 
   std::uintptr_t pc;  // where it starts
   std::uint64_t key;
   std::uint64_t known;  // what the user of the walk has said; of a fork the place
   std::uint32_t depth;  // bytes from the start to the top
   Kind kind;
-  bool uses_bp;         // kAtSp: rbp at the start has to be the same
-  std::uint8_t checks;  // a multiple of kWordsAtOnce
+  bool uses_bp;          // kAtSp: rbp at the start has to be the same
+  std::uint16_t checks;  // a multiple of kWordsAtOnce
 
   // Behind it lie the words that are to be there, where they are to be, and of kAtSp the registers at the start.
   struct Start {
@@ -91,6 +93,9 @@ class WholeStacks {
     return false;
   }
 
+  // What it takes to learn a stack is owed, whatever comes of it.
+  void begin_to_learn() noexcept { debt_ += kWalksToLearn; }
+
   // The draft's key is set here. Takes the place of what was kept of the same start, if no word tells the two apart.
   void add(WholeStackDraft& draft) noexcept;
 
@@ -102,7 +107,7 @@ class WholeStacks {
   static constexpr unsigned kMostStacks = kSlots / 2;
   static constexpr unsigned kMostForks = 6;  // on the way to one stack
   static constexpr std::size_t kUnit = 16;
-  static constexpr std::uint32_t kUnits = 16 << 10;
+  static constexpr std::uint32_t kUnits = 19 << 10;
   static_assert(kUnits < 1 << 16);
   // To learn a stack takes as long as three walks. In the long run one of so many is followed by that.
   static constexpr std::uint32_t kWalksToLearn = 32;

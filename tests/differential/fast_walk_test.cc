@@ -347,6 +347,40 @@ TEST_F(FastWalk, KnowsOfAWholeStackWhatWasSaidLast) {
   EXPECT_EQ(known_by(0, 0, 0), 18u);
 }
 
+// A frame of a megabyte, as of a function with a large array.
+[[gnu::noinline]] void walk_beneath_a_large_frame(unsigned depth) {
+  char room[1 << 20];
+  asm volatile("" : : "r"(room) : "memory");
+  walk_at(static_cast<int>(depth));
+  asm volatile("" : : "r"(room) : "memory");
+}
+
+TEST_F(FastWalk, KnowsAWholeStackHoweverLargeItsFramesAre) {
+  g_name = 17;
+  for (volatile int i = 0; i < 4; i = i + 1) walk_beneath_a_large_frame(3);
+  EXPECT_EQ(g_walk.known, 17u);
+}
+
+// Each frame is found by rbp, and saves it.
+[[gnu::noinline]] int walk_at_by_bp(int depth) {
+  volatile std::size_t bytes = 16;
+  asm volatile("" : : "r"(__builtin_alloca(bytes)) : "memory");
+  if (depth == 0) {
+    walk_here();
+    return 1;
+  }
+  int below = walk_at_by_bp(depth - 1);
+  asm volatile("" : "+r"(below));
+  return below + 1;
+}
+
+TEST_F(FastWalk, KnowsAWholeStackOfTheMostFramesThatAreAllFoundByBp) {
+  g_name = 17;
+  for (volatile int i = 0; i < 4; i = i + 1) walk_at_by_bp(2 * static_cast<int>(kFastWalkMaxFrames));
+  EXPECT_EQ(g_walk.frames, static_cast<int>(kFastWalkMaxFrames));
+  EXPECT_EQ(g_walk.known, 17u);
+}
+
 // More than can be kept, over and over.
 TEST_F(FastWalk, KnowsNoOtherStackWhenItsMemoryIsFull) {
   unsigned long known_at_all = 0, not_known = 0;

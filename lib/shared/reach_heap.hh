@@ -168,7 +168,11 @@ class Heaps {
     for (std::uint64_t heap = (mapping.start + kHeapBytes - 1) & ~(kHeapBytes - 1);
          heap >= mapping.start && heap < mapping.end; heap += kHeapBytes) {
       Word head[4] = {};  // arena, previous heap, size, and how much of it may be used
-      if (!read_words(heap, 4, head)) continue;
+      if (!read_words(heap, 4, head)) {
+        const std::uint64_t missing = missing_words(source_, {heap, mapping.end}, kHeapBytes);
+        if (missing != 0) heap += missing - kHeapBytes;
+        continue;
+      }
       const bool is_first = head[0] - heap >= 4 * kWord && head[0] - heap <= 12 * kWord && head[1] == 0;
       const bool is_next = head[1] != 0 && head[1] % kHeapBytes == 0 && head[0] % kWord == 0 &&
                            mappings_.find(head[0]) != nullptr && mappings_.find(head[1]) != nullptr;

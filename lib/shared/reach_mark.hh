@@ -17,6 +17,9 @@
 //       not
 //   Stretch next_used(Stretch within);
 //       // the first part of it that may hold anything but zeros; start == end: none
+//   std::uint64_t missing_at(Stretch within);
+//       // so many bytes from its start on cannot be read, as is known without trying: a core may lack terabytes. There
+//       // may be more of them; a source that knows of none has no such function
 // and whoever wants to know who holds what is an Observer:
 //   static constexpr bool kWantsShortest;
 //       // the way by which a block is reached first is to be a shortest one
@@ -38,6 +41,20 @@ namespace leakdir::reach {
 struct Piece {
   std::uint64_t address, bytes;
 };
+
+template <class Source>
+auto missing_of(Source& source, Stretch within, int) -> decltype(source.missing_at(within)) {
+  return source.missing_at(within);
+}
+template <class Source>
+std::uint64_t missing_of(Source&, Stretch, long) {
+  return 0;
+}
+// In whole words, or other units that are a power of two.
+template <class Source>
+std::uint64_t missing_words(Source& source, Stretch within, std::uint64_t unit) {
+  return missing_of(source, within, 0) & ~(unit - 1);
+}
 
 struct NoObserver {
   static constexpr bool kWantsShortest = false;
@@ -317,6 +334,11 @@ class Marker {
       const Stretch used = source_.next_used({at, end});
       if (used.start >= used.end) return;
       for (at = used.start & ~(kWord - 1); at < used.end;) {
+        if (const std::uint64_t missing = missing_words(source_, {at, used.end}, kWord); missing != 0) {
+          unread_bytes_ += missing;
+          at += missing;
+          continue;
+        }
         const std::uint64_t some = used.end - at < MarkRoom::kBytes ? used.end - at : MarkRoom::kBytes;
         room_.pieces[0] = {at, some};
         read(1);

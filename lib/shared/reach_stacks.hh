@@ -87,6 +87,10 @@ struct ContextSearch {
       const Stretch used = source.next_used({at, within.end});
       if (used.start >= used.end) return;
       if (used.start > at) at = used.start / word_bytes * word_bytes;
+      if (const std::uint64_t missing = missing_words(source, {at, within.end}, word_bytes); missing != 0) {
+        at += missing;
+        continue;
+      }
       const Piece piece = {at, within.end - at < kMostOfThread ? within.end - at : kMostOfThread};
       const std::uint64_t got = source.read(&piece, 1, room);
       if (got < told) {

@@ -28,6 +28,7 @@ using testing::IsEmpty;
 
 constexpr unsigned kPid = 5000000;  // higher than any process has
 constexpr std::uint64_t kData = 0x10000000, kHeap = 0x20000000, kStack = 0x30000000, kBytes = 0x10000;
+constexpr std::uint64_t kMissing = 0x40000000;
 constexpr std::uint64_t kStackPointer = kStack + 0x8000, kRandom = kStack + 0xf000;
 
 struct Machine {
@@ -59,6 +60,9 @@ class Core {
     bytes.replace(address - start, 8, number(word));
   }
 
+  // Memory that is not in the core, as of madvise(MADV_DONTDUMP).
+  void leave_out(std::uint64_t bytes) { missing_ = bytes; }
+
   std::string file(std::uint64_t in_register, std::uint64_t in_wide_register) const {
     std::string status(112, '\0');
     status.replace(12, 2, number(std::uint16_t{11}));  // SIGSEGV
@@ -69,16 +73,17 @@ class Core {
     process.replace(24, 4, number(std::uint32_t{kPid}));
     std::string notes = note(NT_PRSTATUS, status) + note(NT_PRPSINFO, process) +
                         note(NT_AUXV, number(std::uint64_t{AT_RANDOM}) + number(kRandom));
+    const std::size_t table = sizeof(Elf64_Ehdr), segments = memory_.size() + (missing_ != 0 ? 2 : 1);
     if (in_wide_register != 0)
       notes += note(NT_FPREGSET, std::string(64, '\0') + number(in_wide_register) + std::string(64, '\0'));
 
-    const std::size_t table = sizeof(Elf64_Ehdr), segments = memory_.size() + 1;
     std::uint64_t offset = table + segments * sizeof(Elf64_Phdr);
     std::string headers = segment(PT_NOTE, 0, offset, 0, notes.size()), content = notes;
     for (const auto& [start, bytes] : memory_) {
       headers += segment(PT_LOAD, PF_R | PF_W, offset + content.size(), start, bytes.size());
       content += bytes;
     }
+    if (missing_ != 0) headers += segment(PT_LOAD, PF_R | PF_W, offset + content.size(), kMissing, 0, missing_);
     std::string ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64};
     ident += static_cast<char>(machine_.is_big_endian ? ELFDATA2MSB : ELFDATA2LSB);
     ident.resize(EI_NIDENT, '\0');
@@ -96,13 +101,14 @@ class Core {
     return number(std::uint32_t{5}) + number(bytes) + number(type) + std::string("CORE\0\0\0\0", 8) + content;
   }
   std::string segment(std::uint32_t type, std::uint32_t flags, std::uint64_t offset, std::uint64_t start,
-                      std::uint64_t bytes) const {
+                      std::uint64_t bytes, std::uint64_t left_out = 0) const {
     return number(type) + number(flags) + number(offset) + number(start) + number(std::uint64_t{0}) + number(bytes) +
-           number(bytes) + number(std::uint64_t{8});
+           number(bytes + left_out) + number(std::uint64_t{8});
   }
 
   const Machine& machine_;
   std::map<std::uint64_t, std::string> memory_;
+  std::uint64_t missing_ = 0;
 };
 
 class OtherCore : public testing::TestWithParam<Machine> {
@@ -111,7 +117,7 @@ class OtherCore : public testing::TestWithParam<Machine> {
   static constexpr std::uint64_t block(std::uint64_t number) { return kHeap + 16 + 48 * number; }
   static constexpr std::uint64_t kBlocks = 8;
 
-  Snapshot look(bool has_wide_registers) {
+  Snapshot look(bool has_wide_registers, std::uint64_t missing = 0) {
     const Machine& machine = GetParam();
     LedgerBuilder ledger;
     ledger.header.state = static_cast<std::uint32_t>(ledger::ProcessState::kRunning);
@@ -121,6 +127,7 @@ class OtherCore : public testing::TestWithParam<Machine> {
     ledger.program("/home/you/app", 0x400000);
     ledger.thread(kPid, "app", kBlocks, 0);
     Core core(machine);
+    core.leave_out(missing);
     for (std::uint64_t i = 0; i < kBlocks; ++i) {
       ledger.block({block(i), 40, ledger.stack({0x400000 + i})});
       core.put(block(i) - 8, 48 | 1);
@@ -162,6 +169,16 @@ TEST_P(OtherCore, WithoutAllRegistersTellsWhatIsHeldAlone) {
   EXPECT_THAT(snapshot.warnings, ElementsAre(HasSubstr("does not have the floating-point registers of each thread")));
   EXPECT_THAT(kinds_of(snapshot), ElementsAre(Reach::kReachable, Reach::kReachable, Reach::kUnknown, Reach::kUnknown,
                                               Reach::kReachable, Reach::kReachable, Reach::kUnknown, Reach::kUnknown));
+}
+
+// That is counted, not tried page by page: it would take days.
+TEST_P(OtherCore, MayLackMoreMemoryThanAnybodyCouldRead) {
+  constexpr std::uint64_t kMuch = std::uint64_t{1} << 60;
+  const Snapshot snapshot = look(true, kMuch);
+  EXPECT_EQ(snapshot.unread_bytes, kMuch);
+  EXPECT_THAT(kinds_of(snapshot),
+              ElementsAre(Reach::kReachable, Reach::kReachable, Reach::kUnknown, Reach::kUnknown, Reach::kReachable,
+                          Reach::kReachable, Reach::kReachable, Reach::kUnknown));
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, OtherCore,

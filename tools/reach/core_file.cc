@@ -84,7 +84,7 @@ CoreFile::CoreFile(const std::string& path) : path_(path) {
 CoreFile::~CoreFile() {
   close(descriptor_);
   for (const auto& [path, file] : opened_)
-    if (file >= 0) close(file);
+    if (file.descriptor >= 0) close(file.descriptor);
 }
 
 std::uint32_t CoreFile::word32_in(const std::string& bytes, std::size_t at) const {
@@ -284,16 +284,43 @@ std::size_t CoreFile::read_piece(std::uint64_t address, std::uint64_t bytes, cha
   return done;
 }
 
+const CoreFile::Opened& CoreFile::opened(const File& file) {
+  const auto [found, is_new] = opened_.try_emplace(file.path);
+  Opened& opened = found->second;
+  struct stat status;
+  if (is_new && stat(file.path.c_str(), &status) == 0 && S_ISREG(status.st_mode)) {
+    opened.descriptor = open(file.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (opened.descriptor >= 0) opened.bytes = static_cast<std::uint64_t>(status.st_size);
+  }
+  return opened;
+}
+
 std::size_t CoreFile::read_file(std::uint64_t address, std::uint64_t bytes, char* into) {
   const auto file = containing(files_, address);
   if (file == files_.end()) return 0;
-  const auto [opened, is_new] = opened_.try_emplace(file->path, -1);
-  struct stat status;
-  if (is_new && stat(file->path.c_str(), &status) == 0 && S_ISREG(status.st_mode))
-    opened->second = open(file->path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (opened->second < 0) return 0;
+  const int descriptor = opened(*file).descriptor;
+  if (descriptor < 0) return 0;
   const std::uint64_t some = std::min(bytes, file->end - address);
-  return read_at(opened->second, file->offset + (address - file->start), into, some);
+  return read_at(descriptor, file->offset + (address - file->start), into, some);
+}
+
+std::uint64_t CoreFile::missing_at(reach::Stretch within) {
+  const Segment* const segment = segment_of(within.start);
+  if (segment == nullptr) return 0;
+  const std::uint64_t inside = within.start - segment->start;
+  const std::uint64_t in_file = segment->offset < size_ ? size_ - segment->offset : 0;
+  if (inside < std::min(segment->in_core, in_file)) return 0;
+  if (inside < segment->in_core) return std::min(within.end, segment->start + segment->in_core) - within.start;
+  std::uint64_t end = std::min(within.end, segment->end);
+  const auto after = std::upper_bound(files_.begin(), files_.end(), within.start,
+                                      [](std::uint64_t address, const File& file) { return address < file.start; });
+  if (after != files_.end()) end = std::min(end, after->start);
+  if (const auto file = containing(files_, within.start); file != files_.end()) {
+    const std::uint64_t bytes = opened(*file).bytes;
+    if (bytes > file->offset && within.start - file->start < bytes - file->offset) return 0;
+    end = std::min(end, file->end);
+  }
+  return end - within.start;
 }
 
 // What is not in the core and could not be written holds nothing of the program's.

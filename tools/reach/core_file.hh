@@ -30,6 +30,7 @@ class CoreFile : public Memory {
 
   std::size_t read(const reach::Piece* pieces, unsigned count, void* into) override;
   reach::Stretch next_used(reach::Stretch within) override;
+  std::uint64_t missing_at(reach::Stretch within) override;
   bool is_of_other_order() const override { return is_of_other_order_; }
 
   unsigned machine() const { return machine_; }
@@ -57,6 +58,10 @@ class CoreFile : public Memory {
     std::uint64_t start = 0, end = 0, offset = 0;
     std::string path;
   };
+  struct Opened {
+    int descriptor = -1;
+    std::uint64_t bytes = 0;
+  };
 
   template <class Format>
   void read_segments();
@@ -67,6 +72,7 @@ class CoreFile : public Memory {
   void parse_threads();
   const Segment* segment_of(std::uint64_t address) const;
   std::size_t read_piece(std::uint64_t address, std::uint64_t bytes, char* into);
+  const Opened& opened(const File& file);
   std::size_t read_file(std::uint64_t address, std::uint64_t bytes, char* into);
   std::uint32_t word32_in(const std::string& bytes, std::size_t at) const;
   std::uint64_t word_in(const std::string& bytes, std::size_t at) const;
@@ -82,7 +88,7 @@ class CoreFile : public Memory {
   std::uint64_t random_ = 0;
   std::vector<Segment> segments_;  // sorted
   std::vector<File> files_;        // sorted
-  std::map<std::string, int> opened_;
+  std::map<std::string, Opened> opened_;
   std::vector<reach::Mapping> mappings_;
   std::vector<std::pair<pid_t, RegisterSets>> registers_;
   std::vector<StillThread> threads_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // The memory of a process at one moment: of one that is stopped (live_memory.hh), or of one that is dead and left a
-// core (core_file.hh). It is the Source of lib/shared/reach_mark.hh, which says what the two functions are to do.
+// core (core_file.hh). It is the Source of lib/shared/reach_mark.hh, which says what the functions are to do.
 
 #pragma once
 
@@ -21,6 +21,7 @@ class Memory {
   virtual ~Memory() = default;
   virtual std::size_t read(const reach::Piece* pieces, unsigned count, void* into) = 0;
   virtual reach::Stretch next_used(reach::Stretch within) = 0;
+  virtual std::uint64_t missing_at(reach::Stretch) { return 0; }
   // Another reader of the same memory, for another thread; null: there can be none.
   virtual std::unique_ptr<Memory> another() const { return nullptr; }
   // Whether it is of a machine with the other byte order: read() gives bytes as they are, the others give numbers.

@@ -43,6 +43,7 @@ struct Source {
 
   std::size_t read(const reach::Piece* pieces, unsigned count, void* into) { return memory.read(pieces, count, into); }
   reach::Stretch next_used(reach::Stretch within) { return memory.next_used(within); }
+  std::uint64_t missing_at(reach::Stretch within) { return memory.missing_at(within); }
   const char* in_place(std::uint64_t address, std::uint64_t bytes) const { return memory.in_place(address, bytes); }
   template <class Visit>
   bool known_pointers(std::uint32_t block, Visit visit) const {

@@ -6,8 +6,8 @@
 // blocks.
 //
 // That size is the program's to overwrite, and a core may be older than the ledger: what is no size of a chunk for the
-// block is left aside. A chunk is never longer by more than the least chunk, but where glibc 2.42 was told
-// (tcache_max) to keep large ones: such a rest is not looked at.
+// block, or would reach into the chunk of the next block, is left aside. A chunk is never longer by more than the least
+// chunk, but where glibc 2.42 was told (tcache_max) to keep large ones: such a rest is not looked at.
 
 #pragma once
 
@@ -16,12 +16,14 @@
 
 namespace leakdir::reach {
 
+// `behind`: where the next block is.
 template <class Word>
-void end_with_chunk(HeapBlock& block, Word size) {
+void end_with_chunk(HeapBlock& block, Word size, std::uint64_t behind) {
   constexpr Word kMapped = 2, kFlags = 7;  // one that is mapped by itself ends within what is a root
   const Word bytes = size & ~kFlags;
   if ((size & kMapped) != 0 || bytes % (2 * sizeof(Word)) != 0 || bytes < 4 * sizeof(Word)) return;
-  block.end_at(block.address + bytes - sizeof(Word));
+  const std::uint64_t end = block.address + bytes - sizeof(Word);
+  if (end <= behind - sizeof(Word)) block.end_at(end);
 }
 
 // Before the table of the blocks is built. `room` is used meanwhile.
@@ -30,10 +32,13 @@ void end_blocks_with_chunks(HeapBlock* blocks, std::uint32_t count, Source& sour
   constexpr std::uint64_t kWord = sizeof(Word);
   Word* const sizes = reinterpret_cast<Word*>(room.bytes);
   std::uint32_t waiting = 0;
+  const auto end_block = [&](std::uint32_t i, Word size) {
+    end_with_chunk(blocks[i], size, i + 1 < count ? blocks[i + 1].address : ~std::uint64_t{0});
+  };
   const auto read_all = [&] {
     for (std::uint32_t done = 0; done < waiting; ++done) {  // one that cannot be read is left aside
       const auto got = static_cast<std::uint32_t>(source.read(room.pieces + done, waiting - done, sizes) / kWord);
-      for (std::uint32_t i = 0; i < got; ++i) end_with_chunk(blocks[room.owner[done + i]], sizes[i]);
+      for (std::uint32_t i = 0; i < got; ++i) end_block(room.owner[done + i], sizes[i]);
       done += got;
     }
     waiting = 0;
@@ -43,7 +48,7 @@ void end_blocks_with_chunks(HeapBlock* blocks, std::uint32_t count, Source& sour
     if (const char* const there = source.in_place(address, kWord)) {
       Word size;
       __builtin_memcpy(&size, there, kWord);
-      end_with_chunk(blocks[i], size);
+      end_block(i, size);
       continue;
     }
     room.pieces[waiting] = {address, kWord};

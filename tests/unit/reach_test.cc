@@ -298,6 +298,16 @@ TEST(EndOfChunk, IsTakenFromWhatIsASizeForTheBlock) {
   }
 }
 
+// The size was overwritten: what lies in the next chunk is not this block's.
+TEST(EndOfChunk, IsNotBehindTheNextBlock) {
+  Heap heap;
+  heap.add(0x10000, 36), heap.add(0x10030, 36), heap.add(0x20000, 100);
+  heap.put(0xfff8, 112 | 1), heap.put(0x10028, 48 | 1), heap.put(0x10030, 0x20000);
+  auto room = std::make_unique<MarkRoom>();
+  end_blocks_with_chunks<std::uint64_t>(heap.blocks_.data(), 3, heap, *room);
+  EXPECT_EQ(heap.kinds({0x10000}), (Kinds{kReachable, kDefinite, kIndirect}));
+}
+
 TEST(EndOfChunk, IsThatOfTheBlockForPointersOfBothWays) {
   Heap heap;
   heap.add(0x10000, 36), heap.add(0x20000, 100), heap.add(0x30000, 36);

@@ -7,9 +7,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <regex>
 
 #include "addr2line.hh"
+#include "groups.hh"
 #include "long_tests.hh"
 #include "paths.hh"
 #include "report_json.hh"
@@ -42,11 +42,8 @@ InUse by_valgrind(const std::string& program, const Words& arguments, const Word
   command.argv.push_back(program);
   command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
   const Outcome outcome = run(command);
-  std::smatch m;
-  static const std::regex pattern("in use at exit: ([0-9,]+) bytes in ([0-9,]+) blocks");
-  if (!outcome.exited_with(0) || !std::regex_search(outcome.err, m, pattern)) {
-    throw std::runtime_error("valgrind: " + outcome.describe());
-  }
+  const Groups m = groups_in(outcome.err, "in use at exit: ([0-9,]+) bytes in ([0-9,]+) blocks");
+  if (!outcome.exited_with(0) || m.empty()) throw std::runtime_error("valgrind: " + outcome.describe());
   return {without_commas(m[2]), without_commas(m[1])};
 }
 

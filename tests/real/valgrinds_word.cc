@@ -8,9 +8,9 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <regex>
 #include <stdexcept>
 
+#include "groups.hh"
 #include "paths.hh"
 #include "report_json.hh"
 
@@ -58,10 +58,9 @@ Counts counts_in(std::string text) {
                                                     {"possibly lost", "possible"},
                                                     {"still reachable", "reachable"}};
   for (const auto& [valgrinds, ours] : words) {
-    std::smatch m;
     // (Asked a second time, it says how many more there are than the first time: `12 (+2) bytes in 3 (+1) blocks`.)
-    if (!std::regex_search(text, m, std::regex(valgrinds + R"(: (\d+)[^\n]* bytes in (\d+)[^\n]* blocks)")))
-      throw std::runtime_error("valgrind says: " + text);
+    const Groups m = groups_in(text, valgrinds + R"(: (\d+)[^\n]* bytes in (\d+)[^\n]* blocks)");
+    if (m.empty()) throw std::runtime_error("valgrind says: " + text);
     counts[ours] = {std::stoull(m[2]), std::stoull(m[1])};
   }
   return counts;
@@ -76,13 +75,13 @@ void PrintTo(const Count& count, std::ostream* out) {
 
 void until_it_waits_for_input(const Process& process) {
   // read(0, …), or what asks the same of several files, as the system call that the process is in.
-  const std::regex waits("(" + std::to_string(SYS_read) + " 0x0 |" + std::to_string(SYS_poll) + " ).*\n");
+  const std::string waits = "(" + std::to_string(SYS_read) + " 0x0 |" + std::to_string(SYS_poll) + " ).*\n";
   const std::string call = "/proc/" + std::to_string(process.pid()) + "/syscall";
   for (int i = 0; i < 60000; ++i, usleep(1000)) {
     siginfo_t ended = {};
     waitid(P_PID, static_cast<id_t>(process.pid()), &ended, WEXITED | WNOHANG | WNOWAIT);
     if (ended.si_pid != 0) throw std::runtime_error("it ended");
-    if (std::regex_match(read_file(call), waits)) return;
+    if (!groups_of(read_file(call), waits).empty()) return;
   }
   throw std::runtime_error("it does not wait for input");
 }

@@ -11,8 +11,8 @@
 
 #include <algorithm>
 #include <memory>
-#include <regex>
 
+#include "groups.hh"
 #include "installation.hh"
 #include "long_tests.hh"
 #include "markdown.hh"
@@ -139,12 +139,11 @@ TEST_F(Examples, EditorsAreLedToTheLines) {
     return std::to_string(1 + std::count(source.begin(), end, '\n'));
   };
   const nlohmann::json matcher = tasks.at(1).at("problemMatcher").at("pattern");
-  const std::regex pattern(matcher.at("regexp").get<std::string>());  // JavaScript's own kind
   std::vector<std::string> problems;
   for (const std::string& line : lines_of(checked.out)) {
-    std::smatch found;
-    if (!std::regex_match(line, found, pattern)) continue;
-    const auto group = [&](const char* what) { return found[matcher.at(what).get<std::size_t>()].str(); };
+    const Groups found = groups_of(line, matcher.at("regexp"));
+    if (found.empty()) continue;
+    const auto group = [&](const char* what) { return found.at(matcher.at(what).get<std::size_t>()); };
     const std::string message = group("message");
     problems.push_back(group("file") + " " + group("line") + " " + group("severity") + " " +
                        message.substr(0, message.find(':')));
@@ -164,11 +163,10 @@ TEST_F(Examples, EditorsAreLedToTheLines) {
 
   // A path from the root on, a colon and a number, with a blank before it and nothing or a blank behind.
   const std::string reported = shell("leakdir report --kinds all mem").out;
-  const std::regex link(R"( (/[^ :]+):(\d+)( |$))");
   std::vector<std::string> links;
   for (const std::string& line : lines_of(reported)) {
-    std::smatch found;
-    if (!std::regex_search(line, found, link) || !exists(found[1])) continue;
+    const Groups found = groups_in(line, R"( (/[^ :]+):(\d+)( |$))");
+    if (found.empty() || !exists(found[1])) continue;
     EXPECT_EQ(found[1], scratch_ / "words.c") << line;
     links.push_back(found[2]);
   }

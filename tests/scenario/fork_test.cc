@@ -6,9 +6,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <regex>
 #include <set>
 
+#include "groups.hh"
 #include "paths.hh"
 #include "report_json.hh"
 #include "target.hh"
@@ -59,11 +59,11 @@ TEST_P(Fork, OfAThreadedProgramKeepsAllRecordsApart) {
   EXPECT_TRUE(names_in(scratch / "mem", ".badfree").empty());
   int children = 0;
   for (const std::string& line : lines_of(outcome.out)) {
-    std::smatch m;
     if (line.rfind("child ", 0) != 0) continue;
-    ASSERT_TRUE(std::regex_match(line, m, std::regex("child (\\d+) (exit|_exit)"))) << line;
+    const Groups m = groups_of(line, "child (\\d+) (exit|_exit)");
+    ASSERT_FALSE(m.empty()) << line;
     ++children;
-    const std::string dir = scratch / "mem/" + m[1].str();
+    const std::string dir = scratch / "mem/" + m[1];
     ASSERT_TRUE(exists(dir + "/.ledger")) << dir;
     EXPECT_EQ(mode_of(dir), 0700u);
     if (m[2] == "_exit") {

@@ -9,8 +9,8 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <regex>
 
+#include "groups.hh"
 #include "paths.hh"
 #include "target.hh"
 
@@ -57,10 +57,9 @@ class GoogleTestListener : public testing::Test {
 
   static std::vector<std::string> failed(const Outcome& outcome) {
     std::vector<std::string> names;
-    const std::regex pattern("\\[  FAILED  \\] (\\S+) \\(.*");
     for (const std::string& line : lines_of(outcome.out)) {
-      std::smatch match;
-      if (std::regex_match(line, match, pattern)) names.push_back(match[1]);
+      const Groups match = groups_of(line, "\\[  FAILED  \\] (\\S+) \\(.*");
+      if (!match.empty()) names.push_back(match[1]);
     }
     return names;
   }

@@ -7,9 +7,9 @@
 #include <time.h>
 
 #include <filesystem>
-#include <regex>
 
 #include "addr2line.hh"
+#include "groups.hh"
 #include "target.hh"
 
 namespace leakdir_test {
@@ -17,8 +17,8 @@ namespace {
 
 std::string build_id_by_readelf(const std::string& program) {
   const Outcome outcome = run({{"readelf", "-n", program}, "", {}, "", 60});
-  std::smatch m;
-  return std::regex_search(outcome.out, m, std::regex("Build ID: ([0-9a-f]+)")) ? std::string(m[1]) : "";
+  const Groups found = groups_in(outcome.out, "Build ID: ([0-9a-f]+)");
+  return found.empty() ? "" : found[1];
 }
 
 class RecordFile : public testing::TestWithParam<std::string> {

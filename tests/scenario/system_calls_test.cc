@@ -5,9 +5,9 @@
 
 #include <gtest/gtest.h>
 
-#include <regex>
 #include <set>
 
+#include "groups.hh"
 #include "paths.hh"
 #include "target.hh"
 
@@ -21,11 +21,8 @@ Names in_section() {
   const std::size_t start = text.find("## What it asks of the system");
   const std::string section = text.substr(start, text.find("\n## ", start + 1) - start);
   Names names;
-  const std::regex quoted("`([^`]*)`"), word("[a-z_0-9]+");
-  for (std::sregex_iterator i(section.begin(), section.end(), quoted), end; i != end; ++i) {
-    const std::string words = (*i)[1];
-    for (std::sregex_iterator j(words.begin(), words.end(), word); j != end; ++j) names.insert((*j)[0]);
-  }
+  for (const Groups& quoted : all_groups_in(section, "`([^`]*)`"))
+    for (const Groups& word : all_groups_in(quoted[1], "[a-z_0-9]+")) names.insert(word[0]);
   return names;
 }
 
@@ -38,10 +35,9 @@ class SystemCalls : public testing::TestWithParam<std::string> {
     const Outcome outcome = run(command);
     Names names;
     if (!exists(scratch_ / "calls")) return names;
-    const std::regex line("\\d+ +(?:<\\.\\.\\. )?([a-z_0-9]+)[( ].*");
-    for (const std::string& text : lines_of(read_file(scratch_ / "calls"))) {
-      std::smatch match;
-      if (std::regex_match(text, match, line)) names.insert(match[1]);
+    for (const std::string& line : lines_of(read_file(scratch_ / "calls"))) {
+      const Groups match = groups_of(line, "\\d+ +(?:<\\.\\.\\. )?([a-z_0-9]+)[( ].*");
+      if (!match.empty()) names.insert(match[1]);
     }
     return names;
   }

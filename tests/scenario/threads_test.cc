@@ -6,8 +6,8 @@
 #include <sys/syscall.h>
 
 #include <map>
-#include <regex>
 
+#include "groups.hh"
 #include "report_json.hh"
 #include "target.hh"
 
@@ -16,10 +16,9 @@ namespace {
 
 std::map<std::uint64_t, std::uint64_t> survivors_in(const std::string& output) {
   std::map<std::uint64_t, std::uint64_t> result;
-  static const std::regex pattern("live (0x[0-9a-f]+) (\\d+)");
   for (const std::string& line : lines_of(output)) {
-    std::smatch m;
-    if (std::regex_match(line, m, pattern)) result[std::stoull(m[1], nullptr, 16)] = std::stoull(m[2]);
+    const Groups m = groups_of(line, "live (0x[0-9a-f]+) (\\d+)");
+    if (!m.empty()) result[std::stoull(m[1], nullptr, 16)] = std::stoull(m[2]);
   }
   return result;
 }

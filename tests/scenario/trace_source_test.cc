@@ -6,9 +6,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <regex>
 #include <set>
 
+#include "groups.hh"
 #include "installation.hh"
 #include "paths.hh"
 #include "target.hh"
@@ -25,8 +25,7 @@ const std::string kTraceSource = std::string(kInclude) + "/leakdir/leakdir_trace
 
 std::vector<std::string> all_in(const std::string& text, const std::string& pattern) {
   std::vector<std::string> found;
-  const std::regex regex(pattern);
-  for (std::sregex_iterator at(text.begin(), text.end(), regex), end; at != end; ++at) found.push_back((*at)[1]);
+  for (const Groups& groups : all_groups_in(text, pattern)) found.push_back(groups[1]);
   return found;
 }
 
@@ -76,12 +75,12 @@ TEST(TraceSource, WarningsLeadToTheLinesOfTheParts) {
   for (const std::string compiler : {"gcc", "clang"}) {
     SCOPED_TRACE(compiler);
     const Outcome outcome = compiled({compiler, "-Wmissing-prototypes"}, scratch / "trace.o");
-    const std::regex warning("(.*):(\\d+):\\d+: warning: no previous prototype for (?:function )?'(\\w+)'");
+    const char* const warning = "(.*):(\\d+):\\d+: warning: no previous prototype for (?:function )?'(\\w+)'";
     std::set<std::string> parts;
     for (const std::string& said : lines_of(outcome.err)) {
-      std::smatch match;
-      if (!std::regex_search(said, match, warning)) continue;
-      EXPECT_THAT(at_line(match[1], std::stoul(match[2])), HasSubstr(match[3].str() + "(")) << said;
+      const Groups match = groups_in(said, warning);
+      if (match.empty()) continue;
+      EXPECT_THAT(at_line(match[1], std::stoul(match[2])), HasSubstr(match[3] + "(")) << said;
       parts.insert(match[1]);
     }
     EXPECT_THAT(parts, ElementsAre("leakdir/trace/api.c", "leakdir/trace/hooks.c", "leakdir/trace/hooks_text.c"));
@@ -97,13 +96,13 @@ TEST(TraceSource, DebugInformationLeadsToTheLinesOfTheParts) {
   const Outcome names = run({{"nm", scratch / "trace.o"}, "", {}, "", 60});
   std::set<std::string> parts;
   for (const std::string& symbol : lines_of(names.out)) {
-    std::smatch match;
-    if (!std::regex_match(symbol, match, std::regex("(\\w+) [tT] (\\w+)"))) continue;
+    const Groups match = groups_of(symbol, "(\\w+) [tT] (\\w+)");
+    if (match.empty()) continue;
     const std::string said =
         run({{"addr2line", "-e", scratch / "trace.o", "-j", ".text", match[1]}, "", {}, "", 60}).out;
-    std::smatch place;
-    ASSERT_TRUE(std::regex_search(said, place, std::regex("(leakdir/.*):(\\d+)"))) << symbol << ": " << said;
-    EXPECT_THAT(at_line(place[1], std::stoul(place[2])), HasSubstr(match[2].str() + "(")) << said;
+    const Groups place = groups_in(said, "(leakdir/.*):(\\d+)");
+    ASSERT_FALSE(place.empty()) << symbol << ": " << said;
+    EXPECT_THAT(at_line(place[1], std::stoul(place[2])), HasSubstr(match[2] + "(")) << said;
     parts.insert(place[1]);
   }
   EXPECT_GT(parts.size(), 15u);

@@ -8,9 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <regex>
-
 #include "addr2line.hh"
+#include "groups.hh"
 #include "paths.hh"
 #include "report_json.hh"
 #include "target.hh"
@@ -53,12 +52,9 @@ const Flags kAlone = {"-DLEAKDIR_ALONE", kTraceSource};
 // The sizes after "no place:".
 std::vector<std::uint64_t> without_place(const std::string& output) {
   std::vector<std::uint64_t> sizes;
-  std::smatch line;
-  if (!std::regex_search(output, line, std::regex("no place: (.*)"))) return sizes;
-  const std::string numbers = line[1];
-  const std::regex number("\\d+");
-  for (std::sregex_iterator at(numbers.begin(), numbers.end(), number), end; at != end; ++at)
-    sizes.push_back(std::stoull((*at)[0]));
+  const Groups line = groups_in(output, "no place: (.*)");
+  if (line.empty()) return sizes;
+  for (const Groups& number : all_groups_in(line[1], "\\d+")) sizes.push_back(std::stoull(number[0]));
   return sizes;
 }
 

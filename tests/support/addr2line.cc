@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "addr2line.hh"
 
-#include <regex>
 #include <stdexcept>
 
+#include "groups.hh"
 #include "run_program.hh"
 
 namespace leakdir_test {
@@ -17,17 +17,17 @@ void split_place(const std::string& text, Place& place) {
 
 // Runs `line`, one of a record's commands.
 void add_places_by(const std::string& line, std::vector<Place>& places) {
-  static const std::regex pattern("(?: \\(inlined by\\) )?(.*) at (.*:(?:\\d+|\\?)).*");
+  const char* const pattern = "(?: \\(inlined by\\) )?(.*) at (.*:(?:\\d+|\\?)).*";
   const Outcome outcome = run({{"sh", "-c", line}, "", {}, "", 60});
   if (!outcome.exited_with(0)) throw std::runtime_error(line + ": " + outcome.describe());
   for (const std::string& said : lines_of(outcome.out)) {
-    std::smatch m;
     Place place;
     if (said == "?? ??:0") {  // a library without symbols
       places.push_back(place);
       continue;
     }
-    if (!std::regex_match(said, m, pattern)) throw std::runtime_error("addr2line said: " + said);
+    const Groups m = groups_of(said, pattern);
+    if (m.empty()) throw std::runtime_error("addr2line said: " + said);
     place.function = m[1];
     split_place(m[2], place);
     places.push_back(place);

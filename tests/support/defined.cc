@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "defined.hh"
 
-#include <regex>
 #include <sstream>
 #include <stdexcept>
 
+#include "groups.hh"
 #include "paths.hh"
 #include "report_json.hh"
 #include "scratch_directory.hh"
@@ -31,8 +31,7 @@ std::string help_of(const std::string& command) {
 
 Names all_in(const std::string& text, const std::string& pattern) {
   Names found;
-  const std::regex regex(pattern);
-  for (std::sregex_iterator at(text.begin(), text.end(), regex), end; at != end; ++at) found.insert((*at)[1]);
+  for (const Groups& groups : all_groups_in(text, pattern)) found.insert(groups[1]);
   return found;
 }
 

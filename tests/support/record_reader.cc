@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <map>
-#include <regex>
 #include <set>
 #include <stdexcept>
 
+#include "groups.hh"
 #include "run_program.hh"
 #include "scratch_directory.hh"
 
@@ -39,18 +39,15 @@ class Lines {
     ++at_;
     return line;
   }
-  std::smatch match(const char* pattern) {
-    matched_ = peek();
-    std::smatch result;
-    static std::map<std::string, std::regex> compiled;  // there are thousands of records
-    const auto at = compiled.try_emplace(pattern, pattern).first;
-    if (!std::regex_match(matched_, result, at->second)) fail(std::string("does not match ") + pattern);
+  Groups match(const char* pattern) {
+    Groups result = groups_of(peek(), pattern);
+    if (result.empty()) fail(std::string("does not match ") + pattern);
     ++at_;
     return result;
   }
 
  private:
-  std::string path_, matched_;
+  std::string path_;
   std::vector<std::string> lines_;
   size_t at_ = 0;
 };
@@ -166,19 +163,16 @@ void check_caller(const Lines& lines, std::uint64_t caller, const Stack& stack) 
 
 template <typename AnyRecord>
 void take_origin(Lines& lines, const Keys& keys, AnyRecord& record) {
-  std::smatch m;
-  const std::string thread = keys.at("thread");
-  static const std::regex tid_and_name("(\\d+) (.+)");
-  if (!std::regex_match(thread, m, tid_and_name)) lines.fail("bad thread before");
+  const Groups m = groups_of(keys.at("thread"), "(\\d+) (.+)");
+  if (m.empty()) lines.fail("bad thread before");
   record.tid = std::stoi(m[1]);
   record.thread_name = m[2];
   record.time = keys.at("time");
-  static const std::regex utc("\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{6}Z");
-  if (!std::regex_match(record.time, utc)) lines.fail("bad time before");
+  if (groups_of(record.time, "\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{6}Z").empty())
+    lines.fail("bad time before");
   record.program = keys.at("program");
   if (keys.count("build-id") != 0) record.build_id = keys.at("build-id");
-  static const std::regex hex_bytes("([0-9a-f]{2})*");
-  if (!std::regex_match(record.build_id, hex_bytes)) lines.fail("bad build-id before");
+  if (groups_of(record.build_id, "([0-9a-f]{2})*").empty()) lines.fail("bad build-id before");
 }
 
 bool flag(const Lines& lines, const Keys& keys, const char* name) {
@@ -199,7 +193,7 @@ Record parse_record(const std::string& path) {
   Lines lines(path);
   Record record;
   record.file = path;
-  const std::smatch first = lines.match("\\[\\+(0x[0-9a-f]+)\\] --> addr:(0x[0-9a-f]+), size:(\\d+)");
+  const Groups first = lines.match("\\[\\+(0x[0-9a-f]+)\\] --> addr:(0x[0-9a-f]+), size:(\\d+)");
   record.caller = number(first[1]);
   record.address = number(first[2]);
   record.size = number(first[3]);
@@ -230,7 +224,7 @@ BadFreeRecord parse_bad_free(const std::string& path) {
   Lines lines(path);
   BadFreeRecord record;
   record.file = path;
-  const std::smatch first = lines.match("\\[\\+(0x[0-9a-f]+)\\] --> bad free:(0x[0-9a-f]+), (.+)");
+  const Groups first = lines.match("\\[\\+(0x[0-9a-f]+)\\] --> bad free:(0x[0-9a-f]+), (.+)");
   record.caller = number(first[1]);
   record.address = number(first[2]);
   const std::string kind = first[3];

@@ -5,9 +5,9 @@
 
 #include <cctype>
 #include <filesystem>
-#include <regex>
 
 #include "addr2line.hh"
+#include "groups.hh"
 #include "paths.hh"
 
 namespace leakdir_test {
@@ -79,20 +79,19 @@ Outcome run_in(const Scratch& scratch, const std::string& program, const RunOpti
 }
 
 std::vector<Expected> expected_by(const std::string& output) {
-  static const std::regex pattern("expect size=(\\d+) function=(\\S+) line=(\\d+) call=(.+)");
+  const char* const pattern = "expect size=(\\d+) function=(\\S+) line=(\\d+) call=(.+)";
   std::vector<Expected> result;
   for (const std::string& line : lines_of(output)) {
-    std::smatch m;
-    if (std::regex_match(line, m, pattern)) result.push_back({std::stoull(m[1]), m[2], m[4], std::stoi(m[3])});
+    const Groups m = groups_of(line, pattern);
+    if (!m.empty()) result.push_back({std::stoull(m[1]), m[2], m[4], std::stoi(m[3])});
   }
   return result;
 }
 
 std::string said(const std::string& output, const std::string& word, const std::string& name) {
-  const std::regex pattern(word + " (?:.* )?" + name + "=(\\S+).*");
   for (const std::string& line : lines_of(output)) {
-    std::smatch m;
-    if (std::regex_match(line, m, pattern)) return m[1];
+    const Groups m = groups_of(line, word + " (?:.* )?" + name + "=(\\S+).*");
+    if (!m.empty()) return m[1];
   }
   return "";
 }

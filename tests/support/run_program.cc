@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -136,6 +137,7 @@ Process::Process(const Command& command) : timeout_seconds_(command.timeout_seco
     if (user != 0 &&
         (setgroups(0, nullptr) != 0 || setresgid(user, user, user) != 0 || setresuid(user, user, user) != 0))
       _exit(125);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that is killed leaves nothing that runs
     execvpe(argv_pointers[0], argv_pointers.data(), env_pointers.data());
     _exit(127);
   }

@@ -173,7 +173,7 @@ TEST_P(FirstScreen, NamesTheLeak) {
   expect_the_leak(first_screen({"watch", "--count", "1"}));
   const std::string verdict = first_screen({"check", "--top", "0"});
   EXPECT_NE(verdict.find(GetParam() == "exited" ? "; the largest that is lost: name_of_visitor "
-                                                : "; what grew all through the run: name_of_visitor "),
+                                                : "; allocated all through the run and still live: name_of_visitor "),
             std::string::npos)
       << verdict;
 #ifdef HAS_HTML

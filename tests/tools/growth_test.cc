@@ -6,7 +6,10 @@
 
 #include <gtest/gtest.h>
 
-#include "analyse/growers.hh"
+#include <array>
+#include <random>
+
+#include "analyse/stayers.hh"
 #include "emit_fixture.hh"
 #include "load_from_memory.hh"
 #include "symbols/remembered_symbols.hh"
@@ -158,7 +161,7 @@ TEST(Names, AreLookedUpOnceWhateverIsLookedAtAgain) {
 // ---- All through the run -----------------------------------------------------------------------------------------
 
 // A run of 100 s.
-class Growers : public EmitFixture {
+class Stayers : public EmitFixture {
  protected:
   // One block each step; the first at `from`.
   void blocks(std::uint32_t stack, unsigned count, std::uint64_t from_ms, std::uint64_t step_ms,
@@ -171,11 +174,13 @@ class Growers : public EmitFixture {
     const Snapshot snapshot = load_built(ledger);
     const Grouped grouped = group(snapshot, {});
     const FrameLines lines = symbolise(snapshot, shown_stacks(snapshot, grouped, grouped.groups.size()), symbols);
-    const tool::Growers growers = growers_of(snapshot, grouped, lines, Wrappers());
+    const tool::Stayers stayers = stayers_of(snapshot, grouped, lines, Wrappers());
     std::vector<std::string> names;
-    for (const auto& grower : growers.growers)
-      names.push_back(grower.name + ", " + std::to_string(grower.blocks) + " of " + std::to_string(grower.bytes));
-    for (std::size_t i = 0; i < grouped.groups.size(); ++i) of_groups_ += growers.has_group[i] ? '1' : '0';
+    for (const auto& stayer : stayers.stayers)
+      names.push_back(stayer.name + ", " + std::to_string(stayer.blocks) + " of " + std::to_string(stayer.bytes) +
+                      words_of(stayer.spread));
+    of_groups_.clear();
+    for (const Spread spread : stayers.spreads) of_groups_ += "-<>="[static_cast<unsigned>(spread)];
     return names;
   }
 
@@ -185,30 +190,66 @@ class Growers : public EmitFixture {
   std::uint64_t address_ = 0x10000;
 };
 
-TEST_F(Growers, AreThoseWithBlocksOfTheWholeRun) {
+TEST_F(Stayers, AreThoseWithBlocksOfTheWholeRun) {
   blocks(ledger.stack({0x400200}), 50, 0, 2000);                   // all along
   blocks(ledger.stack({0x401b2a}), 5000, 0, 1);                    // a table that is filled at the start
   blocks(ledger.stack({0x4009f7, 0x401b2a}), 40, 80000, 500, 16);  // what is needed just now
   EXPECT_EQ(found(), (std::vector<std::string>{"no_debug_info, 50 of 400"}));
-  EXPECT_EQ(of_groups_, "001") << "the smallest";
+  EXPECT_EQ(of_groups_, "--=") << "the smallest";
 }
 
-TEST_F(Growers, AreToldByTheirOwnFrame) {
+// Of 256 entries one is chosen by chance, ten times a second, and replaced.
+TEST_F(Stayers, OfACacheWhoseEntriesAreReplacedAtRandomAreMostlyYoung) {
+  const auto leak = ledger.stack({0x400200}), cache = ledger.stack({0x4009f7, 0x401b2a});
+  std::array<std::uint64_t, 256> entries{};
+  std::mt19937 chance(17);
+  for (std::uint64_t at_ms = 0; at_ms < 100000; at_ms += 100) entries[chance() % entries.size()] = at_ms;
+  for (const std::uint64_t at_ms : entries) blocks(cache, 1, at_ms, 1, 4096);
+  // A table whose entries are made at the start, and some of them anew.
+  const auto table = ledger.stack({0x401b2a});
+  blocks(table, 500, 0, 2, 500);
+  blocks(table, 14, 6000, 6600, 500);
+  blocks(leak, 50, 0, 2000);
+  EXPECT_EQ(found(), (std::vector<std::string>{
+                         "no_debug_info, 50 of 400",
+                         "make_buffer /home/you/app.c:69, 256 of 1048576, most from the run's last quarter",
+                         "main /home/you/app.c:101, 514 of 257000, most from the run's first quarter"}));
+  EXPECT_EQ(of_groups_, "><=");
+}
+
+TEST_F(Stayers, AreToldByTheirOwnFrame) {
   // Each stack for itself has blocks of half of the run only.
   blocks(ledger.stack({0x4009f7, 0x401b2a}), 25, 0, 2000);
   blocks(ledger.stack({0x4009f7, 0x400200}), 25, 50000, 2000, 16);
   EXPECT_EQ(found(), (std::vector<std::string>{"make_buffer /home/you/app.c:69, 50 of 600"}));
-  EXPECT_EQ(of_groups_, "11");
+  EXPECT_EQ(of_groups_, "==");
 }
 
-TEST_F(Growers, HaveBlocksEnough) {
+TEST_F(Stayers, WithoutAnOwnFrameAreToldByAllTheirFrames) {
+  symbols.lines[0x9f6] = {{"xmalloc", "/home/you/app.c", 5, false}};
+  symbols.lines[0x1b29] = {{"xstrdup", "/home/you/app.c", 7, false}};
+  symbols.lines[0x1ff] = {{"xcalloc", "/home/you/app.c", 9, false}};
+  blocks(ledger.stack({0x4009f7, 0x401b2a}), 5000, 0, 1);
+  blocks(ledger.stack({0x4009f7, 0x400200}), 50, 0, 2000, 16);
+  EXPECT_EQ(found(), (std::vector<std::string>{"xmalloc /home/you/app.c:5, 50 of 800"}));
+  EXPECT_EQ(of_groups_, "-=");
+}
+
+TEST_F(Stayers, WithoutAStackAreToldByCallAndSize) {
+  blocks(0, 5000, 0, 1, 24);
+  blocks(0, 50, 0, 2000, 37);
+  EXPECT_EQ(found(), (std::vector<std::string>{"[no stack], malloc of 37 bytes, 50 of 1850"}));
+  EXPECT_EQ(of_groups_, "=");
+}
+
+TEST_F(Stayers, HaveBlocksEnough) {
   blocks(ledger.stack({0x400200}), 15, 0, 6600);
   EXPECT_EQ(found(), std::vector<std::string>());
   blocks(ledger.stack({0x400200}), 1, 50000, 1);
   EXPECT_EQ(found().size(), 1u);
 }
 
-TEST_F(Growers, MayRestForAnEighthOfTheRunAndNoLonger) {
+TEST_F(Stayers, MayRestForAnEighthOfTheRunAndNoLonger) {
   const auto stack = ledger.stack({0x400200});
   blocks(stack, 43, 0, 2000);
   EXPECT_EQ(found().size(), 1u) << "up to 84 s";
@@ -217,26 +258,26 @@ TEST_F(Growers, MayRestForAnEighthOfTheRunAndNoLonger) {
   EXPECT_EQ(found(), std::vector<std::string>()) << "up to 72 s";
 }
 
-TEST_F(Growers, AreOfNoShortRun) {
+TEST_F(Stayers, AreOfNoShortRun) {
   ledger.header.exit_realtime_ns = LedgerBuilder::kStart + 999'999'999;
   blocks(ledger.stack({0x400200}), 99, 0, 10);
   EXPECT_EQ(found(), std::vector<std::string>());
 }
 
-TEST_F(Growers, AreNamedBeforeAnythingElse) {
+TEST_F(Stayers, AreNamedBeforeAnythingElse) {
   blocks(ledger.stack({0x400200}), 50, 0, 2000);
   blocks(ledger.stack({0x401b2a}), 5000, 0, 1);
   const std::string text = emit([&](const Report& plain, const Sink& sink) {
     const Growth growth = {"in 2.0 s", 0, {{}, {2, 16}}, {2, 16}};
     Report report = plain;
     report.growth = &growth;
-    report.growers = growers_of(report.snapshot, report.grouped, report.lines, report.wrappers).growers;
+    report.stayers = stayers_of(report.snapshot, report.grouped, report.lines, report.wrappers).stayers;
     emit_text(report, {}, sink);
   });
   const std::string head = text.substr(0, text.find("\n\n"));
   EXPECT_NE(head.find("\ngrowth: +16 bytes, +2 blocks in 2.0 s\n"
                       "grew most in 2.0 s: no_debug_info, +16 bytes, +2 blocks\n"
-                      "grew all through the run: no_debug_info, 400 bytes in 50 blocks\n"),
+                      "allocated all through the run and still live: no_debug_info, 400 bytes in 50 blocks\n"),
             std::string::npos)
       << text;
 }

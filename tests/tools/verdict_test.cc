@@ -56,12 +56,16 @@ TEST_F(Judging, ByItselfAllIsToBeMended) {
   EXPECT_THAT(found(), ElementsAre("grown", "same", "new"));
 }
 
-TEST_F(Judging, WhatIsLostComesFirstThenWhatGrewAllThroughTheRun) {
+TEST_F(Judging, WhatIsLostComesFirstThenWhatWasAllocatedAllThroughTheRun) {
   judged.before = {};
   auto& stacks = judged.now.stacks;  // of 150, 7 and 50 bytes
-  stacks[1].is_grower = true;
-  EXPECT_EQ(answer(), "leak: 5 live blocks, 207 bytes in 3 stacks by function; what grew all through the run: new");
+  stacks[1].spread = Spread::kMostlyLast;
+  const std::string sum = "leak: 5 live blocks, 207 bytes in 3 stacks by function; ";
+  EXPECT_EQ(answer(), sum + "allocated all through the run and still live: new");
   EXPECT_THAT(found(), ElementsAre("new", "grown", "same"));
+  stacks[2].spread = Spread::kEven;
+  EXPECT_EQ(answer(), sum + "allocated all through the run and still live: same");
+  EXPECT_THAT(found(), ElementsAre("same", "new", "grown"));
   stacks[2].kinds[static_cast<std::size_t>(ledger::Reach::kDefinite)] = {1, 50, 1};
   stacks[0].kinds[static_cast<std::size_t>(ledger::Reach::kReachable)] = {3, 150, 1};
   EXPECT_EQ(answer(), "leak: 5 live blocks, 207 bytes in 3 stacks by function; the largest that is lost: same");

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "group.hh"
-#include "growers.hh"
+#include "stayers.hh"
 #include "load/snapshot.hh"
 #include "parts.hh"
 #include "suppressions.hh"
@@ -55,7 +55,7 @@ struct Report {
   std::vector<std::string> unreadable = {};  // modules whose debug information is not understood, as a warning says
   std::size_t first = 0;                     // text alone: what is shown, stacks or parts, begins with this one
   const SourceTexts* sources = nullptr;      // null: nobody wants them
-  std::vector<Grower> growers = {};          // of all that is live, also of kinds that are not listed
+  std::vector<Stayer> stayers = {};          // of all that is live, also of kinds that are not listed
 };
 
 // What was allocated within the last `age_ns` of a running process and is still live.

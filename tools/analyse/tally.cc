@@ -12,7 +12,6 @@
 
 #include "base/words.hh"
 #include "function_name.hh"
-#include "growers.hh"
 
 namespace leakdir::tool {
 
@@ -129,7 +128,7 @@ void put_in_order(std::vector<TallyStack>& stacks) {
       stacks[kept - 1].blocks += stacks[i].blocks;
       stacks[kept - 1].bytes += stacks[i].bytes;
       stacks[kept - 1].stacks += stacks[i].stacks;
-      stacks[kept - 1].is_grower |= stacks[i].is_grower;
+      stacks[kept - 1].spread = std::max(stacks[kept - 1].spread, stacks[i].spread);
       for (std::size_t kind = 0; kind < ledger::kReaches; ++kind) {
         stacks[kept - 1].kinds[kind].blocks += stacks[i].kinds[kind].blocks;
         stacks[kept - 1].kinds[kind].bytes += stacks[i].kinds[kind].bytes;
@@ -168,10 +167,10 @@ Tally tally_of(const Snapshot& snapshot, const Grouped& grouped, const FrameLine
   tally.notices = snapshot.notices;
   tally.warnings = snapshot.warnings;
   const FrameMaker frames(snapshot, lines, wrappers);
-  const Growers growers = growers_of(snapshot, grouped, lines, wrappers);
+  const Stayers stayers = stayers_of(snapshot, grouped, lines, wrappers);
   for (std::size_t i = 0; i < grouped.groups.size(); ++i) {
     tally.stacks.push_back(tally_stack(snapshot, grouped.groups[i], lines, wrappers, figures));
-    tally.stacks.back().is_grower = growers.has_group[i];
+    tally.stacks.back().spread = stayers.spreads[i];
   }
   for (const auto& bad_free : snapshot.bad_frees) {
     TallyStack stack{ledger::kBadFreeNames[bad_free.kind], {}, 1, 0, {}, {}};

@@ -18,6 +18,7 @@
 
 #include "group.hh"
 #include "load/snapshot.hh"
+#include "stayers.hh"
 #include "suppressions.hh"
 #include "symbols/symbols.hh"
 #include "wrappers.hh"
@@ -41,11 +42,11 @@ struct TallyStack {
   std::vector<std::string> identity;  // "function (module)", innermost first
   std::uint64_t blocks = 0;           // or bad frees
   std::uint64_t bytes = 0;
-  std::vector<TallyFrame> frames;  // empty when only the identity was stored
-  std::string place;               // the file that the macro hook recorded
-  std::uint64_t stacks = 0;        // of a report, that are this one by function; 0: not known
-  std::size_t own = kNoFrame;      // which of `frames` is the own one; see wrappers.hh
-  bool is_grower = false;          // it grew all through its run; see growers.hh
+  std::vector<TallyFrame> frames;       // empty when only the identity was stored
+  std::string place;                    // the file that the macro hook recorded
+  std::uint64_t stacks = 0;             // of a report, that are this one by function; 0: not known
+  std::size_t own = kNoFrame;           // which of `frames` is the own one; see wrappers.hh
+  Spread spread = Spread::kNotThrough;  // whether it was allocated all through its run; see stayers.hh
 
   // Of the blocks, those whose kind is known, by ledger::Reach. It is not part of the identity: a stack whose blocks
   // are lost in one run and held in another is the same stack.

@@ -16,7 +16,7 @@ std::string by_function(std::uint64_t stacks, const char* noun = "stack") {
   return count_of(stacks, noun) + " by function";
 }
 
-// What is lost, the worst kind first; what grew all through the run; the rest.
+// What is lost, the worst kind first; what was allocated all through the run, evenly and not; the rest.
 std::size_t rank_of(const Difference& difference) {
   const TallyStack& stack = difference.stack();
   std::size_t rank = 0;
@@ -25,7 +25,14 @@ std::size_t rank_of(const Difference& difference) {
     if (stack.kinds[static_cast<std::size_t>(reach)].blocks != 0) return rank;
     ++rank;
   }
-  return stack.is_grower ? rank : rank + 1;
+  switch (stack.spread) {
+    case Spread::kEven:
+      return rank;
+    case Spread::kNotThrough:
+      return rank + 2;
+    default:
+      return rank + 1;
+  }
 }
 
 void put_worst_first(std::vector<Difference>& stacks) {
@@ -36,7 +43,7 @@ void put_worst_first(std::vector<Difference>& stacks) {
 // What the first of them is: where not all are of that sort, it need not be the largest.
 const char* first_of(const std::vector<Difference>& stacks) {
   if (rank_of(stacks.front()) == rank_of(stacks.back())) return "the largest";
-  return stacks.front().stack().lost().blocks != 0 ? "the largest that is lost" : "what grew all through the run";
+  return stacks.front().stack().lost().blocks != 0 ? "the largest that is lost" : kAllocatedThroughout;
 }
 
 std::string first_in(const std::vector<Difference>& differences) {

@@ -47,8 +47,8 @@ struct Verdict {
   Answer answer = Answer::kNoTrust;
   std::string sentence;
   std::vector<std::string> notes;
-  // What there is to be mended: what is lost first, then what grew all through the run, then the rest; of each the
-  // largest first. It refers to what was judged. With nothing to compare with, all are new.
+  // What there is to be mended: what is lost first, then what was allocated all through the run, then the rest; of each
+  // the largest first. It refers to what was judged. With nothing to compare with, all are new.
   std::vector<Difference> stacks, bad_frees;
 
   static Verdict without_trust(const std::string& why) {

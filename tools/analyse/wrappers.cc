@@ -144,7 +144,7 @@ void Wrappers::learn(const Snapshot& snapshot, const Grouped& grouped, const Fra
   }
 }
 
-std::size_t Wrappers::own_frame(const StackLines& stack) const {
+Wrappers::Best Wrappers::best_frame(const StackLines& stack) const {
   enum Rank { kOwn, kOwnWithoutFile, kOwnWrapper, kOfLibrary, kWrapperOfLibrary, kNameless, kAny };
   const auto rank_of = [&](const StackLine& at) {
     const std::string_view function = function_of(at);
@@ -166,7 +166,7 @@ std::size_t Wrappers::own_frame(const StackLines& stack) const {
     best = i;
     rank = here;
   }
-  return best;
+  return {best, best != kNoFrame && rank <= kOwnWithoutFile};
 }
 
 }  // namespace leakdir::tool

@@ -45,9 +45,16 @@ class Wrappers {
 
   // The number of the own frame, or of what stands in for it where there is none: a wrapper of the program's, else a
   // function of a library, else any frame. kNoFrame: there are no frames.
-  std::size_t own_frame(const StackLines& stack) const;
+  std::size_t own_frame(const StackLines& stack) const { return best_frame(stack).number; }
+  bool has_own_frame(const StackLines& stack) const { return best_frame(stack).is_own; }  // and none in its place
 
  private:
+  struct Best {
+    std::size_t number = kNoFrame;
+    bool is_own = false;
+  };
+  Best best_frame(const StackLines& stack) const;
+
   std::vector<std::string> named_;
   std::unordered_set<std::string> learned_;  // by name_in_any_build()
 };

@@ -127,9 +127,9 @@ int print_report(const Snapshot& snapshot, const ReportOptions& wanted, ReportFi
   wrappers.learn(snapshot, grouped, lines);
   auto suppressions = leave_out(wanted.suppressions, std::move(rules), snapshot, lines, grouped);
   // Only what is for reading says where to look; programs have the times of all stacks.
-  std::vector<Grower> growers;
+  std::vector<Stayer> stayers;
   if (wanted.format == "text" || wanted.format == "html")
-    growers = growers_of(snapshot, grouped, lines, wrappers).growers;
+    stayers = stayers_of(snapshot, grouped, lines, wrappers).stayers;
   // What is for reading leads with what is lost; programs have all, and each stack says its kind.
   const bool is_for_reading = wanted.format == "text" && !wanted.generates_suppressions;
   keep_kinds(grouped, kinds_to_list(wanted.kinds, is_for_reading ? kLostKinds : kAllKinds));
@@ -143,7 +143,7 @@ int print_report(const Snapshot& snapshot, const ReportOptions& wanted, ReportFi
   for (auto& warning : symbols->warnings()) warnings.push_back(std::move(warning));
   Report report{snapshot, grouped, lines, shown(), options.min_age_ns > 0, warnings, std::move(suppressions)};
   report.wrappers = wrappers;
-  report.growers = std::move(growers);
+  report.stayers = std::move(stayers);
   report.unreadable = symbols->unreadable();
   if (parts.by != By::kStack) report.parts = &parts;
   const Growth growth = recent_growth(snapshot, grouped, kRecentNs);

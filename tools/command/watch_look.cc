@@ -60,10 +60,10 @@ void Looker::arrange(Look& look, const Arrangement& arrangement) {
   if (names_all) name(look.grouped.groups.size(), look.grouped.groups.size());
   look.suppressions = leave_out(options_.suppressions, std::move(rules), snapshot, look.lines, look.grouped);
   look.wrappers = Wrappers(options_.alloc_fns);
-  look.growers.clear();
+  look.stayers.clear();
   if (names_all) {
     look.wrappers.learn(snapshot, look.grouped, look.lines);
-    look.growers = growers_of(snapshot, look.grouped, look.lines, look.wrappers).growers;
+    look.stayers = stayers_of(snapshot, look.grouped, look.lines, look.wrappers).stayers;
   }
   keep_kinds(look.grouped, kinds_to_list(options_.kinds, kAllKinds));
   look.parts = {};
@@ -109,7 +109,7 @@ Report report_of(const Look& look, std::size_t first, std::size_t end, bool is_f
   report.first = first;
   report.growth = &look.growth;
   report.wrappers = look.wrappers;
-  report.growers = look.growers;
+  report.stayers = look.stayers;
   return report;
 }
 

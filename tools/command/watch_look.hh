@@ -26,7 +26,7 @@ struct Look {
   std::vector<std::string> warnings;
   std::vector<SuppressionUse> suppressions;
   Wrappers wrappers;
-  std::vector<Grower> growers;
+  std::vector<Stayer> stayers;
 };
 
 // How the live blocks of a look are put in order.

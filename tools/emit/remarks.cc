@@ -12,7 +12,7 @@ namespace leakdir::tool {
 
 namespace {
 
-constexpr std::size_t kMostGrowers = 3;
+constexpr std::size_t kMostStayers = 3;
 
 // Which kinds are listed, where that is neither all nor what is lost.
 std::string words_of_kinds(const Grouped& grouped) {
@@ -104,13 +104,14 @@ std::vector<std::string> where_to_look(const Report& report) {
                     own_frame_in_words(report.snapshot, report.lines, grouped.groups[most].stack, report.wrappers),
                     change_of(change.bytes, change.blocks)));
   }
-  for (std::size_t i = 0; i < std::min(report.growers.size(), kMostGrowers); ++i) {
-    const Grower& grower = report.growers[i];
-    lines.push_back(fmt::format("grew all through the run: {}, {} in {}{}", grower.name, bytes_of(grower.bytes),
-                                count_of(grower.blocks, "block"), estimate_of(report, grower.all)));
+  for (std::size_t i = 0; i < std::min(report.stayers.size(), kMostStayers); ++i) {
+    const Stayer& stayer = report.stayers[i];
+    lines.push_back(fmt::format("{}: {}, {} in {}{}{}", kAllocatedThroughout, stayer.name, bytes_of(stayer.bytes),
+                                count_of(stayer.blocks, "block"), estimate_of(report, stayer.all),
+                                words_of(stayer.spread)));
   }
-  if (report.growers.size() > kMostGrowers)
-    lines.push_back(fmt::format("    and {}", count_of(report.growers.size() - kMostGrowers, "more function")));
+  if (report.stayers.size() > kMostStayers)
+    lines.push_back(fmt::format("    and {}", count_of(report.stayers.size() - kMostStayers, "more function")));
   return lines;
 }
 

@@ -18,7 +18,7 @@ std::string which_are_listed(const Report& report);                  // behind "
 std::string which_are_none(const Report& report);                    // behind "no live blocks", where some are live
 std::string estimate_of(const Report& report, const Estimate& all);  // behind figures of a sample; else empty
 std::vector<std::string> kinds_in_words(const Report& report);       // how much of each kind; or why they are not known
-std::vector<std::string> where_to_look(const Report& report);        // what grew, before anything else is read
+std::vector<std::string> where_to_look(const Report& report);        // what grew or stays, before anything else is read
 std::vector<std::string> what_is_left_out(const Report& report);     // what is live and not listed, and why
 
 }  // namespace leakdir::tool

@@ -39,6 +39,7 @@ to_test=(
   python3-prometheus-client                                  # reads what `leakdir metrics` writes; so does promtool, if it is there
   chromium-headless-shell tmux                               # opens the report's page; a terminal to watch on
   protobuf-compiler golang-github-google-pprof-dev           # reads profiles by pprof's own specification
+  libdevel-nytprof-perl                                      # flamegraph.pl reads folded stacks
 )
 
 case ${1:-test} in

@@ -2,12 +2,15 @@
 //
 // Each format of the report, of a program that is running, has ended or was killed.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
+#include <regex>
 
 #include "browser.hh"
 #include "defined.hh"
@@ -253,6 +256,50 @@ TEST(PprofOfGo, ShowsNamesWhole) {
     names.push_back(line.substr(bytes, line.find('B') - bytes) + line.substr(name + 2));
   }
   EXPECT_EQ(names, kOddNames) << top.describe();
+}
+
+// flamegraph.pl, as Debian has it in a package of Perl's profiler. It shows < and > in names as ( and ).
+TEST(FlameGraph, HasEachFrameInItsWidth) {
+  const char* const script = "/usr/share/perl5/Devel/NYTProf/flamegraph.pl";
+  if (access(script, R_OK) != 0) GTEST_SKIP() << "there is no flamegraph.pl (libdevel-nytprof-perl)";
+  const Scratch scratch;
+  leak_by_odd_names(scratch);
+  ASSERT_TRUE(run_tool({"report", "--format", "folded", "-o", "folded"}, scratch.path()).exited_with(0));
+  const Outcome drawn =
+      run({{"perl", script, "--countname", "bytes", "--width", "1220", "folded"}, scratch.path(), {}, "", 60});
+  ASSERT_TRUE(drawn.exited_with(0) && drawn.err.empty()) << drawn.describe();
+  constexpr double kRow = 16;  // pixels
+  struct Drawn {
+    double y = 0, width = 0, bytes = 0;
+  };
+  std::map<std::string, Drawn> frames;  // main is there for each kind of block: added up
+  const std::regex frame(
+      "<title>([^<]*) \\(([0-9,]*) bytes, [0-9.]*%\\)</title><rect x=\"[0-9.]*\" y=\"([0-9.]*)\" width=\"([0-9.]*)\"");
+  for (std::sregex_iterator found(drawn.out.begin(), drawn.out.end(), frame), end; found != end; ++found) {
+    std::string bytes = (*found)[2];
+    bytes.erase(std::remove(bytes.begin(), bytes.end(), ','), bytes.end());
+    Drawn& one = frames[(*found)[1]];
+    one.y = std::stod((*found)[3]);
+    one.width += std::stod((*found)[4]);
+    one.bytes += std::stod(bytes);
+  }
+  const Drawn &all = frames["all"], &main = frames["main"];
+  EXPECT_EQ(all.bytes, 1709 + 1613 + 1511 + 1409 + 1301 + 1237) << drawn.out;
+  EXPECT_EQ(all.width, 1200);
+  EXPECT_EQ(main.bytes, all.bytes) << "all comes from it";
+  EXPECT_NEAR(main.width, 1200, 0.21);
+  std::vector<std::string> names, expected = kOddNames;
+  for (std::string& one : expected) {
+    std::replace(one.begin(), one.end(), '<', '(');
+    std::replace(one.begin(), one.end(), '>', ')');
+  }
+  for (const auto& [name, at] : frames) {
+    if (at.y >= main.y) continue;  // main itself, and what called it
+    names.push_back(std::to_string(static_cast<int>(at.bytes)) + " " + name);
+    EXPECT_EQ(main.y - at.y, kRow) << name << " stands upon main";
+    EXPECT_NEAR(at.width, all.width * at.bytes / all.bytes, 0.11) << name;  // both ends have one digit
+  }
+  EXPECT_THAT(names, testing::UnorderedElementsAreArray(expected));
 }
 
 #ifdef HAS_HTML

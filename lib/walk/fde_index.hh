@@ -22,6 +22,10 @@ bool has_fde_index() noexcept;
 // The entry whose function begins last before `pc` or there; null: none does.
 const std::uint8_t* indexed_fde(std::uintptr_t pc) noexcept;
 
+// Whether BOLT has put code of that program elsewhere after it was linked. What start-up code tells libgcc of is the
+// table of before then, and in a program that BOLT 16 has made its search jumps to nowhere.
+bool is_rewritten() noexcept;
+
 // Whether `pc` lies in the program that the index is of.
 bool is_in_indexed_program(std::uintptr_t pc) noexcept;
 

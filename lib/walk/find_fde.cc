@@ -91,6 +91,7 @@ Answer look_in_modules(std::uintptr_t pc, FoundFde* into) {
 
 // The first look of libgcc's may allocate.
 Answer ask_libgcc(std::uintptr_t pc, FoundFde* into) {
+  if (is_rewritten()) return Answer::kNone;
   const GuardedScope guarded;
   dwarf_eh_bases bases = {};
   const void* const entry = _Unwind_Find_FDE(reinterpret_cast<void*>(pc), &bases);

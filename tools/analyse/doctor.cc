@@ -143,6 +143,11 @@ class Examination {
     });
   }
 
+  // A jump to where BOLT has put the code, at the place where it was: no frame is ever there.
+  bool is_way_of_bolts(const ElfSymbol& symbol) const {
+    return was_moved_by_bolt() && symbol.name.find(".org.") != std::string::npos;
+  }
+
   // BOLT puts the code elsewhere and leaves the marks as they are: they tell of what lies where it was.
   bool was_moved_by_bolt() const { return file_.has_section(".note.bolt_info"); }
   static Finding hooks_that_were_moved() {
@@ -503,7 +508,8 @@ class Examination {
     std::set<std::uint64_t> functions(own_functions_.begin(), own_functions_.end());
     for (const auto& symbol : symbols_) {
       if (functions.size() >= kMostFunctions) break;
-      if (symbol.is_function && symbol.is_defined && symbol.bytes != 0 && !is_covered(symbol.address))
+      if (symbol.is_function && symbol.is_defined && symbol.bytes != 0 && !is_covered(symbol.address) &&
+          !is_way_of_bolts(symbol))
         functions.insert(symbol.address);
     }
     functions_.assign(functions.begin(), functions.end());

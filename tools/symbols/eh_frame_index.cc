@@ -22,17 +22,20 @@ constexpr bool kIsLittle = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
 
 EhFrameIndex::EhFrameIndex(const ElfProgram& file) : file_(file) {
   if (file.header().e_ident[EI_DATA] != (kIsLittle ? ELFDATA2LSB : ELFDATA2MSB)) return;
-  for (const auto& segment : file.segments()) {
-    if (segment.p_type != PT_GNU_EH_FRAME || segment.p_filesz < kHead) continue;
-    const std::string_view head = file.code_at(segment.p_vaddr, kHead);
-    // Version 1; the count is an unsigned word, the table has signed words that count from the index.
-    if (head.empty() || head.substr(0, 4) != std::string_view("\x01\x1b\x03\x3b", 4)) continue;
-    const std::uint64_t pairs = number_at<std::uint32_t>(head, 8);
-    if (pairs > (segment.p_filesz - kHead) / kPair) continue;
-    start_ = segment.p_vaddr;
-    table_ = file.code_at(start_ + kHead, pairs * kPair);
-    return;
-  }
+  for (const auto& segment : file.segments())
+    if (segment.p_type == PT_GNU_EH_FRAME && read(segment.p_vaddr, segment.p_filesz)) return;
+  if (const auto section = file.section(".eh_frame_hdr")) read(section->sh_addr, section->sh_size);
+}
+
+bool EhFrameIndex::read(std::uint64_t address, std::uint64_t bytes) {
+  const std::string_view head = bytes < kHead ? "" : file_.code_at(address, kHead);
+  // Version 1; the count is an unsigned word, the table has signed words that count from the index.
+  if (head.empty() || head.substr(0, 4) != std::string_view("\x01\x1b\x03\x3b", 4)) return false;
+  const std::uint64_t pairs = number_at<std::uint32_t>(head, 8);
+  if (pairs > (bytes - kHead) / kPair) return false;
+  start_ = address;
+  table_ = file_.code_at(start_ + kHead, pairs * kPair);
+  return true;
 }
 
 std::uint64_t EhFrameIndex::word_at(std::size_t number, std::size_t which) const {

@@ -2,7 +2,8 @@
 //
 // The index of unwind tables (.eh_frame_hdr), as it is read while the program runs: it may lead to entries wherever
 // they lie. libdw looks in the section .eh_frame alone; where BOLT has moved code, entries of what stayed are
-// elsewhere.
+// elsewhere. Into a static program it puts an index, and no segment that leads there; leakdir makes one at run time
+// from all tables.
 
 #pragma once
 
@@ -21,6 +22,7 @@ class EhFrameIndex {
   bool covers(std::uint64_t address) const;
 
  private:
+  bool read(std::uint64_t address, std::uint64_t bytes);  // whether an index of that form is there
   // What entry `number` of the table says, as a link-time address: where the code begins, where its table entry is.
   std::uint64_t word_at(std::size_t number, std::size_t which) const;
 

@@ -68,16 +68,18 @@ bool ElfProgram::is_for_musl() const {
   });
 }
 
-bool ElfProgram::has_section(const std::string& name) const {
+std::optional<GElf_Shdr> ElfProgram::section(const std::string& name) const {
   std::size_t names = 0;
-  if (elf_getshdrstrndx(elf_, &names) != 0) return false;
+  if (elf_getshdrstrndx(elf_, &names) != 0) return std::nullopt;
   for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf_, section)) != nullptr;) {
     GElf_Shdr header;
     if (gelf_getshdr(section, &header) == nullptr) continue;
     const char* own = elf_strptr(elf_, names, header.sh_name);
-    if (own != nullptr && name == own) return header.sh_type != SHT_NOBITS && header.sh_size > 0;
+    if (own == nullptr || name != own) continue;
+    if (header.sh_type != SHT_NOBITS && header.sh_size > 0) return header;
+    break;
   }
-  return false;
+  return std::nullopt;
 }
 
 std::vector<ElfSymbol> ElfProgram::symbols(std::uint32_t section_type) const {

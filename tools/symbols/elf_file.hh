@@ -36,7 +36,8 @@ class ElfProgram {
 
   bool has_segment(std::uint32_t type) const;
   bool has_sections() const { return header_.e_shoff != 0; }
-  bool has_section(const std::string& name) const;                   // with something in it
+  std::optional<GElf_Shdr> section(const std::string& name) const;  // with something in it
+  bool has_section(const std::string& name) const { return section(name).has_value(); }
   std::vector<ElfSymbol> symbols(std::uint32_t section_type) const;  // SHT_SYMTAB or SHT_DYNSYM
   std::vector<std::string> needed() const;  // libraries, in the order in which they are searched
   std::optional<std::uint64_t> dynamic_value(std::int64_t tag) const;

@@ -21,6 +21,7 @@
 #include "system/libc.hh"
 #include "system/loader.hh"
 #include "system/messages.hh"
+#include "system/own_data.hh"
 #include "system/process.hh"
 #include "system/rights.hh"
 #include "system/sanitizer.hh"
@@ -73,6 +74,7 @@ void start(char** environment) {
   page->phase.store(static_cast<std::uint32_t>(Phase::kEarly));
   process = page;
   process_generation = static_cast<std::uint32_t>(sys::pid());
+  own_data_is_known();
   describe_program();
   remember_namespaces();
   configure_all();

@@ -11,11 +11,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <memory>
 #include <random>
 
 #include "expected_kinds.hh"
+#include "own_variables.hh"
 #include "paths.hh"
 #include "report_json.hh"
 #include "target.hh"
@@ -95,6 +97,23 @@ TEST_P(LostOutside, WhatMallocUsableSizeLetsAProgramUseHolds) {
     process->kill(SIGKILL);
     process->wait();
   }
+}
+
+// leakdir's variables hold addresses and numbers of every sort: none of them is looked at, or a block that is lost
+// could count as held where the heap lies low.
+TEST_P(LostOutside, NoVariableOfOursIsARoot) {
+  const auto process = start("lost_and_held");
+  const std::vector<Stretch> own = own_memory_of(process->pid(), scratch_ / "mem");
+  ASSERT_FALSE(own.empty());
+  std::size_t variables = 0;
+  for (const Stretch& variable : variables_of_ours(process->pid())) {
+    ++variables;
+    EXPECT_TRUE(std::any_of(
+        own.begin(), own.end(),
+        [&](const Stretch& stretch) { return variable.start >= stretch.start && variable.end <= stretch.end; }))
+        << std::hex << variable.start << " is a root";
+  }
+  EXPECT_GT(variables, 100u);
 }
 
 TEST_P(LostOutside, AStoppedProcessStaysStopped) {

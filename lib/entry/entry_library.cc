@@ -14,6 +14,7 @@
 
 #include "exit.hh"
 #include "hooks_new.hh"
+#include "hooks_strdup.hh"
 #include "option_sources.hh"
 #include "start.hh"
 #include "system/allocator.hh"
@@ -83,6 +84,7 @@ void begin(char** environment) {
   if (has_begun.exchange(true)) return;
   const int saved = errno;
   find_operators();
+  find_strdup();
   if (!has_sanitizer() && is_passed_by()) {
     messages::remember_stderr();
     messages::hooks_are_passed_by();

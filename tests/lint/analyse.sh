@@ -29,7 +29,7 @@ tidy() {  # CHECKS FILE...
   ' "$checks" || status=1
 }
 # The library for LD_PRELOAD has parts of its own, which see another allocator.
-of_library=(lib/system/allocator_next.cc lib/entry/entry_library.cc lib/entry/hooks_libc_library.cc lib/entry/hooks_new.cc
+of_library=(lib/system/allocator_next.cc lib/entry/entry_library.cc lib/entry/hooks_libc_library.cc lib/entry/hooks_new.cc lib/entry/hooks_strdup.cc
   lib/system/own_data_library.cc)
 # So have the objects for musl.
 of_musl=(lib/*/*_musl.cc lib/*/musl_*.cc lib/walk/by_code_x86_64.cc lib/walk/instruction_x86_64.cc lib/system/dl_find_object.cc)

@@ -202,6 +202,7 @@ std::vector<Beside> each_wrapper_in_both_orders() {
   for (const char* wrapper :
        {"free", "malloc", "calloc", "realloc", "aligned", "all", "optional", "indirect", "old_hash"})
     for (const bool comes_first : {false, true}) all.push_back({wrapper, comes_first});
+  all.push_back({"texts", false});  // before us, its strdup would hide what it makes
   return all;
 }
 

@@ -2,8 +2,9 @@
 //
 // A library for LD_PRELOAD that stands before malloc's family as many do: each wrapper asks dlsym for the next one of
 // its name when it is called for the first time, with no thought of who calls it then. Which functions it wraps is said
-// by WRAPS_MALLOC and so on; OPTIONAL: its free also asks for a name that nobody has, so that dlsym makes an error
-// text; INDIRECT: all are indirect functions, whose resolvers say what they are.
+// by WRAPS_MALLOC and so on; HAS_STRDUP: it has one, as mimalloc 3 does, that is past any hook; OPTIONAL: its
+// free also asks for a name that nobody has, so that dlsym makes an error text; INDIRECT: all are indirect functions,
+// whose resolvers say what they are.
 //
 // When the program ends it says which of its wrappers were called: a library that was passed by proves nothing.
 
@@ -80,4 +81,14 @@ WRAP(void*, realloc, (void* block, size_t bytes), (block, bytes))
 WRAP(void*, aligned_alloc, (size_t alignment, size_t bytes), (alignment, bytes))
 WRAP(int, posix_memalign, (void** into, size_t alignment, size_t bytes), (into, alignment, bytes))
 WRAP(size_t, malloc_usable_size, (void* block), (block))
+#endif
+#ifdef HAS_STRDUP
+char* strndup(const char* text, size_t most) {
+  const size_t bytes = strnlen(text, most);
+  char* const copy = ((void* (*)(size_t))dlsym(RTLD_NEXT, "malloc"))(bytes + 1);
+  memcpy(copy, text, bytes);
+  copy[bytes] = 0;
+  return copy;
+}
+char* strdup(const char* text) { return strndup(text, strlen(text)); }
 #endif

@@ -4,37 +4,16 @@
 // break; an undefined one more, and a heavy part has crept in.
 
 #include <gmock/gmock.h>
-#include <gnu/libc-version.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <set>
 
+#include "object_symbols.hh"
 #include "paths.hh"
 #include "run_program.hh"
-#include "scratch_directory.hh"
 
 namespace leakdir_test {
 namespace {
-
-// "T malloc", sorted by name; weak undefined ones as "w name".
-std::string symbols_of(const std::string& object, const char* which, const std::vector<std::string>& more = {}) {
-  Command command = {{"nm", "--extern-only", "--format=posix", which, object}, "", {}, "", 60};
-  command.argv.insert(command.argv.end(), more.begin(), more.end());
-  const Outcome outcome = run(command);
-  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
-  std::set<std::string> names;
-  for (const std::string& line : lines_of(outcome.out)) {
-    const size_t space = line.find(' ');
-    // Without the version that dynamic ones have.
-    names.insert(line.substr(0, std::min(space, line.find('@'))) + " " + line.substr(space + 1, 1));
-  }
-  std::string text;
-  for (const std::string& name : names) text += name + "\n";
-  return text;
-}
-
-std::string golden(const std::string& name) { return read_file(std::string(kSourceRoot) + "/tests/golden/" + name); }
 
 TEST(Symbols, DefinedByTheObjectAreTheReviewedOnes) {
   EXPECT_EQ(symbols_of(kObject, "--defined-only"), golden("leakdir.o.defined"));
@@ -46,32 +25,9 @@ TEST(Symbols, DefinedByTheStaticObjectAreTheReviewedOnes) {
   EXPECT_EQ(symbols_of(kStaticObject, "--defined-only"), golden("leakdir-static.o.defined"));
 }
 
-// glibc's malloc.o is in it, which needs other internals in each release: those of glibc 2.36 are among the reviewed
-// ones. With another release what needs a look is what that release's malloc.o does not explain.
 TEST(Symbols, NeededByTheStaticObjectAreTheReviewedOnes) {
-  const std::string found = symbols_of(kStaticObject, "--undefined-only");
-  const std::string reviewed = golden("leakdir-static.o.undefined");
-  if (std::string(gnu_get_libc_version()) == "2.36") {
-    EXPECT_EQ(found, reviewed);
-    return;
-  }
-  const Scratch scratch;
-  const Outcome outcome =
-      run({{"sh", "-ec", "ar x \"$(gcc -print-file-name=libc.a)\" malloc.o"}, scratch.path(), {}, "", 60});
-  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
-  std::set<std::string> explained;
-  for (const std::string& needed :
-       {symbols_of(scratch / "malloc.o", "--undefined-only"), golden("glibc-2.36-malloc.o.undefined")}) {
-    for (const std::string& line : lines_of(needed)) explained.insert(line);
-  }
-  const auto without_explained = [&](const std::string& symbols) {
-    std::vector<std::string> lines = lines_of(symbols);
-    lines.erase(
-        std::remove_if(lines.begin(), lines.end(), [&](const auto& line) { return explained.count(line) != 0; }),
-        lines.end());
-    return lines;
-  };
-  EXPECT_EQ(without_explained(found), without_explained(reviewed));
+  EXPECT_EQ(needed_beside_malloc(symbols_of(kStaticObject, "--undefined-only")),
+            needed_beside_malloc(golden("leakdir-static.o.undefined")));
 }
 
 // Of the library the dynamic ones; beside libc it needs the unwinder and the dynamic loader.

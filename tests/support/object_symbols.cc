@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "object_symbols.hh"
+
+#include <gnu/libc-version.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "paths.hh"
+#include "run_program.hh"
+#include "scratch_directory.hh"
+
+namespace leakdir_test {
+
+std::string symbols_of(const std::string& object, const char* which, const std::vector<std::string>& more) {
+  Command command = {{"nm", "--extern-only", "--format=posix", which, object}, "", {}, "", 60};
+  command.argv.insert(command.argv.end(), more.begin(), more.end());
+  const Outcome outcome = run(command);
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  std::set<std::string> names;
+  for (const std::string& line : lines_of(outcome.out)) {
+    const size_t space = line.find(' ');
+    // Without the version that dynamic ones have.
+    names.insert(line.substr(0, std::min(space, line.find('@'))) + " " + line.substr(space + 1, 1));
+  }
+  std::string text;
+  for (const std::string& name : names) text += name + "\n";
+  return text;
+}
+
+std::string golden(const std::string& name) { return read_file(std::string(kSourceRoot) + "/tests/golden/" + name); }
+
+std::vector<std::string> needed_beside_malloc(const std::string& symbols) {
+  std::vector<std::string> lines = lines_of(symbols);
+  if (std::string(gnu_get_libc_version()) == "2.36") return lines;
+  const Scratch scratch;
+  const Outcome outcome =
+      run({{"sh", "-ec", "ar x \"$(gcc -print-file-name=libc.a)\" malloc.o"}, scratch.path(), {}, "", 60});
+  EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  std::set<std::string> explained;
+  for (const std::string& needed :
+       {symbols_of(scratch / "malloc.o", "--undefined-only"), golden("glibc-2.36-malloc.o.undefined")}) {
+    for (const std::string& line : lines_of(needed)) explained.insert(line);
+  }
+  lines.erase(std::remove_if(lines.begin(), lines.end(), [&](const auto& line) { return explained.count(line) != 0; }),
+              lines.end());
+  return lines;
+}
+
+}  // namespace leakdir_test

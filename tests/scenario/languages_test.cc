@@ -161,6 +161,19 @@ TEST_P(Rust, NamesAreAsTheyAreWrittenInRust) {
   }
 }
 
+// Its functions are a few among many of its library's that the linker has dropped.
+TEST_P(Rust, DoctorFindsTheTablesOfAllFunctions) {
+  compile("one");
+  const Outcome outcome = run_tool({"doctor", "shelf"}, scratch_.path());
+  const std::size_t at = outcome.out.find("good     unwind tables   .eh_frame with its index, for ");
+  ASSERT_NE(at, std::string::npos) << outcome.describe();
+  int covered = 0, all = 0;
+  ASSERT_EQ(sscanf(outcome.out.c_str() + outcome.out.find(", for ", at), ", for %d of %d functions", &covered, &all), 2)
+      << outcome.describe();
+  EXPECT_GT(all, 22);
+  EXPECT_EQ(covered, all);
+}
+
 // What each version of a crate changes: its hash, in the name of each function.
 TEST_P(Rust, AnotherVersionOfTheCrateHasTheSameBaselineAndSuppressions) {
   compile("one");

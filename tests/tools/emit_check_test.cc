@@ -327,6 +327,9 @@ TEST_F(EmitCheck, SarifLeadsToFileAndLine) {
             Json({{{"executionSuccessful", true},
                    {"toolExecutionNotifications", {{{"level", "note"}, {"message", {{"text", "a note"}}}}}}}}));
   EXPECT_EQ(run.at("tool").at("driver").at("version"), "1.2.3");
+  // A name that says no more than the id is against a rule of the format's own validator (SARIF1001).
+  EXPECT_EQ(run.at("tool").at("driver").at("rules").at(0).at("name"), "BlockNotFreed");
+  EXPECT_EQ(run.at("tool").at("driver").at("rules").at(1).at("name"), "BadFree");
   for (const auto& one : run.at("results"))
     EXPECT_EQ(run.at("tool").at("driver").at("rules").at(one.at("ruleIndex").get<std::size_t>()).at("id"),
               one.at("ruleId"));

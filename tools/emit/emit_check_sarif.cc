@@ -26,7 +26,7 @@ struct Rule {
   const char *id, *name, *summary, *help;
 };
 constexpr Rule kRules[] = {
-    {"leak", "Leak", "A heap block that is not freed",
+    {"leak", "BlockNotFreed", "A heap block that is not freed",
      "The program has allocated these blocks through this stack and not freed them. The location is the first function "
      "of the program's own code that does not allocate for others."},
     {"bad-free", "BadFree", "A free of what is no live block",

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "group.hh"
-#include "stayers.hh"
 #include "load/snapshot.hh"
 #include "parts.hh"
+#include "stayers.hh"
 #include "suppressions.hh"
 #include "symbols/source_texts.hh"
 #include "symbols/symbols.hh"

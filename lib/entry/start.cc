@@ -39,7 +39,6 @@ void configure_all() {
   configure_tracker(options);
   configure_capture(options.unwind, options.depth);
   configure_bad_free(options.on_bad_free == OnBadFree::kAbort);
-  configure_sampling(options.sample);
   if (options.min_size != 0 || options.sample != 0) some_blocks_are_unknown();
 }
 
@@ -75,6 +74,7 @@ void start(char** environment) {
   process = page;
   process_generation = static_cast<std::uint32_t>(sys::pid());
   own_data_is_known();
+  options.sample = configure_sampling(options.sample);
   describe_program();
   remember_namespaces();
   configure_all();

@@ -33,6 +33,8 @@ constexpr bool is_glibc() { return true; }
 // For others than glibc.
 constexpr bool may_be_its_block(std::uint64_t) { return true; }
 
+constexpr bool resizes_aligned_blocks() { return true; }
+
 // No two blocks begin closer to each other than 1 << this: the smallest one, header included, has four words.
 constexpr unsigned distance_bits() { return sizeof(void*) == 8 ? 5 : 4; }
 

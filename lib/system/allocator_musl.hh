@@ -35,6 +35,8 @@ constexpr bool is_glibc() { return false; }
 // Whether what stands before the address, and where it leads, is what musl would check: false only where it is not.
 bool may_be_its_block(std::uint64_t address);
 
+constexpr bool resizes_aligned_blocks() { return true; }
+
 // No two blocks begin closer to each other than 1 << this.
 constexpr unsigned distance_bits() { return 4; }
 

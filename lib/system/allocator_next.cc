@@ -87,6 +87,13 @@ Next next = {first_malloc, first_free,    first_calloc,        first_realloc,   
 
 bool is_the_allocators(const void* code) { return allocators_module.has(code); }
 
+bool resizes_aligned_blocks() {
+  const Export version = has_sanitizer() ? Export{} : find_in_next("mi_version");
+  if (version.address == nullptr || !is_the_allocators(version.address)) return true;
+  const int number = reinterpret_cast<int (*)()>(const_cast<void*>(version.address))();  // 209: 2.0.9; 30600: 3.6.0
+  return number < 300 || number >= 310;
+}
+
 void find_next() {
   if (!has_searched) find_all();
 }

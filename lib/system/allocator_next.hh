@@ -39,6 +39,9 @@ inline unsigned distance_bits() { return is_glibc() ? (sizeof(void*) == 8 ? 5 : 
 // Whether that is the allocator's own code, and not that of a library that is built upon it.
 bool is_the_allocators(const void* code);
 
+// Whether realloc keeps what a block of an alignment holds. mimalloc 3.0's does not always.
+bool resizes_aligned_blocks();
+
 // Looks up everything now, if that was not done.
 void find_next();
 

@@ -347,6 +347,10 @@ void frames_differ(const std::uintptr_t* fast, unsigned fast_count, const std::u
   }
 }
 
+void sample_is_whole() {
+  Line().add("sample: mimalloc 3.0's realloc does not keep what aligned blocks hold, so every block is recorded").say();
+}
+
 void never_is_exit() { Line().add("write=never: no ledger stays here, so files are made at exit").say(); }
 
 void bad_free(const char* kind, std::uint64_t address, const char* directory, bool has_file) {

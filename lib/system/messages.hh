@@ -56,7 +56,8 @@ void option_error(const OptionError& error);
 void config_unreadable(const char* path, int error);
 void config_not_ours(const char* path);
 void help_line(const char* text);
-void never_is_exit();  // write=never, where no ledger survives
+void sample_is_whole();  // sample=, upon an allocator that loses what aligned blocks hold
+void never_is_exit();    // write=never, where no ledger survives
 
 // Findings.
 void frames_differ(const std::uintptr_t* fast, unsigned fast_count, const std::uintptr_t* boost, unsigned boost_count);

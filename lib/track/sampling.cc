@@ -8,6 +8,7 @@
 #include "ledger/clock.hh"
 #include "ledger/ledger_file.hh"
 #include "system/allocator.hh"
+#include "system/messages.hh"
 #include "system/probe_table.hh"
 #include "system/sys.hh"
 
@@ -118,9 +119,14 @@ void* as_sampled(void* block, std::size_t size, Call call) {
   return other;
 }
 
-void configure_sampling(std::uint32_t bytes) {
+std::uint32_t configure_sampling(std::uint32_t bytes) {
+  if (bytes != 0 && !allocator::resizes_aligned_blocks()) {
+    messages::sample_is_whole();
+    bytes = 0;
+  }
   sample_bytes = bytes;
   if (bytes != 0) recording_phase = Phase::kSampling;
+  return bytes;
 }
 
 }  // namespace leakdir

@@ -62,7 +62,8 @@ void draw_as_a_child(ThreadState& thread);
 // elsewhere. Where there is no memory for it, it is not recorded: may_be_sampled() tells. Null as from malloc.
 void* as_sampled(void* block, std::size_t size, ledger::Call call);
 
-// At start. 0: every block is recorded.
-void configure_sampling(std::uint32_t sample_bytes);
+// At start. 0: every block is recorded. So it is, and that is returned, where the allocator below is not to be asked
+// for blocks on pages.
+std::uint32_t configure_sampling(std::uint32_t sample_bytes);
 
 }  // namespace leakdir

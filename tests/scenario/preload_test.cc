@@ -222,6 +222,23 @@ TEST_P(AsksForAnError, OfALookUpThatFailedAndItIsStillThere) {
 
 INSTANTIATE_TEST_SUITE_P(With, AsksForAnError, testing::Values("pie", "preload"));
 
+// Blocks of a sample lie on pages of their own.
+TEST(Preload, TakesNoSampleUponAnAllocatorThatLosesWhatAlignedBlocksHold) {
+  const Scratch scratch;
+  const std::string wrapper = std::string(kTargets) + "/lazy_wrapper_texts.so";
+  const Outcome outcome = run({{target("each_way", "none")},
+                               scratch.path(),
+                               {{"LD_PRELOAD", kLibrary + (" " + wrapper)}, {"LEAKDIR_OPTIONS", "sample=512k"}},
+                               "",
+                               60});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_THAT(outcome.err,
+              HasSubstr("leakdir: sample: mimalloc 3.0's realloc does not keep what aligned blocks hold, so "
+                        "every block is recorded\n"));
+  EXPECT_EQ(records_in(scratch / "mem").size(), expected_by(outcome.out).size());
+  EXPECT_FALSE(report(scratch / "mem").contains("sample"));
+}
+
 // ---- Other programs ----
 
 TEST(Preload, SaysThatAProgramHasAMallocOfItsOwn) {

@@ -2,9 +2,9 @@
 //
 // A library for LD_PRELOAD that stands before malloc's family as many do: each wrapper asks dlsym for the next one of
 // its name when it is called for the first time, with no thought of who calls it then. Which functions it wraps is said
-// by WRAPS_MALLOC and so on; HAS_STRDUP: it has one, as mimalloc 3 does, that is past any hook; OPTIONAL: its
-// free also asks for a name that nobody has, so that dlsym makes an error text; INDIRECT: all are indirect functions,
-// whose resolvers say what they are.
+// by WRAPS_MALLOC and so on; HAS_STRDUP: it has one that is past any hook, as mimalloc 3.0, which it says it is;
+// OPTIONAL: its free also asks for a name that nobody has, so that dlsym makes an error text; INDIRECT: all are
+// indirect functions, whose resolvers say what they are.
 //
 // When the program ends it says which of its wrappers were called: a library that was passed by proves nothing.
 
@@ -83,6 +83,8 @@ WRAP(int, posix_memalign, (void** into, size_t alignment, size_t bytes), (into, 
 WRAP(size_t, malloc_usable_size, (void* block), (block))
 #endif
 #ifdef HAS_STRDUP
+int mi_version(void);
+int mi_version(void) { return 301; }
 char* strndup(const char* text, size_t most) {
   const size_t bytes = strnlen(text, most);
   char* const copy = ((void* (*)(size_t))dlsym(RTLD_NEXT, "malloc"))(bytes + 1);

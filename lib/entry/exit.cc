@@ -137,6 +137,7 @@ std::uint64_t end_records() {
   constexpr unsigned kTries = 50;
   const bool is_last_thread = is_only_thread(kTries);
   if (is_last_thread) disown_blocks_of_unjoined_threads();
+  if (!options.libc && is_last_thread) disown_blocks_shared_with_libc();
   // Before libc is asked for its own blocks, which empties the tables that lead to them.
   look_for_lost_blocks(is_last_thread);
   if (!options.libc && is_last_thread) mark_blocks_of_libc();

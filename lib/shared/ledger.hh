@@ -335,6 +335,8 @@ inline constexpr std::uint32_t kNodeEntered = 16;       // no call led to this a
 inline constexpr std::uint32_t kNodeSignalReturn = 32;  // nor to its parent's, which is where a signal came
 // For want of a table its parent was found by the frame pointer:
 inline constexpr std::uint32_t kNodeWithoutTable = 64;
+// Libc's own is what is allocated in the frames that those call which this one calls.
+inline constexpr std::uint32_t kNodeLibcTwoBelow = 128;
 
 // ---- Threads, modules, bad frees ----------------------------------------------------------------------------------
 

@@ -43,7 +43,13 @@ std::uint32_t frame_line(std::uint32_t parent, std::uintptr_t pc, std::uint32_t 
   // What a signal's handler allocates is not libc's because libc was interrupted.
   const bool is_called = parent != 0 && kind != FunctionKind::kSignalReturn;
   if (is_called && (ledger_file.node(parent)->line & ledger::kNodeLibcBelow) != 0) line = kBoth;
+  if (is_called && (ledger_file.node(parent)->line & ledger::kNodeLibcTwoBelow) != 0) line |= ledger::kNodeLibcBelow;
   if (kind == FunctionKind::kKeeper) line = kBoth;
+  if (kind == FunctionKind::kKeepsTwoBelow) line |= ledger::kNodeLibcTwoBelow;
+  if (kind == FunctionKind::kGivesUnlessJumpedTo && parent != 0 &&
+      kind_of_called(pc_of(parent), guard) == FunctionKind::kKeeper) {
+    line = kBoth;
+  }
   if (kind == FunctionKind::kKeepsBelow || calls_keeper(pc)) line |= ledger::kNodeLibcBelow;
   if (kind == FunctionKind::kKeepsItsOwn) line |= ledger::kNodeLibc;
   if (kind == FunctionKind::kNew) line |= ledger::kNodeNew;

@@ -20,6 +20,8 @@ enum class FunctionKind : std::uint32_t {
   kUnloads = 7,
   kSignalReturn = 8,  // the kernel "returns" there from a signal's handler
   kEntered = 9,       // no call led to the address: it is where a context begins, or where a signal came
+  kKeepsTwoBelow = 10,
+  kGivesUnlessJumpedTo = 11,
 };
 
 }  // namespace leakdir

@@ -72,9 +72,11 @@ std::atomic<bool> libc_is_known{false};
 struct Jumping {
   const char* name;
   unsigned links;  // how many functions on, each of which jumps to the next
+  bool is_called;  // the one link is a call
 };
 constexpr Jumping kJumping[] = {
-#define JUMPS(name, links) {#name, links},
+#define JUMPS(name, links) {#name, links, false},
+#define CALLS(name) {#name, 1, true},
 #include "functions.inc"
 };
 struct Internal {
@@ -111,20 +113,20 @@ void set_range(Range& range, const dl_phdr_info& module) {
   range.end.store(memory.end, std::memory_order_relaxed);
 }
 
-// Where the function jumps to that begins at `start`, instead of returning: the beginning of another function. 0: no
-// such place was found.
-std::uintptr_t jump_target(std::uintptr_t start) {
+// Where the function jumps to that begins at `start`, instead of returning, or which one it calls first: the beginning
+// of another function. 0: no such place was found.
+std::uintptr_t jump_target(std::uintptr_t start, bool is_called) {
   constexpr unsigned kMostBytes = 256;
   for (unsigned i = 0; i < kMostBytes; ++i) {
     const std::uintptr_t at = start + i;
     std::uintptr_t target;
 #if defined(__x86_64__)
     const auto* code = reinterpret_cast<const unsigned char*>(at);
-    if (*code == 0xe9) {
+    if (*code == (is_called ? 0xe8 : 0xe9)) {
       std::int32_t distance;
       __builtin_memcpy(&distance, code + 1, sizeof distance);
       target = at + 5 + static_cast<std::uintptr_t>(std::intptr_t{distance});
-    } else if (*code == 0xeb) {
+    } else if (*code == 0xeb && !is_called) {
       target = at + 2 + static_cast<std::uintptr_t>(std::intptr_t{static_cast<signed char>(code[1])});
     } else {
       continue;
@@ -132,7 +134,7 @@ std::uintptr_t jump_target(std::uintptr_t start) {
 #elif defined(__aarch64__)
     if (i % 4 != 0) continue;
     const auto instruction = *reinterpret_cast<const std::uint32_t*>(at);
-    if (instruction >> 26 != 5) continue;
+    if (instruction >> 26 != (is_called ? 0x25u : 5u)) continue;
     target = at + static_cast<std::uintptr_t>(std::intptr_t{static_cast<std::int32_t>(instruction << 6) >> 4});
 #else
     return 0;
@@ -157,7 +159,7 @@ LEAKDIR_SLOW void learn_nameless() {
       const char* const function = address_of(i);
       std::uintptr_t target = function == nullptr ? 0 : code_address(function);
       for (unsigned link = 0; link < jumping.links && target != 0; ++link) {
-        target = jump_target(target);
+        target = jump_target(target, jumping.is_called);
         if (target == 0 || (!kLibcFunctions[i].is_of_runtime && !is_in(libc_range, target))) break;
         internals[count].kind.store(kLibcFunctions[i].kind, std::memory_order_relaxed);
         internals[count++].start.store(target, std::memory_order_relaxed);
@@ -245,6 +247,15 @@ FunctionKind function_kind(std::uintptr_t address, const ReentryGuard&) {
   const FunctionKind kind = look_up(address);
   slot.store(key | static_cast<std::uint64_t>(kind), std::memory_order_relaxed);
   return kind;
+}
+
+FunctionKind kind_of_called(std::uintptr_t return_address, const ReentryGuard&) {
+  const GuardedScope guarded;
+  const UnwinderInUse in_use;
+  const std::uintptr_t called = function_called_before(return_address);
+  FunctionStart start;
+  if (called == 0 || !find_function_start(called, start)) return FunctionKind::kUnknown;
+  return kind_of_function(start);
 }
 
 bool unwind_tables_ready(const ReentryGuard&) {

@@ -22,6 +22,9 @@ namespace leakdir {
 // in.
 FunctionKind function_kind(std::uintptr_t address, const ReentryGuard&);
 
+// That of the function that the call leads to which returns there; kUnknown where the call does not say it.
+FunctionKind kind_of_called(std::uintptr_t return_address, const ReentryGuard&);
+
 // True when libgcc's unwinder finds the tables of the program itself. In a plain -static program they are registered by
 // a start-up function of the compiler's, after the first allocations, and gone again in the last destructors: to unwind
 // then aborts the process.

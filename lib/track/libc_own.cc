@@ -68,7 +68,31 @@ bool has_loaded_into_static() {
   return modules > 1;
 }
 
+// What libc has read for a state of the program's (of the resolver: its configuration), and keeps for others, too.
+bool is_shared_with_program(std::uint32_t node) {
+  for (; node != 0; node = ledger_file.node(node)->parent) {
+    const ledger::Node& frame = *ledger_file.node(node);
+    if (ledger::high16(frame.pc_module) == ledger::kPlaceModule) continue;
+    if ((frame.line & ledger::kNodeLibcTwoBelow) != 0) return true;
+  }
+  return false;
+}
+
+bool is_libc_to_be_asked() { return __libc_freeres != nullptr && !has_loaded_into_static(); }
+
 }  // namespace
+
+void disown_blocks_shared_with_libc() {
+  if (!is_libc_to_be_asked()) return;
+  for (std::uint32_t row = first_block_row(); row < block_rows(); ++row) {
+    const std::uint64_t word = state_word(row);
+    if (ledger::block_state(word) != ledger::BlockState::kLive) continue;
+    if ((ledger::block_flags(word) & ledger::kFlagLibc) == 0) continue;
+    const ledger::Block block = copy_row(row);
+    if (is_shared_with_program(ledger::block_stack(block.word[2], block.word[3])))
+      set_block_flags(row, word, 0, ledger::kFlagLibc);
+  }
+}
 
 void mark_blocks_of_libc() {
   const GuardedScope guarded;
@@ -83,7 +107,7 @@ void mark_blocks_of_libc() {
   } else if (const void* later = exported_anywhere("_ZN9__gnu_cxx9__freeresEv")) {  // it came by dlopen
     reinterpret_cast<void (*)()>(const_cast<void*>(later))();
   }
-  if (__libc_freeres != nullptr && !has_loaded_into_static()) __libc_freeres();
+  if (is_libc_to_be_asked()) __libc_freeres();
   signal_fence();
   thread_state.busy &= ~ThreadState::kDryRun;
   set_phase(now);

@@ -15,7 +15,10 @@ namespace leakdir {
 // libc's own tables are emptied by it.
 void mark_blocks_of_libc();
 
-// Meanwhile (ThreadState::kDryRun), for each block that is freed. False: it is not to be freed.
+// Before: what libc and the program have a part in is the program's, unless libc frees it then.
+void disown_blocks_shared_with_libc();
+
+// While it marks (ThreadState::kDryRun), for each block that is freed. False: it is not to be freed.
 bool is_freed_after_all(std::uint64_t address);
 
 // Has libc call `begin` when the calling thread ends, or calls exit: then before all exit handlers. libc makes a block

@@ -14,6 +14,10 @@ namespace leakdir {
 // Whether a call ends right before `pc`. True where it cannot be told.
 [[nodiscard]] bool follows_call(std::uintptr_t pc) noexcept;
 
+// The function that the call leads to which returns to `pc`, through a stub of the linker's too; 0 where the call does
+// not say it.
+[[nodiscard]] std::uintptr_t function_called_before(std::uintptr_t pc) noexcept;
+
 // Whether the code at `pc` is the return from a signal handler: what the unwinder knows it by where it has no table.
 [[nodiscard]] bool is_signal_return(std::uintptr_t pc) noexcept;
 

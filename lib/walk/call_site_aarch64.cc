@@ -24,6 +24,8 @@ bool follows_call(std::uintptr_t pc) noexcept {
   return is_direct || is_by_register || is_authenticated;
 }
 
+std::uintptr_t function_called_before(std::uintptr_t) noexcept { return 0; }
+
 bool is_signal_return(std::uintptr_t pc) noexcept {
   constexpr std::uint32_t kSetNumber = 0xd2801168, kSystemCall = 0xd4000001;  // mov x8, #139; svc #0
   if (!can_ask() || pc % 4 != 0 || !can_read(pc) || !can_read(pc + 4)) return false;

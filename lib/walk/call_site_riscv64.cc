@@ -27,6 +27,8 @@ bool follows_call(std::uintptr_t pc) noexcept {
   return (instruction & 0xfff) == 0x0ef || (instruction & 0x7fff) == 0x0e7;
 }
 
+std::uintptr_t function_called_before(std::uintptr_t) noexcept { return 0; }
+
 bool is_signal_return(std::uintptr_t pc) noexcept {
   constexpr std::uint32_t kSetNumber = 0x08b00893, kSystemCall = 0x00000073;  // li a7, 139; ecall
   if (!can_ask() || pc % 2 != 0 || !can_read(pc) || !can_read(pc + 6)) return false;

@@ -21,7 +21,38 @@ unsigned indirect_call_bytes(std::uint8_t modrm, std::uint8_t sib) {
   return bytes;
 }
 
+const std::uint8_t* at(std::uintptr_t pc) { return reinterpret_cast<const std::uint8_t*>(pc); }
+
+std::uintptr_t relative_to(std::uintptr_t end) {
+  std::int32_t distance;
+  __builtin_memcpy(&distance, at(end) - sizeof distance, sizeof distance);
+  return end + static_cast<std::uintptr_t>(std::intptr_t{distance});
+}
+
+// What lies in the table that the instruction names which ends there; 0: nobody can read it.
+std::uintptr_t by_table(std::uintptr_t end) {
+  const std::uintptr_t entry = relative_to(end);
+  return entry % sizeof entry == 0 && can_read(entry) ? *reinterpret_cast<const std::uintptr_t*>(entry) : 0;
+}
+
+// Behind a stub of the linker's (endbr64, and a jump by a table); without one, the address itself.
+std::uintptr_t behind_stub(std::uintptr_t pc) {
+  constexpr unsigned kEndbr = 4, kBnd = 1, kJump = 6;
+  if (!can_read(pc) || !can_read(pc + kEndbr + kBnd + kJump)) return 0;
+  std::uintptr_t jump = pc;
+  if (at(jump)[0] == 0xf3 && at(jump)[1] == 0x0f && at(jump)[2] == 0x1e && at(jump)[3] == 0xfa) jump += kEndbr;
+  if (at(jump)[0] == 0xf2) jump += kBnd;
+  return at(jump)[0] == 0xff && at(jump)[1] == 0x25 ? by_table(jump + kJump) : pc;
+}
+
 }  // namespace
+
+std::uintptr_t function_called_before(std::uintptr_t pc) noexcept {
+  constexpr unsigned kDirect = 5, kByTable = 6;
+  if (!can_ask() || !can_read(pc - kByTable) || !can_read(pc - 1)) return 0;
+  if (at(pc - kByTable)[0] == 0xff && at(pc - kByTable)[1] == 0x15) return by_table(pc);
+  return at(pc - kDirect)[0] == 0xe8 ? behind_stub(relative_to(pc)) : 0;
+}
 
 bool follows_call(std::uintptr_t pc) noexcept {
   if (!can_ask()) return true;

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <glob.h>
+#include <locale.h>
 #include <mntent.h>
 #include <printf.h>
 #include <sys/stat.h>
@@ -59,6 +60,12 @@ CALL(fgetws) {
   rewind(file);
   wchar_t text[30];
   MUST(fgetws(text, 30, file) != NULL);
+  fclose(file);
+}
+CALL(wide_utf8) {
+  MUST(setlocale(LC_ALL, "C.UTF-8") != NULL);
+  FILE* file = scratch_file("w+");
+  MUST(fwprintf(file, L"%ls", L"\u00e4") > 0);
   fclose(file);
 }
 CALL(ccs) {

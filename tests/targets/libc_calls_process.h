@@ -177,6 +177,15 @@ CALL(aio_read) {
   aio_return(&request);
   close(request.aio_fildes);
 }
+CALL(lio_listio) {
+  static char byte;
+  struct aiocb request = {.aio_fildes = open("/proc/self/comm", O_RDONLY), .aio_buf = &byte, .aio_nbytes = 1};
+  struct aiocb* list[] = {&request};
+  request.aio_lio_opcode = LIO_READ;
+  MUST(lio_listio(LIO_WAIT, list, 1, NULL) == 0);
+  aio_return(&request);
+  close(request.aio_fildes);
+}
 CALL(getaddrinfo_a) {
   struct gaicb request = {.ar_name = "127.0.0.1"}, *list[] = {&request};
   MUST(getaddrinfo_a(GAI_WAIT, list, 1, NULL) == 0);

@@ -187,6 +187,7 @@ CALL(hcreate) {
   hsearch((ENTRY){.key = (char*)"key"}, ENTER);
   hdestroy();
 }
+CALL(hcreate_kept) { MUST(hcreate(100) != 0); }
 CALL(regcomp) {
   regex_t expression;
   MUST(regcomp(&expression, "^(a|b)*[[:alpha:]]+\\(x{2,3}$", REG_EXTENDED) == 0);

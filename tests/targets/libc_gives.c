@@ -83,16 +83,19 @@ static void lists(void) {
   static wordexp_t words;
   MUST(wordexp("a b", &words, 0) == 0);
   given("wordexp", words.we_wordv);
-  struct addrinfo* addresses = NULL;
-  MUST(getaddrinfo("localhost", "80", NULL, &addresses) == 0);
-  given("getaddrinfo", addresses);
   static struct __res_state state;
   MUST(res_ninit(&state) == 0);
+  for (int i = 0; i < MAXNS; ++i) {
+    if (state._u._ext.nsaddrs[i] != NULL) given("res_ninit", state._u._ext.nsaddrs[i]);
+  }
   state.nscount = 1;  // where nobody is, which is known at once
   state.nsaddr_list[0] = (struct sockaddr_in){AF_INET, htons(1), {htonl(INADDR_LOOPBACK)}, {0}};
   unsigned char answer[100];
   MUST(res_nquery(&state, "no.such.name.invalid", C_IN, T_A, answer, sizeof answer) < 0);
   given("res_nquery", state._u._ext.nsaddrs[0]);
+  struct addrinfo* addresses = NULL;
+  MUST(getaddrinfo("localhost", "80", NULL, &addresses) == 0);
+  given("getaddrinfo", addresses);
   struct ifaddrs* interfaces = NULL;
   if (getifaddrs(&interfaces) == 0 && interfaces != NULL) given("getifaddrs", interfaces);
   struct if_nameindex* indices = if_nameindex();
@@ -111,6 +114,9 @@ static void structures(void) {
   static void* root;
   tsearch(&root, &root, by_address);
   given("tsearch", root);
+  static struct hsearch_data table;
+  MUST(hcreate_r(30, &table) != 0);
+  given("hcreate_r", table.table);
   void* library = dlopen("libz.so.1", RTLD_NOW);
   if (library != NULL) given("dlopen", library);
 }

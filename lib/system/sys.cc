@@ -257,6 +257,7 @@ bool is_filtered(char* buffer, std::size_t room) {
   static constexpr char kKey[] = "\nSeccomp:\t";
   long bytes = read_file("/proc/thread-self/status", buffer, room);  // Linux 3.17; each thread has filters of its own
   if (bytes <= 0) bytes = read_file("/proc/self/status", buffer, room);
+  if (bytes <= 0) return true;
   for (long i = 0; i + static_cast<long>(sizeof kKey) <= bytes; ++i) {
     unsigned match = 0;
     while (match < sizeof kKey - 1 && buffer[i + match] == kKey[match]) ++match;

@@ -85,7 +85,8 @@ int advise(void* at, std::size_t bytes, int advice);
 // Of this process, through the kernel: what cannot be read is no fault. Returns the bytes that come before it, or a
 // negative errno.
 long read_memory(const iovec* from, unsigned count, void* into, std::size_t bytes);
-// Whether a filter of system calls (seccomp) is on, as far as /proc/self/status tells, for which there is `room`.
+// Whether a filter of system calls (seccomp) is on, as /proc/self/status tells, for which there is `room`; true where
+// that cannot be read, which a filter may be the cause of.
 bool is_filtered(char* buffer, std::size_t room);
 
 // The process.

@@ -73,6 +73,17 @@ TEST_P(Sandbox, ThatKnowsWhatLeakdirAsksForIsNoHindrance) {
   }
 }
 
+// Not even whether there is a filter can be read in it.
+TEST_P(Sandbox, OfOpenSshIsNoDanger) {
+  for (const char* write : {"write=behind", "write=exit", "write=never"}) {
+    for (const char* amount : {"few", "many"}) {
+      SCOPED_TRACE(std::string(write) + " " + amount);
+      run_sandboxed(write + std::string(":summary=1"), {"openssh", "kill", amount, "return"});
+    }
+    expect_in_ledger("exited");
+  }
+}
+
 TEST_P(Sandbox, ThatAnswersWithAnErrorIsNoDanger) {
   for (const char* write : {"write=behind", "write=sync", "write=exit", "write=exit:unwind=boost"}) {
     for (const char* amount : {"few", "many"}) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // sandboxed CALLS ACTION WORK END: a program that locks itself in. From its main on it may make the system calls that
-// it and malloc need (CALLS is `own`), with `usual` also some that about every sandbox allows, and with `leakdirs`
-// those that lib/README.md lists; every other one kills it or fails with EPERM (ACTION is `kill` or `errno`). WORK is
-// `few` blocks, the same `deep` down a stack that was never so deep before, `many`, or as many while `paused`; END is
-// `_exit` or `return`.
+// it and malloc need (CALLS is `own`), with `usual` also some that about every sandbox allows, with `leakdirs` those
+// that lib/README.md lists, and with `openssh` those of the sandbox in OpenSSH's server, which may not open a file nor
+// ask for its status and is told so (EACCES); every other one kills it or fails with EPERM (ACTION is `kill` or
+// `errno`). WORK is `few` blocks, the same `deep` down a stack that was never so deep before, `many`, or as many while
+// `paused`; END is `_exit` or `return`.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -57,23 +58,35 @@ static const unsigned leakdirs[] = {SYS_openat,
                                     SYS_pread64,
                                     SYS_linkat};
 
+static const unsigned openssh[] = {SYS_clock_gettime, SYS_close,     SYS_futex,  SYS_geteuid,        SYS_getpgid,
+                                   SYS_getpid,        SYS_getrandom, SYS_gettid, SYS_getuid,         SYS_gettimeofday,
+                                   SYS_mprotect,      SYS_nanosleep, SYS_ppoll,  SYS_rt_sigprocmask, SYS_pselect6,
+                                   SYS_writev,        SYS_shutdown};
+static const unsigned openssh_refuses[] = {SYS_fstat, SYS_openat, SYS_newfstatat, SYS_shmget,
+                                           SYS_shmat, SYS_shmdt,  SYS_statx};
+
 static struct sock_filter code[200];
 static unsigned short length;
 
 static void add(struct sock_filter instruction) { code[length++] = instruction; }
 
-static void allow(const unsigned* calls, size_t count) {
+static void answer(const unsigned* calls, size_t count, unsigned with) {
   for (size_t i = 0; i < count; ++i) {
     add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i], 0, 1));
-    add((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+    add((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, with));
   }
 }
+static void allow(const unsigned* calls, size_t count) { answer(calls, count, SECCOMP_RET_ALLOW); }
 
 static void lock_in(const char* calls, int kills) {
   add((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
   allow(own, sizeof own / sizeof *own);
   if (strcmp(calls, "usual") == 0) allow(usual, sizeof usual / sizeof *usual);
   if (strcmp(calls, "leakdirs") == 0) allow(leakdirs, sizeof leakdirs / sizeof *leakdirs);
+  if (strcmp(calls, "openssh") == 0) {
+    allow(openssh, sizeof openssh / sizeof *openssh);
+    answer(openssh_refuses, sizeof openssh_refuses / sizeof *openssh_refuses, SECCOMP_RET_ERRNO | EACCES);
+  }
   add((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, kills ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | EPERM));
   const struct sock_fprog filter = {length, code};
   MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);

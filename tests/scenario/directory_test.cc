@@ -193,6 +193,21 @@ TEST_P(DirectoryStays, WhereItWas) {
   EXPECT_TRUE(names_in(scratch / "elsewhere").empty());
 }
 
+// No helper was there yet that could still reach it.
+TEST_P(Directory, OutOfReachFromTheStartIsSaid) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  const Outcome outcome =
+      run_in(scratch_, target("moved", GetParam()), {"delay_ms=5:write=behind", {"chroot-first"}, {}, 60});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  const std::vector<std::string> lines = lines_of(outcome.err);
+  ASSERT_EQ(lines.size(), 2u) << outcome.err;
+  EXPECT_EQ(lines[0].rfind("leakdir: cannot write record files in ./mem (", 0), 0u) << outcome.err;
+  EXPECT_TRUE(records_in(scratch_ / "mem").empty());
+  EXPECT_TRUE(names_in(scratch_ / "jail").empty());
+  ASSERT_TRUE(run_tool({"recover", scratch_ / "mem"}).exited_with(0));
+  expect_exactly(expected_by(outcome.out), records_in(scratch_ / "mem"));
+}
+
 INSTANTIATE_TEST_SUITE_P(After, DirectoryStays,
                          testing::Combine(testing::Values("static", "pie"),
                                           testing::Values("chdir", "umask-none", "umask-all", "chroot", "setuid"),

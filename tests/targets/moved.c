@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // moved HOW: leaks a block, then changes what the process sees of the world (directory, umask, root, user), leaks
-// another, and ends. With another root or user, children allocate there too.
+// another, and ends. With another root or user, children allocate there too. `chroot-first` has another root before it
+// allocates anything.
 
 #define _GNU_SOURCE
 #include <grp.h>
@@ -17,6 +18,7 @@ static NOINLINE void leak_after(void) { LEAK(malloc, 8009, malloc(8009)); }
 
 int main(int argc, char** argv) {
   MUST(argc == 2);
+  if (strcmp(argv[1], "chroot-first") == 0) MUST(mkdir("jail", 0700) == 0 && chroot("jail") == 0 && chdir("/") == 0);
   void* freed_later = hidden(malloc(8011));
   leak_before();
   if (strcmp(argv[1], "chdir") == 0) MUST(mkdir("elsewhere", 0700) == 0 && chdir("elsewhere") == 0);

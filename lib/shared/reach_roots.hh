@@ -18,7 +18,9 @@ namespace leakdir::reach {
 inline bool may_be_root(const Mapping& mapping) {
   if (mapping.has(Mapping::kDevice) || mapping.has(Mapping::kKernel)) return false;
   if (mapping.has(Mapping::kWrite)) return true;  // not readable now: counted as such, when it is tried
-  return mapping.has(Mapping::kRead) && !mapping.has(Mapping::kShared) && !mapping.has(Mapping::kExecute);
+  if (!mapping.has(Mapping::kRead) || mapping.has(Mapping::kShared)) return false;
+  return !mapping.has(Mapping::kExecute) ||
+         !mapping.has(Mapping::kFile);  // no code of a file, but what was made to run
 }
 
 // Calls visit(stretch) for all that is leakdir's own, by the table at `table` (ledger::OwnMemory; 0: there is none),

@@ -26,6 +26,8 @@ static char* volatile past_the_end;
 static void* volatile elements;
 static void** volatile in_own_mapping;
 static void** volatile in_shared_memory;
+static void** volatile sealed;
+static void** volatile made_to_run;
 static __thread void* volatile in_thread_local;
 static void* volatile untold;
 static pthread_key_t key;
@@ -40,6 +42,14 @@ static void tell(const char* kind, size_t size) {
 static NOINLINE void* make(const char* kind, size_t size) {
   tell(kind, size);
   return hidden(calloc(1, size));
+}
+
+// A mapping that has such a block, and may not be written any more.
+static NOINLINE void** seal(const char* kind, size_t size, int protection) {
+  void** const mapping = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  mapping[5000] = make(kind, size);
+  mprotect(mapping, 65536, protection);
+  return mapping;
 }
 
 static NOINLINE void lose_here(void) {
@@ -178,6 +188,8 @@ static NOINLINE void hold(void) {
   in_own_mapping[100] = make("reachable", 301);
   in_shared_memory = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   in_shared_memory[1000] = make("reachable", 303);
+  sealed = seal("reachable", 305, PROT_READ);
+  made_to_run = seal("reachable", 307, PROT_READ | PROT_EXEC);
   pthread_key_create(&key, NULL);
   pthread_setspecific(key, make("reachable", 401));
   char* const variable = make("reachable", 601);

@@ -51,6 +51,26 @@ class LostCore : public testing::TestWithParam<std::string> {
 
 TEST_P(LostCore, EachBlockHasItsKind) { EXPECT_EQ(kinds_by(core()), expected_); }
 
+// It has no text, not even by name.
+class GdbsCore : public LostCore {};
+
+TEST_P(GdbsCore, SaysTheSame) {
+  Scratch another;
+  Process process(command_for(another, target("lost_and_held", GetParam()), {"", {}, {}, 60}));
+  ASSERT_TRUE(process.says("ready\n"));
+  const std::string core = another / "core";
+  const Outcome made = run({{"gdb", "-nx", "-batch", "-p", std::to_string(process.pid()), "-ex",
+                             "set debuginfod enabled off", "-ex", "generate-core-file " + core},
+                            another.path(),
+                            {},
+                            "",
+                            60});
+  EXPECT_TRUE(made.exited_with(0)) << made.describe();
+  process.kill(SIGKILL);
+  process.wait();
+  EXPECT_EQ(kinds_in(report(another / "mem", {"--kinds", "all", "--core", core})), expected_);
+}
+
 TEST_P(LostCore, WhatMallocUsableSizeLetsAProgramUseHolds) {
   for (const char* asks : {"", "asks"}) {
     Scratch another;
@@ -138,6 +158,9 @@ TEST_P(LostCore, WhatDoesNotBelongTogetherIsRefused) {
 
 INSTANTIATE_TEST_SUITE_P(Kinds, LostCore, testing::Values("static", "static-pie", "pie", "preload"),
                          [](const auto& info) { return case_name(info.param); });
+
+// Whose virtual tables are text, and whose are data.
+INSTANTIATE_TEST_SUITE_P(Linked, GdbsCore, testing::Values("static", "pie"));
 
 }  // namespace
 }  // namespace leakdir_test

@@ -24,6 +24,7 @@ static struct node* volatile in_data;
 static char* volatile into_the_middle;
 static char* volatile past_the_end;
 static void* volatile elements;
+static void* volatile second_base;
 static void** volatile in_own_mapping;
 static void** volatile in_shared_memory;
 static void** volatile sealed;
@@ -32,6 +33,10 @@ static __thread void* volatile in_thread_local;
 static void* volatile untold;
 static pthread_key_t key;
 static pthread_barrier_t barrier;
+
+static void first_function(void) {}
+static void second_function(void) {}
+static void (*const virtual_functions[])(void) = {first_function, second_function};
 
 static void tell(const char* kind, size_t size) {
   char text[80];
@@ -184,6 +189,9 @@ static NOINLINE void hold(void) {
   size_t* const array = make("reachable", sizeof *array + 5 * 24);  // new[] of a type that has a destructor
   *array = 5;
   elements = array + 1;
+  const void** const object = make("reachable", 211);  // of a class with two bases that have virtual functions
+  object[0] = object[2] = virtual_functions;
+  second_base = object + 2;
   in_own_mapping = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   in_own_mapping[100] = make("reachable", 301);
   in_shared_memory = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

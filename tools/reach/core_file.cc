@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // What a core does not have, of what was mapped: text, and data of files that nobody wrote, which are in the files; and
-// shared mappings of files, which are there, too. What is neither is unread.
+// shared mappings of files, which are there, too. What is neither is unread. The kernel's cores say where text was;
+// gdb's name the file of each mapping, and nothing else of those that they leave out.
 
 #include "core_file.hh"
 
@@ -15,6 +16,7 @@
 #include <cstring>
 
 #include "base/error.hh"
+#include "symbols/elf_file.hh"
 #include "unpack.hh"
 
 namespace leakdir::tool {
@@ -53,6 +55,42 @@ auto containing(const Range& sorted, std::uint64_t address) {
   const auto found = after == sorted.begin() ? sorted.end() : std::prev(after);
   return found != sorted.end() && address < found->end ? found : sorted.end();
 }
+
+template <class Range>
+void sort_by_start(Range& range) {
+  std::sort(range.begin(), range.end(), [](const auto& a, const auto& b) { return a.start < b.start; });
+}
+
+// Which parts of files are code, as their headers say.
+class Codes {
+ public:
+  bool has(const std::string& path, std::uint64_t offset) {
+    const auto [known, is_new] = of_.try_emplace(path);
+    if (is_new) known->second = parts_of(path);
+    return std::any_of(known->second.begin(), known->second.end(),
+                       [&](const Part& part) { return offset >= part.start && offset < part.end; });
+  }
+
+ private:
+  struct Part {
+    std::uint64_t start, end;
+  };
+
+  static std::vector<Part> parts_of(const std::string& path) {
+    constexpr std::uint64_t kPage = 4096;
+    std::vector<Part> parts;
+    try {
+      const ElfProgram file(path);
+      for (const GElf_Phdr& segment : file.segments())
+        if (segment.p_type == PT_LOAD && (segment.p_flags & PF_X) != 0)
+          parts.push_back({segment.p_offset & ~(kPage - 1), segment.p_offset + segment.p_filesz});
+    } catch (const Error&) {  // it is none of ELF's, or not here
+    }
+    return parts;
+  }
+
+  std::map<std::string, std::vector<Part>> of_;
+};
 
 }  // namespace
 
@@ -143,9 +181,8 @@ void CoreFile::read_segments() {
                              ((flags & PF_W) != 0 ? reach::Mapping::kWrite : 0) |
                              ((flags & PF_X) != 0 ? reach::Mapping::kExecute : 0)});
   }
-  const auto by_start = [](const auto& a, const auto& b) { return a.start < b.start; };
-  std::sort(segments_.begin(), segments_.end(), by_start);
-  std::sort(mappings_.begin(), mappings_.end(), by_start);
+  sort_by_start(segments_);
+  sort_by_start(mappings_);
   for (const auto& [offset, bytes] : notes) read_notes(offset, bytes);
 }
 
@@ -216,10 +253,26 @@ void CoreFile::take_files(const std::string& content) {
                       word_in(content, at + 2 * pointer_bytes_) * page, content.substr(name, end - name)});
     name = end + 1;
   }
-  std::sort(files_.begin(), files_.end(), [](const auto& a, const auto& b) { return a.start < b.start; });
+  sort_by_start(files_);
 }
 
 void CoreFile::make_mappings() {
+  const std::vector<Segment> segments = segments_;  // sorted, as files are
+  auto segment = segments.begin();
+  Codes codes;
+  for (const File& file : files_) {
+    while (segment != segments.end() && segment->end <= file.start) ++segment;
+    if (file.start >= file.end || (segment != segments.end() && segment->start < file.end)) continue;
+    Segment left_out;
+    left_out.start = file.start;
+    left_out.end = file.end;
+    segments_.push_back(left_out);
+    mappings_.push_back(
+        {file.start, file.end,
+         reach::Mapping::kRead | (codes.has(file.path, file.offset) ? reach::Mapping::kExecute : std::uint32_t{0})});
+  }
+  sort_by_start(segments_);
+  sort_by_start(mappings_);
   for (auto& mapping : mappings_) {
     const auto file = containing(files_, mapping.start);
     if (file != files_.end()) {

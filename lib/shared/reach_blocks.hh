@@ -140,6 +140,27 @@ class BlockTable {
     return true;
   }
 
+  // For whoever has 4 bytes more for each block: where blocks begin, close together. A word that leads to the start of
+  // one, as most do, is found without a look at the block itself, which nobody has had in the processor's cache. It is
+  // of no use, and is not made, where blocks begin anywhere, as in a damaged ledger.
+  template <class Take>
+  void build_starts(Take take) {
+    for (std::uint32_t i = 0; i < count_; ++i) {
+      if (blocks_[i].address % kUnitOfStarts != 0) return;  // (of a damaged ledger)
+    }
+    for (std::uint32_t i = 0; i < run_count_; ++i) {
+      if (start_in_run(runs_[i].start, blocks_[runs_[i].after - 1].address) == kNoBlock) return;
+    }
+    auto* const starts = count_ == 0 ? nullptr : static_cast<std::uint32_t*>(take(count_ * sizeof(std::uint32_t)));
+    if (starts == nullptr) return;
+    for (std::uint32_t i = 0; i < run_count_; ++i) {
+      for (std::uint32_t block = runs_[i].first; block < runs_[i].after; ++block) {
+        starts[block] = start_in_run(runs_[i].start, blocks_[block].address);
+      }
+    }
+    starts_ = starts;
+  }
+
   // The block that `word` points to, or into; kNoBlock: none. It is found in three steps, so that whoever has many
   // words can do each step for all of them: memory is waited for less then.
   std::uint32_t find(std::uint64_t word) const { return span_.has(word) ? find_in(range_of(word), word) : kNoBlock; }
@@ -158,12 +179,7 @@ class BlockTable {
   Range range_of(std::uint64_t word) const {
     const Run* run = run_of(word);
     if (run == nullptr) return {0, 0};
-    Range range = {run->first, run->after};
-    if (run->numbers != nullptr) {
-      const std::uint64_t page = (word >> kPageBits) - (run->start >> kPageBits);
-      range.high = run->numbers[page + 1];
-      if (run->numbers[page] > range.low) range.low = run->numbers[page] - 1;
-    }
+    const Range range = range_in(*run, word);
     __builtin_prefetch(&blocks_[range.low], 1);
     __builtin_prefetch(&blocks_[range.high - 1], 1);
     return range;
@@ -176,6 +192,39 @@ class BlockTable {
       (blocks_[middle].address <= word ? range.low : range.high) = middle;
     }
     return word < blocks_[range.low].end() ? range.low : kNoBlock;
+  }
+
+  // The same in two steps, by where blocks begin, if that was built.
+  struct NearStart {
+    Range range;
+    std::uint32_t start;  // the word's, as starts are counted
+  };
+  NearStart near_start_of(std::uint64_t word) const {
+    if (starts_ == nullptr) return {range_of(word), 0};
+    const Run* run = run_of(word);
+    if (run == nullptr) return {{0, 0}, 0};
+    const Range range = range_in(*run, word);
+    __builtin_prefetch(&starts_[range.low]);
+    return {range, start_in_run(run->start, word)};
+  }
+  struct Target {
+    std::uint32_t block;   // kNoBlock: none
+    std::uint64_t offset;  // of the word in it
+  };
+  Target find_near(NearStart near, std::uint64_t word) const {
+    if (near.range.low == near.range.high) return {kNoBlock, 0};
+    if (starts_ == nullptr) {
+      const std::uint32_t block = find_in(near.range, word);
+      return {block, block == kNoBlock ? 0 : word - blocks_[block].address};
+    }
+    std::uint32_t block = near.range.low;
+    for (std::uint32_t high = near.range.high; high - block > 1;) {
+      const std::uint32_t middle = block + (high - block) / 2;
+      (starts_[middle] <= near.start ? block : high) = middle;
+    }
+    if (starts_[block] == near.start && word % kUnitOfStarts == 0) return {block, 0};
+    if (word >= blocks_[block].end()) return {kNoBlock, 0};
+    return {block, word - blocks_[block].address};
   }
 
   // The number of the first block that ends behind `address`; count() if there is none. (Of blocks that do not
@@ -201,6 +250,7 @@ class BlockTable {
   static constexpr unsigned kPageBits = 12;
   static constexpr std::uint64_t kLargeBytes = 64 << 10;
   static constexpr std::uint64_t kFarBytes = 16 << 10;  // that far apart, two blocks are in two runs
+  static constexpr std::uint64_t kUnitOfStarts = 8;
 
   struct Run {
     std::uint64_t start, end;
@@ -237,6 +287,20 @@ class BlockTable {
     return ((end_of(first, after) - 1) >> kPageBits) - (blocks_[first].address >> kPageBits) + 2;
   }
 
+  static std::uint32_t start_in_run(std::uint64_t run_start, std::uint64_t address) {
+    const std::uint64_t units = (address - run_start) / kUnitOfStarts;
+    return units < kNoBlock ? static_cast<std::uint32_t>(units) : kNoBlock;
+  }
+
+  static Range range_in(const Run& run, std::uint64_t word) {
+    Range range = {run.first, run.after};
+    if (run.numbers == nullptr) return range;
+    const std::uint64_t page = (word >> kPageBits) - (run.start >> kPageBits);
+    range.high = run.numbers[page + 1];
+    if (run.numbers[page] > range.low) range.low = run.numbers[page] - 1;
+    return range;
+  }
+
   const Run* run_of(std::uint64_t word) const {
     if (const Run& last = runs_[last_run_]; word - last.start < last.end - last.start) return &last;
     std::uint32_t low = 0, high = run_count_;
@@ -255,6 +319,7 @@ class BlockTable {
   std::uint32_t run_count_ = 0;
   mutable std::uint32_t last_run_ = 0;
   std::uint32_t* numbers_ = nullptr;
+  std::uint32_t* starts_ = nullptr;  // of each block, in its run; null: not built
   Span span_ = {0, 0};
 };
 

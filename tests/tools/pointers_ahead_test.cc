@@ -78,13 +78,15 @@ class Heap {
       blocks.push_back({at, size, static_cast<std::uint32_t>(blocks.size()), 0});
       at += std::max<std::uint64_t>((size + 31) & ~std::uint64_t{15}, 32) + (random_() % 8 == 0 ? 4096 : 0);
     }
-    EXPECT_TRUE(table.build(blocks.data(), static_cast<std::uint32_t>(blocks.size()), [&](std::uint64_t room) {
-      rooms_.push_back(std::make_unique<char[]>(room));
-      return static_cast<void*>(rooms_.back().get());
-    }));
+    EXPECT_TRUE(table.build(blocks.data(), static_cast<std::uint32_t>(blocks.size()),
+                            [&](std::uint64_t room) { return take(room); }));
     for (const auto& block : blocks)
       for (std::uint64_t i = 0; i + sizeof(Word) <= block.bytes(); i += sizeof(Word))
         if (random_() % 4 == 0) memory.put(block.address + i, a_word());
+  }
+
+  void build_starts() {
+    table.build_starts([&](std::uint64_t room) { return take(room); });
   }
 
   Pointers pointers_of(std::uint32_t from) const {
@@ -119,6 +121,11 @@ class Heap {
     }
   }
 
+  void* take(std::uint64_t room) {
+    rooms_.push_back(std::make_unique<char[]>(room));
+    return rooms_.back().get();
+  }
+
   std::mt19937 random_;
   std::vector<std::unique_ptr<char[]>> rooms_;
 };
@@ -131,7 +138,7 @@ std::optional<Pointers> known(const PointersAhead& ahead, std::uint32_t block) {
 }
 
 template <class Word>
-void expect_all_known(Heap<Word>& heap) {
+void expect_those_of_each_block(Heap<Word>& heap) {
   PointersAhead ahead;
   ahead.read(heap.table, heap.memory, sizeof(Word), 1 << 30);
   std::size_t all = 0;
@@ -142,6 +149,13 @@ void expect_all_known(Heap<Word>& heap) {
   }
   EXPECT_GT(all, 300u);
   EXPECT_EQ(known(ahead, (heap.table.count() / 8192 + 1) * 8192), std::nullopt);
+}
+
+template <class Word>
+void expect_all_known(Heap<Word>& heap) {
+  expect_those_of_each_block(heap);
+  heap.build_starts();
+  expect_those_of_each_block(heap);
 }
 
 TEST(PointersAhead, AreThoseOfEachBlock) {
@@ -158,10 +172,35 @@ TEST(PointersAhead, AreThoseOfEachBlock) {
   }
 }
 
+// Where they begin is counted from the start of a run of blocks, in units of eight bytes and 32 bits.
+TEST(PointersAhead, InABlockThatIsLargerThanStartsCanBeCounted) {
+  constexpr std::uint64_t kLarge = std::uint64_t{48} << 30;
+  Fake memory(1 << 20);
+  std::vector<reach::HeapBlock> blocks = {{kStart, 4096, 0, 0}, {kStart + 0x10000, kLarge, 1, 0}};
+  reach::BlockTable table;
+  std::vector<std::unique_ptr<char[]>> rooms;
+  const auto take = [&](std::uint64_t room) {
+    rooms.push_back(std::make_unique<char[]>(room));
+    return static_cast<void*>(rooms.back().get());
+  };
+  ASSERT_TRUE(table.build(blocks.data(), 2, take));
+  table.build_starts(take);
+  const std::vector<std::uint64_t> offsets = {0,         8, 12, std::uint64_t{32} << 30, (std::uint64_t{32} << 30) + 8,
+                                              kLarge - 1};
+  for (std::size_t i = 0; i < offsets.size(); ++i) memory.put(kStart + 8 * i, kStart + 0x10000 + offsets[i]);
+  memory.put(kStart + 8 * offsets.size(), kStart + 0x10000 + kLarge);  // behind it
+  PointersAhead ahead;
+  ahead.read(table, memory, 8, 1 << 30);
+  Pointers expected;
+  for (const std::uint64_t offset : offsets) expected.emplace_back(1, offset);
+  EXPECT_EQ(known(ahead, 0), expected);
+}
+
 TEST(PointersAhead, AreReadBySeveralThreads) {
   Heap<std::uint64_t> heap(40 << 20, 2000, 4711);
   ASSERT_GT(heap.table.count(), 3 * PointersAhead::kBlocksOfPart);
-  expect_all_known(heap);
+  heap.build_starts();
+  expect_those_of_each_block(heap);
 }
 
 TEST(PointersAhead, OfMemoryThatIsNotThereNothingIsKnown) {

@@ -73,6 +73,14 @@ void add_to(KindSums& sums, const Group& group) {
   sum.all += group.all;
 }
 
+// A list that has become long is often that of nearly all blocks: it is not to be copied each time it is twice as long.
+void add_to(std::vector<std::uint32_t>& blocks, std::uint32_t block, std::size_t most_more) {
+  constexpr std::size_t kLong = 4096, kTimes = 16;
+  if (blocks.size() == blocks.capacity() && blocks.size() >= kLong)
+    blocks.reserve(blocks.size() + std::min(most_more, kTimes * blocks.size()));
+  blocks.push_back(block);
+}
+
 }  // namespace
 
 Grouped group(const Snapshot& snapshot, const GroupOptions& options) {
@@ -133,7 +141,7 @@ Grouped group(const Snapshot& snapshot, const GroupOptions& options) {
     group.inherited += (block.flags & ledger::kFlagInherited) != 0;
     group.bytes += block.size;
     group.all.add(block);
-    group.blocks.push_back(i);
+    add_to(group.blocks, i, snapshot.blocks.size() - i);
     ++grouped.blocks;
     grouped.bytes += block.size;
     grouped.all.add(block);

@@ -8,6 +8,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <utility>
 #include <vector>
 
 namespace leakdir::tool {
@@ -28,5 +32,34 @@ void reserve_for_use(std::vector<T>& list, std::uint64_t count) {
   list.reserve(static_cast<std::size_t>(count));
   expect_use(list.data(), static_cast<std::size_t>(count) * sizeof(T));
 }
+
+// Several pieces that are used at the same time lie together.
+class MemoryForUse {
+ public:
+  // About what all of them come to.
+  explicit MemoryForUse(std::size_t bytes) : usual_(bytes) {}
+  // Zeros, aligned for anything. It stays as long as this does.
+  void* take(std::size_t bytes) {
+    bytes = (bytes + kAlignment - 1) & ~(kAlignment - 1);
+    if (bytes > left_) {
+      left_ = bytes > usual_ ? bytes : usual_;
+      parts_.emplace_back(std::calloc(left_, 1));
+      next_ = static_cast<char*>(parts_.back().get());
+      if (next_ == nullptr) throw std::bad_alloc();
+      expect_use(next_, left_);
+    }
+    left_ -= bytes;
+    return std::exchange(next_, next_ + bytes);
+  }
+
+ private:
+  static constexpr std::size_t kAlignment = alignof(std::max_align_t);
+  std::size_t usual_, left_ = 0;
+  char* next_ = nullptr;
+  struct Free {
+    void operator()(void* memory) const { std::free(memory); }
+  };
+  std::vector<std::unique_ptr<void, Free>> parts_;  // (of the kernel's pages calloc knows that they are zeros)
+};
 
 }  // namespace leakdir::tool

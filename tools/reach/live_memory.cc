@@ -161,13 +161,13 @@ reach::Stretch LiveMemory::next_used(reach::Stretch within) {
 
 void LiveMemory::read_mappings() {
   const int file = open_of(pid_, "maps");
+  // (The kernel gives a page of text at a time, whatever it is asked for.)
   std::string text;
+  std::vector<char> some(16 << 10);
   ssize_t got = file < 0 ? -1 : 1;
   while (got > 0) {
-    const std::size_t before = text.size();
-    text.resize(before + (1 << 20));
-    got = ::read(file, text.data() + before, 1 << 20);
-    text.resize(before + (got > 0 ? static_cast<std::size_t>(got) : 0));
+    got = ::read(file, some.data(), some.size());
+    if (got > 0) text.append(some.data(), static_cast<std::size_t>(got));
   }
   const int error = errno;
   if (file >= 0) close(file);

@@ -75,20 +75,18 @@ class Reader {
       : table_(table), memory_(memory), room_left_(room_left), buffer_(kRoom) {}
 
   void read(std::uint32_t first, std::uint32_t after, Part& part) {
-    part_ = &part;
     first_ = next_ = first;
     taken_ = 0;
-    part.words.clear();
-    part.words.reserve(after - first);
-    part.begin.clear();
-    part.begin.reserve(after - first + 1);
+    words_.clear();
+    begin_.clear();
     std::uint32_t i = first;
     while (i < after && has_room()) i = read_some(i, after);
     settle();
     begin_up_to(i);
     for (; i < after; ++i) begin_next(PointersAhead::kNotKnown);
     begin_up_to(after + 1);
-    part.words.shrink_to_fit();
+    part.words = words_;  // with as much room as they need
+    part.begin = begin_;
   }
 
  private:
@@ -97,13 +95,13 @@ class Reader {
   struct Pending {
     std::uint64_t word;
     std::uint32_t from;
-    BlockTable::Range range;
+    BlockTable::NearStart near;
   };
 
   static std::uint64_t whole_words(const HeapBlock& block) { return block.bytes_of_words(kWord); }
 
   bool has_room() {
-    const auto bytes = static_cast<std::int64_t>(part_->words.size() * sizeof(std::uint32_t));
+    const auto bytes = static_cast<std::int64_t>(words_.size() * sizeof(std::uint32_t));
     return room_left_.fetch_sub(bytes - std::exchange(taken_, bytes), std::memory_order_relaxed) > 0;
   }
 
@@ -164,7 +162,7 @@ class Reader {
       Word word;
       std::memcpy(&word, bytes + at * kWord, sizeof word);
       if (!span.has(word)) return;
-      pending_[count_++] = {word, from, {0, 0}};
+      pending_[count_++] = {word, from, {{0, 0}, 0}};
       if (count_ == kTogether) settle();
     };
     const bool is_aligned = reinterpret_cast<std::uintptr_t>(bytes) % kWord == 0;
@@ -179,19 +177,17 @@ class Reader {
 
   void settle() {
     const unsigned count = std::exchange(count_, 0);
-    for (unsigned i = 0; i < count; ++i) pending_[i].range = table_.range_of(pending_[i].word);
+    for (unsigned i = 0; i < count; ++i) pending_[i].near = table_.near_start_of(pending_[i].word);
     for (unsigned i = 0; i < count; ++i) {
       const Pending& one = pending_[i];
-      const std::uint32_t to = table_.find_in(one.range, one.word);
+      const auto [to, offset] = table_.find_near(one.near, one.word);
       if (to == kNoBlock || to == one.from) continue;
       begin_up_to(one.from + 1);
-      const std::uint64_t offset = one.word - table_[to].address;
-      auto& words = part_->words;
       if (offset == 0) {
-        words.push_back(to);
+        words_.push_back(to);
       } else {
-        words.insert(words.end(), {to | PointersAhead::kIsInside, static_cast<std::uint32_t>(offset),
-                                   static_cast<std::uint32_t>(offset >> 32)});
+        words_.insert(words_.end(), {to | PointersAhead::kIsInside, static_cast<std::uint32_t>(offset),
+                                     static_cast<std::uint32_t>(offset >> 32)});
       }
     }
   }
@@ -199,7 +195,7 @@ class Reader {
   // ---- Where the words of a block begin
 
   void begin_next(std::uint32_t flags) {
-    part_->begin.push_back(static_cast<std::uint32_t>(part_->words.size()) | flags);
+    begin_.push_back(static_cast<std::uint32_t>(words_.size()) | flags);
     ++next_;
   }
   void begin_up_to(std::uint32_t after) {
@@ -209,8 +205,8 @@ class Reader {
   void not_known(std::uint32_t block) {
     settle();
     if (next_ > block) {
-      std::uint32_t& begin = part_->begin[block - first_];
-      part_->words.resize(begin);
+      std::uint32_t& begin = begin_[block - first_];
+      words_.resize(begin);
       begin |= PointersAhead::kNotKnown;
       return;
     }
@@ -222,9 +218,9 @@ class Reader {
   Memory& memory_;
   std::atomic<std::int64_t>& room_left_;
   std::vector<char> buffer_;
-  Part* part_ = nullptr;
-  std::uint32_t first_ = 0, next_ = 0;  // of the part; the next block whose beginning is to be written
-  std::int64_t taken_ = 0;              // of the room, by this part
+  std::vector<std::uint32_t> words_, begin_;  // of the part
+  std::uint32_t first_ = 0, next_ = 0;        // of the part; the next block whose beginning is to be written
+  std::int64_t taken_ = 0;                    // of the room, by this part
   Pending pending_[kTogether];
   unsigned count_ = 0;
 };

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "base/large_memory.hh"
+#include "base/sort_nearly_sorted.hh"
 #include "ledger.hh"
 #include "pointers_ahead.hh"
 #include "reach_blocks.hh"
@@ -22,6 +23,7 @@ namespace {
 
 constexpr std::size_t kMostOfStack = 1 << 20, kMostOfAllStacks = 64 << 20;  // of what is copied
 constexpr std::uint64_t kAhead = 16 << 20, kAheadOfBlock = 32;              // bytes for pointers that are read ahead
+constexpr std::size_t kIndexOfBlock = 16;                                   // bytes of what finds a block, usually
 constexpr std::uint64_t kOfHooks = 16 << 10;  // of a stack: what a hook, and malloc below it, may have there
 
 // Sorted by address.
@@ -31,8 +33,7 @@ std::vector<reach::HeapBlock> heap_blocks_of(const std::vector<Block>& blocks) {
   for (const Block& block : blocks)
     heap.push_back(
         reach::heap_block_of(block.address, block.size, block.flags, static_cast<std::uint32_t>(heap.size())));
-  const auto by_address = [](const auto& a, const auto& b) { return a.address < b.address; };
-  if (!std::is_sorted(heap.begin(), heap.end(), by_address)) std::sort(heap.begin(), heap.end(), by_address);
+  sort_nearly_sorted(heap, [](const auto& a, const auto& b) { return a.address < b.address; });
   return heap;
 }
 
@@ -83,6 +84,7 @@ class Search {
       : process_(process),
         mappings_{process.mappings.data(), process.mappings.size()},
         blocks_(heap_blocks_of(process.blocks)),
+        index_(kIndexOfBlock * process.blocks.size()),
         room_(std::make_unique<reach::MarkRoom>()) {}
 
   std::size_t size() const { return blocks_.size(); }
@@ -94,10 +96,7 @@ class Search {
     if (process_.header.usable_size_asked != 0 && !process_.is_musl)
       reach::end_blocks_with_chunks<Word>(blocks_.data(), static_cast<std::uint32_t>(blocks_.size()), process_.memory,
                                           *room_);
-    const auto take = [&](std::uint64_t bytes) {
-      index_.push_back(std::make_unique<char[]>(bytes));
-      return static_cast<void*>(index_.back().get());
-    };
+    const auto take = [&](std::uint64_t bytes) { return index_.take(bytes); };
     table_.build(blocks_.data(), static_cast<std::uint32_t>(blocks_.size()), take);
     room_->build(table_, take);
 
@@ -124,6 +123,7 @@ class Search {
     }
 
     PointersAhead ahead;
+    if (!Observer::kWantsShortest) table_.build_starts(take);
     if (!Observer::kWantsShortest)
       ahead.read(table_, process_.memory, sizeof(Word), kAhead + kAheadOfBlock * blocks_.size());
     Source source{process_.memory, ahead};
@@ -210,7 +210,7 @@ class Search {
   const reach::Mappings mappings_;
   std::vector<reach::HeapBlock> blocks_;
   std::vector<StillThread> threads_;  // but for leakdir's own
-  std::vector<std::unique_ptr<char[]>> index_;
+  MemoryForUse index_;
   reach::BlockTable table_;
   std::unique_ptr<reach::MarkRoom> room_;
 };

@@ -436,7 +436,8 @@ TEST_F(CommandLine, CheckLostKnowsNoVerdictWhereThreadsMayHoldABlock) {
   EXPECT_EQ(run("check --lost"), 3);
   EXPECT_EQ(out,
             "no trustworthy data: whether 1 block, 20 bytes are lost is not known: other threads were running when "
-            "it exited, and what they held in registers shows from outside alone: to a look while it runs (--lost)\n");
+            "it exited, and one may have held it in a register: end the threads before, or look while it runs (report "
+            "--lost)\n");
   ledger.block({0x5000, 30, ledger.stack({0x402000}), ledger::Call::kMalloc, 1u << ledger::kReachShift});
   EXPECT_EQ(run("check --lost"), 23) << "one is lost, whatever becomes of the other";
   EXPECT_THAT(out, StartsWith("leak: 1 lost block, 30 bytes in 1 stack; 1 block, 100 bytes is still reachable; "));

@@ -518,11 +518,18 @@ TEST_F(Emit, WhatOnlyRunningThreadsMayHoldIsNeitherLostNorHeld) {
   ledger.header.unread_bytes = 4096;
   const std::string lost = text_of(kLostKinds);
   EXPECT_THAT(lost, HasSubstr("4 lost blocks, 78 bytes in 3 stacks\n"));
-  EXPECT_THAT(lost, HasSubstr("\nnot known: 1 block, 70 bytes in 1 stack, as other threads were running when it "
-                              "exited, and what they held in registers shows from outside alone: to a look while it "
-                              "runs (--lost): --kinds all lists them\n"
+  EXPECT_THAT(lost, HasSubstr("\nnot known: 1 block, 70 bytes in 1 stack (--kinds all lists them): other threads were "
+                              "running when it exited, and one may have held it in a register: end the threads before, "
+                              "or look while it runs (report --lost)\n"
                               "not looked at: 4096 bytes of memory that could not be read\n"));
   EXPECT_THAT(text_of(kAllKinds), HasSubstr("\n70 bytes in 1 block, 4.8 %, malloc"));
+}
+
+TEST_F(Emit, NothingIsLostAsFarAsIsKnownWhereThreadsMayHoldABlock) {
+  ledger.block({0x7000, 70, ledger.stack({0x401b2a})});
+  ledger.header.reach_look = static_cast<std::uint32_t>(ledger::ReachLook::kThreads);
+  EXPECT_THAT(text_of(kLostKinds), HasSubstr("Z\nno lost blocks, as far as is known\nnot known: 1 block, 70 bytes"));
+  EXPECT_THAT(text_of(kAllKinds), HasSubstr("Z\n1 live block, 70 bytes in 1 stack\nnot known: 1 block, 70 bytes"));
 }
 
 // Then there was no search: what libc keeps is held by libc.

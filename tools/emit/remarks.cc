@@ -82,9 +82,11 @@ std::vector<std::string> kinds_in_words(const Report& report) {
     std::string line = fmt::format("{}: {}, {} in {}", kind_name(reach), count_of(sum.blocks, "block"),
                                    bytes_of(sum.bytes), count_of(sum.stacks, "stack")) +
                        estimate_of(report, sum.all);
-    if (const std::string why = why_no_kinds(report.snapshot); reach == ledger::Reach::kUnknown && !why.empty())
-      line += ", as " + why;
-    if (is_hidden) line += ": --kinds all lists them";
+    if (const std::string why = why_no_kinds(report.snapshot); reach == ledger::Reach::kUnknown && !why.empty()) {
+      line += (is_hidden ? " (--kinds all lists them): " : ": ") + why;
+    } else if (is_hidden) {
+      line += ": --kinds all lists them";
+    }
     lines.push_back(line);
   }
   if (report.snapshot.unread_bytes != 0)
@@ -124,6 +126,8 @@ std::string which_are_none(const Report& report) {
   std::string which = which_are_listed(report);
   if (report.snapshot.is_damaged) which += " in what could be read";
   if (report.grouped.suppressed_blocks != 0) which += ", but for suppressed ones";
+  const auto not_known = static_cast<std::size_t>(ledger::Reach::kUnknown);
+  if (report.grouped.knows_kinds && report.grouped.hidden[not_known].blocks != 0) which += ", as far as is known";
   return which;
 }
 

@@ -59,8 +59,8 @@ bool has_listable(const Snapshot& snapshot) {
 std::string why_no_kinds(const Snapshot& snapshot) {
   switch (snapshot.reach_look) {
     case ReachLook::kThreads:
-      return "other threads were running when it exited, and what they held in registers shows from outside alone: to "
-             "a look while it runs (--lost)";
+      return "other threads were running when it exited, and one may have held it in a register: end the threads "
+             "before, or look while it runs (report --lost)";
     case ReachLook::kNoMaps:
       return "/proc/self/maps could not be read when it exited";
     case ReachLook::kNoMemory:

@@ -41,12 +41,13 @@ struct HeapBlock {
   static constexpr std::uint64_t kDoubtful = std::uint64_t{64} << kShift;
   static constexpr std::uint64_t kSeenTwice = std::uint64_t{128} << kShift;
   // What its first words say of pointers into its middle (reach_mark.hh): that they were asked; where one means the
-  // whole block; that it is an object with virtual functions.
+  // whole block; that it is an object with virtual functions, or a thrown one with what the C++ runtime keeps of it.
   static constexpr std::uint64_t kAsked = std::uint64_t{256} << kShift;
   static constexpr std::uint64_t kWholeBehindWord = std::uint64_t{512} << kShift;
   static constexpr std::uint64_t kWholeBehind8 = std::uint64_t{1024} << kShift;
   static constexpr std::uint64_t kWholeBehind3Words = std::uint64_t{2048} << kShift;
   static constexpr std::uint64_t kIsObject = std::uint64_t{4096} << kShift;
+  static constexpr std::uint64_t kIsException = std::uint64_t{16384} << kShift;
 
   // What was asked for. (Of more than that, which is in none of malloc's heaps, the rest counts as no block's.)
   static constexpr unsigned kBytesBits = 43;

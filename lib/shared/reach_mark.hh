@@ -5,7 +5,8 @@
 // goes through the middle of a block is possibly lost; of the others, those to which no other lost block points are
 // definitely lost, and what they lead to is lost indirectly. A cycle of lost blocks to which no other leads has one
 // head, that with the lowest address. So are its rules for pointers into the middle that are none: of std::string, of
-// new[], of an object's second base class, and of a buffer behind its length.
+// new[], of an object's second base class, and of a buffer behind its length. Beside these, what was thrown is held by
+// who holds the object, or what the C++ runtime knows of it, which lie in the middle of what was allocated.
 //
 // Memory is read by a Source, which has
 //   std::size_t read(const Piece* pieces, unsigned count, void* into);
@@ -494,18 +495,33 @@ class Marker {
     if (offset == kWord && block.has(HeapBlock::kWholeBehindWord)) return true;
     if (offset == 8 && block.has(HeapBlock::kWholeBehind8)) return true;
     if (offset == 3 * kWord && block.has(HeapBlock::kWholeBehind3Words)) return true;
+    if (block.has(HeapBlock::kIsException) && is_in_exception(offset)) return true;
     // The second base of an object begins with the address of a table of virtual functions as well.
     std::uint64_t inner = 0;
     return block.has(HeapBlock::kIsObject) && offset % kWord == 0 && read_words(pointer, 1, &inner) &&
            is_virtual_table(inner);
   }
 
+  // What throw allocates, on 64 bits: what the C++ runtime knows of it (of gcc's, behind a count), with what the
+  // unwinder knows at its end, which begins with a name of the runtime, and the object. Each of the three is what
+  // somebody holds: a catch, an unwinding, and std::exception_ptr.
+  static constexpr std::uint64_t kRuntimes = 16, kUnwinders = 96, kThrown = 128;
+  static bool is_in_exception(std::uint64_t offset) {
+    return offset == kRuntimes || offset == kUnwinders || offset == kThrown;
+  }
+  static bool is_class_of_cxx(std::uint64_t word) {
+    constexpr std::uint64_t kGnu = 0x474e5543432b2b00, kClang = 0x434c4e47432b2b00;  // "GNUCC++", "CLNGC++"
+    return (word & ~std::uint64_t{1}) == kGnu || (word & ~std::uint64_t{1}) == kClang;
+  }
+
   // Once for each block that a pointer leads into.
   void ask_first_words(HeapBlock& block) {
     block.set(HeapBlock::kAsked);
     const std::uint64_t bytes = block.bytes();
-    std::uint64_t word[2] = {};
-    if (bytes < 2 * kWord || !read_words(block.address, 2, word)) return;
+    const bool may_be_exception = kWord == 8 && bytes > kThrown;
+    std::uint64_t word[kMostWords] = {};
+    if (bytes < 2 * kWord || !read_words(block.address, may_be_exception ? kUnwinders / 8 + 1 : 2, word)) return;
+    if (may_be_exception && is_class_of_cxx(word[kUnwinders / 8])) block.set(HeapBlock::kIsException);
     // the number of elements, and elements that have a destructor
     if (word[0] != 0 && (bytes - kWord) % word[0] == 0) block.set(HeapBlock::kWholeBehindWord);
     const std::uint64_t length = kWord == 8 ? word[0] : word[0] | word[1] << 32;

@@ -190,6 +190,20 @@ TEST(Marker, SomePointersIntoTheMiddleMeanTheWhole) {
   EXPECT_EQ(heap.kinds({0x10008, 0x10118, 0x10208, 0x10308}), (Kinds{kReachable, kReachable, kReachable, kPossible}));
 }
 
+// What the C++ runtime allocates for a throw begins with its own part; the unwinder's has the runtime's name.
+TEST(Marker, WhoHoldsWhatWasThrownHoldsAllThatWasAllocated) {
+  for (const std::uint64_t offset : {16, 96, 128, 24, 136}) {
+    Heap heap;
+    for (std::uint64_t i = 0; i < 3; ++i) heap.add(0x10000 + 0x200 * i, 144);
+    heap.put(0x10000 + 96, 0x474e5543432b2b00);  // "GNUCC++"
+    heap.put(0x10200 + 96, 0x434c4e47432b2b01);  // "CLNGC++", thrown a second time
+    heap.put(0x10400 + 96, 0x4d4f5a0052555354);  // another language's
+    const Reach kind = offset == 24 || offset == 136 ? kPossible : kReachable;
+    EXPECT_EQ(heap.kinds({0x10000 + offset, 0x10200 + offset, 0x10400 + offset}), (Kinds{kind, kind, kPossible}))
+        << offset;
+  }
+}
+
 TEST(Marker, APointerThatMeansTheWholeCountsWheneverItComes) {
   Heap heap;
   for (std::uint64_t i = 0; i < 3; ++i) heap.add(0x10000 + 0x100 * i, 8 + 100);

@@ -86,7 +86,7 @@ inline bool parse_mapping(const char* line, const char* end, Mapping* into) {
   }
   if (is_path("[heap]", true)) into->flags |= Mapping::kHeap;
   if (is_path("[stack]", true)) into->flags |= Mapping::kStack;
-  if (is_path("[v", false)) into->flags |= Mapping::kKernel;
+  if (is_path("[v", false) || is_path("[sigpage]", true) || is_path("[uprobes]", true)) into->flags |= Mapping::kKernel;
   return into->start < into->end;
 }
 

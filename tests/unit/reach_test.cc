@@ -8,10 +8,13 @@
 #include <memory>
 #include <random>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "shared/reach_blocks.hh"
+#include "shared/reach_maps.hh"
 #include "shared/reach_mark.hh"
+#include "shared/reach_roots.hh"
 #include "shared/reach_usable.hh"
 #include "shared/reach_work.hh"
 
@@ -152,6 +155,24 @@ TEST(Marker, ACycleToWhichAnotherLeadsHasNoHeadOfItsOwn) {
   heap.put(0x10000, 0x10100), heap.put(0x10100, 0x10000);
   heap.put(0x10200, 0x10300), heap.put(0x10300, 0x10200), heap.put(0x10308, 0x10000);
   EXPECT_EQ(heap.kinds({}), (Kinds{kIndirect, kIndirect, kDefinite, kIndirect}));
+}
+
+// Code that was made at run time may hold pointers, and that of files and the kernel's may not.
+TEST(Roots, AreWhatTheProgramMayHaveWritten) {
+  const auto is_root = [](const std::string& line) {
+    Mapping mapping{};
+    EXPECT_TRUE(parse_mapping(line.data(), line.data() + line.size(), &mapping)) << line;
+    return may_be_root(mapping);
+  };
+  for (const char* root :
+       {"rw-p 00000000 00:00 0", "r--p 00000000 00:00 0", "r-xp 00000000 00:00 0", "rwxp 00000000 00:00 0 [heap]",
+        "r-xp 00000000 00:00 0 [anon:code]", "r--p 0 fe:00 7 /bin/sh", "rw-s 00000000 00:01 7 /dev/zero (deleted)"})
+    EXPECT_TRUE(is_root("7f00-8f00 " + std::string(root))) << root;
+  for (const char* other :
+       {"r-xp 00000000 fe:00 7 /bin/sh", "---p 00000000 00:00 0", "--xp 00000000 00:00 0 [vsyscall]",
+        "r-xp 00000000 00:00 0 [vdso]", "r-xp 00000000 00:00 0 [sigpage]", "r-xp 00000000 00:00 0 [uprobes]",
+        "r--s 00000000 fe:00 7 /tmp/data", "rw-s 00000000 00:05 7 /dev/dri/card0"})
+    EXPECT_FALSE(is_root("7f00-8f00 " + std::string(other))) << other;
 }
 
 TEST(Marker, APointerIntoTheMiddleMakesItPossible) {

@@ -12,6 +12,7 @@ namespace leakdir {
 namespace {
 
 constexpr std::uint64_t kPage = 4096;
+constexpr unsigned kMostInterruptions = 1000;  // of one read
 
 // What /proc has of this memory. Once the first thread has ended (pthread_exit in main) it has nothing of the process
 // by that one's number; each thread that lives has all of it (Linux 3.17). An emulator knows the first name alone.
@@ -19,16 +20,18 @@ constexpr const char* kPageMaps[] = {"/proc/self/pagemap", "/proc/thread-self/pa
 constexpr const char* kMemories[] = {"/proc/self/mem", "/proc/thread-self/mem"};
 constexpr const char* kMaps[] = {"/proc/self/maps", "/proc/thread-self/maps"};
 
-// Calls line(begin, end) for each whole line of the file; `buffer` of `room` bytes. False: it cannot be read.
+// Calls line(begin, end) for each whole line of the file; `buffer` of `room` bytes. False: it cannot be read, or not to
+// its end.
 template <class Line>
 bool for_each_line(const char* path, char* buffer, std::size_t room, Line line) {
   const int file = sys::open_at(AT_FDCWD, path, O_RDONLY);
   if (file < 0) return false;
   std::size_t filled = 0;
   std::int64_t offset = 0;
-  for (;;) {
-    const long got = sys::read_at(file, buffer + filled, room - filled, offset);
-    if (got == -EINTR) continue;
+  long got;
+  for (unsigned tries = 0;;) {
+    got = sys::read_at(file, buffer + filled, room - filled, offset);
+    if (got == -EINTR && ++tries < kMostInterruptions) continue;
     if (got <= 0) break;
     offset += got;
     filled += static_cast<std::size_t>(got);
@@ -43,7 +46,7 @@ bool for_each_line(const char* path, char* buffer, std::size_t room, Line line) 
     filled -= begin;
   }
   sys::close(file);
-  return offset != 0;
+  return got >= 0 && offset != 0;
 }
 
 }  // namespace
@@ -127,11 +130,11 @@ bool OwnProcess::read_mappings(WorkMemory& memory) {
   auto* const list = memory.take_array<reach::Mapping>(lines + kMore);
   if (list == nullptr) return false;
   std::size_t count = 0;
-  for_each_line(maps, buffer, kRoom, [&](const char* begin, const char* end) {
+  const bool is_whole = for_each_line(maps, buffer, kRoom, [&](const char* begin, const char* end) {
     if (count < lines + kMore && reach::parse_mapping(begin, end, &list[count])) ++count;
   });
   mappings_ = {list, count};
-  return count != 0;
+  return is_whole && count != 0;
 }
 
 std::size_t OwnProcess::read_by_call(const reach::Piece* pieces, unsigned count, void* into) {

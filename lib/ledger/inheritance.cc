@@ -15,10 +15,20 @@ using ledger::Kind;
 
 struct Generation {
   LedgerFile ledger;
-  std::uint32_t* own_nodes = nullptr;    // by node, from the generation's first on; made when it is needed
-  std::uint16_t* own_threads = nullptr;  // by thread
+  // What its nodes, from its first on, and behind them its threads are called in our own ledger. Made when it is
+  // needed.
+  std::uint32_t* own_numbers = nullptr;
 
   bool has(Kind kind, std::uint32_t row) const { return row >= ledger.first(kind) && row < ledger.used(kind); }
+  std::uint32_t nodes() const { return ledger.used(Kind::kNodes) - ledger.first(Kind::kNodes); }
+  std::uint64_t bytes_of_numbers() const {
+    return (std::uint64_t{nodes()} + ledger.used(Kind::kThreads)) * sizeof *own_numbers;
+  }
+  // Null: there is no memory for it.
+  std::uint32_t* own_number(std::uint32_t at) {
+    if (own_numbers == nullptr) own_numbers = static_cast<std::uint32_t*>(sys::map_private(bytes_of_numbers()));
+    return own_numbers == nullptr ? nullptr : own_numbers + at;
+  }
 };
 constexpr unsigned kMostGenerations = 4;
 Generation generations[kMostGenerations];
@@ -40,15 +50,9 @@ Generation* generation_with(Kind kind, std::uint32_t row) {
 }
 
 // What our own are called is our own: it is forgotten when a child of ours goes on with other numbers.
-template <typename Number>
-void forget(Number*& numbers, std::uint64_t count) {
-  if (numbers != nullptr) sys::unmap(numbers, count * sizeof(Number));
-  numbers = nullptr;
-}
-
 void forget_translations(Generation& generation) {
-  forget(generation.own_nodes, generation.ledger.used(Kind::kNodes) - generation.ledger.first(Kind::kNodes));
-  forget(generation.own_threads, generation.ledger.used(Kind::kThreads));
+  if (generation.own_numbers != nullptr) sys::unmap(generation.own_numbers, generation.bytes_of_numbers());
+  generation.own_numbers = nullptr;
 }
 
 void move_down() {
@@ -103,32 +107,23 @@ const ledger::Node* inherited_node(std::uint32_t node) {
 std::uint32_t* own_node_of(std::uint32_t node) {
   Generation* const generation = generation_with(Kind::kNodes, node);
   if (generation == nullptr) return nullptr;
-  const std::uint32_t first = generation->ledger.first(Kind::kNodes);
-  if (generation->own_nodes == nullptr) {
-    const std::uint64_t count = generation->ledger.used(Kind::kNodes) - first;
-    generation->own_nodes = static_cast<std::uint32_t*>(sys::map_private(count * sizeof(std::uint32_t)));
-  }
-  return generation->own_nodes == nullptr ? nullptr : generation->own_nodes + (node - first);
+  return generation->own_number(node - generation->ledger.first(Kind::kNodes));
 }
 
 std::uint16_t own_thread_of(std::uint32_t block_row, std::uint32_t thread) {
   Generation* const generation = generation_with(Kind::kBlocks, block_row);
   if (generation == nullptr || thread == 0 || thread >= generation->ledger.used(Kind::kThreads)) return 0;
-  if (generation->own_threads == nullptr) {
-    const std::uint64_t bytes = std::uint64_t{generation->ledger.used(Kind::kThreads)} * sizeof(std::uint16_t);
-    generation->own_threads = static_cast<std::uint16_t*>(sys::map_private(bytes));
-    if (generation->own_threads == nullptr) return 0;
-  }
-  std::uint16_t& own = generation->own_threads[thread];
-  if (own != 0) return own;
+  std::uint32_t* const own = generation->own_number(generation->nodes() + thread);
+  if (own == nullptr) return 0;
+  if (*own != 0) return static_cast<std::uint16_t>(*own);
   const std::uint32_t index = ledger_file.take(Kind::kThreads, 1);
   if (index == 0 || index > UINT16_MAX) return 0;
   ledger::Thread& row = *ledger_file.thread(index);
   const ledger::Thread& was = *generation->ledger.thread(thread);
   row.tid = was.tid;
   for (unsigned i = 0; i < sizeof row.name; ++i) row.name[i] = was.name[i];
-  own = static_cast<std::uint16_t>(index);
-  return own;
+  *own = index;
+  return static_cast<std::uint16_t>(index);
 }
 
 }  // namespace leakdir

@@ -15,6 +15,9 @@
 #include "system/rights.hh"
 #include "system/sys.hh"
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
@@ -24,6 +27,11 @@ namespace leakdir {
 using ledger::Kind;
 
 LedgerFile ledger_file;
+
+struct LedgerMapping {
+  int protection, flags, file;
+  std::uint64_t offset;
+};
 
 namespace {
 
@@ -86,12 +94,22 @@ std::uint64_t address_space_limit() {
 
 constexpr int kClaim = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 
-bool map_where_free(char* at, std::uint64_t bytes) {
-  void* const got = sys::map(at, bytes, PROT_NONE, kClaim | MAP_FIXED_NOREPLACE, -1, 0);
+constexpr LedgerMapping kClaimed = {PROT_NONE, kClaim, -1, 0};
+
+bool map_where_free(char* at, std::uint64_t bytes, const LedgerMapping& what) {
+  void* const got = sys::map(at, bytes, what.protection, what.flags | MAP_FIXED_NOREPLACE, what.file, what.offset);
   // Before Linux 4.17 it is a wish.
   if (got != nullptr && got != at) sys::unmap(got, bytes);
   return got == at;
 }
+
+bool is_free(char* at, std::uint64_t bytes) {
+  if (!map_where_free(at, bytes, kClaimed)) return false;
+  sys::unmap(at, bytes);
+  return true;
+}
+
+constexpr std::uint64_t kApart = std::uint64_t{4} << 30;
 
 // Half way down from where the kernel puts what is mapped: nothing comes there by itself, from above or from below, and
 // it is chosen as much by chance. Null where address space is short, or where the kernel wants it otherwise.
@@ -102,13 +120,10 @@ char* find_place(std::uint64_t bytes) {
   sys::unmap(page, page_bytes());
   // A forked child has its parent's ledger there, too, and those of some before.
   constexpr unsigned kTries = 8;
-  constexpr std::uint64_t kApart = std::uint64_t{4} << 30;
   const std::uint64_t half = (reinterpret_cast<std::uintptr_t>(page) / 2) & ~(page_bytes() - 1);
   for (unsigned i = 0; i < kTries && half > (i + 1) * kApart; ++i) {
     auto* const at = reinterpret_cast<char*>(static_cast<std::uintptr_t>(half - i * kApart));
-    if (!map_where_free(at, bytes)) continue;
-    sys::unmap(at, bytes);
-    return at;
+    if (is_free(at, bytes)) return at;
   }
   return nullptr;
 }
@@ -125,7 +140,8 @@ bool LedgerFile::settle() {
           page_aligned(within_limit(kRooms[kind].most, limit) >> (kRooms[kind].most > (8 << 20) ? shrink : 0));
       total += bytes[kind];
     }
-    char* place = find_place(total);
+    const bool is_likely = likely_place_ != nullptr && is_free(likely_place_, total);
+    char* place = is_likely ? likely_place_ : find_place(total);
     const bool is_claimed = place == nullptr;
     if (is_claimed) place = static_cast<char*>(sys::map(nullptr, total, PROT_NONE, kClaim, -1, 0));
     if (place == nullptr) continue;
@@ -150,25 +166,50 @@ void LedgerFile::lay_out(char* at, const std::uint64_t* bytes, bool is_claimed) 
   }
 }
 
-// Takes address space up to there, and never what is another's already.
-bool LedgerFile::claim(Array& array, std::uint64_t bytes) {
-  if (bytes <= array.claimed) return true;
-  if (!map_where_free(array.base + array.claimed, bytes - array.claimed)) return false;
+// `bytes` from the array's beginning on are leakdir's now.
+void LedgerFile::has_claimed(Array& array, std::uint64_t bytes) {
   if (array.claimed == 0) {
     memory_is_own(array.base, bytes);
   } else {
     own_memory_grew(array.base, bytes);
   }
   array.claimed = bytes;
+}
+
+// Takes address space up to there, and never what is another's already.
+bool LedgerFile::claim(Array& array, std::uint64_t bytes) {
+  if (bytes <= array.claimed) return true;
+  if (!map_where_free(array.base + array.claimed, bytes - array.claimed, kClaimed)) return false;
+  has_claimed(array, bytes);
   return true;
+}
+
+namespace {
+
+constexpr LedgerMapping memory_of(int file, std::uint64_t offset) {
+  return {PROT_READ | PROT_WRITE, MAP_SHARED, file, offset};
+}
+constexpr LedgerMapping kOfNoFile = {PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0};
+
+}  // namespace
+
+// The same, and there is memory from `from` on.
+bool LedgerFile::map_into(Array& array, std::uint64_t from, std::uint64_t bytes, const LedgerMapping& what) {
+  char* const at = array.base + from;
+  if (from == array.claimed) {  // both in one
+    if (!map_where_free(at, bytes, what)) return false;
+    has_claimed(array, from + bytes);
+    return true;
+  }
+  return claim(array, from + bytes) &&
+         sys::map(at, bytes, what.protection, what.flags | MAP_FIXED, what.file, what.offset) != nullptr;
 }
 
 bool LedgerFile::map_lower_rows(Array& array, Kind kind) {
   if (array.first == 0) return true;
   if (array.first >= array.capacity) return false;
   const std::uint64_t bytes = std::uint64_t{array.first} * ledger::kRowBytes[static_cast<std::uint32_t>(kind)];
-  return claim(array, bytes) && sys::map(array.base, bytes, PROT_READ | PROT_WRITE,
-                                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) != nullptr;
+  return map_into(array, 0, bytes, kOfNoFile);
 }
 
 void LedgerFile::move_to(LedgerFile& other) {
@@ -188,6 +229,9 @@ void LedgerFile::move_to(LedgerFile& other) {
 }
 
 void LedgerFile::hand_over_to(LedgerFile& kept) {
+  const Array& blocks = array(Kind::kBlocks);
+  const bool was_found = kWide && blocks.claimed < std::uint64_t{blocks.capacity} * sizeof(ledger::Block);
+  likely_place_ = was_found ? blocks.base - static_cast<std::size_t>(kApart) : nullptr;
   move_to(kept);
   constexpr Kind kGoOn[] = {Kind::kBlocks, Kind::kNodes};
   for (const Kind kind : kGoOn) {
@@ -241,10 +285,10 @@ void LedgerFile::map_first_extents(int file) {
     Array& array = this->array(kind);
     const std::uint32_t row_bytes = ledger::kRowBytes[static_cast<std::uint32_t>(kind)];
     const std::uint64_t bytes = first_bytes(kind);
+    LedgerMapping what = memory_of(file, offset);
+    if (is_of_child_) what.flags |= MAP_POPULATE;  // all of it is used at once
     const std::uint64_t lower_bytes = std::uint64_t{array.first} * row_bytes;
-    char* const at = array.base + lower_bytes;
-    if (std::uint64_t{array.capacity - array.first} * row_bytes >= bytes && claim(array, lower_bytes + bytes) &&
-        sys::map(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, offset) != nullptr)
+    if (std::uint64_t{array.capacity - array.first} * row_bytes >= bytes && map_into(array, lower_bytes, bytes, what))
       add_extent(array, kind, offset, bytes);
     offset += bytes;
   }
@@ -279,6 +323,7 @@ int LedgerFile::create(int folder, const char* path, const char* name, bool& sha
   }
   shared = true;
   header_ = static_cast<ledger::Header*>(mapping);
+  if (!has_whole_header_) sys::advise(mapping, kSmallHeaderBytes, MADV_POPULATE_WRITE);
   memory_is_own(header_, ledger::kHeaderBytes);
   header_->file_bytes = ledger::kHeaderBytes;
   device_ = status.device;

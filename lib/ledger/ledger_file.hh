@@ -20,6 +20,8 @@
 
 namespace leakdir {
 
+struct LedgerMapping;  // what is to be mapped, and how
+
 class LedgerFile {
  public:
   // No node has a higher index than so many bits can say.
@@ -107,7 +109,9 @@ class LedgerFile {
   }
   bool settle();
   void lay_out(char* at, const std::uint64_t* bytes, bool is_claimed);
+  static void has_claimed(Array& array, std::uint64_t bytes);
   static bool claim(Array& array, std::uint64_t bytes);
+  static bool map_into(Array& array, std::uint64_t from, std::uint64_t bytes, const LedgerMapping& what);
   static bool map_lower_rows(Array& array, ledger::Kind kind);
   bool grow(ledger::Kind kind, std::uint32_t until);
   void trim_tail(int file, ledger::Extent& extent);
@@ -129,6 +133,7 @@ class LedgerFile {
   const char* path_ = nullptr;  // absolute; null: private memory
   std::atomic<std::uint64_t> limit_{UINT64_MAX};
   std::uint64_t device_ = 0, inode_ = 0;
+  char* likely_place_ = nullptr;  // of a child: below its parent's, where nothing is, most likely
   Array arrays_[ledger::kKinds] = {};
   std::uint32_t first_bytes_[ledger::kKinds] = {};  // of the first extent, in a child's; else zeros
   bool is_of_child_ = false;

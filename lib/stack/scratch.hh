@@ -27,11 +27,7 @@ struct RecordText {
 struct ThreadScratch {
   FreeRows free_rows;  // first: the pointer to it is the one to all
   LeafCache leaves;
-  std::uint32_t generation;                      // of the process (process.hh) in which it was used last
-  static constexpr unsigned kFrames = 128 + 16;  // the deepest stack, our own frames and operator new
-  FastWalkState walk;
-  // Of a walk that is not all runs, frame by frame.
-  std::uintptr_t frames[kFrames];
+  std::uint32_t generation;  // of the process (process.hh) in which it was used last
   std::uint32_t nodes_epoch;
   // Nodes that the thread has met, by parent and by run or return address: to meet one again costs a comparison.
   struct KnownNode {
@@ -45,6 +41,10 @@ struct ThreadScratch {
     const std::uint64_t both = (key ^ std::uint64_t{parent} << 32) * 0x9e3779b97f4a7c15u;
     return static_cast<unsigned>(both >> (64 - kSetBits)) * kWays;
   }
+  FastWalkState walk;
+  static constexpr unsigned kFrames = 128 + 16;  // the deepest stack, our own frames and operator new
+  // Of a walk that is not all runs, frame by frame.
+  std::uintptr_t frames[kFrames];
   RecordText record;
 };
 

@@ -238,7 +238,9 @@ void* map(void* at, std::size_t bytes, int protection, int flags, int descriptor
 }
 
 void* map_private(std::size_t bytes) {
-  return map(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  constexpr std::size_t kPage = 4096;
+  const int at_once = bytes <= kPage ? MAP_POPULATE : 0;
+  return map(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | at_once, -1, 0);
 }
 
 void unmap(void* at, std::size_t bytes) { call(SYS_munmap, address(at), static_cast<long>(bytes)); }

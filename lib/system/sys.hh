@@ -79,7 +79,9 @@ unsigned set_umask(unsigned mask);
 
 // Memory. `map` returns null on failure.
 void* map(void* at, std::size_t bytes, int protection, int flags, int descriptor, std::uint64_t offset);
-void* map_private(std::size_t bytes);  // zero-filled, demand-paged, not reserved
+// Zero-filled, not reserved. A single page is there at once, as it is about to be used; more come when they are
+// touched.
+void* map_private(std::size_t bytes);
 void unmap(void* at, std::size_t bytes);
 int advise(void* at, std::size_t bytes, int advice);
 // Of this process, through the kernel: what cannot be read is no fault. Returns the bytes that come before it, or a

@@ -16,6 +16,10 @@
 #include "system/probe_table.hh"
 #include "system/sys.hh"
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
 namespace leakdir {
 
 std::atomic<std::uint32_t> sequence_epoch{1};
@@ -69,17 +73,32 @@ ThreadScratch* take_scratch(std::uint32_t tid, int pid) {
 // A thread may have ended, by a longjmp or a cancellation, in the middle of a hook.
 void forget_last_call(ThreadScratch& scratch) { scratch.record.tail_bytes = 0; }
 
+// What the first calls write to. Made one by one, most of these pages would cost two faults each, when they are read
+// and when they are written to: that takes longer than to have the kernel make all of them at once, with some that
+// nobody needs. Before Linux 5.14 it refuses.
+void make_first_pages(ThreadScratch& scratch) {
+  constexpr std::size_t kOfStore = 6 << 10, kOfWhole = 10 << 10;
+  constexpr std::uintptr_t kPage = 4096;
+  const auto make = [](void* from, const void* to) {
+    const std::uintptr_t start = reinterpret_cast<std::uintptr_t>(from) & ~(kPage - 1);
+    sys::advise(reinterpret_cast<void*>(start), reinterpret_cast<std::uintptr_t>(to) - start, MADV_POPULATE_WRITE);
+  };
+  make(&scratch, reinterpret_cast<char*>(&scratch.walk.store) + kOfStore);
+  make(&scratch.walk.whole, reinterpret_cast<char*>(&scratch.walk.whole) + kOfWhole);
+}
+
 // In a forked child: another thread of the parent may have been writing it while it was copied, page by page. To let
 // the kernel take the pages away spares the child copies of what it does not use. (It refuses where memory is locked,
 // and old emulators do nothing.)
 void forget_parent(ThreadScratch& scratch) {
-  if (sys::advise(&scratch, sizeof scratch, MADV_DONTNEED) == 0 &&
-      __atomic_load_n(&scratch.generation, __ATOMIC_RELAXED) == 0)
-    return;
+  const bool is_taken_away = sys::advise(&scratch, sizeof scratch, MADV_DONTNEED) == 0;
+  if (is_taken_away) make_first_pages(scratch);
+  if (is_taken_away && __atomic_load_n(&scratch.generation, __ATOMIC_RELAXED) == 0) return;
   scratch.walk.reach = {};
   fast_walk_forget_runs(scratch.walk);
   for (ThreadScratch::KnownNode& node : scratch.known_nodes) node.key = 0;
   scratch.free_rows.epoch = 0;
+  forget_last_call(scratch);
   for (LeafCache::Known& leaf : scratch.leaves.known) leaf = {};
 }
 
@@ -112,8 +131,11 @@ LEAKDIR_SLOW void enter_thread(ThreadState& thread, const ReentryGuard&) {
   thread.scratch = take_scratch(tid, pid);
   if (thread.scratch != nullptr) {
     const std::uint32_t generation = thread.scratch->generation;
-    if (generation != process_generation && generation != 0) forget_parent(*thread.scratch);
-    if (generation != 0) forget_last_call(*thread.scratch);
+    if (generation == process_generation) {
+      forget_last_call(*thread.scratch);
+    } else if (generation != 0) {
+      forget_parent(*thread.scratch);
+    }
     if (generation != process_generation) {
       thread.scratch->nodes_epoch = stack_epoch();  // it knows no node
       thread.scratch->generation = process_generation;

@@ -74,8 +74,8 @@ struct FastWalkState {
   StackReach reach;
   std::uintptr_t generation;
   RunDraft draft;
-  RunStore store;
   WholeStackDraft whole_draft;
+  RunStore store;  // this and the next fill from their beginnings on
   WholeStacks whole;
 };
 

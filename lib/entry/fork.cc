@@ -17,6 +17,7 @@
 #include "ledger/recent_frees.hh"
 #include "option_sources.hh"
 #include "stack/scratch.hh"
+#include "stack/stack_table.hh"
 #include "start.hh"
 #include "system/base.hh"
 #include "system/guard.hh"
@@ -57,6 +58,7 @@ bool move_in(ThreadState& thread, const ReentryGuard& guard) {
   is_moving = true;
   keep_parents_ledger();
   forget_free_rows();
+  leave_nodes_to_parent();
   if (!claim_child_dir() || !settle_tables()) return false;
   describe_child(*parents_header());
   process_generation = static_cast<std::uint32_t>(sys::pid());

@@ -248,12 +248,15 @@ LEAKDIR_SLOW std::uint32_t node_of_run(ThreadScratch& scratch, Run& run, std::ui
   constexpr std::uint64_t kOfRun = std::uint64_t{1} << 63;  // no return address
   keep_up_known_nodes(scratch);
   const std::uint32_t key = parent_key(parent, frames);
-  const std::uint32_t node = known_node(scratch, key, kOfRun | run.serial, [&] {
+  const auto find_anew = [&] {
     // Not of those that the thread keeps: they are many, and asked for once.
     const auto find = [&](std::uint32_t above, std::uintptr_t pc) { return stack_node(above, pc, guard); };
     return node_of_frames(
         parent, [&](unsigned i) { return frame_of_run(run, i); }, frames, find);
-  });
+  };
+  // Most runs have one parent: then the run's memo is enough, and a process that ends soon touches less memory.
+  const std::uint32_t node =
+      run.memo == 0 ? noted(find_anew()) : known_node(scratch, key, kOfRun | run.serial, find_anew);
   if (LEAKDIR_LIKELY(node != 0)) run.memo = std::uint64_t{key} << 32 | node;
   return node;
 }

@@ -70,6 +70,8 @@ LEAKDIR_SLOW std::uint32_t add_frame(std::uint64_t hash, std::uint32_t parent, s
 
 }  // namespace
 
+void leave_nodes_to_parent() { nodes.begin_small(); }
+
 LEAKDIR_SLOW bool stacks_are_outdated(const ReentryGuard& guard) {
   if (!modules_were_unloaded(guard) || !refresh_modules(guard)) return false;
   nodes_epoch.fetch_add(1, std::memory_order_release);

@@ -31,6 +31,9 @@ std::uint32_t place_node(std::uint32_t parent, std::uint32_t file, std::uint32_t
 // A node as another ledger has it, below `parent` in this one. Also for the helper thread.
 std::uint32_t node_like(const ledger::Node& content, std::uint32_t parent);
 
+// In a forked child, which begins its own ledger: nodes of its parent's are never found again.
+void leave_nodes_to_parent();
+
 // Asks whether a module was unloaded, and if so forgets what was known of addresses. To be asked when the loader
 // allocates: it is about to load something, perhaps at the same addresses.
 bool stacks_are_outdated(const ReentryGuard&);

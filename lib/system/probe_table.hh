@@ -20,6 +20,7 @@
 namespace leakdir {
 
 // FirstSlots: of the smallest level, a power of two. GrowthShift: each level is 2^GrowthShift times the one before.
+// In a forked child, what its parent has put into it may be left behind, and it begins small.
 template <unsigned FirstSlots, unsigned GrowthShift, unsigned Levels>
 class ProbeTable {
  public:
@@ -57,8 +58,17 @@ class ProbeTable {
     }
   }
 
+  // Nobody else may use it meanwhile. The memory is left to itself: most of it was never the child's own.
+  void begin_small() {
+    static_assert(FirstSlots >> kSmaller >= kBucketSlots);
+    for (std::atomic<Slot*>& level : level_) level.store(nullptr, std::memory_order_relaxed);
+    smaller_ = kSmaller;
+    levels_.store(0, std::memory_order_release);
+  }
+
  private:
-  static constexpr std::size_t slots_in(unsigned level) { return std::size_t{FirstSlots} << level * GrowthShift; }
+  static constexpr unsigned kSmaller = 2;  // so many bits: the first level of nodes takes one page then
+  std::size_t slots_in(unsigned level) const { return std::size_t{FirstSlots} << level * GrowthShift >> smaller_; }
 
   Slot* bucket_of(unsigned level, std::uint64_t hash) const {
     const std::size_t buckets = slots_in(level) / kBucketSlots;
@@ -84,6 +94,7 @@ class ProbeTable {
     return true;
   }
 
+  unsigned smaller_ = 0;
   std::atomic<unsigned> levels_{0};
   std::atomic<Slot*> level_[Levels] = {};
 };

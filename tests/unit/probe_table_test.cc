@@ -35,6 +35,18 @@ TEST(ProbeTable, AFreedSlotIsUsedAgain) {
   }
 }
 
+TEST(ProbeTable, BeginsSmallWithoutWhatWasInIt) {
+  auto table = std::make_unique<Table>();
+  for (std::uint64_t word = 1; word <= 2000; ++word) ASSERT_TRUE(table->insert(mix(word), word));
+  table->begin_small();
+  for (std::uint64_t word = 1; word <= 2000; ++word) ASSERT_EQ(find(*table, word), nullptr) << word;
+  for (std::uint64_t word = 1; word <= 2000; word += 2) ASSERT_TRUE(table->insert(mix(word), word));
+  for (std::uint64_t word = 1; word <= 2000; ++word) {
+    const Table::Slot* const slot = find(*table, word);
+    ASSERT_EQ(slot == nullptr ? 0 : slot->load(), word % 2 == 0 ? 0 : word);
+  }
+}
+
 TEST(ProbeTable, RefusesWhenEveryLevelIsFull) {
   auto table = std::make_unique<ProbeTable<8, 0, 2>>();
   unsigned in = 0;

@@ -38,7 +38,7 @@ bool is_moving = false;
 // One child in so many looks after those that have ended. As it reads the names of the parent's records to find them,
 // it is one in more where there are many. Powers of two, so that the number may change meanwhile.
 std::uint64_t children_to_one_that_tidies(std::uint64_t files) {
-  constexpr std::uint64_t kFewest = 16, kMost = 256, kNamesToOneChild = 32;
+  constexpr std::uint64_t kFewest = 16, kMost = 256, kNamesToOneChild = 8;
   std::uint64_t children = kFewest;
   while (children < kMost && children * kNamesToOneChild < files) children *= 2;
   return children;

@@ -103,11 +103,19 @@ void look_for_lost_blocks(bool is_last_thread) {
 }
 
 // A forked child that holds nothing but what it has inherited leaves nothing: its parent lists that.
-bool is_gone_without_trace() {
-  if (ledger_file.header()->parent_pid == 0 || are_there_files() || !has_nothing_to_show()) return false;
-  if (!remove_child_dir()) return false;
+bool is_gone_without_trace(int folder) {
+  if (folder < 0 || ledger_file.header()->parent_pid == 0 || are_there_files() || !has_nothing_to_show()) return false;
+  if (!remove_child_dir(folder)) return false;
   set_phase(Phase::kOff);  // what libc still frees is none of our business
   return true;
+}
+
+bool all_was_libcs() {
+  if (ledger_file.header()->parent_pid == 0) return false;
+  const int folder = open_record_dir();
+  const bool is_gone = is_gone_without_trace(folder);
+  if (folder >= 0) sys::close(folder);
+  return is_gone;
 }
 
 // In the first thread, by exit or by pthread_exit. After the latter the process goes on where there are other threads.
@@ -130,9 +138,10 @@ void see_whether_all_was_seen() {
 std::uint64_t end_records() {
   capture_is_ending();
   const int folder = open_record_dir();
-  if (folder >= 0) sys::close(folder);
   if (folder >= 0) stop_helper(false);
-  if (folder >= 0 && is_gone_without_trace()) return 0;
+  const bool has_left_nothing = is_gone_without_trace(folder);
+  if (folder >= 0) sys::close(folder);
+  if (has_left_nothing) return 0;
   settle_inherited_blocks();
   constexpr unsigned kTries = 50;
   const bool is_last_thread = is_only_thread(kTries);
@@ -144,7 +153,7 @@ std::uint64_t end_records() {
   write_at_once();  // first: what other threads free from now on has no file left behind
   int error = folder >= 0 ? write_last_records() : stop_helper(true) ? 0 : folder;
   if (write_mode() == ledger::WriteMode::kNever) error = 0;
-  if (error == 0 && is_gone_without_trace()) return 0;  // all that it held was libc's
+  if (error == 0 && all_was_libcs()) return 0;
   const LiveTotals totals = count_live(0);
   messages::say_what_was_left();
   if (error != 0 && totals.blocks != 0) messages::cannot_write_record(record_dir_shown(), error);

@@ -17,7 +17,7 @@ __attribute__((weak)) const char* leakdir_default_options(void);
 namespace leakdir {
 
 Options options;
-ConfigFile config_file;
+LEAKDIR_LARGE ConfigFile config_file;
 
 namespace {
 

@@ -18,7 +18,7 @@
 namespace leakdir {
 namespace {
 
-LEAKDIR_LARGE char path[4096];
+const char* path = "";
 bool path_is_named = false;
 struct FileState {
   std::int64_t seconds, nanoseconds;
@@ -52,7 +52,7 @@ long read_config(const char* file, bool is_named, char* into, std::size_t count)
 
 void set_watched_config(const char* config_path, bool is_named) {
   path_is_named = is_named;
-  Text(path, sizeof path).put(config_path).c_str();
+  path = config_path;
   if (path[0] != '\0') last = file_state();
 }
 

@@ -28,6 +28,7 @@ constexpr unsigned kLookTries = TryLock::kTriesAtOnce + 10000;  // somebody else
 
 std::atomic<bool> is_cut_short{false};  // the look that is under way
 RecordText* look_text = nullptr;        // of the record that the one look at a time writes
+bool is_text_old = false;               // it is still of the parent's last record
 
 // Rows that wait, chained (free_rows.hh).
 std::atomic<std::uint32_t> rows_with_file{0};
@@ -226,12 +227,14 @@ void configure_look() {
   first_page_of_next = 0;
   end_turns();
   marked_count = 0;
-  if (look_text != nullptr) look_text->tail_bytes = 0;
+  is_text_old = true;
 }
 
 bool look(int folder_descriptor, std::uint64_t min_age_ns, bool everything) {
   const TryLock lock(process->look_lock, everything ? kLookTries : 1);
   if (!lock.taken() || look_text == nullptr) return true;
+  if (is_text_old) look_text->tail_bytes = 0;
+  is_text_old = false;
   const RecordFolder folder = {folder_descriptor};
   if (!everything) begin_work();
   use_again(rows_without_file, [](std::uint32_t) {});

@@ -21,10 +21,12 @@ namespace {
 
 constexpr std::size_t kPathBytes = 4096;
 
-LEAKDIR_LARGE char base_path[kPathBytes];        // the directory of the options, absolute
-LEAKDIR_LARGE char own_path[kPathBytes + 16];    // ours: the same, or <pid>/ in it
+LEAKDIR_LARGE char base_path[kPathBytes];  // the directory of the options, absolute
+// Ours: the same, or <pid>/ in it. Behind its end lies the ledger's: a child writes to one page for both.
+constexpr std::size_t kOwnPathBytes = kPathBytes + 16;
+LEAKDIR_LARGE char own_path[kOwnPathBytes + kPathBytes + 32];
 LEAKDIR_LARGE char shown_path[kPathBytes + 16];  // as the user wrote it
-LEAKDIR_LARGE char ledger_path[kPathBytes + 32];
+const char* shown = shown_path;                  // in a child: as own_path
 
 // Which directory it is, whatever its path is by now.
 struct FolderId {
@@ -95,8 +97,10 @@ void expand(const char* pattern, const char* program, Text& into) {
 
 // Makes the ledger in `folder`, known as own_path.
 bool make_ledger(int folder, bool is_child) {
-  Text(ledger_path, sizeof ledger_path).put(own_path).put('/').put(ledger::kFileName).c_str();
-  ledger_file.set_path(ledger_path);
+  char* ledger_path = own_path;
+  while (*ledger_path != '\0') ++ledger_path;
+  const std::size_t room = sizeof own_path - static_cast<std::size_t>(++ledger_path - own_path);
+  ledger_file.set_path(Text(ledger_path, room).put(own_path).put('/').put(ledger::kFileName).c_str());
   bool shared = true;
   const int error = ledger_file.create(folder, own_path, ledger::kFileName, shared);
   if (error != 0) messages::cannot_make_ledger(own_path, error);
@@ -114,7 +118,7 @@ void know_path(int folder) {
   LEAKDIR_LARGE static char resolved[kPathBytes];  // one claim at a time, perhaps on a small stack
   const long length = sys::read_link_at(AT_FDCWD, link, resolved, sizeof resolved);
   if (length > 0 && resolved[0] == '/' && length < static_cast<long>(sizeof resolved) - 1) {
-    Text(own_path, sizeof own_path).put(resolved).c_str();
+    Text(own_path, kOwnPathBytes).put(resolved).c_str();
   }
 }
 
@@ -188,7 +192,7 @@ Claim claim_new_dir() {
 
 bool claim_below_base() {
   const auto pid = static_cast<std::uint64_t>(sys::pid());
-  Text(own_path, sizeof own_path).put(base_path).put('/').dec(pid).c_str();
+  Text(own_path, kOwnPathBytes).put(base_path).put('/').dec(pid).c_str();
   int owner = 0;
   const Claim outcome = claim(base_id, &owner);
   if (outcome == Claim::kTaken) messages::cannot_use_directory(own_path, -EEXIST);
@@ -212,7 +216,7 @@ bool claim_record_dir(const Options& options, const char* program) {
     messages::cannot_use_directory(base_path, -EACCES);
     return false;
   }
-  Text(own_path, sizeof own_path).put(base_path).c_str();
+  Text(own_path, kOwnPathBytes).put(base_path).c_str();
   int owner = 0;
   const Claim outcome = claim(working_id, &owner);
   if (working_id.inode != 0) base_id = own_id;
@@ -230,26 +234,20 @@ bool claim_record_dir(const Options& options, const char* program) {
 }
 
 bool claim_child_dir() {
-  // shown_path may name the parent's own DIR/<pid>/: the child's stands beside it.
-  Text(shown_path, sizeof shown_path).put(base_path).put('/').dec(static_cast<std::uint64_t>(sys::pid())).c_str();
-  Text(own_path, sizeof own_path).put(shown_path).c_str();
+  // The parent's own may be a DIR/<pid>/: the child's stands beside it.
+  Text(own_path, kOwnPathBytes).put(base_path).put('/').dec(static_cast<std::uint64_t>(sys::pid())).c_str();
+  shown = own_path;
   const Claim outcome = claim_new_dir();
   return outcome == Claim::kTaken ? claim_below_base() : outcome == Claim::kDone;
 }
 
 const char* base_dir() { return base_path; }
 
-bool remove_child_dir() {
-  const int folder = open_record_dir();
-  if (folder < 0) return false;
-  const int above = sys::open_at(folder, "..", O_RDONLY | O_DIRECTORY);
+bool remove_child_dir(int folder) {
   char name[24];
-  Text(name, sizeof name).dec(static_cast<std::uint64_t>(sys::pid())).c_str();
+  Text(name, sizeof name).put("../").dec(static_cast<std::uint64_t>(sys::pid())).c_str();
   sys::unlink_at(folder, ledger::kFileName);
-  const int error = above < 0 ? above : sys::unlink_at(above, name, AT_REMOVEDIR);
-  if (above >= 0) sys::close(above);
-  sys::close(folder);
-  return error == 0;
+  return sys::unlink_at(folder, name, AT_REMOVEDIR) == 0;
 }
 
 bool root_is_another() {
@@ -258,7 +256,7 @@ bool root_is_another() {
 }
 
 const char* record_dir() { return own_path; }
-const char* record_dir_shown() { return shown_path; }
+const char* record_dir_shown() { return shown; }
 bool record_dir_is_firm() { return is_firm; }
 
 int open_record_dir() {

@@ -25,7 +25,8 @@ bool claim_child_dir();
 const char* base_dir();
 
 // A forked child's directory goes, with the ledger: for one that has nothing to show. Nothing else may lie in it.
-bool remove_child_dir();
+// `folder`: it, open.
+bool remove_child_dir(int folder);
 
 // Whether the process has changed its root directory since the first one claimed (chroot): a path leads elsewhere now.
 bool root_is_another();

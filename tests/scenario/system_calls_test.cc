@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // lib/README.md says which system calls leakdir makes, for whoever writes a filter: strace is asked whether there are
-// others.
+// others. And a forked child makes no more of the dear ones than it needs.
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 #include "groups.hh"
@@ -30,16 +31,25 @@ class SystemCalls : public testing::TestWithParam<std::string> {
  protected:
   // Empty where nobody may look on.
   Names of(const std::string& program, const std::string& options, const std::vector<std::string>& arguments) const {
+    trace(program, options, arguments);
+    Names names;
+    for_each_call([&](const std::string&, const std::string& name, bool) { names.insert(name); });
+    return names;
+  }
+  Outcome trace(const std::string& program, const std::string& options,
+                const std::vector<std::string>& arguments) const {
     Command command = command_for(scratch_, program, {options, arguments, {}, 60});
     command.argv.insert(command.argv.begin(), {"strace", "-f", "-q", "-o", scratch_ / "calls"});
-    const Outcome outcome = run(command);
-    Names names;
-    if (!exists(scratch_ / "calls")) return names;
+    return run(command);
+  }
+  // visit(thread, name, whether it goes on after a break)
+  template <typename Visit>
+  void for_each_call(Visit visit) const {
+    if (!exists(scratch_ / "calls")) return;
     for (const std::string& line : lines_of(read_file(scratch_ / "calls"))) {
-      const Groups match = groups_of(line, "\\d+ +(?:<\\.\\.\\. )?([a-z_0-9]+)[( ].*");
-      if (!match.empty()) names.insert(match[1]);
+      const Groups match = groups_of(line, "(\\d+) +(<\\.\\.\\. )?([a-z_0-9]+)[( ].*");
+      if (!match.empty()) visit(match[1], match[3], !match[2].empty());
     }
-    return names;
   }
   Scratch scratch_;
 };
@@ -69,6 +79,21 @@ TEST_P(SystemCalls, AreFewWhenItIsDisabled) {
   if (made.empty()) GTEST_SKIP() << "strace may not look on here";
   for (const char* call : {"clone", "mkdirat", "futex", "flock", "fallocate", "membarrier", "madvise", "unlinkat"})
     EXPECT_EQ(made.count(call), 0u) << call;
+}
+
+// One that allocates, frees what it has, and exits. What it does beside these takes no time to speak of.
+TEST_P(SystemCalls, OfAForkedChildAreNoMoreThanItNeeds) {
+  const Outcome outcome = trace(target("forks_for_each", GetParam()), "write=behind", {"exit", "1"});
+  const std::string child = said(outcome.out, "last", "pid");
+  std::map<std::string, int> made;
+  for_each_call([&](const std::string& thread, const std::string& name, bool goes_on) {
+    if (thread == child && !goes_on) ++made[name];
+  });
+  if (made.empty()) GTEST_SKIP() << "strace may not look on here";
+  const std::map<std::string, int> most = {{"mmap", 12},    {"munmap", 2},    {"openat", 3},    {"mkdirat", 1},
+                                           {"unlinkat", 2}, {"fallocate", 2}, {"newfstatat", 5}};
+  for (const auto& [name, count] : most) EXPECT_LE(made[name], count) << name;
+  EXPECT_EQ(made["mkdirat"], 1);
 }
 
 INSTANTIATE_TEST_SUITE_P(Linked, SystemCalls, testing::Values("static", "pie"));

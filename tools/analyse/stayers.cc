@@ -37,9 +37,11 @@ struct Candidate {
     const auto has_blocks = [](std::uint64_t blocks) { return blocks != 0; };
     if (std::count_if(of_period.begin(), of_period.end(), has_blocks) < kFewestPeriods || known < kFewestBlocks)
       return Spread::kNotThrough;
-    if (2 * sum(0, kPeriods / 4) > known) return Spread::kMostlyFirst;
-    if (2 * sum(kPeriods - kPeriods / 4, kPeriods) > known) return Spread::kMostlyLast;
-    return Spread::kEven;
+    const std::uint64_t first = sum(0, kPeriods / 2), last = known - first;
+    const std::uint64_t more = std::max(first, last), beyond_other = more - (known - more);
+    // Where each block falls into either half by chance, one is ahead by twice the square root once in twenty times.
+    if (3 * more <= 2 * known || beyond_other * beyond_other <= 4 * known) return Spread::kEven;
+    return first > last ? Spread::kMostlyFirst : Spread::kMostlyLast;
   }
 
  private:
@@ -63,9 +65,9 @@ Key key_of(const Snapshot& snapshot, const FrameLines& lines, const Group& group
 const char* words_of(Spread spread) {
   switch (spread) {
     case Spread::kMostlyFirst:
-      return ", most from the run's first quarter";
+      return ", most from the run's first half";
     case Spread::kMostlyLast:
-      return ", most from the run's last quarter";
+      return ", most from the run's second half";
     default:
       return "";
   }

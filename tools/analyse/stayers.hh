@@ -4,7 +4,8 @@
 // goes when it has been answered; a leak goes on. So among hundreds of stacks that is the one to look at first, however
 // small it is. It need be no leak: of a cache whose entries are replaced at random some old ones are left, too. But
 // then most are young, where a leak has as many of each part of the run as were allocated; so how they lie in the run
-// is told, and those that lean to one end of it come last. Pure functions.
+// is told, and those that lean to one end of it come last. (Of a cache that lived for two lifetimes of an entry three
+// of four are of the second half.) Pure functions.
 //
 // Told by the own frame: a function that leaks for many callers is one. Where no frame is the program's own, by the
 // whole stack (or the place of the macro hook), and where there is none, by the call and the size.
@@ -30,14 +31,14 @@ inline constexpr std::int64_t kShortestRunNs = 1'000'000'000;
 // Where in the run the blocks of one were allocated, the best to look at last.
 enum class Spread : std::uint8_t {
   kNotThrough,   // not all through the run: it is none
-  kMostlyFirst,  // more than half of them in its first quarter
-  kMostlyLast,   // ... in its last quarter
+  kMostlyFirst,  // more than two of three in its first half, and of few more than chance brings there
+  kMostlyLast,   // ... in its second half
   kEven,
 };
 
 // In words, one for all outputs.
 inline constexpr char kAllocatedThroughout[] = "allocated all through the run and still live";
-const char* words_of(Spread spread);  // ", most from the run's last quarter"
+const char* words_of(Spread spread);  // ", most from the run's second half"
 
 struct Stayer {
   std::string name;  // own_frame_in_words()

@@ -151,6 +151,8 @@ TEST_P(LostCore, WhatDoesNotBelongTogetherIsRefused) {
   EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();
   EXPECT_THAT(outcome.err, HasSubstr("of another run"));
 
+  outcome = run_tool({"report", "--core", scratch_ / "nothing", scratch_ / "mem"});
+  EXPECT_EQ(outcome.err, "leakdir: cannot open " + scratch_ / "nothing" + ": No such file or directory\n");
   outcome = run_tool({"report", "--core", target("lost_and_held", "none"), scratch_ / "mem"});
   EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();
   EXPECT_THAT(outcome.err, HasSubstr("an ELF file, but no core"));

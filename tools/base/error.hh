@@ -13,4 +13,10 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// Nothing of leakdir's is there: the program may not have run, or without it.
+class NothingThere : public Error {
+ public:
+  using Error::Error;
+};
+
 }  // namespace leakdir::tool

@@ -149,8 +149,10 @@ class CheckCommand : public Command {
             if (judged_.no_proof.empty()) judged_.no_proof = of(why.empty() ? why_no_proof(one) : why);
           },
           BlocksWanted::kAll, Unreadable::kIsAnError);
-    } catch (const Error& error) {
+    } catch (const NothingThere& error) {
       doubt = std::string(error.what()) + "; did the program run, linked with leakdir?";
+    } catch (const Error& error) {
+      doubt = error.what();
     }
     time_ns_ = snapshot.end_ns;
     for (const auto& notice : snapshot.notices) note(notice);

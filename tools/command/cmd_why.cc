@@ -31,7 +31,8 @@ std::uint64_t parse_address(const std::string& text) {
   std::uint64_t address = 0;
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data() + (has_prefix ? 2 : 0), end, address, 16);
-  if (error != std::errc() || stop != end) throw Error(fmt::format("{} is no address", text));
+  if (error != std::errc() || stop != end)
+    throw Error(fmt::format("{} is no address (0x…, as in the name of a record; it comes after DIR)", text));
   return address;
 }
 

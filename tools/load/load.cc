@@ -86,7 +86,7 @@ namespace {
 Snapshot load_one(const std::string& directory, bool tells_of_others, BlocksWanted wanted) {
   std::error_code error;
   const auto status = fs::status(directory, error);
-  if (!fs::exists(status)) throw Error(fmt::format("{}: no such directory", directory));
+  if (!fs::exists(status)) throw NothingThere(fmt::format("{}: no such directory", directory));
   if (fs::is_regular_file(status)) return load_file(directory, wanted);
   if (!fs::is_directory(status)) throw Error(fmt::format("{} is not a directory", directory));
   const Contents contents = look_into(directory);
@@ -103,7 +103,7 @@ Snapshot load_one(const std::string& directory, bool tells_of_others, BlocksWant
   } else {
     std::string hint;
     if (!contents.processes.empty()) hint = "; " + beside(contents.processes);
-    throw Error(fmt::format("{} has neither a ledger nor record files{}", directory, hint));
+    throw NothingThere(fmt::format("{} has neither a ledger nor record files{}", directory, hint));
   }
   if (!contents.processes.empty() && tells_of_others) snapshot.notices.push_back(beside(contents.processes));
   snapshot.directory = directory;

@@ -91,11 +91,11 @@ bool knows_own_memory(const ledger::Header& header, CoreFile& core) {
 }  // namespace
 
 void look_at_core(Snapshot& snapshot, const std::string& path, Holders* holders) {
+  CoreFile core(path);  // first: what it says of a path that leads nowhere is clearer than what the process did
   check_state(snapshot);
   const std::string ledger_path = ledger_of(snapshot);
   const FileBytes file(ledger_path, FileBytes::Links::kRefused);
   const LedgerReader ledger(file, ledger_path);
-  CoreFile core(path);
   check_identity(ledger.header(), core, path, snapshot);
   const HookCode hooks = hook_code_of(core.mappings(), core, core.pointer_bytes());
   // (Nothing of the kind is known of musl.)

@@ -300,7 +300,7 @@ void namespace_has_another_malloc() {
 void blocks_were_not_seen(std::uint64_t blocks) {
   Line()
       .plural(blocks, " block was", " blocks were")
-      .add(" freed whose allocation was not seen: some calls go past leakdir")
+      .add(" allocated or freed unseen: some calls go past leakdir")
       .say();
 }
 

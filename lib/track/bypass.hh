@@ -23,7 +23,8 @@ void remember_namespaces();
 // none. Once true, it stays so. Takes long: to be asked before something is called a bad free, and at exit.
 bool hooks_are_bypassed(const ReentryGuard&);
 
-// A block of the allocator's is freed or resized that was never seen, though nothing is known that would explain it.
+// A block of the allocator's is freed or resized that was never seen, though nothing is known that would explain it; or
+// one is handed out again that was not freed as far as anybody saw.
 void note_unseen_block();
 
 // Of a forked child: its parent's findings go on, as its libraries do.

@@ -2,6 +2,7 @@
 #include "tracker.hh"
 
 #include "bad_free.hh"
+#include "bypass.hh"
 #include "files/live_list.hh"
 #include "files/writer.hh"
 #include "ledger/clock.hh"
@@ -36,7 +37,10 @@ LEAKDIR_SLOW void pass_small(const void* block) {
 // The index had another block at this address: it was freed in a way that the hooks did not see.
 LEAKDIR_SLOW void forget_replaced(std::uint32_t row, FreeRows* free_rows) {
   const TakenBlock taken = take_replaced_block(row);
-  if (taken.row != 0) block_is_gone(taken, free_rows);
+  if (taken.row == 0) return;
+  // (Other allocators free some of their first blocks by themselves.)
+  if (phase() == Phase::kRecording && allocator::is_glibc()) note_unseen_block();
+  block_is_gone(taken, free_rows);
 }
 
 // In the middle of a hook, or of something that leakdir caused: the caller is all that may be asked for.

@@ -58,7 +58,7 @@ TEST_F(Trust, OfATreeIsNotInOneWhoseChildrenCouldNotRecord) {
 
 TEST_F(Trust, IsNotInOneThatWasPassedBy) {
   ledger.header.unseen_blocks = 2;
-  EXPECT_EQ(doubt(), "calls go past leakdir: 2 blocks were freed whose allocation it had not seen");
+  EXPECT_EQ(doubt(), "calls go past leakdir: 2 blocks were allocated or freed unseen");
   for (const auto who : {ledger::PassedBy::kProgram, ledger::PassedBy::kLibraries, ledger::PassedBy::kModule,
                          ledger::PassedBy::kNamespace}) {
     ledger.header.passed_by = static_cast<std::uint32_t>(who);

@@ -293,7 +293,7 @@ class LedgerLoad::Loader {
       case ledger::PassedBy::kNobody:
         if (header.unseen_blocks != 0)
           snapshot_.passed_by = fmt::format(
-              "calls go past leakdir: {} freed whose allocation it had not seen",
+              "calls go past leakdir: {} allocated or freed unseen",
               header.unseen_blocks == 1 ? "1 block was" : fmt::format("{} blocks were", header.unseen_blocks));
         return;
       case ledger::PassedBy::kProgram:

@@ -171,7 +171,7 @@ struct Header {
   std::uint32_t passed_by;       // PassedBy
   std::uint32_t passing_module;  // index of the module that kModule speaks of; 0: not known
   std::uint64_t unseen_blocks;   // freed or resized, and no hook had handed them out, where all were to be seen; or
-                                // their address was handed out again, and no hook had freed them
+                                 // their address was handed out again, and no hook had freed them
 
   // Lost or held. An older writer left zeros here.
   std::uint32_t reach_look;    // ReachLook

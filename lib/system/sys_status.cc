@@ -5,11 +5,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/stat.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+
+// musl has struct statx from 1.2.5 on, and glibc from 2.28; then the kernel's header cannot stand beside it.
+#ifndef STATX_BASIC_STATS
+#include <linux/stat.h>
+#endif
 
 #include "sys.hh"
 

@@ -183,6 +183,17 @@ TEST(Marker, APointerIntoTheMiddleMakesItPossible) {
   EXPECT_EQ(heap.kinds({0x10020}), (Kinds{kPossible, kPossible, kPossible}));
 }
 
+// As in a pool whose first object only others of the same pool lead to.
+TEST(Marker, APointerToTheStartCountsNoMoreThanTheBlockThatItLiesIn) {
+  Heap heap;
+  for (std::uint64_t i = 0; i < 2; ++i) heap.add(0x10000 + 0x100 * i, 96);
+  heap.put(0x10030, 0x10000);
+  heap.put(0x10038, 0x10100);
+  heap.put(0x10108, 0x10000);
+  EXPECT_EQ(heap.kinds({0x10030}), (Kinds{kPossible, kPossible}));
+  EXPECT_EQ(heap.kinds({0x10030, 0x10000}), (Kinds{kReachable, kReachable}));
+}
+
 TEST(Marker, ABetterPointerCountsWheneverItComes) {
   Heap heap;
   for (std::uint64_t i = 0; i < 3; ++i) heap.add(0x10000 + 0x100 * i, 64);

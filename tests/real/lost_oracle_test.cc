@@ -6,6 +6,21 @@
 // remains, at exit: libstdc++'s pool for exceptions, 72 704 bytes, which Valgrind counts as still reachable and leakdir
 // as the runtime's own, and does not list.
 //
+// Both must see the same program. Other differences that were looked into came from the programs, not from either's
+// word:
+// - gawk takes nodes, and entries of hash tables, from blocks of 100 of them, those for its environment too. A block is
+//   possibly lost where only another entry in the same block leads to its first one (with HOME=/ and A1=1 to A36=1 in
+//   gdb the one pointer to the start of a block lies 48 bytes into it). How many variables there are decides that, and
+//   Valgrind adds some. (No program here is gawk with such blocks: it is not position-independent, so its heap lies
+//   low, and in 1 of 254 runs one of 373 possibly lost blocks was held by a number: 0x626a030, its address, is also the
+//   hash of NCURSESW6_5.5.20051010 in the loader's table of libtinfo's versions.)
+// - perl frees its interpreter at the end of main, without what hangs on it: at exit nothing is still reachable, to
+//   both. (The tool does not list what Perl keeps unless it is asked to.) While perl runs all is.
+// - lua that ends by os.exit(): what leads to the block of its state points eight bytes into it, so that block, the
+//   stack and the table of strings are possibly lost, and with them each reserved word that stands behind no held
+//   string in its row of that table. The hashes begin with a number that is made of addresses and the time, so it is
+//   others in each run, under either. With that number fixed in a copy of lua both said the same in each of three runs.
+//
 // A few programs in every run, all of them with -Dlong_tests=true.
 
 #include <gtest/gtest.h>
@@ -64,7 +79,7 @@ INSTANTIATE_TEST_SUITE_P(Debian, LostOracleAtExit,
                                          Program{"mawk", {"/usr/bin/mawk", "BEGIN { print 1 }"}},
                                          Program{"git", {"/usr/bin/git", "--version"}},
                                          Program{"bash", {"/bin/bash", "-c", ":"}},
-                                         Program{"perl", {"/usr/bin/perl", "-e", "1"}}),
+                                         Program{"perl", {"/usr/bin/perl", "-e", "$h{$_} = [$_] for 1 .. 200"}}),
                          kName);
 
 INSTANTIATE_TEST_SUITE_P(Debian, LostOracleAtInput,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Lookups in real programs. Arguments: the programs made from symbols_target.cc, the first of them with another build
-// of itself, ANOTHER, right behind it.
+// Lookups in real programs. Arguments: what overlapping_symbols.s was linked to; the programs made from
+// symbols_target.cc, the first of them with another build of itself, ANOTHER, right behind it.
 
 #include "symbols/symbols.hh"
 
@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <link.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +17,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
+#include <set>
 #include <sstream>
 #include <string>
 
@@ -23,6 +26,7 @@
 #include "base/error.hh"
 #include "scratch_directory.hh"
 #include "symbols/source_texts.hh"
+#include "symbols/symbols_by_address.hh"
 
 namespace leakdir::tool {
 namespace {
@@ -35,7 +39,7 @@ using testing::IsEmpty;
 using testing::SizeIs;
 
 std::vector<std::string> programs;
-std::string another_build;
+std::string another_build, overlapping;
 
 struct Expected {
   std::string path;
@@ -468,6 +472,86 @@ TEST(Demangle, OnlyTouchesNamesOfCxx) {
   EXPECT_EQ(demangled("_Znotmangled"), "_Znotmangled");
 }
 
+// ---- Symbols by address ------------------------------------------------------------------------------------------
+
+// A file that libdwfl has open, to be asked both ways whose an address is.
+class AskedBothWays {
+ public:
+  explicit AskedBothWays(const std::string& path) : session_(dwfl_begin(&callbacks_)) {
+    module_ = dwfl_report_elf(session_, "file", path.c_str(), -1, 0, true);
+    dwfl_report_end(session_, nullptr, nullptr);
+    if (module_ != nullptr) dwfl_module_info(module_, nullptr, &start_, &end_, nullptr, nullptr, nullptr, nullptr);
+    EXPECT_GT(dwfl_module_getsymtab(module_), 1) << path;
+    ours_.emplace(module_);
+  }
+  ~AskedBothWays() { dwfl_end(session_); }
+  AskedBothWays(const AskedBothWays&) = delete;
+  AskedBothWays& operator=(const AskedBothWays&) = delete;
+
+  void ask(GElf_Addr address) {
+    GElf_Off offset = 0;
+    GElf_Sym symbol;
+    const char* const theirs = dwfl_module_addrinfo(module_, address, &offset, &symbol, nullptr, nullptr, nullptr);
+    EXPECT_STREQ(ours_->name_at(address), theirs) << std::hex << "0x" << address;
+    names_.insert(theirs == nullptr ? "" : theirs);
+  }
+
+  // `count` addresses, all over the file and at the beginnings and ends of its symbols.
+  void ask_for_some(int count) {
+    const GElf_Addr bytes = end_ - start_;
+    for (int i = 0; i < count / 2; ++i) ask(start_ + bytes / (count / 2) * i + i % 16);
+    const int symbols = dwfl_module_getsymtab(module_);
+    for (int i = 0; i < count / 2; i += 4) {
+      GElf_Sym symbol;
+      GElf_Addr address = 0;
+      const auto place = 1 + static_cast<int>(std::int64_t{symbols - 1} * i / (count / 2));
+      dwfl_module_getsym_info(module_, place, &symbol, &address, nullptr, nullptr, nullptr);
+      for (const GElf_Addr asked : {address - 1, address, address + symbol.st_size - 1, address + symbol.st_size})
+        ask(asked);
+    }
+  }
+
+  const std::set<std::string>& names() const { return names_; }  // that were answers, "" for none
+
+ private:
+  Dwfl_Callbacks callbacks_{dwfl_build_id_find_elf, dwfl_standard_find_debuginfo, dwfl_offline_section_address, {}};
+  Dwfl* session_;
+  Dwfl_Module* module_;
+  GElf_Addr start_ = 0, end_ = 0;
+  std::optional<SymbolsByAddress> ours_;
+  std::set<std::string> names_;
+};
+
+TEST(SymbolsByAddress, AreThoseOfLibdwflWhereSymbolsLieUponEachOther) {
+  AskedBothWays file(overlapping);
+  for (GElf_Addr address = 0x1fff00; address < 0x201400; ++address) file.ask(address);
+  for (const GElf_Addr address : {GElf_Addr{0}, GElf_Addr{1}, ~GElf_Addr{0}}) file.ask(address);
+  EXPECT_GT(file.names().size(), 60u);
+  for (const char* name : {"", "number_last", "number_label", "absolute_label", "absolute_object"})
+    EXPECT_EQ(file.names().count(name), 1u) << name;
+}
+
+// This program, libc, libstdc++ and what else it has loaded: with symbol tables and stripped; static programs.
+TEST(SymbolsByAddress, AreThoseOfLibdwflInRealFiles) {
+  unsetenv("DEBUGINFOD_URLS");
+  std::vector<std::string> files = programs;
+  files.push_back("/proc/self/exe");
+  const auto add = [](dl_phdr_info* info, std::size_t, void* files) {
+    if (info->dlpi_name[0] == '/') static_cast<std::vector<std::string>*>(files)->push_back(info->dlpi_name);
+    return 0;
+  };
+  dl_iterate_phdr(add, &files);
+  EXPECT_GT(files.size(), programs.size() + 3);
+  std::size_t names = 0;
+  for (const auto& path : files) {
+    SCOPED_TRACE(path);
+    AskedBothWays file(path);
+    file.ask_for_some(400);
+    names += file.names().size();
+  }
+  EXPECT_GT(names, 500u);
+}
+
 // ---- Lines of sources --------------------------------------------------------------------------------------------
 
 class Sources : public testing::Test {
@@ -541,8 +625,9 @@ TEST_F(Sources, AreNotToFillThePage) {
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
-  if (argc < 3) return 2;
-  for (int i = 1; i < argc; ++i) leakdir::tool::programs.push_back(std::filesystem::absolute(argv[i]));
+  if (argc < 4) return 2;
+  leakdir::tool::overlapping = argv[1];
+  for (int i = 2; i < argc; ++i) leakdir::tool::programs.push_back(std::filesystem::absolute(argv[i]));
   leakdir::tool::another_build = leakdir::tool::programs[1];
   leakdir::tool::programs.erase(leakdir::tool::programs.begin() + 1);
   return RUN_ALL_TESTS();

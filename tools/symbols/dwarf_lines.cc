@@ -254,10 +254,9 @@ std::vector<DwarfLines::Range>& DwarfLines::functions_of(Dwarf_Die* unit, bool w
   return known->second;
 }
 
-std::string DwarfLines::symbol_at(Dwarf_Addr address) const {
-  GElf_Off offset = 0;
-  GElf_Sym symbol;
-  const char* name = dwfl_module_addrinfo(module_, address, &offset, &symbol, nullptr, nullptr, nullptr);
+std::string DwarfLines::symbol_at(Dwarf_Addr address) {
+  if (!symbols_) symbols_.emplace(module_);
+  const char* name = symbols_->name_at(address);
   if (name == nullptr) return {};
   // Without the version that a library's symbol may have: "__libc_start_main@@GLIBC_2.34".
   return {name, std::strcspn(name, "@")};

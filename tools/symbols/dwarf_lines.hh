@@ -13,11 +13,13 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "symbols.hh"
+#include "symbols_by_address.hh"
 
 namespace leakdir::tool {
 
@@ -41,10 +43,11 @@ class DwarfLines {
   Dwarf_Die* find_unit(Dwarf_Addr address, Dwarf_Addr& bias);
   void list_units();
   std::vector<Range>& functions_of(Dwarf_Die* unit, bool with_nested);
-  std::string symbol_at(Dwarf_Addr address) const;
+  std::string symbol_at(Dwarf_Addr address);
 
   Dwfl_Module* module_;
   std::string missing_split_;
+  std::optional<SymbolsByAddress> symbols_;  // read when first asked for
   bool has_listed_units_ = false;
   std::vector<Range> units_;
   std::map<std::pair<std::uintptr_t, bool>, std::vector<Range>> functions_;  // by where the unit lies, and which

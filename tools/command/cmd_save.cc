@@ -13,6 +13,7 @@
 #include "common_options.hh"
 #include "load/load.hh"
 #include "load/saved_file.hh"
+#include "look_up.hh"
 
 namespace leakdir::tool {
 
@@ -61,7 +62,7 @@ class SaveCommand : public Command {
     for (const auto& bad_free : snapshot.bad_frees)
       stacks.insert(stacks.end(), {bad_free.free_stack, bad_free.first_free_stack, bad_free.allocation_stack});
     const auto symbols = make_dwfl_symbols(symbol_options_, snapshot);
-    snapshot.names = symbolise(snapshot, stacks, *symbols);
+    snapshot.names = look_up(snapshot, stacks, *symbols);
     return symbols->warnings();
   }
 

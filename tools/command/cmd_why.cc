@@ -17,6 +17,7 @@
 #include "command.hh"
 #include "common_options.hh"
 #include "load/load.hh"
+#include "look_up.hh"
 #include "reach/find_lost.hh"
 #include "reach/holders.hh"
 #include "reach/kinds.hh"
@@ -69,7 +70,7 @@ class WhyCommand : public Command {
     options.lists_libc = true;
     const Grouped grouped = group(snapshot, options);
     const auto symbols = make_dwfl_symbols(symbol_options_, snapshot);
-    const FrameLines lines = symbolise(snapshot, shown_stacks(snapshot, grouped, grouped.groups.size()), *symbols);
+    const FrameLines lines = look_up(snapshot, shown_stacks(snapshot, grouped, grouped.groups.size()), *symbols);
     Wrappers wrappers(alloc_fns_);
     wrappers.learn(snapshot, grouped, lines);
     const auto describe = [&](const Block& block) {

@@ -9,6 +9,7 @@
 #include "leave_out.hh"
 #include "load/bytes.hh"
 #include "load/load.hh"
+#include "look_up.hh"
 
 namespace leakdir::tool {
 
@@ -38,7 +39,7 @@ MadeTally tally_of(const Snapshot& snapshot, const TallyOptions& options) {
   std::vector<std::string> warnings;
   auto rules = read_suppressions(options.suppressions, snapshot, warnings);
   const auto symbols = make_dwfl_symbols(options.symbols, snapshot);
-  const FrameLines lines = symbolise(snapshot, shown_stacks(snapshot, grouped, grouped.groups.size()), *symbols);
+  const FrameLines lines = look_up(snapshot, shown_stacks(snapshot, grouped, grouped.groups.size()), *symbols);
   Wrappers wrappers(options.alloc_fns);
   wrappers.learn(snapshot, grouped, lines);
   MadeTally made;

@@ -16,7 +16,7 @@
 #include "base/words.hh"
 #include "emit/emit.hh"
 #include "leave_out.hh"
-#include "progress.hh"
+#include "look_up.hh"
 
 namespace leakdir::tool {
 
@@ -29,11 +29,6 @@ By by_of(const ReportOptions& options) {
   const auto word = std::find(std::begin(kByWords), std::end(kByWords), options.group_by);
   const By by = static_cast<By>(word - std::begin(kByWords));
   return by == By::kStack && options.is_bottom_up ? By::kFunction : by;
-}
-
-FrameLines look_up(const Snapshot& snapshot, const std::vector<std::uint32_t>& stacks, Symbols& symbols) {
-  Progress progress("looking up names");
-  return symbolise(snapshot, stacks, symbols, [&](std::size_t done) { progress.show(done, stacks.size()); });
 }
 
 // Where the program's own frames and those of its libraries are in sources.

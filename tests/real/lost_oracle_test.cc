@@ -12,7 +12,7 @@
 //   possibly lost where only another entry in the same block leads to its first one (with HOME=/ and A1=1 to A36=1 in
 //   gdb the one pointer to the start of a block lies 48 bytes into it). How many variables there are decides that, and
 //   Valgrind adds some. (No program here is gawk with such blocks: it is not position-independent, so its heap lies
-//   low, and in 1 of 254 runs one of 373 possibly lost blocks was held by a number: 0x626a030, its address, is also the
+//   low, and in 1 of 154 runs one of 373 possibly lost blocks was held by a number: 0x626a030, its address, is also the
 //   hash of NCURSESW6_5.5.20051010 in the loader's table of libtinfo's versions.)
 // - perl frees its interpreter at the end of main, without what hangs on it: at exit nothing is still reachable, to
 //   both. (The tool does not list what Perl keeps unless it is asked to.) While perl runs all is.

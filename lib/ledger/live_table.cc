@@ -61,10 +61,11 @@ LEAKDIR_SLOW TakenBlock take_inherited(std::uint64_t address) {
   AddressMap::Cell& cell = *live_index.find(address);
   std::uint32_t row = cell.load(std::memory_order_acquire);
   if (!is_inherited(row) || address % allocator::kAlignment != 0) return {};
+  NewBlock block;
+  // One that begins beside it in the same cell is not the one that is freed.
+  if (describe_inherited(address, row, &block) && block.address != address) return {};
   // Meanwhile it may get a row of its own by another thread.
   if (!cell.compare_exchange_strong(row, 0, std::memory_order_acquire)) return take_live_block(address);
-  NewBlock block;
-  describe_inherited(address, row, &block);
   const std::uint32_t own = take_row(nullptr);
   if (own == 0) {
     some_blocks_are_unknown();

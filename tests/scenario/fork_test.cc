@@ -219,6 +219,24 @@ TEST_P(Grandchild, OfAChildWithoutADirectoryAllocates) {
 
 INSTANTIATE_TEST_SUITE_P(Linked, Grandchild, testing::Values("static", "pie"));
 
+// Each of these children frees a pointer into the middle of a block of its parent's: that is a bad free, wherever in
+// its cell of the index the block begins.
+TEST_P(Grandchild, OrItsParentFreesWhatBeginsElsewhere) {
+  const Scratch scratch;
+  const Outcome outcome = run_in(scratch, target("frees_inside_inherited", GetParam()), {"", {}, {}, 60});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  std::set<std::string> begins;
+  for (const std::string& line : lines_of(outcome.out)) {
+    SCOPED_TRACE(line);
+    EXPECT_EQ(said(line, "child", "status"), "0");
+    begins.insert(said(line, "child", "of"));
+    const std::string dir = scratch / "mem/" + said(line, "child", "pid");
+    EXPECT_EQ(names_in(dir, ".badfree").size(), 1u);
+    EXPECT_EQ(sizes_of(records_in(dir)), std::vector<std::uint64_t>{1009});
+  }
+  EXPECT_EQ(begins, (std::set<std::string>{"cell", "middle"}));
+}
+
 // The parent frees and allocates before the child allocates first. The child leaves out the blocks that it cannot
 // describe any more, and frees them as any others.
 class ParentGoesOn : public testing::TestWithParam<std::tuple<std::string, std::string>> {};

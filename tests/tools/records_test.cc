@@ -13,6 +13,7 @@
 #include "base/error.hh"
 #include "load/load.hh"
 #include "load/load_records.hh"
+#include "load/record_folder.hh"
 #include "load/recover.hh"
 #include "load_from_memory.hh"
 #include "scratch_directory.hh"
@@ -237,11 +238,65 @@ TEST(LoadDirectory, WhatCannotBeLoadedIsRefusedWithASentence) {
   EXPECT_THAT(why_not(directory.path()), HasSubstr("is not a regular file"));
 }
 
-TEST(LoadDirectory, ADamagedLedgerIsNotReplacedByTheFilesInSilence) {
+// A record is written when the ledger has a header: beside these it was lost.
+TEST(LoadDirectory, OfALedgerWithoutItsHeaderTheRecordFilesAreLoadedAndThatIsSaidFirst) {
+  const std::string whole = rich_ledger().build();
+  for (const std::string& left :
+       {std::string(), whole.substr(0, 10), std::string(5000, '\0'), std::string("garbage, and more")}) {
+    SCOPED_TRACE(left.size());
+    Scratch directory;
+    write_file(directory / ".ledger", left);
+    write_file(directory / "0x10.mem", "hello\n");
+    EXPECT_THAT(why_not(directory.path()), HasSubstr(".ledger ")) << "no record, nothing to load";
+    write_file(directory / "0x733270.mem", kRecord);
+    const Snapshot snapshot = load(directory.path());
+    EXPECT_TRUE(snapshot.from_records);
+    EXPECT_TRUE(snapshot.is_damaged);
+    ASSERT_EQ(snapshot.blocks.size(), 1u);
+    EXPECT_EQ(snapshot.blocks[0].reach, ledger::Reach::kPossible);
+    EXPECT_THAT(snapshot.warnings.at(0),
+                testing::MatchesRegex("the ledger is damaged: .*; this is what 1 record file .*"));
+  }
+}
+
+TEST(LoadDirectory, WhatADamagedLedgerLacksIsTakenFromTheRecordFilesOnce) {
   Scratch directory;
-  write_file(directory / "0x733270.mem", kRecord);
-  write_file(directory / ".ledger", "garbage, and more of it");
-  EXPECT_THAT(why_not(directory.path()), HasSubstr("is not a leakdir ledger"));
+  LedgerBuilder ledger = rich_ledger();
+  const Snapshot whole = load_built(ledger);
+  for (const auto& block : whole.blocks)
+    write_file(directory / record_name(block.address, ".mem"), record_text(whole, block));
+  write_file(directory / "0x733300.badfree", bad_free_text(whole, whole.bad_frees[0]));
+  const std::string file = ledger.build();
+  const auto load_cut = [&](std::size_t bytes) {
+    write_file(directory / ".ledger", file.substr(0, bytes));
+    return load(directory.path());
+  };
+  // Cut anywhere behind its header: everything is there once, with its stack and its kind.
+  for (std::size_t bytes = ledger::kHeaderBytes; bytes < file.size(); bytes += 97) {
+    SCOPED_TRACE(bytes);
+    const Snapshot snapshot = load_cut(bytes);
+    ASSERT_TRUE(snapshot.is_damaged);
+    EXPECT_FALSE(snapshot.from_records);
+    EXPECT_EQ(snapshot.program, "/home/you/app");
+    ASSERT_EQ(snapshot.blocks.size(), 3u);
+    for (const auto& block : snapshot.blocks)
+      EXPECT_EQ(record_text(snapshot, block), leakdir_test::read_file(directory / record_name(block.address, ".mem")));
+    EXPECT_EQ(snapshot.bad_frees.size(), 1u);
+  }
+  EXPECT_THAT(load_cut(ledger::kHeaderBytes).warnings.at(0),
+              "the ledger is damaged: 4 record files beside it that it lacks, counted in");
+  EXPECT_FALSE(load_cut(file.size()).is_damaged);
+}
+
+TEST(LoadDirectory, ARecordOfAnotherBlockAtTheSameAddressIsNotJoined) {
+  Snapshot snapshot = load_built(rich_ledger());
+  const auto stack = snapshot.blocks[2].stack;
+  ParsedRecord other = *parse_record(kRecord);
+  other.address = snapshot.blocks[2].address;
+  other.sequence = snapshot.blocks[2].sequence + 1;
+  EXPECT_EQ(add_records({other, other}, snapshot), 0u);
+  EXPECT_EQ(snapshot.blocks[2].stack, stack);
+  EXPECT_EQ(snapshot.blocks[2].reach, ledger::Reach::kUnknown);
 }
 
 TEST(LoadDirectory, HolesInALedgerAreReadAsNothing) {

@@ -119,6 +119,28 @@ TEST_F(Recover, ARecordThatDoesNotSayTheKindOfItsBlockIsReplaced) {
   EXPECT_EQ(read_file(directory / "0x733270.mem"), text);
 }
 
+// What it does not have it may have lost.
+TEST_F(Recover, ByADamagedLedgerNothingIsRemovedOrReplaced) {
+  ASSERT_EQ(recover().written, 1u);
+  const std::string other = "[+0x1] --> addr:0x999990, size:20\nreach: definitely lost\n";
+  std::string of_another_time = kText;
+  of_another_time.replace(of_another_time.find("sequence: 17"), 12, "sequence: 18");
+  write_file(directory / "0x733270.mem", of_another_time);
+  for (const char* name : {"0x999990.mem", "lost/0x999990.mem"}) write_file(directory / name, other);
+  write_file(directory / "0x999980.badfree", "[+0x1] --> bad free:0x999980, double free\n");
+  write_file(directory / "0x999970.mem", "[+0x1] --> ad");  // the disk was full
+  ledger.block({0x800000, 1, ledger.stack({0x401000})});
+  Snapshot snapshot = load_built(ledger);
+  snapshot.is_damaged = true;
+  const Recovered done = recover_records(snapshot, directory.path(), kNoLimit);
+  EXPECT_EQ(done.removed, 0u);
+  EXPECT_EQ(done.written, 1u) << "what is whole in it";
+  EXPECT_EQ(read_file(directory / "0x733270.mem"), of_another_time);
+  for (const char* name : {"0x999990.mem", "lost/0x999990.mem"}) EXPECT_EQ(read_file(directory / name), other);
+  for (const char* name : {"0x999980.badfree", "0x999970.mem"}) EXPECT_TRUE(exists(directory / name)) << name;
+  EXPECT_EQ(recover().removed, 3u) << "a whole ledger knows better";
+}
+
 // ---- lost/
 
 using Names = std::vector<std::string>;

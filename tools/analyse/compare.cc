@@ -53,6 +53,11 @@ std::vector<Difference> compare(const std::vector<TallyStack>& before, const std
   return differences;
 }
 
+void take_less_for_unread(std::vector<Difference>& differences) {
+  for (auto& difference : differences)
+    if (difference.fate == Fate::kGone || difference.fate == Fate::kShrunk) difference.fate = Fate::kUnread;
+}
+
 Changes total_of(const std::vector<Difference>& differences, Fate fate) {
   Changes total;
   for (const auto& difference : differences) {

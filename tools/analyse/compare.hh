@@ -12,11 +12,11 @@
 
 namespace leakdir::tool {
 
-enum class Fate { kNew, kGrown, kLost, kShrunk, kGone, kSame };
+enum class Fate { kNew, kGrown, kLost, kShrunk, kGone, kUnread, kSame };
 inline bool is_worse(Fate fate) { return fate == Fate::kNew || fate == Fate::kGrown || fate == Fate::kLost; }
 
 // One stack of two runs. It has grown when it has more blocks or more bytes; else, when more of its blocks are lost
-// than before, that is its fate.
+// than before, that is its fate. Where the later run could not be read whole, what has fewer or is gone is unread.
 struct Difference {
   Fate fate = Fate::kSame;
   const TallyStack* before = nullptr;  // null: it is new
@@ -28,6 +28,9 @@ struct Difference {
     return after != nullptr ? *after : *before;
   }
 };
+
+// For a later run whose ledger is damaged.
+void take_less_for_unread(std::vector<Difference>& differences);
 
 // Every stack of the two, what has grown by most bytes first. The stacks must be in order, and stay where they are.
 std::vector<Difference> compare(const std::vector<TallyStack>& before, const std::vector<TallyStack>& after);

@@ -159,6 +159,7 @@ TallyStack tally_stack(const Snapshot& snapshot, const Group& group, const Frame
 Tally tally_of(const Snapshot& snapshot, const Grouped& grouped, const FrameLines& lines, const Wrappers& wrappers,
                Figures figures) {
   Tally tally;
+  tally.is_damaged = snapshot.is_damaged;
   tally.sample_bytes = snapshot.sample_bytes;
   tally.recorded = {grouped.blocks, grouped.bytes, grouped.groups.size()};
   tally.origin = snapshot.directory;

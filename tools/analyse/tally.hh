@@ -67,6 +67,7 @@ struct Tally {
   // Each identity once, in an order that depends on nothing but the identities.
   std::vector<TallyStack> stacks, bad_frees;
   std::vector<std::string> notices, warnings;
+  bool is_damaged = false;         // the ledger was: more may have been live
   std::uint64_t sample_bytes = 0;  // 0: every block was recorded
   Amount recorded;                 // blocks and bytes, whatever the figures are
 

@@ -140,6 +140,7 @@ void read_report(const Json& json, Figures figures, Tally& tally) {
   tally.recorded = {number(json.at("totals").at("blocks")), number(json.at("totals").at("bytes")), 0};
   tally.program = text(json.at("program"));
   tally.state = text(json.at("state"));
+  tally.is_damaged = json.value("damaged", false);
   for (const auto& entry : json.at("stacks")) {
     TallyStack stack{text(entry.at("call")),
                      {},

@@ -12,6 +12,14 @@
 
 namespace leakdir::tool {
 
+std::string damage_of(const Snapshot& snapshot) {
+  if (!snapshot.is_damaged) return {};
+  // Of several processes the first may be sound.
+  for (const auto& warning : snapshot.warnings)
+    if (warning.find("the ledger") != std::string::npos) return warning;
+  return "the ledger is damaged";
+}
+
 std::string why_no_call(const Snapshot& snapshot) {
   // Blocks that are too small to be recorded are freed all the same.
   const bool has_small_ones_only = snapshot.unrecorded != 0 && snapshot.blocks.empty();
@@ -62,9 +70,9 @@ std::string why_not_all(const Snapshot& snapshot) {
 }
 
 std::string distrust(const Snapshot& snapshot) {
+  if (snapshot.is_damaged) return damage_of(snapshot);
   if (snapshot.from_records)
     return fmt::format("{} has no ledger, and record files alone are no proof that leakdir looked", snapshot.directory);
-  if (snapshot.is_damaged) return snapshot.warnings.empty() ? "the ledger is damaged" : snapshot.warnings.front();
   if (!snapshot.passed_by.empty()) return snapshot.passed_by;
   if (snapshot.dropped_blocks != 0)
     return fmt::format("{} could not be recorded, because the ledger could not grow",

@@ -29,8 +29,8 @@ class DiffCommand : public Command {
     add_symbol_options(app, options_.symbols);
     add_footer(
         app,
-        "Stacks are told by function and module, so that two builds can be compared. Exit status: 0 done; 1 could not; "
-        "2 usage; that of --error-exitcode.");
+        "Stacks are told by function and module, so that two builds can be compared. Exit status: 0 done; 1 could not, "
+        "or a ledger is damaged; 2 usage; that of --error-exitcode.");
   }
 
   int run() override {
@@ -41,9 +41,13 @@ class DiffCommand : public Command {
     for (const auto& snapshot : {&old_snapshot, &new_snapshot})
       if (*snapshot) add_build_ids(**snapshot, options_.symbols);
     const Tally before = tally_at(old_, old_snapshot, options_), after = tally_at(new_, new_snapshot, options_);
-    const Comparison comparison{
+    Comparison comparison{
         before,     after, compare(before.stacks, after.stacks), compare(before.bad_frees, after.bad_frees),
         lists_all_, top_};
+    if (after.is_damaged) {
+      take_less_for_unread(comparison.stacks);
+      take_less_for_unread(comparison.bad_frees);
+    }
     Output output(output_);
     const Sink sink = [&](std::string_view text) { output.write(text); };
     if (format_ == "json")
@@ -53,7 +57,8 @@ class DiffCommand : public Command {
     else
       emit_diff_text(comparison, sink);
     output.finish();
-    return comparison.has_grown() ? error_exitcode_ : 0;
+    if (comparison.has_grown() && error_exitcode_ != 0) return error_exitcode_;
+    return before.is_damaged || after.is_damaged ? 1 : 0;
   }
 
  private:

@@ -32,13 +32,17 @@ class RecoverCommand : public Command {
     add_number(app, "--max-files", max_files_, "Write at most this many (what the program's max_files said)");
     add_text(app, "--into", into_, "Write the files there (in DIR; of a saved file this is needed)", "DIR");
     add_core(app, kinds_);
-    add_footer(app,
-               "Makes the .mem files in DIR exactly the live blocks, and lost/ the records of what is lost, where that "
-               "is known. Exit status: 0 done; 1 could not; 2 usage.");
+    add_footer(
+        app,
+        "Makes the .mem files in DIR exactly the live blocks, and lost/ the records of what is lost, where that "
+        "is known. By a damaged ledger no file is removed. Exit status: 0 done; 1 could not, or a damaged ledger has "
+        "no block; 2 usage.");
   }
 
   int run() override {
     Snapshot snapshot = load(directory_);
+    if (snapshot.from_records && snapshot.saved_ns == 0 && snapshot.is_damaged)
+      throw Error(fmt::format("nothing to recover from, all files stay: {}", printable(snapshot.warnings.front())));
     if (snapshot.from_records) throw Error(fmt::format("{} has no ledger to recover from", directory_));
     if (snapshot.saved_ns != 0 && into_.empty())
       throw Error(fmt::format("{} is a saved file: --into DIR says where to write the record files", directory_));
@@ -56,12 +60,14 @@ class RecoverCommand : public Command {
     if (done.over_limit != 0)
       out += fmt::format("note: {} without a file, over the limit of max_files (--max-files raises it)\n",
                          count_of(done.over_limit, "live block"));
+    if (snapshot.is_damaged) out += "note: the ledger is damaged, so no record file was removed or replaced\n";
     for (const auto& warnings : {snapshot.warnings, done.warnings})
       for (const auto& warning : warnings) out += fmt::format("warning: {}\n", printable(warning));
     Output output("");
     output.write(out);
     output.finish();
-    return 0;
+    const bool has_done_nothing = done.written == 0 && done.kept <= snapshot.records_beside;
+    return snapshot.is_damaged && has_done_nothing ? 1 : 0;
   }
 
  private:

@@ -34,6 +34,8 @@ const char* name_of(Fate fate) {
       return "shrunk";
     case Fate::kGone:
       return "gone";
+    case Fate::kUnread:
+      return "not read";
     default:
       return "same";
   }

@@ -47,12 +47,20 @@ std::string totals_text(const Comparison& comparison) {
       fmt::format("{}, {}{}; stacks by function:", signed_count(bytes, "byte"), signed_count(blocks, "block"),
                   comparison.before.sample_bytes + comparison.after.sample_bytes != 0 ? ", estimated" : "");
   const char* separator = "";
-  for (Fate fate : {Fate::kNew, Fate::kGrown, Fate::kLost, Fate::kShrunk, Fate::kGone, Fate::kSame}) {
-    if (fate == Fate::kLost && total_of(comparison.stacks, fate).stacks == 0) continue;  // it may not be known
+  for (Fate fate : {Fate::kNew, Fate::kGrown, Fate::kLost, Fate::kShrunk, Fate::kGone, Fate::kUnread, Fate::kSame}) {
+    // What is lost may not be known, and ledgers are rarely damaged.
+    const bool is_said = fate != Fate::kLost && fate != Fate::kUnread;
+    if (!is_said && total_of(comparison.stacks, fate).stacks == 0) continue;
     text += fmt::format("{} {} {}", separator, total_of(comparison.stacks, fate).stacks, name_of(fate));
     separator = ",";
   }
   return text + "\n";
+}
+
+// What comes first, as nothing below it is sure.
+std::string damage_text(const char* side, const Tally& tally) {
+  if (!tally.is_damaged) return {};
+  return fmt::format("{}: {} could not be read whole, as its ledger is damaged\n", side, printable(tally.origin));
 }
 
 std::string remarks_text(const Tally& tally) {
@@ -75,6 +83,7 @@ Json side_json(const Tally& tally) {
                {"stacks_of_report", tally.stacks_of_report()},
                {"bad_frees", tally.bad_free_count()},
                {"warnings", tally.warnings}};
+  if (tally.is_damaged) json["damaged"] = true;
   if (tally.sample_bytes != 0) {
     json["sample"] = {{"bytes", tally.sample_bytes}};  // then all other figures are estimates
     json["recorded"] = {{"blocks", tally.recorded.blocks}, {"bytes", tally.recorded.bytes}};
@@ -90,6 +99,7 @@ bool Comparison::has_grown() const {
 }
 
 void emit_diff_text(const Comparison& comparison, const Sink& sink) {
+  sink(damage_text("old", comparison.before) + damage_text("new", comparison.after));
   sink(side_text("old", comparison.before) + side_text("new", comparison.after) + totals_text(comparison));
   const auto all = listed(comparison);
   const std::size_t shown = comparison.top == 0 ? all.size() : std::min(comparison.top, all.size());

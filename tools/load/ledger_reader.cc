@@ -35,25 +35,25 @@ void LedgerReader::refresh() {
 
 void LedgerReader::read_header() {
   std::size_t got = bytes_.read(0, &header_, sizeof header_);
-  if (got == 0) throw Error(fmt::format("{} is empty: the process ended before it had started to record", name_));
+  if (got == 0) throw NoHeader(name_, "is empty", ": the process ended before it had started to record");
   static constexpr char kZeros[sizeof header_.magic] = {};
   if (got >= sizeof header_.magic && std::memcmp(header_.magic, kZeros, sizeof kZeros) == 0)
-    throw Error(fmt::format("{} has no header yet: the process has not started to record", name_));
+    throw NoHeader(name_, "has no header", " yet: the process has not started to record");
   if (got < sizeof header_.magic || std::memcmp(header_.magic, ledger::kMagic, sizeof header_.magic) != 0)
-    throw Error(fmt::format("{} is not a leakdir ledger", name_));
+    throw NoHeader(name_, "is not a leakdir ledger");
   if (got < sizeof header_)
-    throw Error(fmt::format("{} is cut short inside its header: {} bytes are there", name_, got));
+    throw NoHeader(name_, fmt::format("is cut short inside its header, of which {} bytes are there", got));
   is_of_other_order_ = is_of_other_order(header_);
   if (is_of_other_order_) turn_round(header_);
-  if (header_.byte_order != ledger::kByteOrder) throw Error(fmt::format("{} is damaged: unknown byte order", name_));
+  if (header_.byte_order != ledger::kByteOrder) throw NoHeader(name_, "is damaged: unknown byte order");
   if (!ledger::is_known_version(header_.version))
     throw Error(fmt::format(
         "{} has layout version {}, and this leakdir reads versions {} and {} only: use the leakdir tool that "
         "was built with the program's leakdir object",
         name_, header_.version, ledger::kVersion, ledger::kVersionOfSample));
   if (header_.header_bytes != ledger::kHeaderBytes)
-    throw Error(fmt::format("{} is damaged: a header of {} bytes, where version {} has {}", name_, header_.header_bytes,
-                            header_.version, ledger::kHeaderBytes));
+    throw NoHeader(name_, fmt::format("is damaged: a header of {} bytes, where version {} has {}", header_.header_bytes,
+                                      header_.version, ledger::kHeaderBytes));
 }
 
 void LedgerReader::read_directory() {

@@ -12,10 +12,19 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/error.hh"
 #include "bytes.hh"
 #include "ledger.hh"
 
 namespace leakdir::tool {
+
+// The file does not begin as a ledger does, so nothing in it can be read. `what_is_wrong` with it: "is empty".
+class NoHeader : public Error {
+ public:
+  NoHeader(const std::string& name, std::string wrong, const std::string& meaning = {})
+      : Error(name + " " + wrong + meaning), what_is_wrong(std::move(wrong)) {}
+  const std::string what_is_wrong;
+};
 
 class LedgerReader {
  public:

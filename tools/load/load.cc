@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Finds out which of the three it is: a ledger, a saved file, or record files.
+// Finds out which of the three it is: a ledger, a saved file, or record files; and what a damaged ledger has lost the
+// record files beside it tell.
 
 #include "load.hh"
 
@@ -83,6 +84,28 @@ Snapshot load_file(const std::string& path, BlocksWanted wanted) {
 
 namespace {
 
+Snapshot load_ledger_in(const std::string& directory, bool has_records, BlocksWanted wanted) {
+  const std::string path = (fs::path(directory) / ledger::kFileName).string();
+  Snapshot snapshot;
+  try {
+    snapshot = load_ledger_file(path, wanted);
+  } catch (const NoHeader& error) {
+    // A process writes no record before its ledger has a header: these are its own, or nobody can tell.
+    if (has_records) snapshot = load_records(directory);
+    const std::size_t records = snapshot.blocks.size() + snapshot.bad_frees.size();
+    if (records == 0) throw;
+    snapshot.is_damaged = true;
+    snapshot.warnings.insert(
+        snapshot.warnings.begin(),
+        fmt::format("the ledger is damaged: {} {}; this is what {} beside it tell{}", path, error.what_is_wrong,
+                    count_of(records, "record file"), records == 1 ? "s" : ""));
+    return snapshot;
+  }
+  const bool has_blocks = snapshot.state != State::kRunning || wanted == BlocksWanted::kAll;
+  if (snapshot.is_damaged && has_records && has_blocks) add_records_beside(directory, snapshot);
+  return snapshot;
+}
+
 Snapshot load_one(const std::string& directory, bool tells_of_others, BlocksWanted wanted) {
   std::error_code error;
   const auto status = fs::status(directory, error);
@@ -93,7 +116,7 @@ Snapshot load_one(const std::string& directory, bool tells_of_others, BlocksWant
 
   Snapshot snapshot;
   if (has_ledger(directory)) {
-    snapshot = load_ledger_file((fs::path(directory) / ledger::kFileName).string(), wanted);
+    snapshot = load_ledger_in(directory, contents.has_records, wanted);
   } else if (contents.has_records) {
     snapshot = load_records(directory);
     snapshot.notices.push_back(fmt::format(

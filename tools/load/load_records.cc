@@ -11,8 +11,11 @@
 #include <iterator>
 #include <map>
 #include <optional>
+#include <set>
+#include <unordered_map>
 
 #include "base/error.hh"
+#include "base/words.hh"
 #include "bytes.hh"
 #include "record.hh"
 #include "stack_builder.hh"
@@ -32,21 +35,55 @@ std::uint8_t index_of(const char* const (&names)[kCount], const std::string& nam
 
 class Collector {
  public:
-  Snapshot collect(const std::vector<ParsedRecord>& records) {
-    snapshot_.from_records = true;
-    snapshot_.lists_libc = true;  // what has a file was meant to be listed
-    snapshot_.threads.assign(1, {0, "?"});
-    for (const auto& record : records) record.is_bad_free ? add_bad_free(record) : add_block(record);
-    snapshot_.bad_frees_seen = snapshot_.bad_frees.size();
-    return std::move(snapshot_);
+  explicit Collector(Snapshot& snapshot) : snapshot_(snapshot), stacks_(snapshot) {
+    if (snapshot.threads.empty()) snapshot.threads.assign(1, {0, "?"});
+    for (std::uint32_t i = 1; i < std::min<std::size_t>(snapshot.threads.size(), 0x10000); ++i)
+      threads_.try_emplace({snapshot.threads[i].tid, snapshot.threads[i].name}, static_cast<std::uint16_t>(i));
+    for (std::uint32_t i = 0; i < snapshot.modules.size(); ++i)
+      modules_.try_emplace({snapshot.modules[i].path, snapshot.modules[i].bias}, i);
+    for (std::size_t i = 0; i < snapshot.blocks.size(); ++i) block_at_.try_emplace(snapshot.blocks[i].address, i);
+    for (const auto& bad_free : snapshot.bad_frees) bad_frees_at_.insert(bad_free.address);
+  }
+
+  // Whether there was nothing at its address before.
+  bool add(const ParsedRecord& record) {
+    if (record.is_bad_free) {
+      if (!bad_frees_at_.insert(record.address).second) return false;
+      add_bad_free(record);
+      snapshot_.bad_frees_seen = std::max<std::uint64_t>(snapshot_.bad_frees_seen, snapshot_.bad_frees.size());
+      return true;
+    }
+    const auto [known, is_new] = block_at_.try_emplace(record.address, snapshot_.blocks.size());
+    if (is_new)
+      snapshot_.blocks.push_back(block_of(record));
+    else
+      complete(snapshot_.blocks[known->second], record);
+    return is_new;
   }
 
  private:
+  // What a row has lost its record may have. A record with another number is that of another block.
+  void complete(Block& block, const ParsedRecord& record) {
+    if (block.sequence != record.sequence) return;
+    const Block other = block_of(record);
+    if (named_frames(other.stack) > named_frames(block.stack)) block.stack = other.stack;
+    if (block.thread == 0) block.thread = other.thread;
+    if (block.reach == ledger::Reach::kUnknown) block.reach = other.reach;
+  }
+
+  std::size_t named_frames(std::uint32_t stack) const {
+    const auto frames = frames_of(snapshot_, stack);
+    return static_cast<std::size_t>(std::count_if(frames.begin(), frames.end(), [&](std::uint32_t index) {
+      const Frame& frame = snapshot_.frames[index];
+      if (frame.is_place) return !snapshot_.places[frame.module].empty();
+      return frame.module != kNone && !snapshot_.modules[frame.module].path.empty();
+    }));
+  }
+
   std::uint16_t note_origin(const ParsedRecord& record) {
-    if (snapshot_.program.empty() && !record.program.empty()) {
-      snapshot_.program = record.program;
+    if (snapshot_.program.empty()) snapshot_.program = record.program;
+    if (snapshot_.program_build_id.empty() && snapshot_.program == record.program)
       snapshot_.program_build_id = record.build_id;
-    }
     snapshot_.end_ns = std::max(snapshot_.end_ns, record.time_ns);
     auto [known, is_new] =
         threads_.try_emplace({record.tid, record.thread_name}, static_cast<std::uint16_t>(snapshot_.threads.size()));
@@ -55,7 +92,7 @@ class Collector {
     return known->second;
   }
 
-  void add_block(const ParsedRecord& record) {
+  Block block_of(const ParsedRecord& record) {
     Block block;
     block.thread = note_origin(record);
     block.address = record.address;
@@ -74,14 +111,17 @@ class Collector {
     block.stack = stack_of(record.stack, record);
     if (!record.location_file.empty())
       block.stack = stacks_.node(stacks_.place(record.location_file, record.location_line), block.stack);
-    snapshot_.blocks.push_back(block);
+    return block;
   }
 
   void note_sample(std::uint64_t sample_bytes, Block& block) {
     block.sample_bytes = static_cast<std::uint32_t>(std::min(sample_bytes, kMostSampleBytes));
     if (block.sample_bytes <= snapshot_.sample_bytes) return;
+    auto& notices = snapshot_.notices;
+    if (snapshot_.sample_bytes != 0)
+      notices.erase(std::remove(notices.begin(), notices.end(), about_sample(snapshot_.sample_bytes)), notices.end());
     snapshot_.sample_bytes = block.sample_bytes;
-    snapshot_.notices.assign(1, about_sample(block.sample_bytes));
+    notices.push_back(about_sample(block.sample_bytes));
   }
 
   void add_bad_free(const ParsedRecord& record) {
@@ -123,26 +163,17 @@ class Collector {
     return known->second;
   }
 
-  Snapshot snapshot_;
-  StackBuilder stacks_{snapshot_};
+  Snapshot& snapshot_;
+  StackBuilder stacks_;
+  std::unordered_map<std::uint64_t, std::size_t> block_at_;
+  std::set<std::uint64_t> bad_frees_at_;
   std::map<std::pair<std::uint32_t, std::string>, std::uint16_t> threads_;
   std::map<std::pair<std::string, std::uint64_t>, std::uint32_t> modules_;
 };
 
-}  // namespace
-
-bool is_record_name(const std::string& name, const std::string& suffix) {
-  if (name.size() <= 2 + suffix.size() || name.compare(0, 2, "0x") != 0) return false;
-  const std::size_t digits_end = name.size() - suffix.size();
-  return digits_end <= 2 + 16 && name.compare(digits_end, suffix.size(), suffix) == 0 &&
-         name.find_first_not_of("0123456789abcdef", 2) == digits_end;
-}
-
-Snapshot snapshot_of_records(const std::vector<ParsedRecord>& records) { return Collector().collect(records); }
-
-Snapshot load_records(const std::string& directory) {
+// Whole files, in the order of their blocks. `passed_over`: how many have a record's name and are none.
+std::vector<ParsedRecord> read_records(const std::string& directory, std::size_t& passed_over) {
   std::vector<ParsedRecord> records;
-  std::size_t passed_over = 0;
   std::error_code error;
   std::filesystem::directory_iterator entries(directory, error);
   if (error) throw Error(fmt::format("cannot read {}: {}", directory, error.message()));
@@ -173,10 +204,64 @@ Snapshot load_records(const std::string& directory) {
   std::sort(records.begin(), records.end(), [](const auto& a, const auto& b) {
     return a.sequence != b.sequence ? a.sequence < b.sequence : a.address < b.address;
   });
-  Snapshot snapshot = snapshot_of_records(records);
-  if (passed_over != 0)
-    snapshot.warnings.push_back(
-        fmt::format("files that have a record's name but are none, passed over: {}", passed_over));
+  return records;
+}
+
+void warn_of_passed_over(std::size_t passed_over, Snapshot& snapshot) {
+  if (passed_over == 0) return;
+  snapshot.warnings.push_back(
+      fmt::format("files that have a record's name but are none, passed over: {}", passed_over));
+}
+
+}  // namespace
+
+bool is_record_name(const std::string& name, const std::string& suffix) {
+  if (name.size() <= 2 + suffix.size() || name.compare(0, 2, "0x") != 0) return false;
+  const std::size_t digits_end = name.size() - suffix.size();
+  return digits_end <= 2 + 16 && name.compare(digits_end, suffix.size(), suffix) == 0 &&
+         name.find_first_not_of("0123456789abcdef", 2) == digits_end;
+}
+
+std::size_t add_records(const std::vector<ParsedRecord>& records, Snapshot& snapshot) {
+  Collector collector(snapshot);
+  std::size_t added = 0;
+  for (const auto& record : records) added += collector.add(record) ? 1 : 0;
+  return added;
+}
+
+Snapshot snapshot_of_records(const std::vector<ParsedRecord>& records) {
+  Snapshot snapshot;
+  snapshot.from_records = true;
+  snapshot.lists_libc = true;  // what has a file was meant to be listed
+  add_records(records, snapshot);
+  return snapshot;
+}
+
+void add_records_beside(const std::string& directory, Snapshot& snapshot) {
+  std::size_t passed_over = 0;
+  const auto records = read_records(directory, passed_over);
+  if (snapshot.state == State::kRunning) {
+    Snapshot together = snapshot;
+    const std::size_t lacking = add_records(records, together);
+    if (lacking != 0)
+      snapshot.warnings.insert(
+          snapshot.warnings.begin(),
+          fmt::format("the ledger is damaged: {} beside it that it lacks, not counted in, as the process runs",
+                      count_of(lacking, "record file")));
+    return;
+  }
+  snapshot.records_beside = add_records(records, snapshot);
+  if (snapshot.records_beside != 0)
+    snapshot.warnings.insert(snapshot.warnings.begin(),
+                             fmt::format("the ledger is damaged: {} beside it that it lacks, counted in",
+                                         count_of(snapshot.records_beside, "record file")));
+  warn_of_passed_over(passed_over, snapshot);
+}
+
+Snapshot load_records(const std::string& directory) {
+  std::size_t passed_over = 0;
+  Snapshot snapshot = snapshot_of_records(read_records(directory, passed_over));
+  warn_of_passed_over(passed_over, snapshot);
   return snapshot;
 }
 

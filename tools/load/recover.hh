@@ -30,7 +30,8 @@ std::string bad_free_text(const Snapshot& snapshot, const BadFree& bad_free);
 // `directory` need not be the one that the snapshot was loaded from. Files are made with mode 0600 and never through a
 // link; a file that is not leakdir's stays, with a warning. Throws Error when a file cannot be written: what was
 // written before stays, and none is left half-written. Other records in it are of blocks that are not live any more.
-// They are removed; or Error is thrown, and all of them stay.
+// They are removed; or Error is thrown, and all of them stay. By a damaged ledger nothing is removed or replaced: what
+// it does not have it may have lost.
 enum class OtherRecords { kRemoved, kRefused };
 Recovered recover_records(const Snapshot& snapshot, const std::string& directory, std::uint64_t max_files,
                           OtherRecords others = OtherRecords::kRemoved);

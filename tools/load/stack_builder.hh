@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Fills Snapshot::frames and Snapshot::nodes so that each distinct frame, and each distinct pair of frame and parent,
-// is there once. The loaders use it; it keeps the promises that snapshot.hh makes about the tree.
+// is there once, beside those that are there already. The loaders use it; it keeps the promises that snapshot.hh makes
+// about the tree.
 
 #pragma once
 
@@ -15,7 +16,7 @@ namespace leakdir::tool {
 
 class StackBuilder {
  public:
-  explicit StackBuilder(Snapshot& snapshot) : snapshot_(snapshot) {}
+  explicit StackBuilder(Snapshot& snapshot);
 
   std::uint32_t frame(std::uint64_t pc, std::uint32_t module, bool is_exact = false, bool by_frame_pointer = false);
   std::uint32_t place(const std::string& file, std::uint32_t line);
@@ -33,7 +34,8 @@ class StackBuilder {
     }
   };
 
-  std::uint32_t add_frame(const Key& key, Frame frame);
+  static Key key_of(const Frame& frame);
+  std::uint32_t add_frame(const Frame& frame);
 
   Snapshot& snapshot_;
   std::unordered_map<Key, std::uint32_t, KeyHash> frames_, nodes_;

@@ -67,9 +67,9 @@
   }
 
   // Kinds of blocks, by number: lost, still reachable, not known. Without names nobody looked, and there is no filter.
-  const kLostKinds = isDiff ? [0, 1, 2, 3, 4] : [1, 2, 3], kKinds = isDiff ? kLostKinds : [...kLostKinds, 4, 0];
-  // Of a comparison: new, grown, lost (red), shrunk, gone (blue).
-  const kKindColours = isDiff ? ["#ef7f73", "#f1998e", "#f0a8b8", "#8db4f2", "#76a3ee"]
+  const kLostKinds = isDiff ? [0, 1, 2, 3, 4, 5] : [1, 2, 3], kKinds = isDiff ? kLostKinds : [...kLostKinds, 4, 0];
+  // Of a comparison: new, grown, lost (red), shrunk, gone (blue), not read.
+  const kKindColours = isDiff ? ["#ef7f73", "#f1998e", "#f0a8b8", "#8db4f2", "#76a3ee", "#a9bcd9"]
     : ["#c4cbd4", "#f1998e", "#f3b98a", "#f0d58c", "#9fd3b1"];
   const isLess = (kind) => isDiff && kind >= 3;
   const signOf = (kind) => !isDiff ? "" : isLess(kind) ? "\u2212" : "+";

@@ -39,6 +39,7 @@ enum class State : std::uint32_t {
   kAskedForLastLook,
   kLastLookDone,
   kImpossible,  // no thread to be had, or it would end at once: the hooks do its work
+  kLeftAlone,   // a filter of system calls has come upon the program: nobody does its work until the exit
 };
 
 constexpr std::uint64_t kIdleNs = 1000000000;
@@ -145,11 +146,14 @@ int helper_main(void*) {
   for (bool is_first = true; !is_asked_to_end(); is_first = false) {
     if (folder < 0 || !has_rights_of_first_thread()) {
       // Rights that the program has given up must not live on here. A later allocation makes a new helper, with the
-      // program's rights of then; but where one after the other ends as it begins, hooks do without.
+      // program's rights of then; but where one after the other ends as it begins, hooks do without. Where a filter of
+      // system calls is upon the program it might be killed for either: then nobody does it.
+      const bool is_filtered = first_thread_is_filtered();
       const bool is_last = is_first && ++process->helper_failures == kMostFailures;
-      const State next = is_last ? State::kImpossible : State::kNone;
+      const State next = is_filtered ? State::kLeftAlone : is_last ? State::kImpossible : State::kNone;
       // The thread that made us may not have said yet that we run.
-      if (change_state(State::kStarting, next) || change_state(State::kRunning, next)) process->helper_idle.store(1);
+      if ((change_state(State::kStarting, next) || change_state(State::kRunning, next)) && !is_filtered)
+        process->helper_idle.store(1);
       sys::call(SYS_exit, 0);
     }
     process->helper_failures = 0;

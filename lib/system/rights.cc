@@ -55,6 +55,14 @@ struct Value {
 constexpr const char* kRights[] = {
     "Uid:", "Gid:", "Groups:", "CapPrm:", "CapEff:", "NoNewPrivs:", "Seccomp:", "Seccomp_filters:"};
 
+// What /proc says of a thread; `room` is on the helper's own stack, as a user may have many groups.
+constexpr std::size_t kStatusBytes = 8192;
+bool read_status(int tid, char (&room)[kStatusBytes]) {
+  char path[64];
+  Text(path, sizeof path).put("/proc/self/task/").dec(static_cast<std::uint64_t>(tid)).put("/status").c_str();
+  return sys::read_file(path, room, sizeof room) > 0;
+}
+
 }  // namespace
 
 bool caller_is_trusted() { return ::getauxval(AT_SECURE) == 0; }
@@ -85,15 +93,20 @@ bool is_firmly_there(int folder) {
 }
 
 bool has_rights_of_first_thread() {
-  char own[8192], first[8192], path[64];  // on the helper's own stack; a user may have many groups
-  Text(path, sizeof path).put("/proc/self/task/").dec(static_cast<std::uint64_t>(sys::pid())).put("/status").c_str();
-  if (sys::read_file(path, first, sizeof first) <= 0) return true;
-  Text(path, sizeof path).put("/proc/self/task/").dec(static_cast<std::uint64_t>(sys::tid())).put("/status").c_str();
-  if (sys::read_file(path, own, sizeof own) <= 0) return true;
+  char own[kStatusBytes], first[kStatusBytes];
+  if (!read_status(sys::pid(), first) || !read_status(sys::tid(), own)) return true;
   for (const char* key : kRights) {
     if (!(Value(own, key) == Value(first, key))) return false;
   }
   return true;
+}
+
+bool first_thread_is_filtered() {
+  char first[kStatusBytes];
+  if (!read_status(sys::pid(), first)) return false;
+  const char* mode = Value(first, "Seccomp:").at;
+  while (*mode == ' ' || *mode == '\t') ++mode;
+  return *mode >= '1' && *mode <= '9';
 }
 
 }  // namespace leakdir

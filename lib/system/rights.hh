@@ -29,4 +29,7 @@ bool is_firmly_there(int folder);
 // in the same way.
 bool has_rights_of_first_thread();
 
+// Whether a filter of system calls is upon the program's first thread, as far as /proc tells. Both by the helper alone.
+bool first_thread_is_filtered();
+
 }  // namespace leakdir

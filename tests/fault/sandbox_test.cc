@@ -73,10 +73,10 @@ TEST_P(Sandbox, ThatKnowsWhatLeakdirAsksForIsNoHindrance) {
   }
 }
 
-// Not even whether there is a filter can be read in it.
+// Not even whether there is a filter can be read in it, nor may a thread be made: not when the helper has left, either.
 TEST_P(Sandbox, OfOpenSshIsNoDanger) {
   for (const char* write : {"write=behind", "write=exit", "write=never"}) {
-    for (const char* amount : {"few", "many"}) {
+    for (const char* amount : {"few", "many", "late"}) {
       SCOPED_TRACE(std::string(write) + " " + amount);
       run_sandboxed(write + std::string(":summary=1"), {"openssh", "kill", amount, "return"});
     }

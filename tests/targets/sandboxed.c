@@ -4,8 +4,8 @@
 // it and malloc need (CALLS is `own`), with `usual` also some that about every sandbox allows, with `leakdirs` those
 // that lib/README.md lists, and with `openssh` those of the sandbox in OpenSSH's server, which may not open a file nor
 // ask for its status and is told so (EACCES); every other one kills it or fails with EPERM (ACTION is `kill` or
-// `errno`). WORK is `few` blocks, the same `deep` down a stack that was never so deep before, `many`, or as many while
-// `paused`; END is `_exit` or `return`.
+// `errno`). WORK is `few` blocks, the same `deep` down a stack that was never so deep before, `many`, as many after a
+// while (`late`), or as many while `paused`; END is `_exit` or `return`.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -115,12 +115,13 @@ int main(int argc, char** argv) {
   if (paused && leakdir_stop != NULL) leakdir_stop();
   lock_in(argv[1], strcmp(argv[2], "kill") == 0);
   leak();
+  const struct timespec time = {0, 60000000};  // for what is written behind, and for whoever sees the filter
+  if (strcmp(argv[3], "late") == 0) nanosleep(&time, NULL);
   if (strcmp(argv[3], "deep") == 0) {
     deep_work();
   } else {
     work(strcmp(argv[3], "few") == 0 ? 50 : 5000);
   }
-  const struct timespec time = {0, 60000000};  // for what is written behind
   nanosleep(&time, NULL);
   if (strcmp(argv[4], "_exit") == 0) _exit(0);
   return 0;

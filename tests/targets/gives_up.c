@@ -2,7 +2,8 @@
 //
 // gives_up WHAT: starts as root, allocates, gives up `groups`, `capabilities` or `privileges` (that an exec could
 // give), or has its system calls filtered (`calls`), and waits until no thread of the process has more than it has
-// itself. `steps`: gives up one after the other, allocates in between, and has leakdir's thread again at the end.
+// itself. `steps`: gives up one after the other, allocates in between, has leakdir's thread again when all but `calls`
+// is given up, and none after that.
 
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -81,15 +82,22 @@ static int threads(void) {
   return atoi(line + strlen("\nThreads:"));
 }
 
+static const struct timespec moment = {0, 10000000};
+
+static void wait_until_alone(void) {
+  int tries = 0;
+  while (threads() > 1 && ++tries < 3000) nanosleep(&moment, NULL);
+  MUST(tries < 3000);
+}
+
 // When a step has ended leakdir's thread, an allocation makes a new one, which finds the next step taken as it begins.
+// Once system calls are filtered none is made any more.
 static int gives_up_in_steps(void) {
-  const struct timespec moment = {0, 10000000};
   int tries = 0;
   leak_before();
-  for (const char* const* step = (const char*[]){"privileges", "groups", "calls", NULL}; *step != NULL; ++step) {
+  for (const char* const* step = (const char*[]){"privileges", "groups", NULL}; *step != NULL; ++step) {
     give_up(*step);
-    for (tries = 0; threads() > 1 && tries < 3000; ++tries) nanosleep(&moment, NULL);
-    MUST(tries < 3000);
+    wait_until_alone();
     leak_after();
   }
   give_up("capabilities");
@@ -99,6 +107,11 @@ static int gives_up_in_steps(void) {
     free(sink);
   }
   MUST(tries < 1000);
+  give_up("calls");
+  wait_until_alone();
+  leak_after();
+  nanosleep(&moment, NULL);
+  MUST(threads() == 1);
   return 0;
 }
 
@@ -106,7 +119,6 @@ int main(int argc, char** argv) {
   MUST(argc == 2);
   if (strcmp(argv[1], "steps") == 0) return gives_up_in_steps();
   leak_before();
-  const struct timespec moment = {0, 10000000};
   nanosleep(&moment, NULL);
   give_up(argv[1]);
   leak_after();

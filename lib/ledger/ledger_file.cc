@@ -15,9 +15,6 @@
 #include "system/rights.hh"
 #include "system/sys.hh"
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
@@ -323,7 +320,7 @@ int LedgerFile::create(int folder, const char* path, const char* name, bool& sha
   }
   shared = true;
   header_ = static_cast<ledger::Header*>(mapping);
-  if (!has_whole_header_) sys::advise(mapping, kSmallHeaderBytes, MADV_POPULATE_WRITE);
+  if (!has_whole_header_) sys::make_pages(mapping, kSmallHeaderBytes);
   memory_is_own(header_, ledger::kHeaderBytes);
   header_->file_bytes = ledger::kHeaderBytes;
   device_ = status.device;

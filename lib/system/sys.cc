@@ -249,6 +249,11 @@ int advise(void* at, std::size_t bytes, int advice) {
   return static_cast<int>(call(SYS_madvise, address(at), static_cast<long>(bytes), advice));
 }
 
+void make_pages(void* at, std::size_t bytes) {
+  constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, which older headers do not have
+  advise(at, bytes, kPopulateWrite);
+}
+
 long read_memory(const iovec* from, unsigned count, void* into, std::size_t bytes) {
   const iovec local = {into, bytes};
   // By the thread's number: by the process's there is no memory once its first thread has ended (pthread_exit in main).

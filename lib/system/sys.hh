@@ -84,6 +84,8 @@ void* map(void* at, std::size_t bytes, int protection, int flags, int descriptor
 void* map_private(std::size_t bytes);
 void unmap(void* at, std::size_t bytes);
 int advise(void* at, std::size_t bytes, int advice);
+// The pages there, which are about to be written to, are made at once; from Linux 5.14 on.
+void make_pages(void* at, std::size_t bytes);
 // Of this process, through the kernel: what cannot be read is no fault. Returns the bytes that come before it, or a
 // negative errno.
 long read_memory(const iovec* from, unsigned count, void* into, std::size_t bytes);

@@ -16,10 +16,6 @@
 #include "system/probe_table.hh"
 #include "system/sys.hh"
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-
 namespace leakdir {
 
 std::atomic<std::uint32_t> sequence_epoch{1};
@@ -75,13 +71,13 @@ void forget_last_call(ThreadScratch& scratch) { scratch.record.tail_bytes = 0; }
 
 // What the first calls write to. Made one by one, most of these pages would cost two faults each, when they are read
 // and when they are written to: that takes longer than to have the kernel make all of them at once, with some that
-// nobody needs. Before Linux 5.14 it refuses.
+// nobody needs.
 void make_first_pages(ThreadScratch& scratch) {
   constexpr std::size_t kOfStore = 6 << 10, kOfWhole = 10 << 10;
   constexpr std::uintptr_t kPage = 4096;
   const auto make = [](void* from, const void* to) {
     const std::uintptr_t start = reinterpret_cast<std::uintptr_t>(from) & ~(kPage - 1);
-    sys::advise(reinterpret_cast<void*>(start), reinterpret_cast<std::uintptr_t>(to) - start, MADV_POPULATE_WRITE);
+    sys::make_pages(reinterpret_cast<void*>(start), reinterpret_cast<std::uintptr_t>(to) - start);
   };
   make(&scratch, reinterpret_cast<char*>(&scratch.walk.store) + kOfStore);
   make(&scratch.walk.whole, reinterpret_cast<char*>(&scratch.walk.whole) + kOfWhole);

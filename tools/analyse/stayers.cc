@@ -50,12 +50,30 @@ struct Candidate {
   }
 };
 
+// `all`: the lines of the stack.
+std::string in_words(const Snapshot& snapshot, const StackLines& all, std::uint32_t stack, const Wrappers& wrappers) {
+  const std::size_t own = wrappers.own_frame(all);
+  if (own == kNoFrame) {
+    if (stack == kNone || all.place.empty()) return "[no stack]";
+    return fmt::format("{}:{}", printable(all.place), snapshot.frames[snapshot.nodes[stack].frame].pc);
+  }
+  const StackLine& at = all.lines[own];
+  if (at.line == nullptr || at.line->function.empty()) {
+    const std::string offset = hex_of(offset_of(snapshot, snapshot.frames[static_cast<std::uint32_t>(at.id >> 32)]));
+    return at.module.empty() ? offset : fmt::format("{}+{}", printable(last_part(at.module)), offset);
+  }
+  const std::string function = readable_function(at.line->function);
+  if (at.line->file.empty()) return function;
+  return fmt::format("{} {}:{}", function, printable(at.line->file), at.line->line);
+}
+
 Key key_of(const Snapshot& snapshot, const FrameLines& lines, const Group& group, const Block& block,
            const Wrappers& wrappers) {
-  Key key = {own_frame_in_words(snapshot, lines, group.stack, wrappers)};
+  const StackLines all = lines_of(snapshot, lines, group.stack);
+  Key key = {in_words(snapshot, all, group.stack, wrappers)};
   if (group.stack == kNone)
     key.name += fmt::format(", {} of {}", ledger::kCallNames[group.call], count_of(block.size, "byte"));
-  else if (!wrappers.has_own_frame(lines_of(snapshot, lines, group.stack)))
+  else if (!wrappers.has_own_frame(all))
     key.stack = group.stack;
   return key;
 }
@@ -75,20 +93,7 @@ const char* words_of(Spread spread) {
 
 std::string own_frame_in_words(const Snapshot& snapshot, const FrameLines& lines, std::uint32_t stack,
                                const Wrappers& wrappers) {
-  const StackLines all = lines_of(snapshot, lines, stack);
-  const std::size_t own = wrappers.own_frame(all);
-  if (own == kNoFrame) {
-    if (stack == kNone || all.place.empty()) return "[no stack]";
-    return fmt::format("{}:{}", printable(all.place), snapshot.frames[snapshot.nodes[stack].frame].pc);
-  }
-  const StackLine& at = all.lines[own];
-  if (at.line == nullptr || at.line->function.empty()) {
-    const std::string offset = hex_of(offset_of(snapshot, snapshot.frames[static_cast<std::uint32_t>(at.id >> 32)]));
-    return at.module.empty() ? offset : fmt::format("{}+{}", printable(last_part(at.module)), offset);
-  }
-  const std::string function = readable_function(at.line->function);
-  if (at.line->file.empty()) return function;
-  return fmt::format("{} {}:{}", function, printable(at.line->file), at.line->line);
+  return in_words(snapshot, lines_of(snapshot, lines, stack), stack, wrappers);
 }
 
 Stayers stayers_of(const Snapshot& snapshot, const Grouped& grouped, const FrameLines& lines,

@@ -4,8 +4,7 @@
 // go before local ones; of several, each in the order of the table takes the place of the one before if it begins later
 // or is bound better, or begins there too and is smaller. If there is none, the address may belong to a label, which is
 // a symbol without a size, if no symbol reaches beyond it; a global label at the address itself goes before local
-// symbols. Where a label may be the answer libdwfl is asked, once for each
-// label and section.
+// symbols. Where a label may be the answer libdwfl is asked, once for each label and section.
 
 #include "symbols_by_address.hh"
 

@@ -48,6 +48,13 @@ struct HeapBlock {
   static constexpr std::uint64_t kWholeBehind3Words = std::uint64_t{2048} << kShift;
   static constexpr std::uint64_t kIsObject = std::uint64_t{4096} << kShift;
   static constexpr std::uint64_t kIsException = std::uint64_t{16384} << kShift;
+  // It may be what new[] made for no element: a count alone, with what comes before it where elements are aligned by
+  // more. Who has such an array has the address past its end.
+  static constexpr std::uint64_t kMayBeEmptyArray = std::uint64_t{32768} << kShift;
+  static constexpr std::uint64_t kLeastAligned = 4, kMostAligned = 4096;
+  bool may_be_aligned_by(std::uint64_t bytes) const {
+    return bytes >= kLeastAligned && bytes <= kMostAligned && (bytes & (bytes - 1)) == 0 && address % bytes == 0;
+  }
 
   // What was asked for. (Of more than that, which is in none of malloc's heaps, the rest counts as no block's.)
   static constexpr unsigned kBytesBits = 43;
@@ -71,6 +78,8 @@ struct HeapBlock {
     if (behind() != 0) return units_end(behind());
     return address + (bytes() == 0 ? 1 : bytes());
   }
+  // A word below that may mean it.
+  std::uint64_t end_of_words() const { return end() + (has(kMayBeEmptyArray) ? 1 : 0); }
   // What is to be read of it: words of so many bytes.
   std::uint64_t bytes_of_words(std::uint64_t word) const { return (end() - address) & ~(word - 1); }
   Reach reach() const { return static_cast<Reach>(bytes_and_flags >> kShift & 7); }
@@ -92,9 +101,10 @@ inline constexpr std::uint32_t kNoBlock = 0xffffffff;
 // By what its row says of it (ledger::kFlag…). What libc keeps for itself, and what is to be ignored, is held by
 // itself.
 inline HeapBlock heap_block_of(std::uint64_t address, std::uint64_t bytes, unsigned flags, std::uint32_t id) {
-  const bool is_root = (flags & (ledger::kFlagLibc | ledger::kFlagIgnored)) != 0;
-  return {address, (bytes < HeapBlock::kMostBytes ? bytes : HeapBlock::kMostBytes) | (is_root ? HeapBlock::kRoot : 0),
-          id, 0};
+  HeapBlock block = {address, bytes < HeapBlock::kMostBytes ? bytes : HeapBlock::kMostBytes, id, 0};
+  if ((flags & (ledger::kFlagLibc | ledger::kFlagIgnored)) != 0) block.set(HeapBlock::kRoot);
+  if (block.may_be_aligned_by(bytes)) block.set(HeapBlock::kMayBeEmptyArray);
+  return block;
 }
 // The live block of a row.
 inline HeapBlock heap_block_of(const ledger::Block& row, std::uint32_t id) {
@@ -124,6 +134,9 @@ class BlockTable {
     if (runs_ == nullptr || numbers_ == nullptr) return false;
     std::uint32_t* number = numbers_;
     for_each_run([&](std::uint32_t first, std::uint32_t after) {
+      if (run_count_ != 0 && runs_[run_count_ - 1].end > blocks_[first].address) {
+        runs_[run_count_ - 1].end = blocks_[first].address;
+      }
       Run& run = runs_[run_count_++];
       run = {blocks_[first].address, end_of(first, after), first, after, nullptr};
       if (numbers_of(first, after) == 0) return;
@@ -162,8 +175,9 @@ class BlockTable {
     starts_ = starts;
   }
 
-  // The block that `word` points to, or into; kNoBlock: none. It is found in three steps, so that whoever has many
-  // words can do each step for all of them: memory is waited for less then.
+  // The block that `word` points to, or into, or past whose end it points if that may mean it; kNoBlock: none. It is
+  // found in three steps, so that whoever has many words can do each step for all of them: memory is waited for less
+  // then.
   std::uint32_t find(std::uint64_t word) const { return span_.has(word) ? find_in(range_of(word), word) : kNoBlock; }
 
   // From the first byte of all blocks to the last.
@@ -192,7 +206,7 @@ class BlockTable {
       const std::uint32_t middle = range.low + (range.high - range.low) / 2;
       (blocks_[middle].address <= word ? range.low : range.high) = middle;
     }
-    return word < blocks_[range.low].end() ? range.low : kNoBlock;
+    return word < blocks_[range.low].end_of_words() ? range.low : kNoBlock;
   }
 
   // The same in two steps, by where blocks begin, if that was built.
@@ -224,7 +238,7 @@ class BlockTable {
       (starts_[middle] <= near.start ? block : high) = middle;
     }
     if (starts_[block] == near.start && word % kUnitOfStarts == 0) return {block, 0};
-    if (word >= blocks_[block].end()) return {kNoBlock, 0};
+    if (word >= blocks_[block].end_of_words()) return {kNoBlock, 0};
     return {block, word - blocks_[block].address};
   }
 
@@ -278,7 +292,7 @@ class BlockTable {
   std::uint64_t end_of(std::uint32_t first, std::uint32_t after) const {
     std::uint64_t end = 0;
     for (; first < after; ++first) {
-      if (blocks_[first].end() > end) end = blocks_[first].end();
+      if (blocks_[first].end_of_words() > end) end = blocks_[first].end_of_words();
     }
     return end;
   }

@@ -6,7 +6,9 @@
 // definitely lost, and what they lead to is lost indirectly. A cycle of lost blocks to which no other leads has one
 // head, that with the lowest address. So are its rules for pointers into the middle that are none: of std::string, of
 // new[], of an object's second base class, and of a buffer behind its length. Beside these, what was thrown is held by
-// who holds the object, or what the C++ runtime knows of it, which lie in the middle of what was allocated.
+// who holds the object, or what the C++ runtime knows of it, which lie in the middle of what was allocated; and arrays
+// of new[] may have elements that are aligned by more than a word, or none, which makes their address that past the
+// end.
 //
 // Memory is read by a Source, which has
 //   std::size_t read(const Piece* pieces, unsigned count, void* into);
@@ -106,7 +108,8 @@ class Marker {
   }
   // In a register, say: `location` is what the observer is told.
   void root_word(std::uint64_t word, std::uint64_t location) {
-    if (const std::uint32_t to = table_.find(word); to != kNoBlock) point(to, word, kNoBlock, location);
+    const std::uint32_t to = table_.find(word);
+    if (to != kNoBlock && leads_to(word, table_[to])) point(to, word, kNoBlock, location);
   }
   // A block that is held by itself.
   void root_block(std::uint32_t block) {
@@ -151,12 +154,11 @@ class Marker {
     }
     for (unsigned i = 0; i < count; ++i) {
       const MarkRoom::Pointer& pointer = room_.pointers[i];
-      if (pointer.to != kNoBlock) {
-        act(pointer.to, table_[pointer.to].address + pointer.word, pointer.from, pointer.location);
-        continue;
-      }
-      const std::uint32_t to = table_.find_in(pointer.range, pointer.word);
-      if (to != kNoBlock && to != pointer.from) act(to, pointer.word, pointer.from, pointer.location);
+      const bool is_known = pointer.to != kNoBlock;
+      const std::uint32_t to = is_known ? pointer.to : table_.find_in(pointer.range, pointer.word);
+      if (to == kNoBlock || to == pointer.from) continue;
+      const std::uint64_t word = is_known ? table_[to].address + pointer.word : pointer.word;
+      if (leads_to(word, table_[to])) act(to, word, pointer.from, pointer.location);
     }
   }
 
@@ -495,11 +497,34 @@ class Marker {
     if (offset == kWord && block.has(HeapBlock::kWholeBehindWord)) return true;
     if (offset == 8 && block.has(HeapBlock::kWholeBehind8)) return true;
     if (offset == 3 * kWord && block.has(HeapBlock::kWholeBehind3Words)) return true;
+    if (block.may_be_aligned_by(offset) && is_array_behind(offset, block)) return true;
     if (block.has(HeapBlock::kIsException) && is_in_exception(offset)) return true;
     // The second base of an object begins with the address of a table of virtual functions as well.
     std::uint64_t inner = 0;
     return block.has(HeapBlock::kIsObject) && offset % kWord == 0 && read_words(pointer, 1, &inner) &&
            is_virtual_table(inner);
+  }
+
+  // Past the end a word leads to what new[] made for no element.
+  bool leads_to(std::uint64_t word, const HeapBlock& block) {
+    return word < block.end() || (word == block.address + block.bytes() && is_empty_array(block));
+  }
+  bool is_empty_array(const HeapBlock& block) {
+    std::uint64_t count = 1;
+    return block.bytes() >= kWord && read_words(block.address + block.bytes() - kWord, 1, &count) && count == 0;
+  }
+
+  // Elements of new[] that are aligned by more than a word: their number lies before the first, and before that nothing
+  // but, on 32-bit ARM, their size. Of no element a word alone is known, or ARM's two: past the end of what is larger
+  // too much else points.
+  bool is_array_behind(std::uint64_t offset, const HeapBlock& block) {
+    if (offset == block.bytes()) return offset <= 8 && is_empty_array(block);
+    if (offset <= kWord || offset > block.bytes()) return false;
+    std::uint64_t word[2] = {};  // the size of one, their number
+    if (!read_words(block.address + offset - 2 * kWord, 2, word) || word[1] == 0) return false;
+    const std::uint64_t bytes = block.bytes() - offset, element = bytes / word[1];
+    if (bytes % word[1] != 0) return false;
+    return element % offset == 0 || (kWord == 4 && offset == 8 && element == word[0]);
   }
 
   // What throw allocates, on 64 bits: what the C++ runtime knows of it (of gcc's, behind a count), with what the

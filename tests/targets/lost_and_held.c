@@ -24,6 +24,8 @@ static struct node* volatile in_data;
 static char* volatile into_the_middle;
 static char* volatile past_the_end;
 static void* volatile elements;
+static void* volatile aligned_elements;
+static void* volatile no_elements;
 static void* volatile second_base;
 static void** volatile in_own_mapping;
 static void** volatile in_shared_memory;
@@ -189,6 +191,10 @@ static NOINLINE void hold(void) {
   size_t* const array = make("reachable", sizeof *array + 5 * 24);  // new[] of a type that has a destructor
   *array = 5;
   elements = array + 1;
+  char* const aligned_array = make("reachable", 16 + 5 * 48);  // the same, of a type that is aligned by 16
+  aligned_elements = aligned_array + 16;
+  ((size_t*)aligned_elements)[-1] = 5;
+  no_elements = (size_t*)make("reachable", sizeof(size_t)) + 1;  // of no element: their number alone
   const void** const object = make("reachable", 211);  // of a class with two bases that have virtual functions
   object[0] = object[2] = virtual_functions;
   second_base = object + 2;

@@ -25,12 +25,8 @@ namespace {
 class Heap {
  public:
   std::uint32_t add(std::uint64_t address, std::uint64_t bytes) {
-    HeapBlock block{};
-    block.address = address;
-    block.bytes_and_flags = bytes;
-    block.id = static_cast<std::uint32_t>(blocks_.size());
-    blocks_.push_back(block);
-    return block.id;
+    blocks_.push_back(heap_block_of(address, bytes, 0, static_cast<std::uint32_t>(blocks_.size())));
+    return blocks_.back().id;
   }
   void put(std::uint64_t address, std::uint64_t word) { words_[address] = word; }
 
@@ -111,7 +107,7 @@ TEST(BlockTable, FindsTheBlockOfEachWord) {
     const auto look = [&](std::uint64_t word) {
       std::uint32_t found = kNoBlock;
       for (std::uint32_t i = 0; i < table.count(); ++i)
-        if (word >= table[i].address && word < table[i].end()) found = i;
+        if (word >= table[i].address && word < table[i].end_of_words()) found = i;
       ASSERT_EQ(table.find(word), found) << std::hex << word;
     };
     for (const HeapBlock& block : heap.blocks_) {
@@ -204,9 +200,9 @@ TEST(Marker, ABetterPointerCountsWheneverItComes) {
 
 TEST(Marker, PastTheEndIsOutside) {
   Heap heap;
-  heap.add(0x10000, 64);
+  heap.add(0x10000, 72);
   heap.add(0x10100, 0);
-  EXPECT_EQ(heap.kinds({0x10040, 0x10100}), (Kinds{kDefinite, kReachable}));
+  EXPECT_EQ(heap.kinds({0x10048, 0x10100}), (Kinds{kDefinite, kReachable}));
 }
 
 TEST(Marker, SomePointersIntoTheMiddleMeanTheWhole) {
@@ -220,6 +216,51 @@ TEST(Marker, SomePointersIntoTheMiddleMeanTheWhole) {
   heap.add(0x10300, 8 + 5 * 24);  // no count of anything
   heap.put(0x10300, 7);
   EXPECT_EQ(heap.kinds({0x10008, 0x10118, 0x10208, 0x10308}), (Kinds{kReachable, kReachable, kReachable, kPossible}));
+}
+
+// What new[] makes begins with the number of elements, which lies before the first of them: also where they are aligned
+// by more than a word.
+TEST(Marker, ElementsMeanTheWholeArray) {
+  Heap heap;
+  heap.add(0x10000, 16 + 3 * 32);
+  heap.put(0x10008, 3);
+  heap.add(0x10100, 64 + 2 * 64);
+  heap.put(0x10138, 2);
+  heap.add(0x10300, 4096 + 4096);
+  heap.put(0x11000 + 0x2f8, 1);  // not before the first: the block is not aligned
+  heap.add(0x20000, 4096 + 4096);
+  heap.put(0x20ff8, 1);
+  heap.add(0x30000, 16 + 3 * 24);  // of 24 bytes none is aligned by 16
+  heap.put(0x30008, 3);
+  heap.add(0x30100, 16 + 3 * 32);  // no number
+  heap.add(0x30200, 64 + 2 * 64);  // another number
+  heap.put(0x30238, 3);
+  EXPECT_EQ(heap.kinds({0x10010, 0x10140, 0x11300, 0x21000, 0x30010, 0x30110, 0x30240}),
+            (Kinds{kReachable, kReachable, kPossible, kReachable, kPossible, kPossible, kPossible}));
+}
+
+// Of no element it makes that number alone, and the address is past the end.
+TEST(Marker, AnArrayOfNoElementIsHeldPastItsEnd) {
+  Heap heap;
+  for (std::uint64_t i = 0; i < 4; ++i) heap.add(0x10000 + 32 * i, 8);
+  heap.put(0x10020, 1);
+  heap.put(0x10040, 0x10068);
+  heap.add(0x20000, 64);  // elements that are aligned by 64 bytes: but it may as well be the end of something
+  heap.add(0x20100, 64);
+  heap.put(0x20138, 1);
+  heap.add(0x20210, 64);  // nor this: it is not aligned itself
+  EXPECT_EQ(heap.kinds({0x10008, 0x10028, 0x10040, 0x20040, 0x20140, 0x20250}),
+            (Kinds{kReachable, kDefinite, kReachable, kReachable, kPossible, kDefinite, kDefinite}));
+}
+
+// Where blocks lie wall to wall, past the end of one is the start of the next.
+TEST(Marker, PastTheEndBeginsTheNextBlock) {
+  Heap heap;
+  heap.add(0x10000, 8);
+  heap.add(0x10008, 8);
+  heap.add(0x20000, 4096);
+  heap.add(0x21000, 100000);  // large: found apart from what lies before
+  EXPECT_EQ(heap.kinds({0x20000, 0x21000, 0x10008, 0x21000}), (Kinds{kDefinite, kReachable, kReachable, kReachable}));
 }
 
 // What the C++ runtime allocates for a throw begins with its own part; the unwinder's has the runtime's name.

@@ -20,15 +20,18 @@ using ledger::Reach;
 struct Stretch {
   std::uint64_t start, end;  // start <= address < end
 };
+struct Piece {
+  std::uint64_t address, bytes;
+};
 
 // One block. 24 bytes: with the index below about 28 for a block of usual size.
 struct HeapBlock {
   std::uint64_t address;
-  std::uint64_t bytes_and_flags;  // from the lowest on: 43 bits of bytes, 5 of what lies behind them, 16 of flags
+  std::uint64_t bytes_and_flags;  // from the lowest on: 42 bits of bytes, 5 of what lies behind them, 17 of flags
   std::uint32_t id;               // the caller's own number
   std::uint32_t head;             // of a lost block: one that leads to it, or itself (reach_mark.hh)
 
-  static constexpr unsigned kShift = 48;
+  static constexpr unsigned kShift = 47;
   static constexpr std::uint64_t kReachBits = std::uint64_t{7} << kShift;
   // Held whatever points to it.
   static constexpr std::uint64_t kRoot = std::uint64_t{8} << kShift;
@@ -40,7 +43,7 @@ struct HeapBlock {
   static constexpr std::uint64_t kCrossed = std::uint64_t{32} << kShift;
   static constexpr std::uint64_t kDoubtful = std::uint64_t{64} << kShift;
   static constexpr std::uint64_t kSeenTwice = std::uint64_t{128} << kShift;
-  // What its first words say of pointers into its middle (reach_mark.hh): that they were asked; where one means the
+  // What its first words say of pointers into its middle (reach_whole.hh): that they were asked; where one means the
   // whole block; that it is an object with virtual functions, or a thrown one with what the C++ runtime keeps of it.
   static constexpr std::uint64_t kAsked = std::uint64_t{256} << kShift;
   static constexpr std::uint64_t kWholeBehindWord = std::uint64_t{512} << kShift;
@@ -52,12 +55,14 @@ struct HeapBlock {
   // more. Who has such an array has the address past its end.
   static constexpr std::uint64_t kMayBeEmptyArray = std::uint64_t{32768} << kShift;
   static constexpr std::uint64_t kLeastAligned = 4, kMostAligned = 4096;
+  // A page from which an allocator of the program's hands out pieces.
+  static constexpr std::uint64_t kAllocatorsPage = std::uint64_t{65536} << kShift;
   bool may_be_aligned_by(std::uint64_t bytes) const {
     return bytes >= kLeastAligned && bytes <= kMostAligned && (bytes & (bytes - 1)) == 0 && address % bytes == 0;
   }
 
   // What was asked for. (Of more than that, which is in none of malloc's heaps, the rest counts as no block's.)
-  static constexpr unsigned kBytesBits = 43;
+  static constexpr unsigned kBytesBits = 42;
   static constexpr std::uint64_t kMostBytes = (std::uint64_t{1} << kBytesBits) - 1;
   std::uint64_t bytes() const { return bytes_and_flags & kMostBytes; }
 
@@ -98,18 +103,32 @@ static_assert(sizeof(HeapBlock) == 24);
 
 inline constexpr std::uint32_t kNoBlock = 0xffffffff;
 
-// By what its row says of it (ledger::kFlag…). What libc keeps for itself, and what is to be ignored, is held by
-// itself.
-inline HeapBlock heap_block_of(std::uint64_t address, std::uint64_t bytes, unsigned flags, std::uint32_t id) {
+// GLib up to 2.74 asks for pages that are aligned by their own size, less two words that malloc is to have.
+inline bool is_allocators_page(std::uint64_t address, std::uint64_t bytes, ledger::Call call) {
+  constexpr std::uint64_t kLeast = 128;
+  const bool is_aligned = call == ledger::Call::kPosixMemalign || call == ledger::Call::kAlignedAlloc ||
+                          call == ledger::Call::kMemalign || call == ledger::Call::kValloc;
+  const auto is_page = [&](std::uint64_t page) {
+    return page >= kLeast && (page & (page - 1)) == 0 && address % page == 0;
+  };
+  return is_aligned && (is_page(bytes + 8) || is_page(bytes + 16));
+}
+
+// By what its row says of it (ledger::Call, ledger::kFlag…). What libc keeps for itself, and what is to be ignored, is
+// held by itself.
+inline HeapBlock heap_block_of(std::uint64_t address, std::uint64_t bytes, ledger::Call call, unsigned flags,
+                               std::uint32_t id) {
   HeapBlock block = {address, bytes < HeapBlock::kMostBytes ? bytes : HeapBlock::kMostBytes, id, 0};
   if ((flags & (ledger::kFlagLibc | ledger::kFlagIgnored)) != 0) block.set(HeapBlock::kRoot);
   if (block.may_be_aligned_by(bytes)) block.set(HeapBlock::kMayBeEmptyArray);
+  if (is_allocators_page(address, bytes, call)) block.set(HeapBlock::kAllocatorsPage);
   return block;
 }
 // The live block of a row.
 inline HeapBlock heap_block_of(const ledger::Block& row, std::uint32_t id) {
   const auto flags = static_cast<unsigned>(ledger::block_flags(row.word[0]));
-  return heap_block_of(ledger::block_address(row.word[0]), ledger::low48(row.word[1]), flags, id);
+  const auto call = static_cast<ledger::Call>(ledger::block_call(row.word[0]));
+  return heap_block_of(ledger::block_address(row.word[0]), ledger::low48(row.word[1]), call, flags, id);
 }
 
 // Finds blocks by the words that point into them. Blocks that lie close together form a run; a run has a number for

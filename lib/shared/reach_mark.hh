@@ -4,11 +4,7 @@
 // are Valgrind's: a block to whose start a chain of pointers leads is still reachable; one to which a chain leads that
 // goes through the middle of a block is possibly lost; of the others, those to which no other lost block points are
 // definitely lost, and what they lead to is lost indirectly. A cycle of lost blocks to which no other leads has one
-// head, that with the lowest address. So are its rules for pointers into the middle that are none: of std::string, of
-// new[], of an object's second base class, and of a buffer behind its length. Beside these, what was thrown is held by
-// who holds the object, or what the C++ runtime knows of it, which lie in the middle of what was allocated; and arrays
-// of new[] may have elements that are aligned by more than a word, or none, which makes their address that past the
-// end.
+// head, that with the lowest address. Which pointers into the middle mean the whole, part 9 says.
 //
 // Memory is read by a Source, which has
 //   std::size_t read(const Piece* pieces, unsigned count, void* into);
@@ -37,13 +33,10 @@
 
 #include "reach_blocks.hh"
 #include "reach_maps.hh"
+#include "reach_whole.hh"
 #include "reach_work.hh"
 
 namespace leakdir::reach {
-
-struct Piece {
-  std::uint64_t address, bytes;
-};
 
 template <class Source>
 auto missing_of(Source& source, Stretch within, int) -> decltype(source.missing_at(within)) {
@@ -97,7 +90,7 @@ class Marker {
  public:
   // `room` was built for this table.
   Marker(const BlockTable& table, const Mappings& mappings, Source& source, Observer& observer, MarkRoom& room)
-      : table_(table), mappings_(mappings), source_(source), observer_(observer), room_(room) {}
+      : table_(table), source_(source), means_whole_(mappings, source), observer_(observer), room_(room) {}
 
   // ---- The roots
 
@@ -109,7 +102,7 @@ class Marker {
   // In a register, say: `location` is what the observer is told.
   void root_word(std::uint64_t word, std::uint64_t location) {
     const std::uint32_t to = table_.find(word);
-    if (to != kNoBlock && leads_to(word, table_[to])) point(to, word, kNoBlock, location);
+    if (to != kNoBlock && means_whole_.leads_to(word, table_[to])) point(to, word, kNoBlock, location);
   }
   // A block that is held by itself.
   void root_block(std::uint32_t block) {
@@ -158,7 +151,7 @@ class Marker {
       const std::uint32_t to = is_known ? pointer.to : table_.find_in(pointer.range, pointer.word);
       if (to == kNoBlock || to == pointer.from) continue;
       const std::uint64_t word = is_known ? table_[to].address + pointer.word : pointer.word;
-      if (leads_to(word, table_[to])) act(to, word, pointer.from, pointer.location);
+      if (means_whole_.leads_to(word, table_[to])) act(to, word, pointer.from, pointer.location);
     }
   }
 
@@ -173,7 +166,7 @@ class Marker {
     HeapBlock& block = table_[to];
     if (block.reach() == Reach::kReachable) return;
     const bool from_reachable = from == kNoBlock || table_[from].reach() == Reach::kReachable;
-    if (from_reachable && (word == block.address || is_whole(word, block))) {
+    if (from_reachable && (word == block.address || means_whole_.of(word, block))) {
       block.set_reach(Reach::kReachable);
       push(to);
     } else if (block.reach() == Reach::kUnknown) {
@@ -479,106 +472,9 @@ class Marker {
     }
   }
 
-  bool read_words(std::uint64_t address, unsigned count, std::uint64_t* into) {
-    Word words[kMostWords] = {};
-    const Piece piece = {address, count * kWord};
-    if (count > kMostWords || source_.read(&piece, 1, words) != piece.bytes) return false;
-    for (unsigned i = 0; i < count; ++i) into[i] = words[i];
-    return true;
-  }
-
-  // ---- Pointers into the middle that mean the whole block
-
-  static constexpr unsigned kMostWords = 20;
-
-  bool is_whole(std::uint64_t pointer, HeapBlock& block) {
-    if (!block.has(HeapBlock::kAsked)) ask_first_words(block);
-    const std::uint64_t offset = pointer - block.address;
-    if (offset == kWord && block.has(HeapBlock::kWholeBehindWord)) return true;
-    if (offset == 8 && block.has(HeapBlock::kWholeBehind8)) return true;
-    if (offset == 3 * kWord && block.has(HeapBlock::kWholeBehind3Words)) return true;
-    if (block.may_be_aligned_by(offset) && is_array_behind(offset, block)) return true;
-    if (block.has(HeapBlock::kIsException) && is_in_exception(offset)) return true;
-    // The second base of an object begins with the address of a table of virtual functions as well.
-    std::uint64_t inner = 0;
-    return block.has(HeapBlock::kIsObject) && offset % kWord == 0 && read_words(pointer, 1, &inner) &&
-           is_virtual_table(inner);
-  }
-
-  // Past the end a word leads to what new[] made for no element.
-  bool leads_to(std::uint64_t word, const HeapBlock& block) {
-    return word < block.end() || (word == block.address + block.bytes() && is_empty_array(block));
-  }
-  bool is_empty_array(const HeapBlock& block) {
-    std::uint64_t count = 1;
-    return block.bytes() >= kWord && read_words(block.address + block.bytes() - kWord, 1, &count) && count == 0;
-  }
-
-  // Elements of new[] that are aligned by more than a word: their number lies before the first, and before that nothing
-  // but, on 32-bit ARM, their size. Of no element a word alone is known, or ARM's two: past the end of what is larger
-  // too much else points.
-  bool is_array_behind(std::uint64_t offset, const HeapBlock& block) {
-    if (offset == block.bytes()) return offset <= 8 && is_empty_array(block);
-    if (offset <= kWord || offset > block.bytes()) return false;
-    std::uint64_t word[2] = {};  // the size of one, their number
-    if (!read_words(block.address + offset - 2 * kWord, 2, word) || word[1] == 0) return false;
-    const std::uint64_t bytes = block.bytes() - offset, element = bytes / word[1];
-    if (bytes % word[1] != 0) return false;
-    return element % offset == 0 || (kWord == 4 && offset == 8 && element == word[0]);
-  }
-
-  // What throw allocates, on 64 bits: what the C++ runtime knows of it (of gcc's, behind a count), with what the
-  // unwinder knows at its end, which begins with a name of the runtime, and the object. Each of the three is what
-  // somebody holds: a catch, an unwinding, and std::exception_ptr.
-  static constexpr std::uint64_t kRuntimes = 16, kUnwinders = 96, kThrown = 128;
-  static bool is_in_exception(std::uint64_t offset) {
-    return offset == kRuntimes || offset == kUnwinders || offset == kThrown;
-  }
-  static bool is_class_of_cxx(std::uint64_t word) {
-    constexpr std::uint64_t kGnu = 0x474e5543432b2b00, kClang = 0x434c4e47432b2b00;  // "GNUCC++", "CLNGC++"
-    return (word & ~std::uint64_t{1}) == kGnu || (word & ~std::uint64_t{1}) == kClang;
-  }
-
-  // Once for each block that a pointer leads into.
-  void ask_first_words(HeapBlock& block) {
-    block.set(HeapBlock::kAsked);
-    const std::uint64_t bytes = block.bytes();
-    const bool may_be_exception = kWord == 8 && bytes > kThrown;
-    std::uint64_t word[kMostWords] = {};
-    if (bytes < 2 * kWord || !read_words(block.address, may_be_exception ? kUnwinders / 8 + 1 : 2, word)) return;
-    if (may_be_exception && is_class_of_cxx(word[kUnwinders / 8])) block.set(HeapBlock::kIsException);
-    // the number of elements, and elements that have a destructor
-    if (word[0] != 0 && (bytes - kWord) % word[0] == 0) block.set(HeapBlock::kWholeBehindWord);
-    const std::uint64_t length = kWord == 8 ? word[0] : word[0] | word[1] << 32;
-    if (length != 0 && length == bytes - 8) block.set(HeapBlock::kWholeBehind8);
-    // length, capacity, count of references, characters and a 0: std::string before C++11
-    if (word[0] <= word[1] && word[1] < bytes && 3 * kWord + word[1] + 1 == bytes) {
-      block.set(HeapBlock::kWholeBehind3Words);
-    }
-    if (is_virtual_table(word[0])) block.set(HeapBlock::kIsObject);
-  }
-
-  // Of its first words, those that are not 0 lead to code, and two at least are there.
-  bool is_virtual_table(std::uint64_t address) {
-    const Mapping* table = address % kWord == 0 && address >= kPage ? mappings_.find(address) : nullptr;
-    if (table == nullptr || !table->has(Mapping::kRead) || !table->has(Mapping::kFile)) return false;
-    const std::uint64_t room = (table->end - address) / kWord;
-    const unsigned count = room < kMostWords ? static_cast<unsigned>(room) : kMostWords;
-    std::uint64_t words[kMostWords] = {};
-    if (!read_words(address, count, words)) return false;
-    unsigned functions = 0;
-    for (unsigned i = 0; i < count && functions < 2; ++i) {
-      if (words[i] == 0) continue;
-      const Mapping* code = mappings_.find(words[i]);
-      if (code == nullptr || !code->has(Mapping::kExecute) || !code->has(Mapping::kFile)) return false;
-      ++functions;
-    }
-    return functions == 2;
-  }
-
   const BlockTable& table_;
-  const Mappings& mappings_;
   Source& source_;
+  MeansWhole<Word, Source> means_whole_;
   Observer& observer_;
   MarkRoom& room_;
   unsigned pointers_ = 0;  // in the room, to be settled

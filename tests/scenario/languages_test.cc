@@ -620,6 +620,42 @@ int main(void)
   expect_of_program(2, "GLib");
 }
 
+// What is private of an object lies before it, so who has it has a pointer into the middle; and so it is with pieces of
+// GLib's pages.
+TEST_F(Runtimes, ObjectsOfGlibAreHeldWithWhatIsPrivate) {
+  if (!shell("pkg-config --exists gobject-2.0").exited_with(0)) GTEST_SKIP() << "there is no libglib2.0-dev";
+  const std::string text = R"(#include <glib-object.h>
+typedef GObject Shelf;
+typedef GObjectClass ShelfClass;
+typedef struct { char *title[6]; } ShelfPrivate;
+G_DEFINE_TYPE_WITH_PRIVATE(Shelf, shelf, G_TYPE_OBJECT)
+static void shelf_init(Shelf *shelf)
+{
+  ShelfPrivate *own = shelf_get_instance_private(shelf);
+  own->title[0] = g_malloc(1001);
+}
+static void shelf_class_init(ShelfClass *type) { (void)type; }
+static GObject *volatile held[3];
+static GList *volatile list;
+int main(void)
+{
+  for (int i = 0; i < 3; ++i) held[i] = g_object_new(shelf_get_type(), NULL);
+  for (int i = 0; i < 100; ++i) list = g_list_prepend(list, NULL);
+  return 0;
+}
+)";
+  compile("app.c", text, "gcc -g app.c -o held" + object() + "$(pkg-config --cflags --libs gobject-2.0)");
+  for (const char* allocator : {"", "always-malloc"}) {
+    environment_["G_SLICE"] = allocator;
+    run_program("./held");
+    const nlohmann::json found = report(scratch_ / "mem", {"--lost", "--kinds", "all"});
+    EXPECT_EQ(totals_of(report(scratch_ / "mem", {"--lost"})).blocks, 0u) << allocator << found.dump(1);
+    std::uint64_t titles = 0;
+    for (const auto& stack : found.at("stacks")) titles += stack.at("bytes") == 3 * 1001 ? 1 : 0;
+    EXPECT_EQ(titles, 1u) << allocator << found.dump(1);
+  }
+}
+
 TEST_F(Runtimes, OfPython) {
   if (!is_there("/usr/bin/python3")) GTEST_SKIP() << "there is no Debian's python3";
   run_under_library("/usr/bin/python3 -c 'print(1)'");

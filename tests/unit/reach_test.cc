@@ -24,8 +24,8 @@ namespace {
 // A heap that is not there: words by their addresses, all others are zeros.
 class Heap {
  public:
-  std::uint32_t add(std::uint64_t address, std::uint64_t bytes) {
-    blocks_.push_back(heap_block_of(address, bytes, 0, static_cast<std::uint32_t>(blocks_.size())));
+  std::uint32_t add(std::uint64_t address, std::uint64_t bytes, ledger::Call call = ledger::Call::kMalloc) {
+    blocks_.push_back(heap_block_of(address, bytes, call, 0, static_cast<std::uint32_t>(blocks_.size())));
     return blocks_.back().id;
   }
   void put(std::uint64_t address, std::uint64_t word) { words_[address] = word; }
@@ -59,14 +59,14 @@ class Heap {
   }
 
   // The kinds, by the number that add() gave. `root`: the words that lie in a root.
-  std::vector<Reach> kinds(const std::vector<std::uint64_t>& root) {
+  std::vector<Reach> kinds(const std::vector<std::uint64_t>& root, const Mappings& mappings = {}) {
     const BlockTable& table = this->table();
     constexpr std::uint64_t kRoot = 0x100000;
     for (std::size_t i = 0; i < root.size(); ++i) put(kRoot + 8 * i, root[i]);
     NoObserver observer;
     auto room = std::make_unique<MarkRoom>();
     EXPECT_TRUE(room->build(table, [&](std::uint64_t bytes) { return take(bytes); }));
-    Marker<std::uint64_t, Heap> marker(table, Mappings(), *this, observer, *room);
+    Marker<std::uint64_t, Heap> marker(table, mappings, *this, observer, *room);
     marker.root({kRoot, kRoot + 8 * root.size()});
     marker.mark();
     std::vector<Reach> kinds(blocks_.size());
@@ -251,6 +251,42 @@ TEST(Marker, AnArrayOfNoElementIsHeldPastItsEnd) {
   heap.add(0x20210, 64);  // nor this: it is not aligned itself
   EXPECT_EQ(heap.kinds({0x10008, 0x10028, 0x10040, 0x20040, 0x20140, 0x20250}),
             (Kinds{kReachable, kDefinite, kReachable, kReachable, kPossible, kDefinite, kDefinite}));
+}
+
+// As GLib has it: from an object one comes to its class, from that to the type's node and to its data, and back.
+TEST(Marker, ThePrivatePartBeforeAnObjectOfGlibIsHeldWithIt) {
+  const Mapping heap_mapping = {0x10000, 0x20000, Mapping::kRead | Mapping::kWrite};
+  const Mappings mappings = {&heap_mapping, 1};
+  constexpr std::uint64_t kClass = 0x18000, kNode = 0x18100, kData = 0x18200;
+  const auto kind = [&](std::uint64_t type, std::uint64_t node_of_itself, std::uint64_t class_of_data,
+                        std::uint64_t held = 0x10020) {
+    Heap heap;
+    heap.add(0x10000, 0x40);
+    heap.put(0x10020, kClass);
+    heap.put(kClass, type);
+    heap.put(kNode + 72, node_of_itself);
+    heap.put(kNode + 32, kData);
+    heap.put(kData + 56, class_of_data);
+    return heap.kinds({held}, mappings)[0];
+  };
+  EXPECT_EQ(kind(kNode, kNode, kClass), kReachable);
+  EXPECT_EQ(kind(kNode | 2, kNode | 2, kClass), kReachable);  // a type may have flags
+  EXPECT_EQ(kind(kNode, kNode, kClass, 0x10030), kPossible);  // no object begins there
+  EXPECT_EQ(kind(80, kNode, kClass), kPossible);
+  EXPECT_EQ(kind(kNode, 0, kClass), kPossible);
+  EXPECT_EQ(kind(kNode, kNode, 0), kPossible);
+}
+
+// A page is aligned by its size, of which it leaves two words to malloc.
+TEST(Marker, WhoHasAPieceHoldsTheAllocatorsPage) {
+  Heap heap;
+  heap.add(0x10400, 0x3f0, ledger::Call::kPosixMemalign);
+  heap.add(0x10c00, 0x3f0);                                // malloc's
+  heap.add(0x11100, 0x3f0, ledger::Call::kPosixMemalign);  // not aligned by so much
+  heap.add(0x12000, 0x400, ledger::Call::kPosixMemalign);  // a buffer, all of which is used
+  heap.add(0x13000, 0x3f0, ledger::Call::kPosixMemalign);
+  EXPECT_EQ(heap.kinds({0x10430, 0x10c30, 0x11130, 0x12030, 0x13034}),
+            (Kinds{kReachable, kPossible, kPossible, kPossible, kPossible}));
 }
 
 // Where blocks lie wall to wall, past the end of one is the start of the next.

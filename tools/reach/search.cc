@@ -31,8 +31,8 @@ std::vector<reach::HeapBlock> heap_blocks_of(const std::vector<Block>& blocks) {
   std::vector<reach::HeapBlock> heap;
   reserve_for_use(heap, blocks.size());
   for (const Block& block : blocks)
-    heap.push_back(
-        reach::heap_block_of(block.address, block.size, block.flags, static_cast<std::uint32_t>(heap.size())));
+    heap.push_back(reach::heap_block_of(block.address, block.size, static_cast<ledger::Call>(block.call), block.flags,
+                                        static_cast<std::uint32_t>(heap.size())));
   sort_nearly_sorted(heap, [](const auto& a, const auto& b) { return a.address < b.address; });
   return heap;
 }

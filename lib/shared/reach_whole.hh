@@ -4,8 +4,9 @@
 // new[], an object's second base class, a buffer behind its length. Beside these: what was thrown is held by who holds
 // the object, or what the C++ runtime knows of it, which lie in the middle of what was allocated; arrays of new[] may
 // have elements that are aligned by more than a word, or none, which makes their address that past the end; an object
-// of GLib's may have what is private before it; and a page from which an allocator hands out pieces is held by who has
-// a piece. (GLib puts other things there for Valgrind, which so does without the last two.)
+// of GLib's may have what is private before it, and a hash table of Rust's has its elements before it; and a page from
+// which an allocator hands out pieces is held by who has a piece. (GLib leaves other pointers for Valgrind, which so
+// does without its two.)
 
 #pragma once
 
@@ -37,7 +38,8 @@ class MeansWhole {
     if (block.has(HeapBlock::kIsObject) && offset % kWord == 0 && read_words(pointer, 1, &inner) &&
         is_virtual_table(inner))
       return true;
-    return offset % (2 * kWord) == 0 && is_gobject(pointer);
+    if (offset % (2 * kWord) == 0 && is_gobject(pointer)) return true;
+    return is_hash_table_of_rust(offset, block);
   }
 
   // Past the end a word leads to what new[] made for no element.
@@ -157,6 +159,51 @@ class MeansWhole {
     return mapping != nullptr && mapping->has(Mapping::kWrite);
   }
 
+  // ---- Hash tables
+
+  // Rust's (hashbrown): elements, then a byte for each place, to which the table leads, then the first of those bytes
+  // once more, as many as are looked at together. A byte says that nothing was ever there, that it was taken away, or
+  // has seven bits of the hash. Places are a power of two, and some were never used.
+  static constexpr std::uint8_t kNeverUsed = 0xff, kTakenAway = 0x80;
+
+  bool is_hash_table_of_rust(std::uint64_t offset, const HeapBlock& block) {
+    for (const std::uint64_t together : {16, 8, 4}) {
+      const std::uint64_t places = block.bytes() - offset - together;
+      if (block.bytes() < offset + together || offset % together != 0 || places < 4 || offset < places) continue;
+      if ((places & (places - 1)) == 0 && are_places(block.address + offset, places, together)) return true;
+    }
+    return false;
+  }
+
+  bool are_places(std::uint64_t first, std::uint64_t places, std::uint64_t together) {
+    std::uint8_t at_first[16] = {}, behind[16] = {};
+    if (!read_bytes(first, together, at_first) || !read_bytes(first + places, together, behind)) return false;
+    // Of a smaller table what is looked at together is filled up before the first ones come again.
+    const std::uint64_t filled = places < together ? together - places : 0;
+    for (std::uint64_t i = 0; i < together; ++i) {
+      if (behind[i] != (i < filled ? kNeverUsed : at_first[i - filled])) return false;
+    }
+    return has_unused_places(first, places);
+  }
+
+  bool has_unused_places(std::uint64_t first, std::uint64_t places) {
+    constexpr std::uint64_t kSome = 64, kMost = 2048;  // of which one in eight is unused at least
+    std::uint8_t some[kSome] = {};
+    for (std::uint64_t at = 0; at < places && at < kMost; at += kSome) {
+      const std::uint64_t count = places - at < kSome ? places - at : kSome;
+      if (!read_bytes(first + at, count, some)) return false;
+      for (std::uint64_t i = 0; i < count; ++i) {
+        if (some[i] == kNeverUsed) return true;
+        if (some[i] > kTakenAway) return false;
+      }
+    }
+    return false;
+  }
+
+  bool read_bytes(std::uint64_t address, std::uint64_t bytes, std::uint8_t* into) {
+    const Piece piece = {address, bytes};
+    return source_.read(&piece, 1, into) == bytes;
+  }
   const Mappings& mappings_;
   Source& source_;
   std::uint64_t known_class_ = 0;  // the class of the last such object

@@ -516,6 +516,21 @@ fn main() {
   EXPECT_EQ(totals_of(leaks).blocks, 2u) << leaks.dump(1);
   EXPECT_THAT(own_lines(leaks, 1237), ElementsAre(at("leak::main", "main")));
   EXPECT_THAT(own_lines(leaks, 1301), ElementsAre(testing::EndsWith(at("", "thread"))));
+  // A hash table leads into the middle of its block.
+  compile("tables.rs", R"(use std::collections::HashMap;
+static mut TABLES: Vec<HashMap<u32, Vec<u8>>> = Vec::new();
+fn main() {
+    for count in [1, 5, 13, 1000] {
+        let table = (0..count).map(|key| (key, vec![7u8; 1019])).collect();
+        unsafe { (*std::ptr::addr_of_mut!(TABLES)).push(table) };
+    }
+}
+)",
+          command + "tables.rs");
+  run_program("./tables");
+  EXPECT_EQ(totals_of(report(scratch_ / "mem", {"--lost"})).blocks, 0u);
+  const nlohmann::json held = report(scratch_ / "mem", {"--lost", "--kinds", "all"});
+  EXPECT_EQ(totals_of(held).blocks, 1019u + 4 + 1) << held.dump(1);
 }
 
 TEST_F(Runtimes, OfGnat) {

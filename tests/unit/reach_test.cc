@@ -29,16 +29,20 @@ class Heap {
     return blocks_.back().id;
   }
   void put(std::uint64_t address, std::uint64_t word) { words_[address] = word; }
+  void put_bytes(std::uint64_t address, const std::string& bytes) {
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      const std::uint64_t at = address + i, low = at % 8 * 8;
+      words_[at - at % 8] |= std::uint64_t{static_cast<unsigned char>(bytes[i])} << low;
+    }
+  }
 
   std::size_t read(const Piece* pieces, unsigned count, void* into) {
     char* to = static_cast<char*>(into);
     for (unsigned i = 0; i < count; ++i) {
-      for (std::uint64_t at = 0; at + 8 <= pieces[i].bytes; at += 8, to += 8) {
-        const auto word = words_.find(pieces[i].address + at);
-        const std::uint64_t value = word == words_.end() ? 0 : word->second;
-        std::memcpy(to, &value, 8);
+      for (std::uint64_t at = pieces[i].address; at < pieces[i].address + pieces[i].bytes; ++at) {
+        const auto word = words_.find(at - at % 8);
+        *to++ = static_cast<char>(word == words_.end() ? 0 : word->second >> at % 8 * 8);
       }
-      to += pieces[i].bytes % 8;
     }
     return static_cast<std::size_t>(to - static_cast<char*>(into));
   }
@@ -275,6 +279,30 @@ TEST(Marker, ThePrivatePartBeforeAnObjectOfGlibIsHeldWithIt) {
   EXPECT_EQ(kind(80, kNode, kClass), kPossible);
   EXPECT_EQ(kind(kNode, 0, kClass), kPossible);
   EXPECT_EQ(kind(kNode, kNode, 0), kPossible);
+}
+
+// Rust's hash tables: elements, then a byte for each place, to which a table leads, and the first of those once more.
+TEST(Marker, TheElementsOfAHashTableOfRustAreHeldWithIt) {
+  const auto kind = [](std::string places, std::uint64_t together, std::uint64_t element = 24) {
+    Heap heap;
+    const std::uint64_t offset = (places.size() * element + together - 1) / together * together;
+    const std::string filled = places.size() < together ? std::string(together - places.size(), '\xff') : "";
+    places += filled + places.substr(0, std::min<std::size_t>(places.size(), together));
+    heap.add(0x10000, offset + places.size());
+    heap.put_bytes(0x10000 + offset, places);
+    return heap.kinds({0x10000 + offset})[0];
+  };
+  const std::string some("\x05\x53\xff\x19\x28\x80\x1d\x7c", 8);
+  EXPECT_EQ(kind(some, 16), kReachable);
+  EXPECT_EQ(kind(some.substr(0, 4), 16), kReachable);
+  EXPECT_EQ(kind(some + some + some + some, 16), kReachable);
+  EXPECT_EQ(kind(some + some, 16, 5), kReachable);
+  EXPECT_EQ(kind(some, 8), kReachable);
+  EXPECT_EQ(kind(some.substr(0, 4), 4, 12), kReachable);
+  EXPECT_EQ(kind(std::string(128, '\x01') + std::string(128, '\xff'), 16), kReachable);
+  EXPECT_EQ(kind(std::string(32, '\0'), 16), kPossible);               // zeros
+  EXPECT_EQ(kind("\x91\xff\xff\xff\xff\xff\xff\xff", 16), kPossible);  // no byte of a place
+  EXPECT_EQ(kind(some + "abcdefghijklmnop", 16), kPossible);           // no power of two
 }
 
 // A page is aligned by its size, of which it leaves two words to malloc.

@@ -305,6 +305,31 @@ TEST(Marker, TheElementsOfAHashTableOfRustAreHeldWithIt) {
   EXPECT_EQ(kind(some + "abcdefghijklmnop", 16), kPossible);           // no power of two
 }
 
+// Strings of sds: length, room, kind, characters, and a 0.
+TEST(Marker, AStringOfSdsIsHeldBehindItsLength) {
+  const auto kind = [](const std::string& head, std::size_t bytes, const std::string& text = "redis") {
+    Heap heap;
+    heap.add(0x10000, bytes);
+    heap.put_bytes(0x10000, head + text);
+    return heap.kinds({0x10000 + head.size()})[0];
+  };
+  const auto zeros = [](std::size_t count) { return std::string(count, '\0'); };
+  EXPECT_EQ(kind("\x28", 7), kReachable);
+  EXPECT_EQ(kind("\x28", 8), kPossible);  // it would have asked for less
+  EXPECT_EQ(kind("\x29", 7), kPossible);
+  EXPECT_EQ(kind("\x28", 7, "redis!"), kPossible);
+  EXPECT_EQ(kind("\x05\x05\x01", 9), kReachable);
+  EXPECT_EQ(kind("\x05\x14\x01", 9), kReachable);  // with what malloc gave
+  EXPECT_EQ(kind("\x05\x50\x01", 9), kPossible);   // malloc does not give as much
+  EXPECT_EQ(kind("\x05\x04\x01", 9), kPossible);
+  EXPECT_EQ(kind("\x05\x05\x02", 9), kPossible);
+  EXPECT_EQ(kind("\x04\x05\x01", 9), kPossible);
+  EXPECT_EQ(kind("\x05" + zeros(1) + "\x05" + zeros(1) + "\x02", 11), kReachable);
+  EXPECT_EQ(kind("\x05" + zeros(3) + "\x05" + zeros(3) + "\x03", 15), kReachable);
+  EXPECT_EQ(kind("\x05" + zeros(7) + "\x05" + zeros(7) + "\x04", 23), kReachable);
+  EXPECT_EQ(kind("\x05" + zeros(2) + "\x05" + zeros(2) + "\x03", 13), kPossible);
+}
+
 // A page is aligned by its size, of which it leaves two words to malloc.
 TEST(Marker, WhoHasAPieceHoldsTheAllocatorsPage) {
   Heap heap;

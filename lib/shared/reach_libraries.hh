@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Lost or held, part 10: what libraries hand out that lies in the middle of its block: objects of GLib's, with what is
+// private before them; the bytes of a hash table of Rust's, behind its elements; and strings of sds, behind their
+// length. Each is told by what lies there, which has to agree in more than one place.
+
+#pragma once
+
+#include <cstdint>
+
+#include "reach_blocks.hh"
+#include "reach_maps.hh"
+
+namespace leakdir::reach {
+
+// What lies at an address of the process. `Source`: see reach_mark.hh.
+template <class Word, class Source>
+class Contents {
+ public:
+  static constexpr std::uint64_t kWord = sizeof(Word), kPage = 4096;
+  static constexpr unsigned kMostWords = 20;
+
+  Contents(const Mappings& mappings, Source& source) : mappings_(mappings), source_(source) {}
+
+  // False: not all of it can be read.
+  bool read_words(std::uint64_t address, unsigned count, std::uint64_t* into) {
+    Word words[kMostWords] = {};
+    const Piece piece = {address, count * kWord};
+    if (count > kMostWords || source_.read(&piece, 1, words) != piece.bytes) return false;
+    for (unsigned i = 0; i < count; ++i) into[i] = words[i];
+    return true;
+  }
+
+  bool read_bytes(std::uint64_t address, std::uint64_t bytes, std::uint8_t* into) {
+    const Piece piece = {address, bytes};
+    return source_.read(&piece, 1, into) == bytes;
+  }
+
+  // Where a word lies; null: it cannot be one.
+  const Mapping* mapping_of_word(std::uint64_t address) const {
+    return address % kWord == 0 && address >= kPage ? mappings_.find(address) : nullptr;
+  }
+  const Mappings& mappings() const { return mappings_; }
+
+ private:
+  const Mappings& mappings_;
+  Source& source_;
+};
+
+template <class Word, class Source>
+class OfLibraries {
+ public:
+  explicit OfLibraries(Contents<Word, Source>& contents) : contents_(contents) {}
+
+  // What lies `offset` bytes into the block is what a library's user has of it.
+  bool is_whole(std::uint64_t offset, const HeapBlock& block) {
+    if (offset % (2 * kWord) == 0 && is_gobject(block.address + offset)) return true;
+    return is_sds(offset, block) || is_hash_table_of_rust(offset, block);
+  }
+
+ private:
+  static constexpr std::uint64_t kWord = sizeof(Word);
+
+  // ---- GLib
+
+  // What of GLib's has a type begins with the address of its class, which begins with that of the type's node, which
+  // leads to itself, as the type, and to data of the type, which leads to the class.
+  bool is_gobject(std::uint64_t address) {
+    constexpr unsigned kNode = 16, kData = 16;
+    constexpr std::uint64_t kMostFundamental = 255 << 2, kFlags = 3;
+    std::uint64_t of_class = 0, type = 0, node[kNode] = {};
+    if (!contents_.read_words(address, 1, &of_class) || !is_writable(of_class)) return false;
+    if (of_class == known_class_) return true;
+    if (!contents_.read_words(of_class, 1, &type) || type <= kMostFundamental || !is_writable(type &= ~kFlags))
+      return false;
+    if (!contents_.read_words(type, kNode, node)) return false;
+    bool is_type = false, is_class = false;
+    for (const std::uint64_t word : node) {
+      is_type |= (word & ~kFlags) == type;
+      std::uint64_t data[kData] = {};
+      if (word == type || is_class || !is_writable(word) || !contents_.read_words(word, kData, data)) continue;
+      for (const std::uint64_t inner : data) is_class |= inner == of_class;
+    }
+    if (is_type && is_class) known_class_ = of_class;
+    return is_type && is_class;
+  }
+  bool is_writable(std::uint64_t address) const {
+    const Mapping* const mapping = contents_.mapping_of_word(address);
+    return mapping != nullptr && mapping->has(Mapping::kWrite);
+  }
+
+  // ---- Rust
+
+  // Rust's (hashbrown): elements, then a byte for each place, to which the table leads, then the first of those bytes
+  // once more, as many as are looked at together. A byte says that nothing was ever there, that it was taken away, or
+  // has seven bits of the hash. Places are a power of two, and some were never used.
+  static constexpr std::uint8_t kNeverUsed = 0xff, kTakenAway = 0x80;
+
+  bool is_hash_table_of_rust(std::uint64_t offset, const HeapBlock& block) {
+    for (const std::uint64_t together : {16, 8, 4}) {
+      const std::uint64_t places = block.bytes() - offset - together;
+      if (block.bytes() < offset + together || offset % together != 0 || places < 4 || offset < places) continue;
+      if ((places & (places - 1)) == 0 && are_places(block.address + offset, places, together)) return true;
+    }
+    return false;
+  }
+
+  bool are_places(std::uint64_t first, std::uint64_t places, std::uint64_t together) {
+    std::uint8_t at_first[16] = {}, behind[16] = {};
+    if (!contents_.read_bytes(first, together, at_first) || !contents_.read_bytes(first + places, together, behind))
+      return false;
+    // Of a smaller table what is looked at together is filled up before the first ones come again.
+    const std::uint64_t filled = places < together ? together - places : 0;
+    for (std::uint64_t i = 0; i < together; ++i) {
+      if (behind[i] != (i < filled ? kNeverUsed : at_first[i - filled])) return false;
+    }
+    return has_unused_places(first, places);
+  }
+
+  bool has_unused_places(std::uint64_t first, std::uint64_t places) {
+    constexpr std::uint64_t kSome = 64, kMost = 2048;  // of which one in eight is unused at least
+    std::uint8_t some[kSome] = {};
+    for (std::uint64_t at = 0; at < places && at < kMost; at += kSome) {
+      const std::uint64_t count = places - at < kSome ? places - at : kSome;
+      if (!contents_.read_bytes(first + at, count, some)) return false;
+      for (std::uint64_t i = 0; i < count; ++i) {
+        if (some[i] == kNeverUsed) return true;
+        if (some[i] > kTakenAway) return false;
+      }
+    }
+    return false;
+  }
+
+  // ---- sds (Redis, hiredis)
+
+  // Length, room, kind, characters and a 0. The kinds have numbers of 1, 2, 4 and 8 bytes; of short strings the length
+  // stands in the byte of the kind, which has three bits, and there is no room. What malloc gave beyond what it was
+  // asked for may be room.
+  bool is_sds(std::uint64_t offset, const HeapBlock& block) {
+    const std::uint64_t number = offset / 2;  // bytes of one
+    if (offset > 17 || (offset != 1 && (offset % 2 == 0 || number > 8 || (number & (number - 1)) != 0))) return false;
+    std::uint8_t head[17] = {}, end = 1;
+    if (offset >= block.bytes() || !contents_.read_bytes(block.address, offset, head)) return false;
+    std::uint64_t length = 0, room = 0;
+    unsigned kind = 0;
+    for (std::uint64_t i = number; i-- > 0;) {
+      length = length << 8 | head[i];
+      room = room << 8 | head[number + i];
+    }
+    while (number >> kind != 0) ++kind;
+    if (offset == 1) {
+      length = head[0] >> 3;
+      if ((head[0] & 7) != 0 || length + 2 != block.bytes()) return false;
+    } else if (head[offset - 1] != kind || length > room || !is_room(offset + room + 1, block.bytes())) {
+      return false;
+    }
+    return contents_.read_bytes(block.address + offset + length, 1, &end) && end == 0;
+  }
+  static bool is_room(std::uint64_t bytes, std::uint64_t asked) {
+    return bytes >= asked && bytes - asked <= asked / 4 + 32;
+  }
+
+  Contents<Word, Source>& contents_;
+  std::uint64_t known_class_ = 0;  // of GLib's, that of the last object
+};
+
+}  // namespace leakdir::reach

@@ -25,13 +25,16 @@ class Contents {
   // False: not all of it can be read.
   bool read_words(std::uint64_t address, unsigned count, std::uint64_t* into) {
     Word words[kMostWords] = {};
-    const Piece piece = {address, count * kWord};
-    if (count > kMostWords || source_.read(&piece, 1, words) != piece.bytes) return false;
+    if (count > kMostWords || !read_bytes(address, count * kWord, words)) return false;
     for (unsigned i = 0; i < count; ++i) into[i] = words[i];
     return true;
   }
-
-  bool read_bytes(std::uint64_t address, std::uint64_t bytes, std::uint8_t* into) {
+  bool read_bytes(std::uint64_t address, std::uint64_t bytes, void* into) {
+    if (const char* const at = source_.in_place(address, bytes)) {
+      auto* const to = static_cast<char*>(into);
+      for (std::uint64_t i = 0; i < bytes; ++i) to[i] = at[i];
+      return true;
+    }
     const Piece piece = {address, bytes};
     return source_.read(&piece, 1, into) == bytes;
   }

@@ -3,9 +3,10 @@
 // Lost or held, part 9: pointers into the middle of a block that mean the whole of it. Valgrind's rules: std::string,
 // new[], an object's second base class, a buffer behind its length. Beside these: what was thrown is held by who holds
 // the object, or what the C++ runtime knows of it, which lie in the middle of what was allocated; arrays of new[] may
-// have elements that are aligned by more than a word, or none, which makes their address that past the end; a page
-// from which an allocator hands out pieces is held by who has a piece; and part 10 knows what some libraries hand out.
-// (GLib leaves other pointers for Valgrind, which so does without these.)
+// have elements that are aligned by more than a word, or none, which makes their address that past the end; what is
+// linked by a part in the middle is held by its neighbours, and a block from which pieces are handed out by who has a
+// piece; and part 10 knows what some libraries hand out. (GLib leaves other pointers for Valgrind, which so does
+// without its own.)
 
 #pragma once
 
@@ -35,12 +36,15 @@ class MeansWhole {
     if (block.may_be_aligned_by(offset) && is_array_behind(offset, block)) return true;
     if (block.has(HeapBlock::kAllocatorsPage) && offset % (2 * kWord) == 0) return true;
     if (block.has(HeapBlock::kIsException) && is_in_exception(offset)) return true;
+    if (misses_ == kMostMisses) return false;
     // The second base of an object begins with the address of a table of virtual functions as well.
     std::uint64_t inner = 0;
     if (block.has(HeapBlock::kIsObject) && offset % kWord == 0 && contents_.read_words(pointer, 1, &inner) &&
         is_virtual_table(inner))
       return true;
-    return of_libraries_.is_whole(offset, block);
+    if (is_link(pointer) || is_arena(offset, block) || of_libraries_.is_whole(offset, block)) return true;
+    ++misses_;
+    return false;
   }
 
   // Past the end a word leads to what new[] made for no element.
@@ -71,6 +75,43 @@ class MeansWhole {
     const std::uint64_t bytes = block.bytes() - offset, element = bytes / word[1];
     if (bytes % word[1] != 0) return false;
     return element % offset == 0 || (kWord == 4 && offset == 8 && element == word[0]);
+  }
+
+  // ---- Links
+
+  // What is linked by a part of it in the middle, as in Linux and Wayland: the part begins with the address of a
+  // neighbour, to which that leads back by its second word (list_head, hlist_node, wl_list: next, previous) or third
+  // (rb_node: above, right, left); or the other way round. A tree keeps a colour in the lowest bits.
+  bool is_link(std::uint64_t address) {
+    constexpr unsigned kLinks = 3;
+    constexpr std::uint64_t kColour = 3;
+    std::uint64_t link[kLinks] = {}, back[kLinks] = {};
+    if (address % kWord != 0 || !contents_.read_words(address, kLinks, link)) return false;
+    for (unsigned i = 0; i < kLinks; ++i) {
+      const std::uint64_t neighbour = link[i] & ~kColour;
+      if (neighbour == address || contents_.mapping_of_word(neighbour) == nullptr) continue;
+      if (!contents_.read_words(neighbour, kLinks, back)) continue;
+      for (unsigned k = 0; k < kLinks; ++k) {
+        if ((i == 0) != (k == 0) && (back[k] & ~kColour) == address) return true;
+      }
+    }
+    return false;
+  }
+
+  // ---- Arenas
+
+  // A block from which the program hands out pieces says where it ends, among its first words (obstacks, nginx),
+  // or, of std::pmr::monotonic_buffer_resource, how large it is, in the last two, which is where its owner leads to.
+  bool is_arena(std::uint64_t offset, const HeapBlock& block) {
+    constexpr unsigned kFirst = 6;
+    constexpr std::uint64_t kAlignment = 63;  // a power of two, in the lowest bits of the size
+    std::uint64_t word[kFirst] = {};
+    if (block.bytes() < (kFirst + 2) * kWord || !contents_.read_words(block.address, kFirst, word)) return false;
+    for (const std::uint64_t one : word) {
+      if (one == block.address + block.bytes()) return true;
+    }
+    return offset == block.bytes() - 2 * kWord && contents_.read_words(block.address + offset, 1, word) &&
+           (word[0] & ~kAlignment) == block.bytes() && (word[0] & kAlignment) < kWord * 8;
   }
 
   // ---- What was thrown
@@ -129,6 +170,11 @@ class MeansWhole {
     return functions == 2;
   }
 
+  // A question takes a few calls of the kernel, where memory is not read in place: so many pointers that mean nothing
+  // are asked about.
+  static constexpr std::uint32_t kMostMisses = 1u << 18;
+
+  std::uint32_t misses_ = 0;
   Contents<Word, Source> contents_;
   OfLibraries<Word, Source> of_libraries_{contents_};
 };

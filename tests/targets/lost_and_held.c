@@ -26,6 +26,7 @@ static char* volatile past_the_end;
 static void* volatile elements;
 static void* volatile aligned_elements;
 static void* volatile no_elements;
+static struct link { struct link *next, *previous; } ring = {&ring, &ring};
 static void* volatile second_base;
 static void** volatile in_own_mapping;
 static void** volatile in_shared_memory;
@@ -194,7 +195,10 @@ static NOINLINE void hold(void) {
   char* const aligned_array = make("reachable", 16 + 5 * 48);  // the same, of a type that is aligned by 16
   aligned_elements = aligned_array + 16;
   ((size_t*)aligned_elements)[-1] = 5;
-  no_elements = (size_t*)make("reachable", sizeof(size_t)) + 1;  // of no element: their number alone
+  no_elements = (size_t*)make("reachable", sizeof(size_t)) + 1;                  // of no element: their number alone
+  struct link* const link = (struct link*)((char*)make("reachable", 221) + 40);  // linked by a part in its middle
+  link->next = link->previous = &ring;
+  ring.next = ring.previous = link;
   const void** const object = make("reachable", 211);  // of a class with two bases that have virtual functions
   object[0] = object[2] = virtual_functions;
   second_base = object + 2;

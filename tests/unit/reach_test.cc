@@ -330,6 +330,37 @@ TEST(Marker, AStringOfSdsIsHeldBehindItsLength) {
   EXPECT_EQ(kind("\x05" + zeros(2) + "\x05" + zeros(2) + "\x03", 13), kPossible);
 }
 
+// list_head: next and previous, in the middle of what is linked; rb_node: the one above with the colour, right, left.
+TEST(Marker, WhatIsLinkedByItsMiddleIsHeldByItsNeighbours) {
+  const Mapping all = {0x10000, 0x30000, Mapping::kRead | Mapping::kWrite};
+  Heap heap;
+  for (std::uint64_t i = 0; i < 8; ++i) heap.add(0x10000 + 0x100 * i, 64);
+  const std::uint64_t head = 0x20000, first = 0x10020, last = 0x10120, alone = 0x10230, left_behind = 0x10308;
+  heap.put(head, first), heap.put(head + 8, last);
+  heap.put(first, last), heap.put(first + 8, head);
+  heap.put(last, head), heap.put(last + 8, first);
+  heap.put(alone, alone), heap.put(alone + 8, alone);
+  heap.put(left_behind, first), heap.put(left_behind + 8, last);
+  const std::uint64_t top = 0x10418, right = 0x10518, left = 0x10618, outside = 0x10718;
+  heap.put(top, 1), heap.put(top + 8, right), heap.put(top + 16, left);
+  heap.put(right, top), heap.put(left, top | 1), heap.put(outside, top);
+  EXPECT_EQ(heap.kinds({first, alone, left_behind, top, outside}, {&all, 1}),
+            (Kinds{kReachable, kReachable, kPossible, kPossible, kReachable, kReachable, kReachable, kPossible}));
+}
+
+TEST(Marker, WhoHasAPieceHoldsTheBlockThatSaysWhereItEnds) {
+  Heap heap;
+  heap.add(0x10000, 0x100);
+  heap.put(0x10020, 0x10100);
+  heap.add(0x10200, 0x100);
+  heap.put(0x10220, 0x102f8);  // no end
+  heap.add(0x10400, 0x100);    // of a monotonic_buffer_resource, aligned by 16
+  heap.put(0x104f0, 0x104);
+  heap.add(0x10600, 0x100);
+  heap.put(0x106f0, 0xc4);
+  EXPECT_EQ(heap.kinds({0x10080, 0x10280, 0x104f0, 0x106f0}), (Kinds{kReachable, kPossible, kReachable, kPossible}));
+}
+
 // A page is aligned by its size, of which it leaves two words to malloc.
 TEST(Marker, WhoHasAPieceHoldsTheAllocatorsPage) {
   Heap heap;

@@ -38,8 +38,9 @@ class AddressMap {
 
   // The cell of an address, which may be any word at all; null where no block has ever been.
   Cell* find(std::uint64_t address) const {
-    if (LEAKDIR_UNLIKELY(address >> kAddressBits != 0)) return nullptr;
-    const Table* table = root_[address >> (kTableBits + kLeafBits)].load(std::memory_order_acquire);
+    const std::uint64_t in_root = address >> (kTableBits + kLeafBits);
+    if (LEAKDIR_UNLIKELY(in_root >= kTableEntries)) return nullptr;
+    const Table* table = root_[in_root].load(std::memory_order_acquire);
     if (LEAKDIR_UNLIKELY(table == nullptr)) return nullptr;
     Cell* leaf = table->leaf[address >> kLeafBits & (kTableEntries - 1)].load(std::memory_order_acquire);
     return LEAKDIR_UNLIKELY(leaf == nullptr) ? nullptr : leaf + cell_in_leaf(address);

@@ -301,7 +301,11 @@ LEAKDIR_SLOW void free_block_slow(void* block, Caller caller) {
 
 void free_block_otherwise(void* block, Caller caller) {
   const Phase now = phase();
-  if ((now == Phase::kSampling || now == Phase::kPaused) && is_unknown_to_sample(block)) return allocator::free(block);
+  const bool is_sound = address_of(block) % allocator::kAlignment == 0;
+  if ((now == Phase::kSampling || now == Phase::kPaused) && is_sound &&
+      (thread_state.busy & ThreadState::kDryRun) == 0 && is_unknown_to_sample(block)) {
+    return allocator::free(block);
+  }
   free_block_slow(block, caller);
 }
 

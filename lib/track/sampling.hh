@@ -35,10 +35,12 @@ inline bool is_unknown_to_sample(const void* block) {
   return cell == nullptr || cell->load(std::memory_order_relaxed) == 0;
 }
 
-// Counts a block that is not due, and says whether that was so. Of one that is due, of any size, nothing is counted.
+// Counts a block that is not due, and says whether that was so. Of one that is due, of any size, nothing is counted;
+// nor is of one of SIZE_MAX bytes, which nobody can have.
 inline bool count_down(ThreadState& thread, std::size_t size) {
-  if (LEAKDIR_UNLIKELY(thread.sample_left <= size)) return false;
-  thread.sample_left -= std::uint64_t{size} + 1;
+  std::uint64_t left;
+  if (LEAKDIR_UNLIKELY(__builtin_sub_overflow(thread.sample_left, std::uint64_t{size} + 1, &left))) return false;
+  thread.sample_left = left;
   return true;
 }
 

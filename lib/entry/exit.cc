@@ -162,7 +162,9 @@ std::uint64_t end_records() {
   if (options.summary && (totals.blocks != 0 || bad_frees != 0)) {
     const bool has_all_files = error == 0 && is_room_for_files() && write_mode() != ledger::WriteMode::kNever;
     const std::uint64_t only_in_ledger = !has_all_files && ledger_file.is_shared() ? totals.without_file : 0;
-    messages::summary(totals.blocks, totals.bytes, bad_frees, only_in_ledger, options.sample, record_dir_shown());
+    const auto look = static_cast<ledger::ReachLook>(ledger_file.header()->reach_look);
+    messages::summary({totals.blocks, totals.bytes, bad_frees, only_in_ledger, options.sample, look,
+                       totals.blocks_of_kind, record_dir_shown()});
   }
   end_ledger(totals, is_last_thread);
   if (ledger_file.header()->children != 0) {

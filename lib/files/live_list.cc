@@ -48,7 +48,9 @@ LiveTotals count_live(std::uint64_t since_sequence) {
     ++totals.blocks;
     totals.bytes += ledger::low48(block.word[1]);
     if (!has_file(block)) ++totals.without_file;
-    if (!ledger::is_lost(ledger::block_reach(block.word[0]))) continue;
+    const ledger::Reach reach = ledger::block_reach(block.word[0]);
+    ++totals.blocks_of_kind[static_cast<unsigned>(reach)];
+    if (!ledger::is_lost(reach)) continue;
     ++totals.lost_blocks;
     totals.lost_bytes += ledger::low48(block.word[1]);
   }

@@ -78,10 +78,10 @@ class Line {
   }
 
  private:
-  static constexpr int kPieces = 20;
+  static constexpr int kPieces = 28;
   iovec pieces_[kPieces];
   int count_ = 0;
-  char buffer_[72];
+  char buffer_[104];  // five numbers
   Text numbers_{buffer_, sizeof buffer_};
 };
 
@@ -370,23 +370,50 @@ void bad_free(const char* kind, std::uint64_t address, const char* directory, bo
   line.say();
 }
 
-void summary(std::uint64_t blocks, std::uint64_t bytes, std::uint64_t bad_frees, std::uint64_t without_file,
-             std::uint64_t sample_bytes, const char* directory) {
+namespace {
+
+// "1 definitely lost, 12 still reachable"; empty where nobody has looked.
+void put_kinds(Text& text, const Summary& summary) {
+  const bool ran_on = summary.look == ledger::ReachLook::kThreads;
+  if (summary.look != ledger::ReachLook::kDone && !ran_on) return;
+  const auto put = [&](ledger::Reach reach, const char* name) {
+    const std::uint64_t blocks = summary.blocks_of_kind[static_cast<unsigned>(reach)];
+    if (blocks == 0) return;
+    if (text.size() != 0) text.put(", ");
+    text.dec(blocks).put(' ').put(name);
+  };
+  for (unsigned kind = 1; kind < ledger::kReaches; ++kind) {
+    const auto reach = static_cast<ledger::Reach>(kind);
+    put(reach, ledger::name_of(reach));
+  }
+  put(ledger::Reach::kUnknown, ran_on ? "not known, as other threads were running" : "not known");
+}
+
+}  // namespace
+
+void summary(const Summary& summary) {
+  const char* const directory = summary.directory;
   Line line;
-  line.plural(blocks, " live block, ", " live blocks, ").plural(bytes, " byte", " bytes");
-  if (bad_frees != 0) line.add(", ").plural(bad_frees, " bad free", " bad frees");
+  line.plural(summary.blocks, " live block, ", " live blocks, ").plural(summary.bytes, " byte", " bytes");
+  if (summary.bad_frees != 0) line.add(", ").plural(summary.bad_frees, " bad free", " bad frees");
   line.add(" at exit");
-  if (sample_bytes != 0) line.add(" in a sample (sample=").dec(sample_bytes).add(")");
+  if (summary.sample_bytes != 0) line.add(" in a sample (sample=").dec(summary.sample_bytes).add(")");
   line.add(": ").add(directory);
+  char room[256];
+  Text kinds(room, sizeof room);
+  put_kinds(kinds, summary);
+  const std::uint64_t without_file = summary.without_file;
+  if (kinds.size() != 0 || without_file != 0) line.add(" (").add(kinds.data(), kinds.size());
   if (without_file != 0) {
-    line.add(" (");
-    if (without_file == blocks) {
+    if (kinds.size() != 0) line.add("; ");
+    if (without_file == summary.blocks) {
       line.add("no files");
     } else {
       line.plural(without_file, " has no file", " have no file");
     }
-    line.add(": leakdir report ").add(directory).add(", leakdir recover ").add(directory).add(")");
+    line.add(": leakdir report ").add(directory).add(", leakdir recover ").add(directory);
   }
+  if (kinds.size() != 0 || without_file != 0) line.add(")");
   line.say();
 }
 

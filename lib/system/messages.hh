@@ -10,6 +10,7 @@
 
 #include <cstdint>
 
+#include "shared/ledger.hh"
 #include "shared/options.hh"
 
 namespace leakdir::messages {
@@ -62,9 +63,14 @@ void never_is_exit();    // write=never, where no ledger survives
 // Findings.
 void frames_differ(const std::uintptr_t* fast, unsigned fast_count, const std::uintptr_t* boost, unsigned boost_count);
 void bad_free(const char* kind, std::uint64_t address, const char* directory, bool has_file);
-// `without_file`: so many of the blocks have none, and
-// the ledger has them. `sample_bytes`: of the option `sample`, or 0.
-void summary(std::uint64_t blocks, std::uint64_t bytes, std::uint64_t bad_frees, std::uint64_t without_file,
-             std::uint64_t sample_bytes, const char* directory);
+struct Summary {
+  std::uint64_t blocks, bytes, bad_frees;
+  std::uint64_t without_file;           // so many of the blocks have none, and the ledger has them
+  std::uint64_t sample_bytes;           // of the option `sample`, or 0
+  ledger::ReachLook look;               // whether the kinds are known
+  const std::uint64_t* blocks_of_kind;  // by ledger::Reach
+  const char* directory;
+};
+void summary(const Summary& summary);
 
 }  // namespace leakdir::messages

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "defined.hh"
+#include "expected_kinds.hh"
 #include "report_json.hh"
 #include "target.hh"
 
@@ -22,7 +23,8 @@ class EachWay : public testing::TestWithParam<std::string> {
     expect_exactly(expected, records);
     EXPECT_TRUE(names_in(scratch_ / "mem", ".badfree").empty());
     const std::string summary = "leakdir: " + std::to_string(ways) + " live blocks, " +
-                                std::to_string(total_bytes(records)) + " bytes at exit: ./mem\n";
+                                std::to_string(total_bytes(records)) + " bytes at exit: ./mem" +
+                                kinds_at_exit(scratch_ / "mem") + "\n";
     EXPECT_EQ(outcome.err, summary);
     is_in_the_report(expected, total_bytes(records));
   }

@@ -20,6 +20,13 @@ class LostAtExit : public testing::TestWithParam<std::string> {
   Outcome run_to_exit(const std::string& options, const std::string& how = "exit") {
     return run_in(scratch_, target("lost_and_held", GetParam()), {options, {how}, {}, 60});
   }
+  static std::string line_at_exit(const Outcome& outcome, const std::string& more) {
+    std::uint64_t bytes = 0;
+    const Kinds kinds = expected_kinds(outcome.out);
+    for (const auto& kind : kinds) bytes += kind.second;
+    return "leakdir: " + std::to_string(kinds.size()) + " live blocks, " + std::to_string(bytes) +
+           " bytes at exit: ./mem" + more + "\n";
+  }
   static Kinds lost_of(const Kinds& all) {
     Kinds lost;
     for (const auto& kind : all)
@@ -40,6 +47,7 @@ TEST_P(LostAtExit, EachBlockHasItsKindInLedgerRecordsAndLostDirectory) {
     EXPECT_EQ(kinds_in(report(scratch_ / "mem")), expected);
     EXPECT_EQ(kinds_in_records(scratch_ / "mem"), expected);
     EXPECT_EQ(kinds_in_records(scratch_ / "mem/lost"), lost_of(expected));
+    EXPECT_EQ(outcome.err, line_at_exit(outcome, kinds_at_exit(expected)));
   }
   // The run before lies in previous/, with what it lost; that before it is gone.
   EXPECT_FALSE(records_in(scratch_ / "mem/previous/lost").empty());
@@ -68,6 +76,17 @@ TEST_P(LostAtExit, NobodyLooksWithoutTheOption) {
   EXPECT_FALSE(fs::exists(scratch_ / "mem/lost"));
   for (const Record& record : records_in(scratch_ / "mem")) EXPECT_EQ(record.reach, "");
   EXPECT_EQ(report(scratch_ / "mem").at("totals").count("kinds"), 0u);
+  EXPECT_EQ(outcome.err, line_at_exit(outcome, ""));
+}
+
+// What only a thread may hold that runs on is neither held nor lost, and the line says so.
+TEST_P(LostAtExit, BesideOtherThreadsWhatIsNotKnownIsCounted) {
+  if (!libc_exits_while_a_thread_reads()) GTEST_SKIP() << "this libc waits for the thread that reads";
+  const Outcome outcome = run_in(scratch_, target("leaks", GetParam()), {"", {"3", "0", "reader"}, {}, 60});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(outcome.err,
+            "leakdir: 3 live blocks, 6006 bytes at exit: ./mem (1 still reachable, 2 not known, as other threads were "
+            "running)\n");
 }
 
 TEST_P(LostAtExit, NothingIsLeftBehindForTheLedgerAlone) {

@@ -59,15 +59,16 @@ TEST_P(Option, MaxFilesLimitsTheFilesAndNotTheReport) {
   EXPECT_EQ(totals_of(report(scratch_ / "mem")).blocks, 20u);
   EXPECT_EQ(
       outcome.err,
-      "leakdir: 20 live blocks, 40210 bytes at exit: ./mem (15 have no file: leakdir report ./mem, leakdir recover "
-      "./mem)\n");
+      "leakdir: 20 live blocks, 40210 bytes at exit: ./mem (19 definitely lost, 1 still reachable; 15 have no file: "
+      "leakdir report ./mem, leakdir recover ./mem)\n");
 }
 
 TEST_P(Option, WriteNeverLeavesTheLedgerAlone) {
   const Outcome outcome = run_leaks("write=never", {"20"});
   EXPECT_EQ(
       outcome.err,
-      "leakdir: 20 live blocks, 40210 bytes at exit: ./mem (no files: leakdir report ./mem, leakdir recover ./mem)\n");
+      "leakdir: 20 live blocks, 40210 bytes at exit: ./mem (19 definitely lost, 1 still reachable; no files: leakdir "
+      "report ./mem, leakdir recover ./mem)\n");
   EXPECT_EQ(names_in(scratch_ / "mem"), std::vector<std::string>{".ledger"});
   EXPECT_EQ(totals_of(report(scratch_ / "mem")).blocks, 20u);
   EXPECT_TRUE(run_tool({"recover", scratch_ / "mem"}).exited_with(0));
@@ -119,8 +120,9 @@ TEST_P(Option, ExitcodeKeepsWhatStdioHadBuffered) {
 }
 
 TEST_P(Option, SummaryIsOneLineOnlyWhenSomethingIsLive) {
-  EXPECT_EQ(run_leaks("", {"1"}).err, "leakdir: 1 live block, 2001 bytes at exit: ./mem\n");
-  EXPECT_EQ(run_leaks("", {"2"}).err, "leakdir: 2 live blocks, 4003 bytes at exit: ./mem\n");
+  EXPECT_EQ(run_leaks("", {"1"}).err, "leakdir: 1 live block, 2001 bytes at exit: ./mem (1 still reachable)\n");
+  EXPECT_EQ(run_leaks("", {"2"}).err,
+            "leakdir: 2 live blocks, 4003 bytes at exit: ./mem (1 definitely lost, 1 still reachable)\n");
   EXPECT_EQ(run_leaks("", {"0"}).err, "");
   EXPECT_EQ(run_leaks("summary=0", {"2"}).err, "");
 }

@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "expected_kinds.hh"
 #include "paths.hh"
 #include "report_json.hh"
 #include "target.hh"
@@ -111,7 +112,8 @@ TEST_P(PassedByLinker, NothingIsSaidOfAProgramThatIsLinkedAsItShouldBe) {
     EXPECT_EQ(clean.err, "");
     tool_does_not_doubt();
     const Outcome leaking = run_in(scratch_, program, {"", {"keeps"}, {}, 60});
-    EXPECT_EQ(leaking.err, "leakdir: 20 live blocks, 960 bytes at exit: ./mem\n");
+    EXPECT_EQ(leaking.err,
+              "leakdir: 20 live blocks, 960 bytes at exit: ./mem" + kinds_at_exit(scratch_ / "mem") + "\n");
   }
 }
 
@@ -138,10 +140,11 @@ TEST_P(PassedByLinker, TheObjectInASharedLibrarySaysThatItNeverStarts) {
       "program, or preload libleakdir.so\n";
   EXPECT_EQ(run_in(scratch_, program).err, said);
   EXPECT_EQ(run_in(scratch_, "/bin/true", {"", {}, {{"LD_PRELOAD", library}}, 60}).err, said);
-  const std::string found = "leakdir: 1 live block, 77 bytes at exit: ./mem\n";
-  EXPECT_EQ(run_in(scratch_, program, {"", {}, {{"LD_PRELOAD", kLibrary}}, 60}).err, found);
+  const std::string found = "leakdir: 1 live block, 77 bytes at exit: ./mem";
+  // (Upon another allocator than glibc's, as the object is there, nobody looks what is lost.)
+  EXPECT_EQ(run_in(scratch_, program, {"", {}, {{"LD_PRELOAD", kLibrary}}, 60}).err, found + "\n");
   ASSERT_TRUE(gcc({scratch_ / "main.c", kObject, library, linker(), "-o", program}).exited_with(0));
-  EXPECT_EQ(run_in(scratch_, program).err, found);
+  EXPECT_EQ(run_in(scratch_, program).err, found + " (1 still reachable)\n");
 }
 
 INSTANTIATE_TEST_SUITE_P(With, PassedByLinker, testing::Values("bfd", "gold", "lld", "mold"),

@@ -2,8 +2,10 @@
 #include "expected_kinds.hh"
 
 #include <map>
+#include <vector>
 
 #include "record_reader.hh"
+#include "report_json.hh"
 #include "target.hh"
 
 namespace leakdir_test {
@@ -28,15 +30,38 @@ Kinds kinds_in(const nlohmann::json& report) {
   return kinds;
 }
 
+namespace {
+
+// As in --show-leak-kinds, and in a record.
+const std::vector<std::pair<std::string, std::string>> kWords = {{"definite", "definitely lost"},
+                                                                 {"indirect", "indirectly lost"},
+                                                                 {"possible", "possibly lost"},
+                                                                 {"reachable", "still reachable"}};
+
+}  // namespace
+
 Kinds kinds_in_records(const std::string& directory) {
-  const std::map<std::string, std::string> words = {{"definitely lost", "definite"},
-                                                    {"indirectly lost", "indirect"},
-                                                    {"possibly lost", "possible"},
-                                                    {"still reachable", "reachable"},
-                                                    {"", "not known"}};
+  std::map<std::string, std::string> words = {{"", "not known"}};
+  for (const auto& [word, name] : kWords) words[name] = word;
   Kinds kinds;
   for (const Record& record : records_in(directory)) kinds.emplace(words.at(record.reach), record.size);
   return kinds;
+}
+
+std::string kinds_at_exit(const Kinds& kinds, const std::string& more) {
+  std::map<std::string, std::size_t> counts;
+  for (const auto& kind : kinds) ++counts[kind.first];
+  std::string said;
+  for (const auto& [word, name] : kWords) {
+    if (counts[word] != 0) said += (said.empty() ? "" : ", ") + std::to_string(counts[word]) + " " + name;
+  }
+  if (!said.empty() && !more.empty()) said += "; ";
+  said += more;
+  return said.empty() ? "" : " (" + said + ")";
+}
+
+std::string kinds_at_exit(const std::string& directory, const std::string& more) {
+  return kinds_at_exit(kinds_in(report(directory)), more);
 }
 
 }  // namespace leakdir_test

@@ -23,4 +23,10 @@ Kinds kinds_in(const nlohmann::json& report);
 // Of the records in a directory, by the same words.
 Kinds kinds_in_records(const std::string& directory);
 
+// What the line at exit says of them, after the directory: " (2 definitely lost, 1 still reachable)"; empty where
+// nobody has looked. `more` is what it goes on with inside the parentheses.
+std::string kinds_at_exit(const Kinds& kinds, const std::string& more = "");
+// The same of the blocks that `leakdir report` tells of in a directory.
+std::string kinds_at_exit(const std::string& directory, const std::string& more = "");
+
 }  // namespace leakdir_test

@@ -163,8 +163,9 @@ std::uint64_t end_records() {
     const bool has_all_files = error == 0 && is_room_for_files() && write_mode() != ledger::WriteMode::kNever;
     const std::uint64_t only_in_ledger = !has_all_files && ledger_file.is_shared() ? totals.without_file : 0;
     const auto look = static_cast<ledger::ReachLook>(ledger_file.header()->reach_look);
-    messages::summary({totals.blocks, totals.bytes, bad_frees, only_in_ledger, options.sample, look,
-                       totals.blocks_of_kind, record_dir_shown()});
+    messages::summary({totals.blocks, totals.bytes, bad_frees, only_in_ledger,
+                       only_in_ledger != 0 ? totals.lost_without_file : 0, options.sample, look, totals.blocks_of_kind,
+                       record_dir_shown()});
   }
   end_ledger(totals, is_last_thread);
   if (ledger_file.header()->children != 0) {

@@ -39,6 +39,8 @@ void configure_block_files(std::uint64_t max_files, std::uint64_t max_disk) {
 
 bool is_room_for_files() { return files.load(std::memory_order_relaxed) < most_files && disk_has_room(); }
 
+std::uint64_t most_block_files() { return most_files; }
+
 std::uint64_t count_block_files() { return files.load(std::memory_order_relaxed); }
 
 bool are_there_files() { return files.load(std::memory_order_relaxed) != 0; }
@@ -59,6 +61,10 @@ void file_has_failed(int error) {
 MadeFile make_block_file(RecordFolder folder, std::uint32_t row, ledger::Block& block, RecordText& text) {
   if (!is_same_block(row, block)) return {FileOutcome::kNotNow, 0};  // half of it may be another's: its stack is none
   if (!count_file(folder)) return {FileOutcome::kNotNow, 0};
+  return make_block_file_in_place(folder, row, block, text);
+}
+
+MadeFile make_block_file_in_place(RecordFolder folder, std::uint32_t row, ledger::Block& block, RecordText& text) {
   const Rendered record = render_block(text, block);
   const std::uint64_t address = ledger::block_address(block.word[0]);
   const int error = create_record(folder, address, kRecordSuffix, record.text, record.bytes);
@@ -80,6 +86,16 @@ MadeFile make_block_file(RecordFolder folder, std::uint32_t row, ledger::Block& 
   }
   block = other;  // freed as well, just now
   return {FileOutcome::kMade, 0};
+}
+
+bool take_block_file(RecordFolder folder, std::uint32_t row, const ledger::Block& block) {
+  // Once the mark is gone, whoever frees the block leaves the file to us.
+  if (!set_block_flags(row, block.word[0], 0, ledger::kFlagFiled)) return false;
+  const int error = remove_record(folder, ledger::block_address(block.word[0]), kRecordSuffix);
+  if (error == 0 || error == -ENOENT) return true;
+  uncount_block_file();
+  file_has_failed(error);
+  return false;
 }
 
 void remove_block_file(RecordFolder folder, std::uint64_t address) {

@@ -15,6 +15,7 @@ namespace leakdir {
 
 // At start, and in a forked child, which has no files yet.
 void configure_block_files(std::uint64_t max_files, std::uint64_t max_disk);
+std::uint64_t most_block_files();  // max_files
 bool is_room_for_files();
 bool are_there_files();
 std::uint64_t count_block_files();
@@ -37,6 +38,12 @@ struct MadeFile {
 // Makes the file of a block that was live when `block` was read, and marks the block. `block` comes out as it was
 // marked.
 MadeFile make_block_file(RecordFolder folder, std::uint32_t row, ledger::Block& block, RecordText& text);
+
+// The file of a block goes, and its place is the caller's: for another one, or to be uncounted. False: the block is not
+// as it was, or the file cannot be removed.
+bool take_block_file(RecordFolder folder, std::uint32_t row, const ledger::Block& block);
+// make_block_file in such a place.
+MadeFile make_block_file_in_place(RecordFolder folder, std::uint32_t row, ledger::Block& block, RecordText& text);
 
 // A file that cannot be made or removed: said and counted.
 void file_has_failed(int error);

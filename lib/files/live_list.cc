@@ -52,6 +52,7 @@ LiveTotals count_live(std::uint64_t since_sequence) {
     ++totals.blocks_of_kind[static_cast<unsigned>(reach)];
     if (!ledger::is_lost(reach)) continue;
     ++totals.lost_blocks;
+    if (!has_file(block)) ++totals.lost_without_file;
     totals.lost_bytes += ledger::low48(block.word[1]);
   }
   return totals;

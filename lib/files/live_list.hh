@@ -27,8 +27,8 @@ inline bool is_listed(unsigned flags) {
 // Listed blocks with a sequence number above `since_sequence`, as they are now.
 struct LiveTotals {
   std::uint64_t blocks, bytes, without_file;
-  std::uint64_t lost_blocks, lost_bytes;           // as far as somebody looked
-  std::uint64_t blocks_of_kind[ledger::kReaches];  // by ledger::Reach
+  std::uint64_t lost_blocks, lost_bytes, lost_without_file;  // as far as somebody looked
+  std::uint64_t blocks_of_kind[ledger::kReaches];            // by ledger::Reach
 };
 LiveTotals count_live(std::uint64_t since_sequence);
 

@@ -252,6 +252,11 @@ bool look(int folder_descriptor, std::uint64_t min_age_ns, bool everything) {
   return later;
 }
 
+void remove_gone_files(int folder_descriptor) {
+  const TryLock lock(process->look_lock, kLookTries);
+  if (lock.taken()) remove_files_of_gone_blocks({folder_descriptor});
+}
+
 void cut_look_short() { is_cut_short.store(true, std::memory_order_relaxed); }
 
 void leave_file_to_look(std::uint32_t row) { chain(rows_with_file, row); }

@@ -18,6 +18,9 @@ void configure_look();
 // `everything`: also blocks that no look has to come back to, beyond max_files; and it waits for another look to end.
 bool look(int folder_descriptor, std::uint64_t min_age_ns, bool everything);
 
+// The files of what is gone go at once. At exit, before any are made.
+void remove_gone_files(int folder_descriptor);
+
 // The look that is under way ends soon, and so do later ones, unless they are at everything: the end of the program
 // waits for them.
 void cut_look_short();

@@ -8,6 +8,7 @@
 #include "ledger/live_table.hh"
 #include "ledger/row.hh"
 #include "live_list.hh"
+#include "lost_first.hh"
 #include "record_dir.hh"
 #include "render.hh"
 #include "shared/record.hh"
@@ -34,41 +35,6 @@ void for_each_known(Visit visit) {
 
 bool is_lost(const Block& block) { return ledger::is_lost(ledger::block_reach(block.word[0])); }
 
-// The files of blocks that are held, one after the other: where there is room for no more files they give way.
-class HeldFiles {
- public:
-  explicit HeldFiles(int folder) : folder_(folder) {}
-
-  // False: there is none any more.
-  bool give_way() {
-    for (; row_ < block_rows(); ++row_) {
-      const Block block = copy_row(row_);
-      const std::uint64_t state = block.word[0];
-      if (ledger::block_state(state) != ledger::BlockState::kLive || !has_file(block)) continue;
-      if (ledger::block_reach(state) != ledger::Reach::kReachable) continue;
-      // Once the mark is gone, whoever frees the block leaves the file to us.
-      if (!set_block_flags(row_, state, 0, ledger::kFlagFiled)) continue;
-      remove_old_block_file({folder_}, ledger::block_address(state));
-      return true;
-    }
-    return false;
-  }
-
- private:
-  int folder_;
-  std::uint32_t row_ = first_block_row();
-};
-
-void make_files_of_lost_blocks(int folder, RecordText& text) {
-  HeldFiles held(folder);
-  for_each_known([&](std::uint32_t row, Block& block) {
-    if (!is_lost(block) || has_file(block)) return;
-    // (Where it is the disk that is full nothing is taken away: what comes free may be anybody's.)
-    if (!is_room_for_files() && !(has_room_for_another_file({folder}) && held.give_way())) return;
-    make_block_file({folder}, row, block, text);
-  });
-}
-
 void link_or_copy(int folder, int lost, const Block& block, RecordText& text) {
   const std::uint64_t address = ledger::block_address(block.word[0]);
   char name[kMaxRecordName + 1];
@@ -86,7 +52,7 @@ void link_or_copy(int folder, int lost, const Block& block, RecordText& text) {
 void write_kinds_into_records(int folder) {
   const RecordTextRoom room;
   if (room.text() == nullptr) return;
-  make_files_of_lost_blocks(folder, *room.text());
+  make_files_of_lost_blocks({folder}, *room.text());
   for_each_known([&](std::uint32_t, const Block& block) {
     if (!has_file(block)) return;
     const Rendered record = render_block(*room.text(), block);

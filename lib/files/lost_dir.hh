@@ -13,9 +13,8 @@
 
 namespace leakdir {
 
-// Records that were made before anybody had looked get the line that says it; and where there is not room for the files
-// of all blocks, those of lost blocks come first, and those of held ones go for them. `folder` is a descriptor of DIR.
-// Before the rest is written.
+// Records that were made before anybody had looked get the line that says it, and lost blocks have their files first
+// (lost_first.hh). `folder` is a descriptor of DIR. Before the rest is written.
 void write_kinds_into_records(int folder);
 
 // When all are written: makes lost/, if there is anything for it.

@@ -108,6 +108,7 @@ int write_all_records() {
 
 int write_last_records() {
   return in_record_dir([](int folder) {
+    remove_gone_files(folder);
     write_kinds_into_records(folder);
     look(folder, 0, true);
     fill_lost_dir(folder);

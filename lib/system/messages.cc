@@ -78,10 +78,10 @@ class Line {
   }
 
  private:
-  static constexpr int kPieces = 28;
+  static constexpr int kPieces = 32;
   iovec pieces_[kPieces];
   int count_ = 0;
-  char buffer_[104];  // five numbers
+  char buffer_[120];  // six numbers
   Text numbers_{buffer_, sizeof buffer_};
 };
 
@@ -410,6 +410,7 @@ void summary(const Summary& summary) {
       line.add("no files");
     } else {
       line.plural(without_file, " has no file", " have no file");
+      if (summary.lost_without_file != 0) line.add(", ").dec(summary.lost_without_file).add(" of them lost");
     }
     line.add(": leakdir report ").add(directory).add(", leakdir recover ").add(directory);
   }

@@ -65,7 +65,8 @@ void frames_differ(const std::uintptr_t* fast, unsigned fast_count, const std::u
 void bad_free(const char* kind, std::uint64_t address, const char* directory, bool has_file);
 struct Summary {
   std::uint64_t blocks, bytes, bad_frees;
-  std::uint64_t without_file;           // so many of the blocks have none, and the ledger has them
+  std::uint64_t without_file;           // so many of the blocks have none, and the ledger has them …
+  std::uint64_t lost_without_file;      // … and so many of these are lost
   std::uint64_t sample_bytes;           // of the option `sample`, or 0
   ledger::ReachLook look;               // whether the kinds are known
   const std::uint64_t* blocks_of_kind;  // by ledger::Reach

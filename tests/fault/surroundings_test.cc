@@ -10,6 +10,7 @@
 
 #include <filesystem>
 
+#include "expected_kinds.hh"
 #include "paths.hh"
 #include "report_json.hh"
 #include "target.hh"
@@ -230,8 +231,8 @@ TEST_P(RecordsLeaveRoom, OnTheDisk) {
   EXPECT_EQ(lines[0].rfind(line, 0), 0u) << lines[0];
   EXPECT_NE(lines[0].find(" left); the ledger has all blocks: leakdir report"), std::string::npos) << lines[0];
   EXPECT_EQ(lines[1], "leakdir: 20000 live blocks, 600000 bytes at exit: ./mem (20000 definitely lost; " +
-                          std::to_string(20000 - files) +
-                          " have no file: leakdir report ./mem, leakdir recover ./mem)");
+                          std::to_string(20000 - files) + " have no file, " + std::to_string(20000 - files) +
+                          " of them lost: leakdir report ./mem, leakdir recover ./mem)");
   EXPECT_EQ(read_file(scratch / "verdict").rfind("leak: 20000 live blocks, 600000 bytes ", 0), 0u);
 }
 
@@ -245,6 +246,34 @@ INSTANTIATE_TEST_SUITE_P(
     [](const testing::TestParamInfo<RecordsLeaveRoom::ParamType>& info) {
       return std::get<1>(info.param).name + "_" + std::get<0>(info.param).write;
     });
+
+// Files of what can still be reached have taken what the disk has for files: what is lost takes their places, and no
+// more of the disk.
+TEST(LostBlocks, HaveTheirFilesOnAFullDiskToo) {
+  if (!reason_to_skip().empty()) GTEST_SKIP() << reason_to_skip();
+  for (const std::string mount : {"size=3m", "size=64m,nr_inodes=1000"}) {
+    for (const std::string write : {"sync", "behind", "exit"}) {
+      SCOPED_TRACE(mount + " " + write);
+      const Scratch scratch(in_memory());
+      Command command = command_for(scratch, "sh", {"delay_ms=2:write=" + write, {}, {}, 60});
+      const std::string shell = "mkdir mem; exec unshare --mount sh -ec 'mount -t tmpfs -o " + mount +
+                                " none mem; \"$@\" >said; find mem -maxdepth 1 -name \"*.mem\" | wc -l >files; "
+                                "cp -r mem/lost lost' sh \"$@\"";
+      command.argv.insert(command.argv.end(), {"-ec", shell, "sh", target("lost_beside_held", "static"), "3000"});
+      const Outcome outcome = run(command);
+      ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+      Kinds lost = expected_kinds(read_file(scratch / "said"));
+      for (auto i = lost.begin(); i != lost.end();) i = i->first == "reachable" ? lost.erase(i) : std::next(i);
+      ASSERT_EQ(lost.size(), 11u);
+      EXPECT_EQ(kinds_in_records(scratch / "lost"), lost);
+      const std::size_t files = std::stoul(read_file(scratch / "files"));
+      EXPECT_LE(files, mount == "size=3m" ? 250u : 800u);
+      EXPECT_NE(outcome.err.find("; " + std::to_string(3011 - files) + " have no file: leakdir report"),
+                std::string::npos)
+          << outcome.err;
+    }
+  }
+}
 
 // What stands behind descriptor 2 may be anything, or nothing; what leakdir says is not worth a program's life or a
 // byte of its files.

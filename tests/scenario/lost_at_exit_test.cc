@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <set>
 
 #include "expected_kinds.hh"
 #include "report_json.hh"
@@ -67,6 +68,57 @@ TEST_P(LostAtExit, LostBlocksHaveTheirFilesFirst) {
     EXPECT_EQ(kinds_in_records(scratch_ / "mem"), lost);
     EXPECT_EQ(kinds_in_records(scratch_ / "mem/lost"), lost);
     EXPECT_EQ(kinds_in(report(scratch_ / "mem")), expected_kinds(outcome.out));
+  }
+}
+
+// In lost_beside_held each caller makes blocks of one thousand.
+std::set<std::uint64_t> callers_of(const Kinds& kinds) {
+  std::set<std::uint64_t> callers;
+  for (const auto& kind : kinds) callers.insert(kind.second / 1000);
+  return callers;
+}
+
+constexpr const char* kWaysToWrite[] = {"write=behind:delay_ms=1", "write=sync", "write=exit"};
+
+// What can still be reached has taken all places by then, after some lost blocks and before others.
+TEST_P(LostAtExit, WhatIsHeldGivesItsFilesToWhatIsLost) {
+  for (const std::string write : kWaysToWrite) {
+    SCOPED_TRACE(write);
+    const Outcome outcome =
+        run_in(scratch_, target("lost_beside_held", GetParam()), {write + ":max_files=13", {"60"}, {}, 60});
+    ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    const Kinds expected = expected_kinds(outcome.out);
+    ASSERT_EQ(lost_of(expected).size(), 11u);
+    EXPECT_EQ(kinds_in_records(scratch_ / "mem/lost"), lost_of(expected));
+    const Kinds all = kinds_in_records(scratch_ / "mem");
+    EXPECT_EQ(all.size(), 13u);
+    EXPECT_EQ(lost_of(all), lost_of(expected));
+    EXPECT_NE(outcome.err.find("; 58 have no file: leakdir report"), std::string::npos) << outcome.err;
+    // What gave way was of the stack that had most files.
+    if (write != "write=exit") {
+      EXPECT_EQ(callers_of(all), callers_of(expected));
+    }
+  }
+}
+
+TEST_P(LostAtExit, WhereNotAllLostBlocksHaveFilesEachStackHasOneDefinitelyLostFirst) {
+  for (const std::string write : kWaysToWrite) {
+    for (const std::size_t files : {3u, 4u, 6u}) {
+      SCOPED_TRACE(write + " " + std::to_string(files));
+      const Outcome outcome = run_in(scratch_, target("lost_beside_held", GetParam()),
+                                     {write + ":max_files=" + std::to_string(files), {"60"}, {}, 60});
+      ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+      const Kinds lost = kinds_in_records(scratch_ / "mem/lost");
+      EXPECT_EQ(lost.size(), files);
+      EXPECT_EQ(kinds_in_records(scratch_ / "mem"), lost);
+      const std::set<std::uint64_t> definite = {1, 4, 5}, each = {1, 4, 5, 6};
+      EXPECT_EQ(callers_of(lost), files == 3 ? definite : each);
+      EXPECT_EQ(outcome.err, line_at_exit(outcome, kinds_at_exit(expected_kinds(outcome.out),
+                                                                 std::to_string(71 - files) + " have no file, " +
+                                                                     std::to_string(11 - files) +
+                                                                     " of them lost: leakdir report ./mem, leakdir "
+                                                                     "recover ./mem")));
+    }
   }
 }
 

@@ -34,9 +34,11 @@ namespace {
 
 // In ordinary memory, so that a child which another thread forks meanwhile finds it: that child has half a ledger.
 bool is_moving = false;
+std::uint64_t generation = 0;  // of children of children, in ordinary memory as well
 
-// One child in so many looks after those that have ended. As it reads the names of the parent's records to find them,
-// it is one in more where there are many. Powers of two, so that the number may change meanwhile.
+// One child in so many looks after those that have ended, of a parent's and of a chain in which each child has but one.
+// As it reads the names of the parent's records to find them, it is one in more where there are many. Powers of two, so
+// that the number may change meanwhile.
 std::uint64_t children_to_one_that_tidies(std::uint64_t files) {
   constexpr std::uint64_t kFewest = 16, kMost = 256, kNamesToOneChild = 8;
   std::uint64_t children = kFewest;
@@ -48,7 +50,7 @@ void tidy_up_sometimes(std::uint64_t parents_files) {
   ledger::Header* const parent = parents_header();
   const std::uint64_t before = __atomic_fetch_add(&parent->children, 1, __ATOMIC_RELAXED);
   const std::uint64_t children = children_to_one_that_tidies(parents_files);
-  if (before % children != children - 1) return;
+  if ((before + generation++) % children != children - 1) return;
   __atomic_fetch_add(&parent->children_removed, tidy_up_after_children(base_dir()), __ATOMIC_RELAXED);
 }
 

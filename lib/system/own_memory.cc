@@ -10,6 +10,7 @@ namespace {
 
 std::atomic<OwnMemory*> table{nullptr};
 std::atomic<std::size_t> used{0};
+std::atomic<std::size_t> given_back{0};  // of those, free again; some of them, after two threads met
 
 OwnMemory* make_table() {
   OwnMemory* there = table.load(std::memory_order_acquire);
@@ -29,16 +30,36 @@ OwnMemory* entry_at(const void* at) {
   return nullptr;
 }
 
+// False: it is another's.
+bool take_entry(OwnMemory& entry, std::uint64_t start, std::uint64_t end) {
+  std::uint64_t none = 0;
+  if (!__atomic_compare_exchange_n(&entry.start, &none, start, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) return false;
+  __atomic_store_n(&entry.end, end, __ATOMIC_RELEASE);
+  return true;
+}
+
+// False: there is none.
+bool take_one_given_back(OwnMemory* entries, std::uint64_t start, std::uint64_t end) {
+  std::size_t there = given_back.load(std::memory_order_relaxed);
+  do {
+    if (there == 0) return false;
+  } while (!given_back.compare_exchange_weak(there, there - 1, std::memory_order_relaxed));
+  const std::size_t count = used.load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < count && i < kMostOwnMemory; ++i)
+    if (take_entry(entries[i], start, end)) return true;
+  return false;
+}
+
 }  // namespace
 
 void memory_is_own(const void* at, std::size_t bytes) {
   OwnMemory* const entries = at == nullptr ? nullptr : make_table();
   if (entries == nullptr) return;
-  const std::size_t i = used.fetch_add(1, std::memory_order_relaxed);
-  if (i >= kMostOwnMemory) return;
   const auto start = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(at));
-  __atomic_store_n(&entries[i].start, start, __ATOMIC_RELAXED);
-  __atomic_store_n(&entries[i].end, start + bytes, __ATOMIC_RELEASE);
+  if (take_one_given_back(entries, start, start + bytes)) return;
+  // Who takes one that was given back may have taken ours.
+  for (std::size_t i; (i = used.fetch_add(1, std::memory_order_relaxed)) < kMostOwnMemory;)
+    if (take_entry(entries[i], start, start + bytes)) return;
 }
 
 void own_memory_grew(const void* at, std::size_t bytes) {
@@ -49,7 +70,8 @@ void own_memory_grew(const void* at, std::size_t bytes) {
 void memory_is_given_back(const void* at) {
   for (OwnMemory* entry; (entry = entry_at(at)) != nullptr;) {
     __atomic_store_n(&entry->end, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&entry->start, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&entry->start, 0, __ATOMIC_RELEASE);
+    given_back.fetch_add(1, std::memory_order_relaxed);
   }
 }
 

@@ -3,7 +3,7 @@
 // A hash table of 64-bit slots that any number of threads, and handlers that interrupt them, use at once without a
 // lock, and that grows without moving anything: when no bucket has room, a larger level is added beside the others, and
 // a look-up asks the levels one after the other, a cache line each. Slots are words that the caller gives a meaning; 0
-// is free. The memory comes from mmap and is never given back.
+// is free. The memory comes from mmap, and is not given back while anybody may use it.
 //
 // The index of nodes is made of it: (parent, pc) -> node (stack_table.cc).
 
@@ -58,10 +58,16 @@ class ProbeTable {
     }
   }
 
-  // Nobody else may use it meanwhile. The memory is left to itself: most of it was never the child's own.
+  // Nobody else may use it meanwhile. What a table has that was not small is left to itself: most of that memory was
+  // never the child's own. A small one is given back, or each generation of children would have one more.
   void begin_small() {
     static_assert(FirstSlots >> kSmaller >= kBucketSlots);
-    for (std::atomic<Slot*>& level : level_) level.store(nullptr, std::memory_order_relaxed);
+    for (unsigned level = 0; level < Levels; ++level) {
+      Slot* const slots = level_[level].exchange(nullptr, std::memory_order_relaxed);
+      if (slots == nullptr || smaller_ == 0) continue;
+      memory_is_given_back(slots);
+      sys::unmap(slots, slots_in(level) * sizeof(Slot));
+    }
     smaller_ = kSmaller;
     levels_.store(0, std::memory_order_release);
   }

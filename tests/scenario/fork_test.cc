@@ -201,6 +201,16 @@ TEST_P(Connections, ThatLeakAreKeptUpToALimitTheOldestGoFirst) {
   EXPECT_THAT(run_tool({"report", scratch_ / "mem"}).out, testing::HasSubstr("50 earlier children"));
 }
 
+// A daemon that forks and goes on in the child, again and again.
+TEST_P(Connections, InAChainAreKeptUpToALimitAndLeaveTheirChildrenNoMemory) {
+  const Outcome outcome = run_server("max_children=10:summary=0", "chain", 60);
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_LE(std::stoul(said(outcome.out, "at most", "directories")), 27u);
+  EXPECT_LT(std::stol(said(outcome.out, "at most", "mappings")), 10);
+  EXPECT_LE(directories(), 11u) << "the last child may have been ending still";
+  EXPECT_TRUE(exists(scratch_ / ("mem/" + said(outcome.out, "last", "pid")))) << "the youngest";
+}
+
 INSTANTIATE_TEST_SUITE_P(Of, Connections,
                          testing::Combine(testing::Values("static", "pie"), testing::Values("behind", "exit", "never")),
                          [](const testing::TestParamInfo<Connections::ParamType>& info) {

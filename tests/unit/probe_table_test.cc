@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -45,6 +46,29 @@ TEST(ProbeTable, BeginsSmallWithoutWhatWasInIt) {
     const Table::Slot* const slot = find(*table, word);
     ASSERT_EQ(slot == nullptr ? 0 : slot->load(), word % 2 == 0 ? 0 : word);
   }
+}
+
+long levels_of_own_memory() {
+  return std::count_if(own_memory(), own_memory() + kMostOwnMemory,
+                       [](const OwnMemory& own) { return own.end > own.start; });
+}
+
+// As each generation of children of children does.
+TEST(ProbeTable, HasNoMoreMemoryHoweverOftenItBeginsSmall) {
+  auto table = std::make_unique<Table>();
+  const auto fill = [&] {
+    for (std::uint64_t word = 1; word <= 100; ++word) table->insert(mix(word), word);
+  };
+  table->begin_small();
+  fill();
+  const long levels = levels_of_own_memory();
+  for (std::size_t i = 0; i < kMostOwnMemory; ++i) {
+    table->begin_small();
+    fill();
+  }
+  EXPECT_EQ(levels_of_own_memory(), levels);
+  table->begin_small();
+  EXPECT_LT(levels_of_own_memory(), levels);
 }
 
 TEST(ProbeTable, RefusesWhenEveryLevelIsFull) {

@@ -143,22 +143,22 @@ class BlockTable {
     count_ = count;
     std::uint32_t runs = 0;
     std::uint64_t pages = 0;
-    for_each_run([&](std::uint32_t first, std::uint32_t after) {
+    for_each_run([&](std::uint32_t first, std::uint32_t after, std::uint64_t end) {
       ++runs;
-      pages += numbers_of(first, after);
+      pages += numbers_of(first, after, end);
     });
     if (runs == 0) return true;
     runs_ = static_cast<Run*>(take(runs * sizeof(Run)));
     numbers_ = static_cast<std::uint32_t*>(take((pages + 1) * sizeof(std::uint32_t)));
     if (runs_ == nullptr || numbers_ == nullptr) return false;
     std::uint32_t* number = numbers_;
-    for_each_run([&](std::uint32_t first, std::uint32_t after) {
+    for_each_run([&](std::uint32_t first, std::uint32_t after, std::uint64_t end) {
       if (run_count_ != 0 && runs_[run_count_ - 1].end > blocks_[first].address) {
         runs_[run_count_ - 1].end = blocks_[first].address;
       }
       Run& run = runs_[run_count_++];
-      run = {blocks_[first].address, end_of(first, after), first, after, nullptr};
-      if (numbers_of(first, after) == 0) return;
+      run = {blocks_[first].address, end, first, after, nullptr};
+      if (numbers_of(first, after, end) == 0) return;
       run.numbers = number;
       std::uint32_t block = first;
       for (std::uint64_t page = run.start >> kPageBits; page <= ((run.end - 1) >> kPageBits) + 1; ++page) {
@@ -292,6 +292,7 @@ class BlockTable {
     std::uint32_t* numbers;  // for each page, and one more; null: one block
   };
 
+  // Calls visit(first, after, end): the run's blocks, and where the last of them ends.
   template <class Visit>
   void for_each_run(Visit visit) const {
     std::uint32_t first = 0;
@@ -299,26 +300,18 @@ class BlockTable {
     for (std::uint32_t i = 0; i < count_; ++i) {
       const bool is_large = blocks_[i].bytes() >= kLargeBytes || (i > first && blocks_[i - 1].bytes() >= kLargeBytes);
       if (i > first && (is_large || blocks_[i].address > end + kFarBytes)) {
-        visit(first, i);
+        visit(first, i, end);
         first = i;
         end = 0;
       }
-      if (blocks_[i].end() > end) end = blocks_[i].end();
+      if (const std::uint64_t its_end = blocks_[i].end_of_words(); its_end > end) end = its_end;
     }
-    if (first < count_) visit(first, count_);
+    if (first < count_) visit(first, count_, end);
   }
 
-  std::uint64_t end_of(std::uint32_t first, std::uint32_t after) const {
-    std::uint64_t end = 0;
-    for (; first < after; ++first) {
-      if (blocks_[first].end_of_words() > end) end = blocks_[first].end_of_words();
-    }
-    return end;
-  }
-
-  std::uint64_t numbers_of(std::uint32_t first, std::uint32_t after) const {
+  std::uint64_t numbers_of(std::uint32_t first, std::uint32_t after, std::uint64_t end) const {
     if (after - first == 1) return 0;
-    return ((end_of(first, after) - 1) >> kPageBits) - (blocks_[first].address >> kPageBits) + 2;
+    return ((end - 1) >> kPageBits) - (blocks_[first].address >> kPageBits) + 2;
   }
 
   static std::uint32_t start_in_run(std::uint64_t run_start, std::uint64_t address) {

@@ -24,7 +24,7 @@ double stands_for(const Block& block) {
   return -1 / std::expm1(-(static_cast<double>(block.size) + 1) / block.sample_bytes);
 }
 
-void Estimate::add(const Block& block) {
+void Estimate::add_sampled(const Block& block) {
   const double times = stands_for(block), size = static_cast<double>(block.size);
   blocks += times;
   bytes += times * size;

@@ -102,6 +102,7 @@ Stayers stayers_of(const Snapshot& snapshot, const Grouped& grouped, const Frame
   found.spreads.assign(grouped.groups.size(), Spread::kNotThrough);
   const std::int64_t run_ns = snapshot.end_ns - snapshot.start_ns;
   if (snapshot.from_records || run_ns < kShortestRunNs) return found;
+  const std::int64_t period_ns = run_ns / kPeriods + 1;
   std::map<Key, Candidate> candidates;
   for (std::size_t i = 0; i < grouped.groups.size(); ++i) {
     const Group& group = grouped.groups[i];
@@ -116,7 +117,7 @@ Stayers stayers_of(const Snapshot& snapshot, const Grouped& grouped, const Frame
       candidate->stayer.all.add(block);
       const std::int64_t at_ns = block.time_ns - snapshot.start_ns;
       if (at_ns < 0 || at_ns > run_ns) continue;  // the clock was set meanwhile, or the parent's block
-      ++candidate->of_period[std::min(static_cast<unsigned>(at_ns / (run_ns / kPeriods + 1)), kPeriods - 1)];
+      ++candidate->of_period[std::min(static_cast<unsigned>(at_ns / period_ns), kPeriods - 1)];
     }
   }
   for (auto& [key, candidate] : candidates) {

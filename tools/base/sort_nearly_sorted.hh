@@ -15,7 +15,8 @@ template <class T, class Less>
 void sort_nearly_sorted(std::vector<T>& list, Less less) {
   const std::size_t count = list.size(), most = count / 16;
   std::vector<T> strays;
-  std::size_t kept = 0, at = 0;
+  std::size_t at = static_cast<std::size_t>(std::is_sorted_until(list.begin(), list.end(), less) - list.begin());
+  std::size_t kept = at;
   for (; at < count && strays.size() <= most; ++at) {
     const T next = list[at];
     if (kept == 0 || !less(next, list[kept - 1])) {

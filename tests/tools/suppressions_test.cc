@@ -128,6 +128,15 @@ TEST(ParseSuppressions, RefusesABadBlockByItsLine) {
   EXPECT_EQ(fault_in("{\nname\nleakdir:Leak\n...\n}\n"),
             "app.supp:1: a block without frames would suppress everything");
   EXPECT_EQ(fault_in("{\nname\nfun\nfun:f\n}\n"), "app.supp:3: \"fun\" is no TOOL:KIND, such as leakdir:Leak");
+  EXPECT_EQ(fault_in("{\nname\nMemcheck:Foo\nfun:f\n}\n"),
+            "app.supp:3: \"Foo\" is no kind that Memcheck knows; Leak is that of leaks");
+  EXPECT_EQ(fault_in("{\nname\nleakdir:leak\nfun:f\n}\n"),
+            "app.supp:3: \"leak\" is no kind that leakdir knows; Leak is that of leaks");
+  EXPECT_EQ(fault_in("{\nname\nMemchek:Leak\nfun:f\n}\n"),
+            "app.supp:3: \"Memchek:Leak\" is of no tool that finds leaks; Memcheck:Leak and leakdir:Leak are");
+  for (const char* known :
+       {"Memcheck:Addr4", "Memcheck:Value8", "Memcheck: Cond", "drd:ConflictingAccess", "Memcheck,Helgrind:Race"})
+    EXPECT_EQ(fault_in(std::string("{\nname\n") + known + "\nfun:f\n}\n"), "") << known;
   EXPECT_EQ(fault_in("{\nname\nleakdir:Leak\nfunc:f\n}\n"),
             "app.supp:4: \"func:f\" is no frame; fun:, obj:, src: and ... are");
   EXPECT_EQ(fault_in("{\nname\nleakdir:Leak\nfun: \n}\n"), "app.supp:4: fun: without a pattern");

@@ -57,17 +57,40 @@ std::string fault_of(std::string_view line) {
   return quoted(line) + " is no suppression; leak:PATTERN is";
 }
 
-// "Memcheck,leakdir:Leak"; Valgrind's kinds of leaks may follow in a line of their own.
-bool is_about_leaks(std::string_view type) {
-  const std::size_t colon = type.find(':');
-  if (colon == std::string_view::npos || trimmed(type.substr(colon + 1)) != "Leak") return false;
-  for (std::string_view tools = type.substr(0, colon); !tools.empty();) {
+// What else Memcheck is told to pass over (memcheck/mc_errors.c): its files have that too.
+bool is_other_kind_of_memcheck(std::string_view kind) {
+  static constexpr std::string_view kKinds[] = {
+      "Addr1",    "Addr2",   "Addr4",  "Addr8",       "Addr16",       "Addr32", "AlignMismatch",
+      "BadAlign", "BadSize", "Cond",   "CoreMem",     "FishyValue",   "Free",   "Jump",
+      "Mempool",  "Overlap", "Param",  "ReallocZero", "SizeMismatch", "User",   "Value0",
+      "Value1",   "Value2",  "Value4", "Value8",      "Value16",      "Value32"};
+  return std::find(std::begin(kKinds), std::end(kKinds), kind) != std::end(kKinds);
+}
+
+// The second line of a block, "Memcheck,leakdir:Leak"; Valgrind's kinds of leaks may follow in a line of their own.
+struct BlockType {
+  bool is_about_leaks = false;  // else it is another tool's, or about something else
+  std::string fault;            // empty: none
+};
+BlockType type_of(std::string_view line) {
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos) return {false, quoted(line) + " is no TOOL:KIND, such as leakdir:Leak"};
+  const std::string_view kind = trimmed(line.substr(colon + 1));
+  bool is_memchecks = false, is_ours = false, is_anothers = false;
+  for (std::string_view tools = line.substr(0, colon); !tools.empty();) {
     const std::size_t end = std::min(tools.find(','), tools.size());
     const std::string_view tool = trimmed(tools.substr(0, end));
-    if (tool == "Memcheck" || tool == "leakdir") return true;
+    (tool == "Memcheck" ? is_memchecks : tool == "leakdir" ? is_ours : is_anothers) = true;
     tools.remove_prefix(std::min(end + 1, tools.size()));
   }
-  return false;
+  if (kind == "Leak") {
+    if (is_memchecks || is_ours) return {true, {}};
+    return {false, quoted(line) + " is of no tool that finds leaks; Memcheck:Leak and leakdir:Leak are"};
+  }
+  // Which kinds the others have is not known here.
+  if (is_anothers || (is_memchecks && is_other_kind_of_memcheck(kind))) return {};
+  return {false, fmt::format("{} is no kind that {} knows; Leak is that of leaks", quoted(kind),
+                             is_memchecks ? "Memcheck" : "leakdir")};
 }
 
 // Reads one text, line by line.
@@ -133,9 +156,9 @@ class Reader {
       if (lines == 1) {
         rule.name = line;
       } else if (lines == 2) {
-        is_ours = is_about_leaks(line);
-        if (line.find(':') == std::string_view::npos)
-          std::tie(where, fault) = std::pair(here(), quoted(line) + " is no TOOL:KIND, such as leakdir:Leak");
+        BlockType type = type_of(line);
+        is_ours = type.is_about_leaks;
+        std::tie(where, fault) = std::pair(here(), std::move(type.fault));
       } else if (is_ours && fault.empty()) {
         fault = add_frame(line, rule);
         where = here();

@@ -134,15 +134,22 @@ TEST_F(CommandLine, WrongUsageIsStatusTwoAndOneLine) {
   }
 }
 
-// Also where its value would pass for a directory.
+// Also where its value would pass for a directory. What may have been meant is named, too, if there is such a thing.
 TEST_F(CommandLine, WhatIsMisspeltIsNamed) {
-  for (const char* option : {"--baselin", "--suppresions", "--max-byte", "--kinds"}) {
+  for (const auto& [option, meant] :
+       {std::pair("--baselin", "--baseline"), std::pair("--suppresions", "--suppressions"),
+        std::pair("--max-byte", "--max-bytes"), std::pair("--lsot", "--lost"), std::pair("--kinds", "")}) {
     EXPECT_EQ(run(std::string("check ") + option + " x mem"), 2);
-    EXPECT_EQ(err,
-              std::string("leakdir: The following argument was not expected: ") + option + "; see leakdir --help\n");
+    const std::string guess = *meant == '\0' ? "" : std::string("; did you mean ") + meant + "?";
+    EXPECT_EQ(err, std::string("leakdir: The following argument was not expected: ") + option + guess +
+                       "; see leakdir --help\n");
   }
+  EXPECT_EQ(run("check --basline=x mem"), 2);
+  EXPECT_THAT(err, HasSubstr("; did you mean --baseline?; see"));
   EXPECT_EQ(run("chek mem"), 2);
-  EXPECT_EQ(err, "leakdir: there is no command chek; see leakdir --help\n");
+  EXPECT_EQ(err, "leakdir: there is no command chek; did you mean check?; see leakdir --help\n");
+  EXPECT_EQ(run("mem"), 2);
+  EXPECT_EQ(err, "leakdir: there is no command mem; see leakdir --help\n");
   EXPECT_EQ(run("why"), 2);
   EXPECT_EQ(err, "leakdir: ADDRESS is required; see leakdir --help\n");
 }

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/nearest.hh"
+
 namespace leakdir::tool {
 namespace {
 
@@ -39,6 +41,17 @@ TEST(Words, AnAgeHasTheTwoUnitsThatMatter) {
   EXPECT_EQ(age_of(3600 * kSecond), "1 h 0 min");
   EXPECT_EQ(age_of(51 * 3600 * kSecond), "2 d 3 h");
   EXPECT_EQ(age_of(-5 * kSecond), "0 ms") << "the clock was set back";
+}
+
+TEST(Words, AMisspeltOneIsNearToWhatWasMeant) {
+  const std::vector<std::string> words = {"check", "report", "watch", "why"};
+  EXPECT_EQ(nearest_to("chek", words), "check");
+  EXPECT_EQ(nearest_to("hceck", words), "check") << "two letters that changed places are one change";
+  EXPECT_EQ(nearest_to("reprots", words), "report");
+  EXPECT_EQ(nearest_to("rapid", words), "");
+  EXPECT_EQ(nearest_to("what", words), "") << "two of four letters are others";
+  EXPECT_EQ(nearest_to("", words), "");
+  EXPECT_EQ(nearest_to(std::string(1 << 20, 'x'), words), "");
 }
 
 TEST(Words, ATimeIsIso8601InUtc) { EXPECT_EQ(utc_of(1795425266123456789), "2026-11-23T09:14:26.123456Z"); }

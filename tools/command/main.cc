@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "base/nearest.hh"
 #include "base/output.hh"
 #include "command.hh"
 
@@ -70,6 +71,27 @@ int fail(int status, const std::string& text) {
   return status;
 }
 
+constexpr char kSeeHelp[] = "; see leakdir --help";
+
+// What may have been meant by a word, for the end of the sentence that says that nobody knows it.
+std::string guess(const std::string& word, const std::vector<std::string>& words, const char* dashes) {
+  const std::string nearest = leakdir::tool::nearest_to(word, words);
+  return nearest.empty() ? "" : std::string("; did you mean ") + dashes + nearest + "?";
+}
+
+// The same for what was given to a command, where the first that it does not know is an option.
+std::string guess(const CLI::App& app) {
+  for (const CLI::App* command : app.get_subcommands()) {
+    const std::vector<std::string> unknown = command->remaining();
+    if (unknown.empty() || unknown.front().rfind("--", 0) != 0) continue;
+    std::vector<std::string> options;
+    for (const CLI::Option* option : command->get_options())
+      options.insert(options.end(), option->get_lnames().begin(), option->get_lnames().end());
+    return guess(unknown.front().substr(2, unknown.front().find('=') - 2), options, "--");
+  }
+  return {};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -90,14 +112,15 @@ int main(int argc, char** argv) try {
   }
 
   const std::string first = argc > 1 ? argv[1] : "-";
-  if (first[0] != '-' &&
-      std::none_of(std::begin(kCommands), std::end(kCommands), [&](const Entry& entry) { return entry.name == first; }))
-    return fail(kUsage, "there is no command " + first + "; see leakdir --help");
+  std::vector<std::string> names;
+  for (const auto& entry : kCommands) names.emplace_back(entry.name);
+  if (first[0] != '-' && std::find(names.begin(), names.end(), first) == names.end())
+    return fail(kUsage, "there is no command " + first + guess(first, names, "") + kSeeHelp);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
-    return fail(kUsage, std::string(error.what()) + "; see leakdir --help");
+    return fail(kUsage, error.what() + guess(app) + kSeeHelp);
   }
   for (std::size_t i = 0; i < commands.size(); ++i)
     if (parts[i]->parsed()) return commands[i]->run();

@@ -32,11 +32,7 @@ std::string about_process(const Snapshot& snapshot) {
       if (snapshot.saved_ns != 0) text += fmt::format(", as of {}", utc_of(snapshot.saved_ns));
       return text;
     case State::kKilled:
-      return text +
-             fmt::format(
-                 ", killed, left by _exit, or gone on as another program by exec (it did not leave through exit); "
-                 "its last record is of {}",
-                 utc_of(snapshot.end_ns));
+      return text + fmt::format(", killed, or left by _exit or exec; last heard of {}", utc_of(snapshot.end_ns));
     default:
       if (!snapshot.went_on_as.empty())
         return text + fmt::format(", went on as {} by exec (last heard of {})", printable(snapshot.went_on_as),

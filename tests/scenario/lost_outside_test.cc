@@ -215,6 +215,24 @@ TEST_P(LostOutside, AZombieHasNoMemory) {
 INSTANTIATE_TEST_SUITE_P(Kinds, LostOutside, testing::Values("static", "static-pie", "pie", "preload"),
                          [](const auto& info) { return case_name(info.param); });
 
+// The ledger is read twice for that.
+TEST(LostOutsideNotices, WhatTheLedgerSaysOfItselfIsSaidOnce) {
+  Scratch scratch;
+  Process process(command_for(scratch, target("lost_and_held", "static"), {"sample=16", {}, {}, 60}));
+  ASSERT_TRUE(process.says("ready\n"));
+  write_file(scratch / "mem/42/.ledger", "another process's");
+  for (const char* command : {"report", "check"}) {
+    const Outcome outcome = run_tool({command, "--lost", scratch / "mem"});
+    const std::string all = outcome.out + outcome.err;
+    for (const char* notice :
+         {"note: this is a sample", "note: other processes have ledgers of their own in 42", "note: process "}) {
+      const std::size_t first = all.find(notice);
+      EXPECT_NE(first, std::string::npos) << notice << "\n" << all;
+      EXPECT_EQ(all.rfind(notice), first) << all;
+    }
+  }
+}
+
 TEST(LostOutsideRefusals, AnotherAllocatorIsNotKnownWellEnough) {
   Scratch scratch;
   Process process(command_for(scratch, target("lost_and_held", "preload-jemalloc"), {}));

@@ -128,7 +128,8 @@ Snapshot load_one(const std::string& directory, bool tells_of_others, BlocksWant
     if (!contents.processes.empty()) hint = "; " + beside(contents.processes);
     throw NothingThere(fmt::format("{} has neither a ledger nor record files{}", directory, hint));
   }
-  if (!contents.processes.empty() && tells_of_others) snapshot.notices.push_back(beside(contents.processes));
+  if (!contents.processes.empty() && tells_of_others)
+    snapshot.notices.push_back(snapshot.others = beside(contents.processes));
   snapshot.directory = directory;
   return snapshot;
 }

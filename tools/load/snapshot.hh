@@ -153,6 +153,7 @@ struct Snapshot {
 
   bool is_damaged = false;            // the file is damaged or cut short: what is here may be wrong, or not be all
   std::uint64_t records_beside = 0;   // of a damaged ledger: blocks and bad frees here that only record files tell of
+  std::string others;                 // which other processes have ledgers beside it, a sentence; one of `notices`
   std::vector<std::string> notices;   // about what was read, and what lies beside it
   std::vector<std::string> warnings;  // about what could not be read or was not recorded
 };

@@ -94,7 +94,9 @@ void look_at_process(Snapshot& snapshot, Holders* holders) {
 
   Snapshot still = load.finish();
   still.directory = snapshot.directory;
-  still.notices.insert(still.notices.begin(), snapshot.notices.begin(), snapshot.notices.end());
+  // What the ledger says of itself it has said anew.
+  still.others = snapshot.others;
+  if (!still.others.empty()) still.notices.push_back(still.others);
   for (std::size_t i = 0; i < still.blocks.size() && i < found.kinds.size(); ++i)
     still.blocks[i].reach = found.kinds[i];
   still.reach_look = ledger::ReachLook::kDone;

@@ -268,6 +268,37 @@ TEST_F(Html, AClickOnARowShowsItsStackInTheGraph) {
   expect_no_trouble();
 }
 
+TEST_F(Html, WhatIsNamedFirstLeadsToItsRow) {
+  symbols.lines[0x2fff] = {{"list", "/home/you/list.c", 7, false}};
+  const auto buffers = ledger.stack({0x4009f7, 0x401b2a}), list = ledger.stack({0x403000, 0x401b2a});
+  ledger.block_of_kind(ledger::Reach::kDefinite, {0x1000, 4000, buffers});
+  for (unsigned i = 0; i < 50; ++i)
+    ledger.block_of_kind(ledger::Reach::kReachable,
+                         {0x2000 + 16 * i, 7, list, ledger::Call::kMalloc, 0, 2'000'000'000ull * i});
+  const std::string page = emit([&](const Report& plain, const Sink& sink) {
+    Report report = plain;
+    report.stayers = stayers_of(report.snapshot, report.grouped, report.lines, report.wrappers).stayers;
+    emit_html(report, sink);
+  });
+  write_file(directory / "report.html", page);
+  browser().open(directory / "report.html");
+  EXPECT_THAT(texts_of("#remarks a"),
+              ElementsAre("allocated all through the run and still live: list /home/you/list.c:7, 350 bytes in 50 "
+                          "blocks"));
+  EXPECT_EQ(text_of("#stack-title"), "make_buffer");
+  EXPECT_THAT(texts_of("#stacks tr td:nth-child(1)"), ElementsAre("3.9 KiB")) << "what is held is not shown at first";
+  browser().click("#search");
+  browser().type("make_buffer");
+  browser().click("#by-function");
+  browser().click("#remarks a");
+  EXPECT_EQ(text_of("#stack-title"), "list");
+  EXPECT_EQ(browser().evaluate("document.querySelector('tr[aria-selected=true] .own').textContent"), "list");
+  EXPECT_EQ(browser().evaluate("document.activeElement.getAttribute('aria-selected')"), "true");
+  EXPECT_EQ(browser().evaluate("document.querySelector('#search').value"), "");
+  EXPECT_TRUE(has_width("list", 100));
+  expect_no_trouble();
+}
+
 TEST_F(Html, SearchFindsFunctionsAndFiles) {
   an_app();
   open();

@@ -126,6 +126,7 @@ Stayers stayers_of(const Snapshot& snapshot, const Grouped& grouped, const Frame
     for (const std::size_t group : candidate.groups)
       found.spreads[group] = std::max(found.spreads[group], candidate.stayer.spread);
     candidate.stayer.name = key.name;
+    candidate.stayer.stack = grouped.groups[candidate.groups.front()].stack;
     found.stayers.push_back(candidate.stayer);
   }
   std::stable_sort(found.stayers.begin(), found.stayers.end(), [](const Stayer& a, const Stayer& b) {

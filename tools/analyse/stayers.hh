@@ -45,6 +45,7 @@ struct Stayer {
   std::uint64_t blocks = 0, bytes = 0;
   Estimate all;
   Spread spread = Spread::kNotThrough;
+  std::uint32_t stack = kNone;  // of the first of its groups
 };
 
 struct Stayers {

@@ -134,6 +134,7 @@ class DiffPage {
             {"bad_frees", Json::array()},
             {"ages", Json::array()},
             {"warnings", warnings},
+            {"leads", Json::array()},
             {"notes", notes}};
   }
 

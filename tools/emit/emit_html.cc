@@ -70,7 +70,7 @@ class Page {
  private:
   Json head() const {
     const Grouped& grouped = report_.grouped;
-    std::vector<std::string> notes = where_to_look(report_);
+    std::vector<std::string> notes;
     for (const auto& more :
          {grouped.knows_kinds ? std::vector<std::string>() : kinds_in_words(report_), what_is_left_out(report_),
           snapshot_.notices, unused(report_.suppressions), advice_on_symbols(report_)})
@@ -95,9 +95,23 @@ class Page {
             {"kinds", kinds()},
             {"bad_frees_seen", snapshot_.bad_frees_seen},
             {"warnings", printable_all(report_.warnings)},
+            {"leads", leads()},
             {"notes", printable_all(notes)},
             {"modules", modules()},
             {"calls", ledger::kCallNames}};
+  }
+
+  // [text, index of the stack that it is about; -1: it is not in the page]
+  Json leads() const {
+    const auto& groups = report_.grouped.groups;
+    const auto end = groups.begin() + static_cast<std::ptrdiff_t>(report_.shown);
+    Json list = Json::array();
+    for (const Lead& lead : where_to_look(report_)) {
+      const auto found = std::find_if(
+          groups.begin(), end, [&](const Group& group) { return lead.stack != kNone && group.stack == lead.stack; });
+      list.push_back({printable(lead.text), found == end ? -1 : found - groups.begin()});
+    }
+    return list;
   }
 
   // What is not shown, by kind.

@@ -116,7 +116,7 @@ class TextReport {
     if (grouped_.knows_kinds)
       for (const auto& line : kinds_in_words(report_)) put("{}\n", line);
     if (report_.growth != nullptr) put_total_growth(*report_.growth);
-    for (const auto& line : where_to_look(report_)) put("{}\n", line);
+    for (const auto& lead : where_to_look(report_)) put("{}\n", lead.text);
     if (style_.is_look) return;
     if (const std::string saw = what_leakdir_saw(snapshot_); !saw.empty()) put("{}\n", saw);
     for (const auto& line : what_is_left_out(report_)) put("{}\n", line);

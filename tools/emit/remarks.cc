@@ -91,26 +91,28 @@ std::vector<std::string> kinds_in_words(const Report& report) {
   return lines;
 }
 
-std::vector<std::string> where_to_look(const Report& report) {
+std::vector<Lead> where_to_look(const Report& report) {
   const Grouped& grouped = report.grouped;
-  std::vector<std::string> lines;
+  std::vector<Lead> leads;
   const std::size_t most = report.growth == nullptr ? grouped.groups.size() : grew_most(*report.growth);
   if (most < grouped.groups.size()) {
     const Change& change = report.growth->groups[most];
-    lines.push_back(
-        fmt::format("grew most {}: {}, {}", report.growth->when,
-                    own_frame_in_words(report.snapshot, report.lines, grouped.groups[most].stack, report.wrappers),
-                    change_of(change.bytes, change.blocks)));
+    const std::uint32_t stack = grouped.groups[most].stack;
+    leads.push_back({fmt::format("grew most {}: {}, {}", report.growth->when,
+                                 own_frame_in_words(report.snapshot, report.lines, stack, report.wrappers),
+                                 change_of(change.bytes, change.blocks)),
+                     stack});
   }
   for (std::size_t i = 0; i < std::min(report.stayers.size(), kMostStayers); ++i) {
     const Stayer& stayer = report.stayers[i];
-    lines.push_back(fmt::format("{}: {}, {} in {}{}{}", kAllocatedThroughout, stayer.name, bytes_of(stayer.bytes),
-                                count_of(stayer.blocks, "block"), estimate_of(report, stayer.all),
-                                words_of(stayer.spread)));
+    leads.push_back(
+        {fmt::format("{}: {}, {} in {}{}{}", kAllocatedThroughout, stayer.name, bytes_of(stayer.bytes),
+                     count_of(stayer.blocks, "block"), estimate_of(report, stayer.all), words_of(stayer.spread)),
+         stayer.stack});
   }
   if (report.stayers.size() > kMostStayers)
-    lines.push_back(fmt::format("    and {}", count_of(report.stayers.size() - kMostStayers, "more function")));
-  return lines;
+    leads.push_back({fmt::format("    and {}", count_of(report.stayers.size() - kMostStayers, "more function"))});
+  return leads;
 }
 
 std::string which_are_listed(const Report& report) {

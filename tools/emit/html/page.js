@@ -520,6 +520,7 @@
     if (report.bad_frees_seen > 0)
       byId("totals").append(total(report.bad_frees_seen.toLocaleString("en"), report.bad_frees_seen === 1 ? "bad free" : "bad frees", "bad"));
     byId("remarks").append(...report.warnings.map((text) => element("li", "", `Warning: ${text}`)),
+      ...report.leads.map(([text, stack]) => element("li", "note", stack < 0 ? text : linkTo(stacks[stack], text))),
       ...report.notes.map((text) => element("li", "note", text)));
   }
 
@@ -551,6 +552,30 @@
   }
 
   // ---- What the reader does -----------------------------------------------------------------------------------
+
+  // To a stack's row, whatever was chosen, searched for or zoomed into before.
+  function linkTo(stack, text) {
+    const link = element("a", "", text);
+    link.href = "#stacks";
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      chosenKinds.add(stack.kind);
+      growTree();
+      through = null;
+      setZoomed(tree);
+      byId("search").value = "";
+      setSearch("");
+      setRows(false);
+      rowsShown = Math.max(kRowsAtOnce, shownStacks().indexOf(stack) + 1);
+      selected = stack;
+      setMetric(metric);
+      zoomTo(leafOf[stack.index]);
+      const row = document.querySelector(`tr[data-stack="${stack.index}"]`);
+      row.scrollIntoView({block: "nearest"});
+      row.focus({preventScroll: true});
+    });
+    return link;
+  }
 
   function setRows(byFunction) {
     isByFunction = byFunction;

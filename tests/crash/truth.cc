@@ -117,7 +117,7 @@ SharedBoard::SharedBoard(const std::string& path) {
 SharedBoard::~SharedBoard() { munmap(board_, sizeof(Board)); }
 
 std::string difference(const Board& board, const Snapshot& snapshot) {
-  if (snapshot.is_damaged) return snapshot.warnings.empty() ? "damaged" : snapshot.warnings.front();
+  if (snapshot.is_damaged()) return snapshot.damage.front();
   Truth truth(board);
   std::size_t others = 0;
   for (const leakdir::tool::Block& block : snapshot.blocks) {

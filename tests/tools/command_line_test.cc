@@ -331,8 +331,46 @@ TEST_F(CommandLine, RecoverLeavesARunningProcessAlone) {
   EXPECT_FALSE(exists(directory / "mem/0x733270.mem"));
   EXPECT_EQ(run("report"), 0);
   EXPECT_THAT(out, HasSubstr("running since"));
+
+  // Damaged: of what is live the process has files all the same, and may have freed since what they tell of.
+  std::filesystem::resize_file(directory / "mem/.ledger", ledger::kHeaderBytes);
+  write_file(directory / "mem/0x733270.mem", "[+0x1] --> addr:0x733270, size:20\n");
+  EXPECT_EQ(run("report"), 0);
+  EXPECT_THAT(out, StartsWith("the ledger is damaged: 1 record file beside it that it lacks, not counted in, as the "
+                              "process runs\n"));
+  EXPECT_THAT(out, HasSubstr("no live blocks in what could be read\n"));
+  EXPECT_EQ(run("check"), 3);
+  EXPECT_EQ(run("recover"), 1);
+  EXPECT_THAT(err, HasSubstr("is running"));
+  ledger.write(directory / "mem/.ledger");
+  std::filesystem::remove(directory / "mem/0x733270.mem");
+
   munmap(mapping, 4096);
   EXPECT_EQ(run("recover"), 0) << "an exec has unmapped the ledger";
+}
+
+TEST_F(CommandLine, ADamagedLedgerIsNoProofThatABlockWasFreed) {
+  add_blocks();
+  EXPECT_EQ(run("report --format json -o old.json"), 0);
+  has_ledger = false;
+  std::filesystem::resize_file(directory / "mem/.ledger", ledger::kHeaderBytes);
+  EXPECT_EQ(run("recover"), 1) << "it has no block, and no record file tells of one";
+  EXPECT_THAT(out, HasSubstr("0 record files written, 0 already there, 0 removed: ./mem\n"));
+  EXPECT_THAT(out, HasSubstr("note: the ledger is damaged, so no record file was removed or replaced\n"));
+
+  EXPECT_EQ(run("diff old.json mem"), 1);
+  EXPECT_THAT(out, StartsWith("new: mem could not be read whole, as its ledger is damaged\n"));
+  EXPECT_THAT(out, HasSubstr(" 0 gone, 1 not read, 0 same\n"));
+  EXPECT_EQ(run("diff --all old.json mem"), 1);
+  EXPECT_THAT(out, HasSubstr("\nnot read: -50 bytes, -2 blocks"));
+  EXPECT_EQ(run("diff --format json old.json mem"), 1);
+  const auto json = nlohmann::json::parse(out);
+  EXPECT_EQ(json["new"]["damaged"], true);
+  EXPECT_FALSE(json["old"].contains("damaged"));
+
+  write_file(directory / "mem/0x733270.mem", "[+0x1] --> addr:0x733270, size:20\n");
+  EXPECT_EQ(run("recover"), 1) << "all that there is was there";
+  EXPECT_THAT(out, HasSubstr("0 record files written, 1 already there, 0 removed: ./mem\n"));
 }
 
 TEST_F(CommandLine, RecoverNeedsALedger) {

@@ -57,7 +57,7 @@ std::string changed(std::string file, Change change) {
 
 TEST(LoadLedger, GivesEachLiveBlockWithAllThatIsKnownOfIt) {
   Snapshot snapshot = load_built(small_ledger());
-  EXPECT_THAT(snapshot.warnings, IsEmpty());
+  EXPECT_THAT(with_damage(snapshot, snapshot.warnings), IsEmpty());
   ASSERT_EQ(snapshot.blocks.size(), 1u);
   const Block& block = snapshot.blocks[0];
   EXPECT_EQ(block.address, 0x733270u);
@@ -84,7 +84,7 @@ TEST(LoadLedger, ReadsArraysThatAreCutIntoManyExtents) {
   for (unsigned i = 0; i < 500; ++i)
     ledger.block({0x800000 + 16 * i, i, ledger.stack({0x401000 + i, 0x402000 + i, 0x403000})});
   Snapshot snapshot = load_bytes(ledger.build(3));
-  EXPECT_THAT(snapshot.warnings, IsEmpty());
+  EXPECT_THAT(with_damage(snapshot, snapshot.warnings), IsEmpty());
   ASSERT_EQ(snapshot.blocks.size(), 501u);
   for (unsigned i = 0; i < 500; ++i) {
     const Block& block = snapshot.blocks[i + 1];
@@ -117,7 +117,7 @@ TEST(LoadLedger, SaysThatItIsOfASample) {
   EXPECT_THAT(sample.notices, testing::ElementsAre(HasSubstr("this is a sample, one block in 524288 allocated bytes")));
   EXPECT_THAT(sample.warnings, IsEmpty());
   ledger.header.sample_bytes = ~std::uint64_t{0};
-  EXPECT_TRUE(load_built(ledger).is_damaged);
+  EXPECT_TRUE(load_built(ledger).is_damaged());
   EXPECT_EQ(load_built(ledger).blocks.at(0).sample_bytes, kMostSampleBytes);
 }
 
@@ -196,7 +196,7 @@ std::string all_of(const std::string& file) {
   const Snapshot snapshot = load_bytes(file);
   std::string all = fmt::format("{} {} {} {} {} {}\n", snapshot.program, snapshot.program_build_id, snapshot.pid,
                                 snapshot.allocations, snapshot.frees, snapshot.bad_frees.size());
-  for (const auto& warning : snapshot.warnings) all += warning + '\n';
+  for (const auto& warning : with_damage(snapshot, snapshot.warnings)) all += warning + '\n';
   for (const auto& block : snapshot.blocks) all += record_text(snapshot, block) + '\n';
   for (const auto& bad_free : snapshot.bad_frees) all += bad_free_text(snapshot, bad_free) + '\n';
   return all;
@@ -244,7 +244,7 @@ TEST(LoadLedger, CutAtAnyLengthItIsRefusedOrGivesASubset) {
       continue;
     }
     Snapshot snapshot = load_bytes(cut);
-    EXPECT_THAT(snapshot.warnings, Contains(HasSubstr("cut short"))) << "at " << length;
+    EXPECT_THAT(snapshot.damage, Contains(HasSubstr("cut short"))) << "at " << length;
     EXPECT_GE(snapshot.blocks.size(), blocks_before) << "at " << length;
     EXPECT_LE(snapshot.blocks.size(), all);
     blocks_before = snapshot.blocks.size();
@@ -284,7 +284,7 @@ TEST(LoadLedger, ACircleOfNodesIsCut) {
   ledger.nodes[own_parent].parent = own_parent;
   ledger.block({0x800020, 1, own_parent});
   Snapshot snapshot = load_built(ledger);
-  EXPECT_THAT(snapshot.warnings, Contains(HasSubstr("goes round in a circle")));
+  EXPECT_THAT(snapshot.damage, Contains(HasSubstr("goes round in a circle")));
   EXPECT_EQ(frames_of(snapshot, snapshot.blocks[1].stack).size(), 3u);
   EXPECT_EQ(frames_of(snapshot, snapshot.blocks[3].stack).size(), 1u);
   EXPECT_EQ(group(snapshot, {}).blocks, 4u);
@@ -296,7 +296,7 @@ TEST(LoadLedger, AStackDeeperThanAnyIsCut) {
   for (unsigned i = 0; i < 5000; ++i) node = ledger.node(0x401000 + i, 1, node);
   ledger.block({0x800000, 1, node});
   Snapshot snapshot = load_built(ledger);
-  EXPECT_THAT(snapshot.warnings, Contains(HasSubstr("deeper than any")));
+  EXPECT_THAT(snapshot.damage, Contains(HasSubstr("deeper than any")));
   EXPECT_LE(frames_of(snapshot, snapshot.blocks[1].stack).size(), kMaxDepth);
 }
 
@@ -307,7 +307,7 @@ TEST(LoadLedger, TheDeepestStackThatLeakdirKeepsIsWhole) {
   node = ledger.node(ledger.text("app.c"), ledger::kPlaceModule, node, 69);
   ledger.block({0x800000, 1, node});
   Snapshot snapshot = load_built(ledger);
-  EXPECT_THAT(snapshot.warnings, IsEmpty());
+  EXPECT_THAT(with_damage(snapshot, snapshot.warnings), IsEmpty());
   EXPECT_EQ(frames_of(snapshot, snapshot.blocks[1].stack).size(), 129u);
 }
 
@@ -318,7 +318,7 @@ TEST(LoadLedger, NodesThatAreNotThereEndTheStack) {
   Snapshot snapshot = load_built(ledger);
   EXPECT_EQ(snapshot.blocks[1].stack, kNone);
   EXPECT_EQ(frames_of(snapshot, snapshot.blocks[2].stack).size(), 1u);
-  EXPECT_THAT(snapshot.warnings, Contains(HasSubstr("frames are missing")));
+  EXPECT_THAT(snapshot.damage, Contains(HasSubstr("frames are missing")));
 }
 
 TEST(LoadLedger, APlaceInTheMiddleOfAStackIsPassedOver) {
@@ -354,7 +354,7 @@ TEST(LoadLedger, AnUnknownCallIsShownAsMalloc) {
   ledger.block({0x800000, 1, 0, static_cast<ledger::Call>(15)});
   Snapshot snapshot = load_built(ledger);
   EXPECT_EQ(snapshot.blocks[1].call, 0);
-  EXPECT_THAT(snapshot.warnings, Contains(HasSubstr("unknown function")));
+  EXPECT_THAT(snapshot.damage, Contains(HasSubstr("unknown function")));
 }
 
 TEST(LoadLedger, ATextWithoutItsZeroEndsWithTheFile) {
@@ -403,9 +403,9 @@ TEST(LoadLedger, ExtentsBeyondTheFileOrOverEachOtherArePassedOver) {
                           {std::uint64_t{1} << 61, blocks, 0xfffffff0, 0xfffffff0, 0}};  // indices overflow
   Snapshot snapshot = load_built(ledger);
   EXPECT_EQ(snapshot.blocks.size(), 1u);
-  EXPECT_THAT(snapshot.warnings, Contains(HasSubstr("overlap")));
-  EXPECT_THAT(snapshot.warnings, Contains(HasSubstr("unknown kind")));
-  EXPECT_THAT(snapshot.warnings, Contains(HasSubstr("cut short")));
+  EXPECT_THAT(snapshot.damage, Contains(HasSubstr("overlap")));
+  EXPECT_THAT(snapshot.damage, Contains(HasSubstr("unknown kind")));
+  EXPECT_THAT(snapshot.damage, Contains(HasSubstr("cut short")));
 }
 
 TEST(LoadLedger, TwoExtentsForTheSameRecordsCountOnce) {
@@ -415,14 +415,14 @@ TEST(LoadLedger, TwoExtentsForTheSameRecordsCountOnce) {
   file = ledger.build() + std::string(64 * sizeof(ledger::Block), '\x02');
   Snapshot snapshot = load_bytes(file);
   EXPECT_EQ(snapshot.blocks.size(), 1u);
-  EXPECT_THAT(snapshot.warnings, Contains(HasSubstr("overlap")));
+  EXPECT_THAT(snapshot.damage, Contains(HasSubstr("overlap")));
 }
 
 TEST(LoadLedger, MoreExtentsThanFitAreNotBelieved) {
   const std::string file = changed(small_ledger().build(), [](auto& header) { header.extent_count = 0xffffffff; });
   Snapshot snapshot = load_bytes(file);
   EXPECT_EQ(snapshot.blocks.size(), 1u);
-  EXPECT_THAT(snapshot.warnings, Contains(HasSubstr("more than fit")));
+  EXPECT_THAT(snapshot.damage, Contains(HasSubstr("more than fit")));
 }
 
 TEST(LoadLedger, BadFreesAreReadWhenTheyAreComplete) {
@@ -548,7 +548,7 @@ TEST_F(RunningLedger, WhatItIsWhileItStandsStillIsShown) {
   const Snapshot snapshot = load.finish();
   EXPECT_EQ(snapshot.blocks.size(), 1 + 3 * ledger::kBlocksPerPage);
   EXPECT_EQ(frames_of(snapshot, snapshot.blocks.back().stack).size(), 3u);
-  EXPECT_FALSE(snapshot.is_damaged);
+  EXPECT_FALSE(snapshot.is_damaged());
 }
 
 }  // namespace

@@ -251,10 +251,10 @@ TEST(LoadDirectory, OfALedgerWithoutItsHeaderTheRecordFilesAreLoadedAndThatIsSai
     write_file(directory / "0x733270.mem", kRecord);
     const Snapshot snapshot = load(directory.path());
     EXPECT_TRUE(snapshot.from_records);
-    EXPECT_TRUE(snapshot.is_damaged);
+    EXPECT_TRUE(snapshot.is_damaged());
     ASSERT_EQ(snapshot.blocks.size(), 1u);
     EXPECT_EQ(snapshot.blocks[0].reach, ledger::Reach::kPossible);
-    EXPECT_THAT(snapshot.warnings.at(0),
+    EXPECT_THAT(snapshot.damage.at(0),
                 testing::MatchesRegex("the ledger is damaged: .*; this is what 1 record file .*"));
   }
 }
@@ -275,7 +275,7 @@ TEST(LoadDirectory, WhatADamagedLedgerLacksIsTakenFromTheRecordFilesOnce) {
   for (std::size_t bytes = ledger::kHeaderBytes; bytes < file.size(); bytes += 97) {
     SCOPED_TRACE(bytes);
     const Snapshot snapshot = load_cut(bytes);
-    ASSERT_TRUE(snapshot.is_damaged);
+    ASSERT_TRUE(snapshot.is_damaged());
     EXPECT_FALSE(snapshot.from_records);
     EXPECT_EQ(snapshot.program, "/home/you/app");
     ASSERT_EQ(snapshot.blocks.size(), 3u);
@@ -283,9 +283,9 @@ TEST(LoadDirectory, WhatADamagedLedgerLacksIsTakenFromTheRecordFilesOnce) {
       EXPECT_EQ(record_text(snapshot, block), leakdir_test::read_file(directory / record_name(block.address, ".mem")));
     EXPECT_EQ(snapshot.bad_frees.size(), 1u);
   }
-  EXPECT_THAT(load_cut(ledger::kHeaderBytes).warnings.at(0),
+  EXPECT_THAT(load_cut(ledger::kHeaderBytes).damage.at(0),
               "the ledger is damaged: 4 record files beside it that it lacks, counted in");
-  EXPECT_FALSE(load_cut(file.size()).is_damaged);
+  EXPECT_FALSE(load_cut(file.size()).is_damaged());
 }
 
 TEST(LoadDirectory, ARecordOfAnotherBlockAtTheSameAddressIsNotJoined) {

@@ -131,7 +131,7 @@ TEST_F(Recover, ByADamagedLedgerNothingIsRemovedOrReplaced) {
   write_file(directory / "0x999970.mem", "[+0x1] --> ad");  // the disk was full
   ledger.block({0x800000, 1, ledger.stack({0x401000})});
   Snapshot snapshot = load_built(ledger);
-  snapshot.is_damaged = true;
+  snapshot.damage = {"the ledger is damaged"};
   const Recovered done = recover_records(snapshot, directory.path(), kNoLimit);
   EXPECT_EQ(done.removed, 0u);
   EXPECT_EQ(done.written, 1u) << "what is whole in it";

@@ -111,6 +111,15 @@ TEST(SavedFile, GivesBackWhatWasSaved) {
   }
 }
 
+TEST(SavedFile, KeepsWhatWasDamaged) {
+  Snapshot snapshot = some_snapshot(false);
+  EXPECT_FALSE(load(saved_bytes(snapshot)).is_damaged());
+  snapshot.damage = {"the ledger is damaged: one thing", "the ledger is damaged: another"};
+  const Snapshot read = load(saved_bytes(snapshot));
+  EXPECT_EQ(read.damage, snapshot.damage);
+  EXPECT_EQ(read.warnings, snapshot.warnings);
+}
+
 TEST(SavedFile, KeepsTheKindsOfBlocksAndWhoLookedForThem) {
   LedgerBuilder ledger;
   ledger.program("/home/you/app", 0x400000);

@@ -45,9 +45,9 @@ struct Report {
   const Snapshot& snapshot;
   const Grouped& grouped;
   const FrameLines& lines;
-  std::size_t shown;  // of grouped.groups; the totals are of all of them
-  bool is_filtered;   // by age: "nothing" does not mean that nothing is live
-  std::vector<std::string> warnings;
+  std::size_t shown;                  // of grouped.groups; the totals are of all of them
+  bool is_filtered;                   // by age: "nothing" does not mean that nothing is live
+  std::vector<std::string> warnings;  // the snapshot's, and others; damage is not among them
   std::vector<SuppressionUse> suppressions = {};
   const Growth* growth = nullptr;            // null: nothing to compare with
   Wrappers wrappers = Wrappers();            // decide which frame of a stack is its own one

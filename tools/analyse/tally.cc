@@ -159,14 +159,14 @@ TallyStack tally_stack(const Snapshot& snapshot, const Group& group, const Frame
 Tally tally_of(const Snapshot& snapshot, const Grouped& grouped, const FrameLines& lines, const Wrappers& wrappers,
                Figures figures) {
   Tally tally;
-  tally.is_damaged = snapshot.is_damaged;
+  tally.is_damaged = snapshot.is_damaged();
   tally.sample_bytes = snapshot.sample_bytes;
   tally.recorded = {grouped.blocks, grouped.bytes, grouped.groups.size()};
   tally.origin = snapshot.directory;
   tally.program = snapshot.program;
   tally.state = name_of(snapshot.state);
   tally.notices = snapshot.notices;
-  tally.warnings = snapshot.warnings;
+  tally.warnings = with_damage(snapshot, snapshot.warnings);
   const FrameMaker frames(snapshot, lines, wrappers);
   const Stayers stayers = stayers_of(snapshot, grouped, lines, wrappers);
   for (std::size_t i = 0; i < grouped.groups.size(); ++i) {

@@ -12,20 +12,12 @@
 
 namespace leakdir::tool {
 
-std::string damage_of(const Snapshot& snapshot) {
-  if (!snapshot.is_damaged) return {};
-  // Of several processes the first may be sound.
-  for (const auto& warning : snapshot.warnings)
-    if (warning.find("the ledger") != std::string::npos) return warning;
-  return "the ledger is damaged";
-}
-
 std::string why_no_call(const Snapshot& snapshot) {
   // Blocks that are too small to be recorded are freed all the same.
   const bool has_small_ones_only = snapshot.unrecorded != 0 && snapshot.blocks.empty();
   if (snapshot.allocations != 0 || snapshot.sampling_threads != 0 || (snapshot.frees != 0 && !has_small_ones_only))
     return {};
-  if (snapshot.is_damaged) return "what leakdir saw is not known, as the ledger is damaged";
+  if (snapshot.is_damaged()) return "what leakdir saw is not known, as the ledger is damaged";
   if (snapshot.never_recorded) return std::string(kNeverRecorded);
   if (has_small_ones_only)
     return fmt::format("leakdir recorded nothing: all that it saw was {} below min_size",
@@ -70,7 +62,7 @@ std::string why_not_all(const Snapshot& snapshot) {
 }
 
 std::string distrust(const Snapshot& snapshot) {
-  if (snapshot.is_damaged) return damage_of(snapshot);
+  if (snapshot.is_damaged()) return snapshot.damage.front();
   if (snapshot.from_records)
     return fmt::format("{} has no ledger, and record files alone are no proof that leakdir looked", snapshot.directory);
   if (!snapshot.passed_by.empty()) return snapshot.passed_by;

@@ -10,9 +10,6 @@
 
 namespace leakdir::tool {
 
-// What is wrong with a ledger that is damaged, in one sentence; empty: it is whole.
-std::string damage_of(const Snapshot& snapshot);
-
 // Why leakdir saw no call that it could record, in one sentence; empty if it saw some.
 std::string why_no_call(const Snapshot& snapshot);
 

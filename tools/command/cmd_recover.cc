@@ -41,8 +41,8 @@ class RecoverCommand : public Command {
 
   int run() override {
     Snapshot snapshot = load(directory_);
-    if (snapshot.from_records && snapshot.saved_ns == 0 && snapshot.is_damaged)
-      throw Error(fmt::format("nothing to recover from, all files stay: {}", printable(snapshot.warnings.front())));
+    if (snapshot.from_records && snapshot.saved_ns == 0 && snapshot.is_damaged())
+      throw Error(fmt::format("nothing to recover from, all files stay: {}", printable(snapshot.damage.front())));
     if (snapshot.from_records) throw Error(fmt::format("{} has no ledger to recover from", directory_));
     if (snapshot.saved_ns != 0 && into_.empty())
       throw Error(fmt::format("{} is a saved file: --into DIR says where to write the record files", directory_));
@@ -60,14 +60,14 @@ class RecoverCommand : public Command {
     if (done.over_limit != 0)
       out += fmt::format("note: {} without a file, over the limit of max_files (--max-files raises it)\n",
                          count_of(done.over_limit, "live block"));
-    if (snapshot.is_damaged) out += "note: the ledger is damaged, so no record file was removed or replaced\n";
-    for (const auto& warnings : {snapshot.warnings, done.warnings})
+    if (snapshot.is_damaged()) out += "note: the ledger is damaged, so no record file was removed or replaced\n";
+    for (const auto& warnings : {snapshot.damage, snapshot.warnings, done.warnings})
       for (const auto& warning : warnings) out += fmt::format("warning: {}\n", printable(warning));
     Output output("");
     output.write(out);
     output.finish();
     const bool has_done_nothing = done.written == 0 && done.kept <= snapshot.records_beside;
-    return snapshot.is_damaged && has_done_nothing ? 1 : 0;
+    return snapshot.is_damaged() && has_done_nothing ? 1 : 0;
   }
 
  private:

@@ -34,7 +34,7 @@ class SaveCommand : public Command {
 
   int run() override {
     Snapshot snapshot = load(directory_);
-    std::vector<std::string> warnings = snapshot.warnings;
+    std::vector<std::string> warnings = with_damage(snapshot, snapshot.warnings);
     if (!without_names_) {
       for (auto& warning : add_names(snapshot)) warnings.push_back(std::move(warning));
     }

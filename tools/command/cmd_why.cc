@@ -107,7 +107,7 @@ class WhyCommand : public Command {
     output.write(printable_lines(out));
     output.finish();
     for (const auto& notice : snapshot.notices) say("note: " + notice);
-    for (const auto& warning : snapshot.warnings) say("warning: " + warning);
+    for (const auto& warning : with_damage(snapshot, snapshot.warnings)) say("warning: " + warning);
     for (const auto& warning : symbols->warnings()) say("warning: " + warning);
     return 0;
   }

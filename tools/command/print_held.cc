@@ -104,7 +104,7 @@ int print_held(const std::string& directory, const ReportOptions& wanted) {
   output.write(out);
   output.finish();
   for (const auto& notice : snapshot.notices) say("note: " + notice);
-  for (const auto& warning : snapshot.warnings) say("warning: " + warning);
+  for (const auto& warning : with_damage(snapshot, snapshot.warnings)) say("warning: " + warning);
   for (const auto& warning : symbols->warnings()) say("warning: " + warning);
   return 0;
 }

@@ -150,7 +150,7 @@ int print_report(const Snapshot& snapshot, const ReportOptions& wanted, ReportFi
     const MadeSuppressions made = suppressions_for(snapshot, lines, grouped, shown(), wrappers);
     sink(made.text);
     warnings.insert(warnings.end(), made.warnings.begin(), made.warnings.end());
-    for (const auto& warning : warnings) say("warning: " + warning);
+    for (const auto& warning : with_damage(snapshot, warnings)) say("warning: " + warning);
   } else if (wanted.format == "json") {
     emit_json(report, sink);
   } else if (wanted.format == "folded") {

@@ -94,7 +94,7 @@ class Page {
             {"rest", rest()},
             {"kinds", kinds()},
             {"bad_frees_seen", snapshot_.bad_frees_seen},
-            {"warnings", printable_all(report_.warnings)},
+            {"warnings", printable_all(with_damage(snapshot_, report_.warnings))},
             {"leads", leads()},
             {"notes", printable_all(notes)},
             {"modules", modules()},

@@ -198,9 +198,9 @@ Json head_json(const Report& report) {
         {"children", snapshot.children_unrecorded},
         {"pauses", snapshot.pauses}}},
       {"notices", snapshot.notices},
-      {"warnings", report.warnings}};
+      {"warnings", with_damage(snapshot, report.warnings)}};
   add_runtimes(json, grouped.runtimes);
-  if (snapshot.is_damaged) json["damaged"] = true;
+  if (snapshot.is_damaged()) json["damaged"] = true;
   if (snapshot.sample_bytes != 0) json["sample"] = {{"bytes", snapshot.sample_bytes}};
   add_estimate(json["totals"], snapshot, grouped.all);
   add_kinds(json, report);

@@ -73,7 +73,7 @@ void emit_look(const Report& report, const std::string& ended, const Sink& sink)
   for (std::size_t i = 0; i < report.shown; ++i) json["stacks"].push_back(stack_json(report, i));
   const Sum rest = not_shown(report);
   json["not_shown"] = {{"stacks", rest.stacks}, {"blocks", rest.blocks}, {"bytes", rest.bytes}};
-  json["warnings"] = report.warnings;
+  json["warnings"] = with_damage(snapshot, report.warnings);
   sink(dump_json(std::move(json)) + "\n");
 }
 

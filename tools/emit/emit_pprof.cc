@@ -89,7 +89,7 @@ class Profile {
     if (snapshot_.sample_bytes != 0)
       add_comment(fmt::format("{}; what is here is estimated from {}, {}", about_sample(snapshot_.sample_bytes),
                               count_of(report_.grouped.blocks, "block"), bytes_of(report_.grouped.bytes)));
-    for (const auto& warning : report_.warnings) add_comment("warning: " + printable(warning));
+    for (const auto& warning : with_damage(snapshot_, report_.warnings)) add_comment("warning: " + printable(warning));
     for (const auto& text : texts_) profile_.add_string(ProfileField::kString, text);
     return data_;
   }

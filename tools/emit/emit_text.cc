@@ -11,7 +11,6 @@
 
 #include "advice.hh"
 #include "analyse/runtime_code.hh"
-#include "analyse/trust.hh"
 #include "base/words.hh"
 #include "emit.hh"
 #include "remarks.hh"
@@ -84,7 +83,7 @@ class TextReport {
   }
 
   void put_process() {
-    if (const std::string damage = damage_of(snapshot_); !damage.empty()) put("{}\n", red(printable(damage)));
+    for (const auto& damage : snapshot_.damage) put("{}\n", red(printable(damage)));
     put("{}, {}\n", snapshot_.program.empty() ? "unknown program" : printable(snapshot_.program),
         about_process(snapshot_));
     const auto& processes = snapshot_.processes;

@@ -122,7 +122,7 @@ std::string which_are_listed(const Report& report) {
 
 std::string which_are_none(const Report& report) {
   std::string which = which_are_listed(report);
-  if (report.snapshot.is_damaged) which += " in what could be read";
+  if (report.snapshot.is_damaged()) which += " in what could be read";
   if (report.grouped.suppressed_blocks != 0) which += ", but for suppressed ones";
   const auto not_known = static_cast<std::size_t>(ledger::Reach::kUnknown);
   if (report.grouped.knows_kinds && report.grouped.hidden[not_known].blocks != 0) which += ", as far as is known";

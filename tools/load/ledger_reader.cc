@@ -24,8 +24,8 @@ constexpr std::uint32_t kMaxIndex = 0xffffffff;
 
 LedgerReader::LedgerReader(const Bytes& bytes, std::string name) : bytes_(bytes), name_(std::move(name)) { refresh(); }
 
-void LedgerReader::warn(std::string text) {
-  if (std::find(warnings.begin(), warnings.end(), text) == warnings.end()) warnings.push_back(std::move(text));
+void LedgerReader::note_damage(std::string text) {
+  if (std::find(damage.begin(), damage.end(), text) == damage.end()) damage.push_back(std::move(text));
 }
 
 void LedgerReader::refresh() {
@@ -59,7 +59,7 @@ void LedgerReader::read_header() {
 void LedgerReader::read_directory() {
   std::uint32_t claimed = header_.extent_count;
   if (claimed > ledger::kMaxExtents) {
-    warn(fmt::format("the ledger claims {} extents, more than fit: it is damaged", claimed));
+    note_damage(fmt::format("the ledger claims {} extents, more than fit: it is damaged", claimed));
     claimed = ledger::kMaxExtents;
   }
   std::vector<ledger::Extent> extents(claimed);
@@ -76,18 +76,18 @@ void LedgerReader::read_directory() {
   for (auto& runs : runs_) runs.clear();
   for (const auto& extent : extents) {
     if (extent.kind == 0 || extent.kind >= ledger::kKinds) {
-      warn("the ledger is damaged: an extent of an unknown kind was passed over");
+      note_damage("the ledger is damaged: an extent of an unknown kind was passed over");
       continue;
     }
     // A row of another kind that is missing is noticed when a block refers to it.
     if (extent.file_offset == ledger::kInMemory) {
       if (extent.kind == static_cast<std::uint32_t>(ledger::Kind::kBlocks) && extent.count != 0)
-        warn("the ledger's file could not grow: blocks that the process kept in its memory alone are missing");
+        note_damage("the ledger's file could not grow: blocks that the process kept in its memory alone are missing");
       continue;
     }
     const std::uint32_t record = ledger::kRowBytes[extent.kind];
     if (extent.file_offset < taken || extent.count > kMaxIndex - extent.first) {
-      warn("the ledger is damaged: extents that overlap were passed over");
+      note_damage("the ledger is damaged: extents that overlap were passed over");
       continue;
     }
     if (extent.file_offset >= size) {
@@ -108,12 +108,12 @@ void LedgerReader::read_directory() {
       return false;
     };
     auto end = std::remove_if(runs.begin(), runs.end(), overlaps);
-    if (end != runs.end()) warn("the ledger is damaged: extents that overlap were passed over");
+    if (end != runs.end()) note_damage("the ledger is damaged: extents that overlap were passed over");
     runs.erase(end, runs.end());
   }
   if (is_short)
-    warn(fmt::format("the ledger is cut short: {} of {} bytes are there, and blocks may be missing", size,
-                     header_.file_bytes));
+    note_damage(fmt::format("the ledger is cut short: {} of {} bytes are there, and blocks may be missing", size,
+                            header_.file_bytes));
 }
 
 const LedgerReader::Run* LedgerReader::find(ledger::Kind kind, std::uint32_t index) const {

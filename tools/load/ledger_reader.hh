@@ -59,7 +59,7 @@ class LedgerReader {
   // A zero-terminated text; what there is of it when it is cut short or longer than `limit`. 0: empty.
   std::string text(std::uint32_t offset, std::size_t limit = 4096) const;
 
-  std::vector<std::string> warnings;
+  std::vector<std::string> damage;  // in sentences
 
  private:
   struct Run {
@@ -73,7 +73,7 @@ class LedgerReader {
   // Whole rows; returns the bytes that were there.
   std::size_t read_rows(ledger::Kind kind, std::uint64_t offset, void* to, std::size_t bytes) const;
   bool read_bytes(ledger::Kind kind, std::uint32_t index, void* to, std::size_t bytes) const;
-  void warn(std::string text);
+  void note_damage(std::string text);
 
   const Bytes& bytes_;
   std::string name_;

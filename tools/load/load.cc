@@ -94,15 +94,13 @@ Snapshot load_ledger_in(const std::string& directory, bool has_records, BlocksWa
     if (has_records) snapshot = load_records(directory);
     const std::size_t records = snapshot.blocks.size() + snapshot.bad_frees.size();
     if (records == 0) throw;
-    snapshot.is_damaged = true;
-    snapshot.warnings.insert(
-        snapshot.warnings.begin(),
-        fmt::format("the ledger is damaged: {} {}; this is what {} beside it tell{}", path, error.what_is_wrong,
-                    count_of(records, "record file"), records == 1 ? "s" : ""));
+    snapshot.damage.push_back(fmt::format("the ledger is damaged: {} {}; this is what {} beside it tell{}", path,
+                                          error.what_is_wrong, count_of(records, "record file"),
+                                          records == 1 ? "s" : ""));
     return snapshot;
   }
   const bool has_blocks = snapshot.state != State::kRunning || wanted == BlocksWanted::kAll;
-  if (snapshot.is_damaged && has_records && has_blocks) add_records_beside(directory, snapshot);
+  if (snapshot.is_damaged() && has_records && has_blocks) add_records_beside(directory, snapshot);
   return snapshot;
 }
 

@@ -79,10 +79,9 @@ class LedgerLoad::Loader {
   }
 
   void damaged(const char* what) {
-    snapshot_.is_damaged = true;
     std::string text = fmt::format("the ledger is damaged: {}", what);
-    auto& warnings = snapshot_.warnings;
-    if (std::find(warnings.begin(), warnings.end(), text) == warnings.end()) warnings.push_back(std::move(text));
+    auto& damage = snapshot_.damage;
+    if (std::find(damage.begin(), damage.end(), text) == damage.end()) damage.push_back(std::move(text));
   }
 
   void read_blocks(bool may_change) {
@@ -422,8 +421,7 @@ class LedgerLoad::Loader {
 
   void warn_about_gaps() {
     auto& warnings = snapshot_.warnings;
-    snapshot_.is_damaged |= !reader_.warnings.empty();
-    warnings.insert(warnings.end(), reader_.warnings.begin(), reader_.warnings.end());
+    snapshot_.damage.insert(snapshot_.damage.end(), reader_.damage.begin(), reader_.damage.end());
     if (!snapshot_.passed_by.empty()) warnings.push_back(snapshot_.passed_by);
     if (snapshot_.dropped_blocks != 0)
       warnings.push_back(fmt::format("blocks that could not be recorded, because the ledger could not grow: {}",

@@ -244,17 +244,17 @@ void add_records_beside(const std::string& directory, Snapshot& snapshot) {
     Snapshot together = snapshot;
     const std::size_t lacking = add_records(records, together);
     if (lacking != 0)
-      snapshot.warnings.insert(
-          snapshot.warnings.begin(),
+      snapshot.damage.insert(
+          snapshot.damage.begin(),
           fmt::format("the ledger is damaged: {} beside it that it lacks, not counted in, as the process runs",
                       count_of(lacking, "record file")));
     return;
   }
   snapshot.records_beside = add_records(records, snapshot);
   if (snapshot.records_beside != 0)
-    snapshot.warnings.insert(snapshot.warnings.begin(),
-                             fmt::format("the ledger is damaged: {} beside it that it lacks, counted in",
-                                         count_of(snapshot.records_beside, "record file")));
+    snapshot.damage.insert(snapshot.damage.begin(),
+                           fmt::format("the ledger is damaged: {} beside it that it lacks, counted in",
+                                       count_of(snapshot.records_beside, "record file")));
   warn_of_passed_over(passed_over, snapshot);
 }
 

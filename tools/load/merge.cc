@@ -75,7 +75,7 @@ class Merger {
     all_.children_unrecorded += snapshot.children_unrecorded;
     all_.pauses += snapshot.pauses;
     all_.bad_frees_seen += snapshot.bad_frees_seen;
-    all_.is_damaged |= snapshot.is_damaged;
+    for (const auto& damage : snapshot.damage) all_.damage.push_back(snapshot.directory + ": " + damage);
     for (const auto& notice : snapshot.notices) all_.notices.push_back(snapshot.directory + ": " + notice);
     for (const auto& warning : snapshot.warnings) all_.warnings.push_back(snapshot.directory + ": " + warning);
   }

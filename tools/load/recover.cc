@@ -136,7 +136,7 @@ class Recovery {
 
   template <class IsWanted>
   void remove_stale(const RecordFolder& folder, IsWanted is_wanted) {
-    if (snapshot_.is_damaged) return;
+    if (snapshot_.is_damaged()) return;
     for (const auto& name : folder.records(kRecordSuffix)) {
       if (is_wanted(name)) continue;
       if (folder.look_at(name).is_ours) {
@@ -159,7 +159,7 @@ class Recovery {
       });
     }
     if (names.empty()) {
-      if (there && !snapshot_.is_damaged) directory_.remove_inner(kLostDir);
+      if (there && !snapshot_.is_damaged()) directory_.remove_inner(kLostDir);
       return;
     }
     const RecordFolder lost = directory_.make_inner(kLostDir);
@@ -200,7 +200,7 @@ class Recovery {
       const bool is_beginning = found.text.size() < text.size() && text.compare(0, found.text.size(), found.text) == 0;
       const auto record = parse_record(found.text);
       const bool is_the_same = record && (block == nullptr || is_of(*record, *block));
-      if (!is_beginning && (is_the_same || snapshot_.is_damaged)) {
+      if (!is_beginning && (is_the_same || snapshot_.is_damaged())) {
         ++result_.kept;
         if (block != nullptr) *is_lost = record && says_lost(*record);
         return true;

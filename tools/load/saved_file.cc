@@ -136,6 +136,7 @@ void describe(Archive& archive, In<Archive, NamedFrame>& named) {
 struct Saved {
   Snapshot snapshot;
   std::vector<NamedFrame> names;
+  bool is_damaged = false;
 };
 
 template <class Archive>
@@ -162,7 +163,7 @@ void describe(Archive& archive, In<Archive, Saved>& saved) {
   archive.number(19, snapshot.unrecorded);
   archive.number(20, snapshot.pauses);
   archive.number(21, snapshot.bad_frees_seen);
-  archive.number(22, snapshot.is_damaged);
+  archive.number(22, saved.is_damaged);
   archive.number(25, snapshot.never_recorded);
   archive.look(26, snapshot.reach_look);
   archive.number(27, snapshot.unread_bytes);
@@ -181,6 +182,7 @@ void describe(Archive& archive, In<Archive, Saved>& saved) {
   archive.list(35, snapshot.blocks);
   archive.list(36, snapshot.bad_frees);
   archive.list(40, saved.names);
+  archive.texts(41, snapshot.damage);
 }
 
 // ---- Writing ----------------------------------------------------------------------------------------------------
@@ -365,6 +367,8 @@ Snapshot checked(Saved saved) {
   Snapshot& snapshot = saved.snapshot;
   check_stacks(snapshot);
   check_records(snapshot);
+  // Older files have the sentences among their warnings.
+  if (saved.is_damaged && snapshot.damage.empty()) snapshot.damage.emplace_back("the ledger is damaged");
   if (!saved.names.empty()) snapshot.names.resize(snapshot.frames.size());
   for (auto& named : saved.names) {
     expect(named.frame < snapshot.names.size(), "a name is for no frame");
@@ -376,7 +380,7 @@ Snapshot checked(Saved saved) {
 }  // namespace
 
 std::string saved_bytes(const Snapshot& snapshot) {
-  Saved saved{snapshot, {}};
+  Saved saved{snapshot, {}, snapshot.is_damaged()};
   for (std::uint32_t i = 0; i < snapshot.names.size(); ++i)
     if (!snapshot.names[i].empty()) saved.names.push_back({i, snapshot.names[i]});
   std::string message;

@@ -151,12 +151,22 @@ struct Snapshot {
 
   std::vector<Process> processes;  // if there are several
 
-  bool is_damaged = false;            // the file is damaged or cut short: what is here may be wrong, or not be all
+  // The ledger is damaged or cut short, in sentences, the weightiest first: what is here may be wrong, or not be all.
+  std::vector<std::string> damage;
   std::uint64_t records_beside = 0;   // of a damaged ledger: blocks and bad frees here that only record files tell of
   std::string others;                 // which other processes have ledgers beside it, a sentence; one of `notices`
   std::vector<std::string> notices;   // about what was read, and what lies beside it
-  std::vector<std::string> warnings;  // about what could not be read or was not recorded
+  std::vector<std::string> warnings;  // about what else could not be read or was not recorded
+
+  bool is_damaged() const { return !damage.empty(); }
 };
+
+// For whoever says damage in no other place: it comes first. `warnings` are the snapshot's and what was added to them.
+inline std::vector<std::string> with_damage(const Snapshot& snapshot, const std::vector<std::string>& warnings) {
+  std::vector<std::string> all = snapshot.damage;
+  all.insert(all.end(), warnings.begin(), warnings.end());
+  return all;
+}
 
 // Whether the block is among what the user asked to see.
 inline bool is_shown(const Snapshot& snapshot, const Block& block) {

@@ -118,8 +118,8 @@ class Cross : public testing::TestWithParam<Processor> {
     }
   }
 
-  // A libstdc++ that was compiled without optimisation (Debian 13's for arm64) has a function between an aligned
-  // operator new and posix_memalign.
+  // A libstdc++ that was compiled without optimisation (that of Debian 13's cross compiler to arm64) has a function
+  // between an aligned operator new and posix_memalign.
   static bool is_by_frame_of_library(const nlohmann::json& stack) {
     if (stack.at("call") != "posix_memalign") return false;
     const std::string function = stack.at("frames").at(0).at("function");

@@ -66,26 +66,23 @@ class OfLibraries {
 
   // ---- GLib
 
-  // What of GLib's has a type begins with the address of its class, which begins with that of the type's node, which
-  // leads to itself, as the type, and to data of the type, which leads to the class.
+  // What of GLib's has a type begins with the address of its class, which begins with that of the type's node. The node
+  // has the type, which is itself, as the last of its parents, and the type's data, which lead to the class. (The words
+  // of both as in GLib 2.74; before them are two numbers that share a word of 64 bits.)
+  static constexpr unsigned kMore = sizeof(Word) == 4 ? 1 : 0;
+  static constexpr unsigned kDataOfNode = 4 + kMore, kTypeOfNode = 9 + kMore, kClassOfData = 7 + kMore;
+
   bool is_gobject(std::uint64_t address) {
-    constexpr unsigned kNode = 16, kData = 16;
-    constexpr std::uint64_t kMostFundamental = 255 << 2, kFlags = 3;
-    std::uint64_t of_class = 0, type = 0, node[kNode] = {};
+    std::uint64_t of_class = 0, type = 0, node[kTypeOfNode + 1] = {}, data[kClassOfData + 1] = {};
     if (!contents_.read_words(address, 1, &of_class) || !is_writable(of_class)) return false;
     if (of_class == known_class_) return true;
-    if (!contents_.read_words(of_class, 1, &type) || type <= kMostFundamental || !is_writable(type &= ~kFlags))
+    if (!contents_.read_words(of_class, 1, &type) || !is_writable(type)) return false;
+    if (!contents_.read_words(type, kTypeOfNode + 1, node) || node[kTypeOfNode] != type) return false;
+    if (!is_writable(node[kDataOfNode]) || !contents_.read_words(node[kDataOfNode], kClassOfData + 1, data))
       return false;
-    if (!contents_.read_words(type, kNode, node)) return false;
-    bool is_type = false, is_class = false;
-    for (const std::uint64_t word : node) {
-      is_type |= (word & ~kFlags) == type;
-      std::uint64_t data[kData] = {};
-      if (word == type || is_class || !is_writable(word) || !contents_.read_words(word, kData, data)) continue;
-      for (const std::uint64_t inner : data) is_class |= inner == of_class;
-    }
-    if (is_type && is_class) known_class_ = of_class;
-    return is_type && is_class;
+    if (data[kClassOfData] != of_class) return false;
+    known_class_ = of_class;
+    return true;
   }
   bool is_writable(std::uint64_t address) const {
     const Mapping* const mapping = contents_.mapping_of_word(address);

@@ -79,38 +79,38 @@ class MeansWhole {
 
   // ---- Links
 
-  // What is linked by a part of it in the middle, as in Linux and Wayland: the part begins with the address of a
-  // neighbour, to which that leads back by its second word (list_head, hlist_node, wl_list: next, previous) or third
-  // (rb_node: above, right, left); or the other way round. A tree keeps a colour in the lowest bits.
+  // What is linked by a part of it in the middle, as in Linux and Wayland: in a ring, where both neighbours lead back
+  // (list_head, wl_list: next, previous), or in a tree, where all do that there are (rb_node: above, with a colour in
+  // the lowest bits, right, left).
   bool is_link(std::uint64_t address) {
-    constexpr unsigned kLinks = 3;
-    constexpr std::uint64_t kColour = 3;
-    std::uint64_t link[kLinks] = {}, back[kLinks] = {};
+    std::uint64_t link[kLinks] = {};
     if (address % kWord != 0 || !contents_.read_words(address, kLinks, link)) return false;
-    for (unsigned i = 0; i < kLinks; ++i) {
-      const std::uint64_t neighbour = link[i] & ~kColour;
-      if (neighbour == address || contents_.mapping_of_word(neighbour) == nullptr) continue;
-      if (!contents_.read_words(neighbour, kLinks, back)) continue;
-      for (unsigned k = 0; k < kLinks; ++k) {
-        if ((i == 0) != (k == 0) && (back[k] & ~kColour) == address) return true;
-      }
-    }
-    return false;
+    if (leads(link[0], 1, address) && leads(link[1], 0, address)) return true;
+    const std::uint64_t above = link[0] & ~kColour;
+    if (above == 0 && link[1] == 0 && link[2] == 0) return false;
+    return (above == 0 || leads(above, 1, address) || leads(above, 2, address)) &&
+           (link[1] == 0 || leads(link[1], 0, address)) && (link[2] == 0 || leads(link[2], 0, address));
+  }
+  static constexpr unsigned kLinks = 3;
+  static constexpr std::uint64_t kColour = 3;
+
+  bool leads(std::uint64_t from, unsigned word, std::uint64_t to) {
+    std::uint64_t link[kLinks] = {};
+    return from != to && contents_.mapping_of_word(from) != nullptr && contents_.read_words(from, word + 1, link) &&
+           (link[word] & ~kColour) == to;
   }
 
   // ---- Arenas
 
-  // A block from which the program hands out pieces says where it ends, among its first words (obstacks, nginx),
-  // or, of std::pmr::monotonic_buffer_resource, how large it is, in the last two, which is where its owner leads to.
+  // A block from which pieces are handed out. nginx's begins with the places where it is free and where it ends; that
+  // of a std::pmr::monotonic_buffer_resource ends with its size, which is where its owner leads to.
   bool is_arena(std::uint64_t offset, const HeapBlock& block) {
-    constexpr unsigned kFirst = 6;
     constexpr std::uint64_t kAlignment = 63;  // a power of two, in the lowest bits of the size
-    std::uint64_t word[kFirst] = {};
-    if (block.bytes() < (kFirst + 2) * kWord || !contents_.read_words(block.address, kFirst, word)) return false;
-    for (const std::uint64_t one : word) {
-      if (one == block.address + block.bytes()) return true;
-    }
-    return offset == block.bytes() - 2 * kWord && contents_.read_words(block.address + offset, 1, word) &&
+    const std::uint64_t end = block.address + block.bytes();
+    std::uint64_t word[2] = {};
+    if (block.bytes() < 4 * kWord || !contents_.read_words(block.address, 2, word)) return false;
+    if (word[1] == end && word[0] > block.address && word[0] <= end) return true;
+    return offset == block.bytes() - 2 * kWord && contents_.read_words(end - 2 * kWord, 1, word) &&
            (word[0] & ~kAlignment) == block.bytes() && (word[0] & kAlignment) < kWord * 8;
   }
 

@@ -324,7 +324,7 @@ TEST_F(Emit, InBriefAStackIsItsFirstFramesOfTheUser) {
 
 TEST_F(Emit, GrowthIsToldOfEachStackAndOfAll) {
   two_stacks();
-  const Growth growth = {"since the start", 0, {{2, 10300}, {-1, -20}}, {1, 10280}};
+  const Growth growth = {"since the start", 12'000'000'000, {{2, 10300}, {-1, -20}}, {1, 10280}};
   const std::string report = emit([&](const Report& plain, const Sink& sink) {
     Report with_growth = plain;
     with_growth.growth = &growth;
@@ -339,13 +339,20 @@ TEST_F(Emit, GrowthIsToldOfEachStackAndOfAll) {
 
 TEST_F(Emit, NoGrowthIsSaidToo) {
   two_stacks();
-  const Growth growth = {"in 12.0 s", 0, {{}, {}}, {}};
-  EXPECT_THAT(emit([&](const Report& plain, const Sink& sink) {
-                Report with_growth = plain;
-                with_growth.growth = &growth;
-                emit_text(with_growth, {}, sink);
-              }),
-              HasSubstr("\ngrowth: none in 12.0 s\n"));
+  Growth growth = {"in 12.0 s", 12'000'000'000, {{}, {}}, {}};
+  TextStyle style;
+  const auto growth_text = [&] {
+    return emit([&](const Report& plain, const Sink& sink) {
+      Report with_growth = plain;
+      with_growth.growth = &growth;
+      emit_text(with_growth, style, sink);
+    });
+  };
+  EXPECT_THAT(growth_text(), HasSubstr("\ngrowth: none in 12.0 s\n"));
+  growth.over_ns = 0;
+  EXPECT_THAT(growth_text(), Not(HasSubstr("growth"))) << "at the first look there is nothing to compare with";
+  style.is_look = true;
+  EXPECT_THAT(growth_text(), HasSubstr("\ngrowth: from now on\n"));
 }
 
 TEST_F(Emit, RecentGrowthIsWhatIsYoungAndStillLive) {

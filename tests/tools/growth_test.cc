@@ -283,7 +283,7 @@ TEST_F(Stayers, AreNamedBeforeAnythingElse) {
   blocks(ledger.stack({0x400200}), 50, 0, 2000);
   blocks(ledger.stack({0x401b2a}), 5000, 0, 1);
   const std::string text = emit([&](const Report& plain, const Sink& sink) {
-    const Growth growth = {"in 2.0 s", 0, {{}, {2, 16}}, {2, 16}};
+    const Growth growth = {"in 2.0 s", 2'000'000'000, {{}, {2, 16}}, {2, 16}};
     Report report = plain;
     report.growth = &growth;
     report.stayers = stayers_of(report.snapshot, report.grouped, report.lines, report.wrappers).stayers;

@@ -203,6 +203,12 @@ class TextReport {
   static bool is_none(const Change& change) { return change.blocks == 0 && change.bytes == 0; }
 
   void put_total_growth(const Growth& growth) {
+    // At the first look there is nothing to compare with; on a terminal what is below is to stay where it is at the
+    // next.
+    if (growth.over_ns == 0) {
+      if (style_.is_look) put("growth: from now on\n");
+      return;
+    }
     put("growth: {}\n", is_none(growth.total) ? "none " + growth.when : text_of(growth.total));
   }
 

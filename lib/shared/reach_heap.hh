@@ -26,7 +26,7 @@ namespace leakdir::reach {
 class Holes {
  public:
   Holes(Stretch* room, std::size_t capacity) : list_(room), capacity_(capacity) {}
-  void add(Stretch hole) {
+  [[gnu::always_inline]] void add(Stretch hole) {
     if (hole.start >= hole.end) return;
     if (count_ != 0 && list_[count_ - 1].end == hole.start) {
       list_[count_ - 1].end = hole.end;

@@ -94,9 +94,9 @@ void end_of_quick_exit(void*) {
   set_state_exited();
 }
 
-void look_for_lost_blocks(bool is_last_thread) {
+void look_for_lost_blocks(bool is_last_thread, const void* ours) {
   if (!options.reach || count_live(0).blocks == 0) return;
-  const LostLook look = find_lost(find_thread_at_exit(), is_last_thread);
+  const LostLook look = find_lost(find_thread_at_exit(ours), is_last_thread);
   ledger::Header& header = *ledger_file.header();
   header.unread_bytes = look.unread_bytes;
   header.reach_look = static_cast<std::uint32_t>(look.outcome);
@@ -134,8 +134,8 @@ void see_whether_all_was_seen() {
   if (options.summary) say_if_bypassed();
 }
 
-// All that is to be done of the records. Returns how many blocks live.
-std::uint64_t end_records() {
+// All that is to be done of the records. Returns how many blocks live. `ours`: see find_thread_at_exit.
+std::uint64_t end_records(const void* ours) {
   capture_is_ending();
   const int folder = open_record_dir();
   if (folder >= 0) stop_helper(false);
@@ -148,7 +148,7 @@ std::uint64_t end_records() {
   if (is_last_thread) disown_blocks_of_unjoined_threads();
   if (!options.libc && is_last_thread) disown_blocks_shared_with_libc();
   // Before libc is asked for its own blocks, which empties the tables that lead to them.
-  look_for_lost_blocks(is_last_thread);
+  look_for_lost_blocks(is_last_thread, ours);
   if (!options.libc && is_last_thread) mark_blocks_of_libc();
   write_at_once();  // first: what other threads free from now on has no file left behind
   int error = folder >= 0 ? write_last_records() : stop_helper(true) ? 0 : folder;
@@ -187,7 +187,7 @@ void end_of_process() {
   if (static_cast<std::uint32_t>(sys::pid()) != process_generation) return;
   has_ended = true;
   const int saved = errno;
-  const std::uint64_t blocks = end_records();
+  const std::uint64_t blocks = end_records(&saved);
   let_go_of_stderr();
   errno = saved;
   // Once more, from what is nearly the last that exit() calls: libc goes on where it was, and flushes what is left

@@ -4,8 +4,9 @@
 // What lies below on the stack are frames of exit() and of what it called: they hold pointers that the program has
 // left there long ago, in places that nobody has written to since.
 //
-// On x86-64 by the unwind tables. Elsewhere, and where the tables do not lead to exit(), it is the thread as it is now:
-// then what such a place holds may make a lost block reachable, and never a reachable one lost.
+// By the unwind tables (but not on 32-bit ARM). Where they do not lead to exit(), as on riscv64, where most of libc has
+// none, it is the thread as it called us, or as it is now: then what such a place holds may make a lost block
+// reachable, and never a reachable one lost.
 
 #pragma once
 
@@ -18,11 +19,11 @@ struct ThreadAtExit {
   std::uintptr_t sp;
   std::uintptr_t registers[kMostRegisters];
   unsigned register_count;
-  bool is_known;  // false: the registers of this processor are not
 };
 
-// Allocates nothing. Before exit() is over, in the thread that called it.
-ThreadAtExit find_thread_at_exit();
+// Allocates nothing. Before exit() is over, in the thread that called it. `ours` is a variable in the frame of ours
+// that libc has called.
+ThreadAtExit find_thread_at_exit(const void* ours);
 
 // The thread as it is now. What its callers' frames hold from earlier calls counts.
 ThreadAtExit find_thread_here();

@@ -144,7 +144,6 @@ void store_all(const reach::BlockTable& table, bool is_only_thread) {
 
 LostLook find_lost(const ThreadAtExit& thread, bool is_only_thread) {
   if (!allocator::is_glibc() && !libc::kIsMusl) return {ReachLook::kForeign, 0};
-  if (!thread.is_known) return {ReachLook::kUnreadable, 0};
   WorkMemory memory;
   OwnProcess process;
   if (!process.open(memory)) return {ReachLook::kUnreadable, 0};

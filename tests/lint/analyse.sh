@@ -33,8 +33,8 @@ of_library=(lib/system/allocator_next.cc lib/entry/entry_library.cc lib/entry/ho
   lib/system/own_data_library.cc)
 # So have the objects for musl.
 of_musl=(lib/*/*_musl.cc lib/*/musl_*.cc lib/walk/by_code_x86_64.cc lib/walk/instruction_x86_64.cc lib/system/dl_find_object.cc)
-# What is for other processors alone. (Of riscv64's, nothing needs that compiler's headers.)
-of_arm64=(lib/walk/call_site_aarch64.cc lib/walk/rules_link_register.cc lib/walk/call_site_riscv64.cc)
+# What is for other processors alone. (Of riscv64's and 32-bit ARM's, nothing needs that compiler's headers.)
+of_arm64=(lib/walk/call_site_aarch64.cc lib/walk/rules_link_register.cc lib/walk/call_site_riscv64.cc lib/reach/exit_frame_none.cc)
 others=()
 for file in lib/*/*.cc; do [[ " ${of_library[*]} ${of_musl[*]} ${of_arm64[*]} " = *" $file "* ]] || others+=("$file"); done
 checks=

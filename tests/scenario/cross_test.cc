@@ -90,9 +90,10 @@ class Cross : public testing::TestWithParam<Processor> {
     EXPECT_EQ(link.err, "");
   }
 
-  Outcome run_program(const std::string& source, const std::vector<std::string>& arguments = {}) {
+  Outcome run_program(const std::string& source, const std::vector<std::string>& arguments = {},
+                      const std::string& leakdir_options = "") {
     compile(source);
-    RunOptions options = {"", {scratch_ / "program"}, {}, 120};
+    RunOptions options = {leakdir_options, {scratch_ / "program"}, {}, 120};
     options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
     return run_in(scratch_, GetParam().emulator, options);
   }
@@ -140,9 +141,10 @@ class Cross : public testing::TestWithParam<Processor> {
     return {};
   }
 
-  // exit() is left on x86-64 alone: elsewhere what lies in its frames from before may hold one block that is lost, with
-  // what that one leads to. Nothing is called lost for it.
+  // By unwind tables exit() is left. Where most of libc has none, or of another kind, what lies in its frames from
+  // before may hold one block that is lost, with what that one leads to. Nothing is called lost for it.
   static void allow_what_exit_holds(const Kinds& found, Kinds& expected) {
+    if (libc_has_tables()) return;
     std::vector<std::pair<std::string, std::uint64_t>> held;
     for (const auto& block : expected)
       if (block.first != "reachable" && found.count(block) == 0 && found.count({"reachable", block.second}) == 1)
@@ -233,8 +235,10 @@ TEST_P(Cross, SignalHandlersMayAllocateInTheMiddleOfAHook) {
 
 // Looked for when the program ends, with the registers of this processor and its byte order. Not where qemu tells of
 // the memory of a processor of 32 bits by other addresses than the program has (qemu 7 does): that is noticed.
+// (Files at exit alone: under qemu there is no helper thread, and what a look in a hook leaves on the stack of a thread
+// that has ended since may hold a block.)
 TEST_P(Cross, LostAndHeldAreToldApartOrNobodySaysSo) {
-  const Outcome outcome = run_program("lost_and_held.c", {"exit"});
+  const Outcome outcome = run_program("lost_and_held.c", {"exit"}, "write=exit");
   ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
   Kinds expected = expected_kinds(outcome.out), found = kinds_in(report(dir()));
   ASSERT_GT(expected.size(), 20u);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "exit_frame.hh"
+#include "kept_registers.hh"
 #include "system/find_export.hh"
 #include "system/loader.hh"
 #include "walk/fast_walk_cfi.hh"
@@ -14,26 +15,20 @@
 namespace leakdir {
 namespace {
 
-// DWARF's numbers.
-constexpr unsigned kRbx = 3, kRbp = 6, kRsp = 7, kR12 = 12, kR15 = 15, kReturnAddress = 16;
-constexpr unsigned kKept[] = {kRbx, kRbp, kR12, 13, 14, kR15};
-
-struct Frame {
-  std::uintptr_t pc, sp;
-  std::uintptr_t kept[kR15 + 1];
-};
-
 std::uintptr_t word_at(std::uintptr_t address) { return *reinterpret_cast<const std::uintptr_t*>(address); }
+std::uintptr_t word_at(std::uintptr_t end, const SavedRegister& saved) {
+  return word_at(end + static_cast<std::uintptr_t>(saved.offset));
+}
 
-// Where the frame of the caller begins; 0: not known.
+// Where the frame ends, which offsets count from; 0: not known.
 std::uintptr_t end_of_frame(const Frame& frame, const CfiRow& row) {
   const auto offset = static_cast<std::uintptr_t>(row.cfa_offset);
   switch (row.cfa_how) {
     case CfaHow::kRegister:
-      if (row.cfa_column == kRsp) return frame.sp + offset;
-      return row.cfa_column <= kR15 ? frame.kept[row.cfa_column] + offset : 0;
+      if (row.cfa_column == kCalling.stack_pointer) return frame.sp + offset;
+      return row.cfa_column < Frame::kColumns ? frame.kept[row.cfa_column] + offset : 0;
     case CfaHow::kThroughFramePointer:
-      return word_at(frame.kept[kRbp] + static_cast<std::uintptr_t>(row.through_offset));
+      return word_at(frame.kept[kCalling.frame_pointer] + static_cast<std::uintptr_t>(row.through_offset));
     case CfaHow::kOther:
       break;
   }
@@ -43,19 +38,22 @@ std::uintptr_t end_of_frame(const Frame& frame, const CfiRow& row) {
 bool step(Frame& frame) {
   constexpr std::uintptr_t kLargestFrame = 1 << 20;
   CfiRow row = {};
-  if (read_cfi_row(frame.pc, {kRsp, kRbp, kReturnAddress}, &row) != CfiAnswer::kRow) return false;
+  if (read_cfi_row(frame.pc, kCalling, &row) != CfiAnswer::kRow) return false;
   const std::uintptr_t end = end_of_frame(frame, row);
   if (end <= frame.sp || end - frame.sp > kLargestFrame || row.return_address.how != SavedHow::kAtCfa) return false;
   Frame caller = frame;
+  caller.pc = without_mark(word_at(end, row.return_address));
+  caller.sp = row.stack_pointer.how == SavedHow::kAtCfa ? word_at(end, row.stack_pointer) : end;
+  if (caller.sp <= frame.sp || caller.sp > end) return false;
   for (const unsigned kept : kKept) {
-    if (read_cfi_row(frame.pc, {kRsp, kept, kReturnAddress}, &row) != CfiAnswer::kRow) return false;
+    CfiColumns columns = kCalling;
+    columns.frame_pointer = kept;
+    if (read_cfi_row(frame.pc, columns, &row) != CfiAnswer::kRow) return false;
     const SavedRegister& saved = row.frame_pointer;
     if (saved.how == SavedHow::kUnchanged) continue;
     if (saved.how != SavedHow::kAtCfa) return false;
-    caller.kept[kept] = word_at(end + static_cast<std::uintptr_t>(saved.offset));
+    caller.kept[kept] = word_at(end, saved);
   }
-  caller.pc = word_at(end + static_cast<std::uintptr_t>(row.return_address.offset));
-  caller.sp = end;
   frame = caller;
   return true;
 }
@@ -65,43 +63,38 @@ std::uintptr_t address_of_exit() {
   return reinterpret_cast<std::uintptr_t>(found);
 }
 
-bool leave_exit(Frame& frame) {
-  constexpr unsigned kMostFrames = 32;
-  const std::uintptr_t exit = address_of_exit();
-  for (unsigned i = 0; i < kMostFrames; ++i) {
-    FoundFde found = {};
-    const bool is_exit = find_fde(frame.pc - 1, &found) && found.function == exit;
-    if (!step(frame)) return false;
-    if (is_exit) return true;
-  }
-  return false;
+bool is_in(const Frame& frame, std::uintptr_t function) {
+  FoundFde found = {};
+  return find_fde(frame.pc - 1, &found) && found.function == function;
 }
 
-[[gnu::always_inline]] inline Frame this_frame() {
-  Frame here = {};
-  __asm__ volatile(
-      "leaq 0f(%%rip), %%rax\n0:\n\tmovq %%rax, %0\n\tmovq %%rsp, %1\n\tmovq %%rbx, %2\n\tmovq %%rbp, %3\n\tmovq "
-      "%%r12, "
-      "%4\n\tmovq %%r13, %5\n\tmovq %%r14, %6\n\tmovq %%r15, %7"
-      : "=m"(here.pc), "=m"(here.sp), "=m"(here.kept[kRbx]), "=m"(here.kept[kRbp]), "=m"(here.kept[kR12]),
-        "=m"(here.kept[13]), "=m"(here.kept[14]), "=m"(here.kept[kR15])
-      :
-      : "rax");
-  return here;
+// The frame that called exit(), or else the first one that is not ours.
+Frame leave_exit(const Frame& here, std::uintptr_t ours) {
+  constexpr unsigned kMostFrames = 32;
+  const std::uintptr_t exit = address_of_exit();
+  Frame frame = here, left = here;
+  bool has_left_ours = false;
+  for (unsigned i = 0; i < kMostFrames; ++i) {
+    const bool is_exit = is_in(frame, exit);
+    if (!step(frame)) break;
+    if (is_exit) return frame;
+    if (!has_left_ours) left = frame;
+    has_left_ours = frame.sp > ours;
+  }
+  return has_left_ours ? left : here;
 }
 
 ThreadAtExit thread_of(const Frame& frame) {
-  ThreadAtExit thread = {frame.sp, {}, 0, true};
+  ThreadAtExit thread = {frame.sp, {}, 0};
   for (const unsigned kept : kKept) thread.registers[thread.register_count++] = frame.kept[kept];
   return thread;
 }
 
 }  // namespace
 
-ThreadAtExit find_thread_at_exit() {
+ThreadAtExit find_thread_at_exit(const void* ours) {
   const Frame here = this_frame();
-  Frame frame = here;
-  return thread_of(leave_exit(frame) ? frame : here);
+  return thread_of(leave_exit(here, reinterpret_cast<std::uintptr_t>(ours)));
 }
 
 // This function's own caller, so that nothing of the look itself is on its stack.

@@ -97,7 +97,7 @@ class OfLibraries {
   static constexpr std::uint8_t kNeverUsed = 0xff, kTakenAway = 0x80;
 
   bool is_hash_table_of_rust(std::uint64_t offset, const HeapBlock& block) {
-    for (const std::uint64_t together : {16, 8, 4}) {
+    for (std::uint64_t together = 16; together >= 4; together /= 2) {
       const std::uint64_t places = block.bytes() - offset - together;
       if (block.bytes() < offset + together || offset % together != 0 || places < 4 || offset < places) continue;
       if ((places & (places - 1)) == 0 && are_places(block.address + offset, places, together)) return true;

@@ -114,7 +114,17 @@ class OfLibraries {
     for (std::uint64_t i = 0; i < together; ++i) {
       if (behind[i] != (i < filled ? kNeverUsed : at_first[i - filled])) return false;
     }
-    return has_unused_places(first, places);
+    return has_unused_places(first, places) && !is_all_bits_set(first - together, 2 * together);
+  }
+
+  // Elements before places that were never used are not all bits set: there the program filled the block with that.
+  bool is_all_bits_set(std::uint64_t address, std::uint64_t count) {
+    std::uint8_t bytes[32] = {};
+    if (!contents_.read_bytes(address, count, bytes)) return false;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      if (bytes[i] != 0xff) return false;
+    }
+    return true;
   }
 
   bool has_unused_places(std::uint64_t first, std::uint64_t places) {

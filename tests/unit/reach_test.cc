@@ -299,9 +299,15 @@ TEST(Marker, TheElementsOfAHashTableOfRustAreHeldWithIt) {
   EXPECT_EQ(kind(some, 8), kReachable);
   EXPECT_EQ(kind(some.substr(0, 4), 4, 12), kReachable);
   EXPECT_EQ(kind(std::string(128, '\x01') + std::string(128, '\xff'), 16), kReachable);
+  EXPECT_EQ(kind(std::string(32, '\xff'), 16), kReachable);            // none in it yet
   EXPECT_EQ(kind(std::string(32, '\0'), 16), kPossible);               // zeros
   EXPECT_EQ(kind("\x91\xff\xff\xff\xff\xff\xff\xff", 16), kPossible);  // no byte of a place
   EXPECT_EQ(kind(some + "abcdefghijklmnop", 16), kPossible);           // no power of two
+  // An array of numbers that are -1, half of which somebody goes through.
+  Heap filled;
+  filled.add(0x10000, 64);
+  filled.put_bytes(0x10000, std::string(64, '\xff'));
+  EXPECT_EQ(filled.kinds({0x10020})[0], kPossible);
 }
 
 // Strings of sds: length, room, kind, characters, and a 0.

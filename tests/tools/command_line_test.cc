@@ -148,6 +148,8 @@ TEST_F(CommandLine, WhatIsMisspeltIsNamed) {
   EXPECT_THAT(err, HasSubstr("; did you mean --baseline?; see"));
   EXPECT_EQ(run("chek mem"), 2);
   EXPECT_EQ(err, "leakdir: there is no command chek; did you mean check?; see leakdir --help\n");
+  EXPECT_EQ(run("--hlep"), 2);
+  EXPECT_THAT(err, HasSubstr("; did you mean --help?; see"));
   EXPECT_EQ(run("mem"), 2);
   EXPECT_EQ(err, "leakdir: there is no command mem; see leakdir --help\n");
   EXPECT_EQ(run("why"), 2);

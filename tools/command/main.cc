@@ -79,9 +79,11 @@ std::string guess(const std::string& word, const std::vector<std::string>& words
   return nearest.empty() ? "" : std::string("; did you mean ") + dashes + nearest + "?";
 }
 
-// The same for what was given to a command, where the first that it does not know is an option.
+// The same for what was given to a command, or before any, where the first that it does not know is an option.
 std::string guess(const CLI::App& app) {
-  for (const CLI::App* command : app.get_subcommands()) {
+  std::vector<const CLI::App*> asked = {&app};
+  for (const CLI::App* command : app.get_subcommands()) asked.push_back(command);
+  for (const CLI::App* command : asked) {
     const std::vector<std::string> unknown = command->remaining();
     if (unknown.empty() || unknown.front().rfind("--", 0) != 0) continue;
     std::vector<std::string> options;

@@ -16,6 +16,7 @@
 #include "config_watch.hh"
 #include "ledger/ledger_file.hh"
 #include "ledger/live_table.hh"
+#include "ledger/owner.hh"
 #include "look.hh"
 #include "record_dir.hh"
 #include "shared/text.hh"
@@ -137,6 +138,17 @@ void wait_until_blocks_are_old_enough() {
   if (!is_asked_to_end() && !tool_is_waiting()) sys::wait_on(&process->helper_wake, wake, look_interval_ns);
 }
 
+// When the program's last thread has left by the system call itself, past libc's exit, we alone keep the process, and
+// signals that could end it do not reach us. What the process ends with is then what its last thread says.
+void end_if_alone() {
+  constexpr unsigned kLinksWithTwoThreads = 4;
+  sys::FileStatus threads;
+  int status = 0;
+  if (sys::stat_at(AT_FDCWD, "/proc/self/task", &threads, 0) == 0 && threads.links == kLinksWithTwoThreads &&
+      first_thread_has_ended(&status))
+    sys::call(SYS_exit, status);
+}
+
 int helper_main(void*) {
   close_all_descriptors();
   sys::set_umask(0);
@@ -144,6 +156,7 @@ int helper_main(void*) {
   const int folder = open_record_dir();
   if (folder >= 0) wait_until_blocks_are_old_enough();
   for (bool is_first = true; !is_asked_to_end(); is_first = false) {
+    end_if_alone();
     if (folder < 0 || !has_rights_of_first_thread()) {
       // Rights that the program has given up must not live on here. A later allocation makes a new helper, with the
       // program's rights of then; but where one after the other ends as it begins, hooks do without. Where a filter of

@@ -15,6 +15,7 @@ struct ProcessStat {
   std::uint64_t parent;
   std::uint64_t threads;
   std::uint64_t start_time;
+  std::uint64_t exit_code;  // as wait() gives it; 0 while the first thread lives
 
   bool first_thread_has_ended() const { return state == 'Z' || state == 'X'; }
   bool has_ended() const { return first_thread_has_ended() && threads <= 1; }
@@ -28,7 +29,7 @@ std::uint64_t number_at(const char* at) {
 
 bool read_process_stat(std::uint32_t pid, ProcessStat* into) {
   char path[32];
-  char text[512];
+  char text[1024];
   if (sys::read_file(Text(path, sizeof path).put("/proc/").dec(pid).put("/stat").c_str(), text, sizeof text) <= 0) {
     return false;
   }
@@ -40,15 +41,17 @@ bool read_process_stat(std::uint32_t pid, ProcessStat* into) {
   if (at == nullptr || at[1] != ' ') return false;
   into->state = at[2];
   at += 2;
-  for (unsigned field = 3; field < 22; ++field) {
+  unsigned field = 3;
+  while (*at != '\0') {
+    if (field == 4) into->parent = number_at(at);
+    if (field == 20) into->threads = number_at(at);
+    if (field == 22) into->start_time = number_at(at);
+    if (field == 52) into->exit_code = number_at(at);
     while (*at != ' ' && *at != '\0') ++at;
-    if (*at == '\0') return false;
-    ++at;
-    if (field == 3) into->parent = number_at(at);
-    if (field == 19) into->threads = number_at(at);
+    if (*at == ' ') ++at;
+    ++field;
   }
-  into->start_time = number_at(at);
-  return true;
+  return field > 22;
 }
 
 int hex_value(char c) {
@@ -151,9 +154,11 @@ bool writer_is_alive(const char* text, int* pid) {
   return process_is_alive(static_cast<std::uint32_t>(number), {*rest == ' ' ? number_at(rest + 1) : 0, 0});
 }
 
-bool first_thread_has_ended() {
+bool first_thread_has_ended(int* status) {
   ProcessStat stat = {};
-  return read_process_stat(static_cast<std::uint32_t>(sys::pid()), &stat) && stat.first_thread_has_ended();
+  if (!read_process_stat(static_cast<std::uint32_t>(sys::pid()), &stat)) return false;
+  if (status != nullptr) *status = static_cast<int>(stat.exit_code >> 8 & 0xff);
+  return stat.first_thread_has_ended();
 }
 
 bool is_ancestor(int pid) {

@@ -25,8 +25,9 @@ bool owner_was_this_process(const ledger::Header& header);
 // leaves it. `pid` comes out as its pid.
 bool writer_is_alive(const char* text, int* pid);
 
-// Whether the first thread of this process left by pthread_exit: the kernel counts it until the last one ends.
-bool first_thread_has_ended();
+// Whether the first thread of this process has left alone, as by pthread_exit: the kernel counts it until the last one
+// ends. `status` comes out as what it left with.
+bool first_thread_has_ended(int* status = nullptr);
 
 // Whether the process `pid` started this one, itself or by way of others.
 bool is_ancestor(int pid);

@@ -57,6 +57,13 @@ TEST_P(Ends, QuickExitIsAnExit) {
   EXPECT_THAT(run_tool({"report", mem()}).out, HasSubstr(", exited 20"));
 }
 
+// What the kernel lets end with the last thread does not wait for leakdir's own.
+TEST_P(Ends, TheSystemCallThatEndsTheOnlyThreadEndsTheProcess) {
+  const Outcome outcome = run(ends_badly("raw-exit"));
+  ASSERT_TRUE(outcome.exited_with(3)) << outcome.describe();
+  expect_shown(report(mem()), expected_by(outcome.out), 0);
+}
+
 // While it lives the process is known by its pid. Afterwards nobody can tell what ended it.
 TEST_P(Ends, AnExecOfAProgramThatIsNotRecordedIsNoKill) {
   const std::string sleep = without_links("/bin/sleep");

@@ -6,6 +6,7 @@
 //   quick_exit         which runs at_quick_exit handlers, and no others
 //   main-leaves        main ends by pthread_exit; the last thread's return ends the process
 //   main-leaves-early  the same, and the last thread stays until there is a file `end`
+//   raw-exit           by the system call that ends one thread, and there is no other, with status 3
 //   exec               becomes `ends_badly exec-again`, from main
 //   exec-from-thread   the same from a thread
 //   exec-again         leaks, and returns
@@ -16,6 +17,7 @@
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 
 #include "expect.h"
 
@@ -85,6 +87,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   leak_in_main();
+  if (strcmp(how, "raw-exit") == 0) syscall(SYS_exit, 3);
   atexit(leak_in_handler);
   at_quick_exit(leak_in_handler);
   const int main_leaves = strncmp(how, "main-leaves", 11) == 0;

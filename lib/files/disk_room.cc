@@ -12,7 +12,7 @@
 namespace leakdir {
 namespace {
 
-constexpr std::int32_t kFilesAtATime = 64;
+constexpr std::uint32_t kMostFilesAtATime = 64;
 
 std::atomic<DiskShortage> shortage{kDiskHasRoom};
 std::atomic<std::int32_t> files_until_next{0};
@@ -47,9 +47,11 @@ void configure_disk_room(std::uint64_t most_bytes) {
 bool disk_has_room() { return shortage.load(std::memory_order_relaxed) == kDiskHasRoom; }
 
 void look_at_disk(RecordFolder folder, std::uint64_t files) {
-  files_until_next.store(kFilesAtATime, std::memory_order_relaxed);
   DiskSpace disk = {};
-  const DiskShortage now = ask_disk(folder, disk) ? disk_shortage(&disk, files, most_bytes_of_files()) : kDiskHasRoom;
+  const bool is_known = ask_disk(folder, disk);
+  const std::uint32_t until_next = is_known ? files_until_asked(&disk, files, kMostFilesAtATime) : kMostFilesAtATime;
+  files_until_next.store(static_cast<std::int32_t>(until_next), std::memory_order_relaxed);
+  const DiskShortage now = is_known ? disk_shortage(&disk, files, most_bytes_of_files()) : kDiskHasRoom;
   if (const std::uint64_t taken = files * disk.block_bytes; max_disk != 0)
     ledger_file.limit_to(taken < max_disk ? max_disk - taken : 0);
   if (shortage.exchange(now, std::memory_order_relaxed) == now) return;
@@ -59,7 +61,10 @@ void look_at_disk(RecordFolder folder, std::uint64_t files) {
 }
 
 bool disk_has_room_for_another(RecordFolder folder, std::uint64_t files) {
-  if (files_until_next.fetch_sub(1, std::memory_order_relaxed) <= 0) look_at_disk(folder, files);
+  if (files_until_next.fetch_sub(1, std::memory_order_relaxed) <= 0) {
+    look_at_disk(folder, files);
+    files_until_next.fetch_sub(1, std::memory_order_relaxed);
+  }
   return disk_has_room();
 }
 

@@ -18,8 +18,8 @@ void configure_disk_room(std::uint64_t most_bytes);
 // What was found last.
 bool disk_has_room();
 
-// Before a file is made, of which there are `files`: asks the disk for every 64th. Where there is no room any more,
-// that is said.
+// Before a file is made, of which there are `files`: asks the disk for every 64th, and sooner where it has room for
+// fewer. Where there is no room any more, that is said.
 bool disk_has_room_for_another(RecordFolder folder, std::uint64_t files);
 
 // Asks now: there may be room again.

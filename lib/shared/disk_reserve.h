@@ -23,22 +23,45 @@ enum DiskShortage { kDiskHasRoom = 0, kDiskIsNearlyFull, kDiskIsShortOfInodes, k
 
 /* A 16th of it stays free, within bounds. Where less than that is free to begin with, as on a small device, files may
  * take a fifth of what is: four times what they have taken stays. */
-LEAKDIR_TEXT bool is_below_reserve(uint64_t total, uint64_t left, uint64_t taken, uint64_t lowest, uint64_t highest) {
-  uint64_t reserve = total / 16;
-  if (reserve < lowest) reserve = lowest;
-  if (reserve > highest) reserve = highest;
-  if (reserve > 4 * taken) reserve = 4 * taken;
-  return total != 0 && left < reserve;
+LEAKDIR_TEXT uint64_t fixed_reserve(uint64_t total, uint64_t lowest, uint64_t highest) {
+  const uint64_t part = total / 16;
+  return part < lowest ? lowest : part > highest ? highest : part;
 }
+
+LEAKDIR_TEXT bool is_below_reserve(uint64_t total, uint64_t left, uint64_t taken, uint64_t reserve) {
+  return total != 0 && left < reserve && left < 4 * taken;
+}
+
+/* How much more may be taken before it is below. */
+LEAKDIR_TEXT uint64_t above_reserve(uint64_t total, uint64_t left, uint64_t taken, uint64_t reserve) {
+  const uint64_t of_part = left > reserve ? left - reserve : 0;
+  const uint64_t of_fifth = left > 4 * taken ? (left - 4 * taken) / 5 : 0;
+  if (total == 0) return UINT64_MAX;
+  return of_part > of_fifth ? of_part : of_fifth;
+}
+
+LEAKDIR_TEXT uint64_t reserved_bytes(const struct DiskSpace* disk) {
+  return fixed_reserve(disk->bytes, UINT64_C(4) << 20, UINT64_C(256) << 20);
+}
+LEAKDIR_TEXT uint64_t reserved_inodes(const struct DiskSpace* disk) { return fixed_reserve(disk->inodes, 256, 65536); }
 
 /* `so_many` files were made there, and may take `most_bytes` in all. */
 LEAKDIR_TEXT enum DiskShortage disk_shortage(const struct DiskSpace* disk, uint64_t so_many, uint64_t most_bytes) {
   const uint64_t taken = so_many * disk->block_bytes;
   if (taken >= most_bytes) return kDirIsAtLimit;
-  if (is_below_reserve(disk->bytes, disk->bytes_free, taken, UINT64_C(4) << 20, UINT64_C(256) << 20))
-    return kDiskIsNearlyFull;
-  if (is_below_reserve(disk->inodes, disk->inodes_free, so_many, 256, 65536)) return kDiskIsShortOfInodes;
+  if (is_below_reserve(disk->bytes, disk->bytes_free, taken, reserved_bytes(disk))) return kDiskIsNearlyFull;
+  if (is_below_reserve(disk->inodes, disk->inodes_free, so_many, reserved_inodes(disk))) return kDiskIsShortOfInodes;
   return kDiskHasRoom;
+}
+
+/* How many files may be made before the disk has to be asked again; no more than `most`. Where it is all but full that
+ * is 1. */
+LEAKDIR_TEXT uint32_t files_until_asked(const struct DiskSpace* disk, uint64_t so_many, uint32_t most) {
+  const uint64_t block = disk->block_bytes != 0 ? disk->block_bytes : 1;
+  const uint64_t of_bytes = above_reserve(disk->bytes, disk->bytes_free, so_many * block, reserved_bytes(disk)) / block;
+  const uint64_t of_inodes = above_reserve(disk->inodes, disk->inodes_free, so_many, reserved_inodes(disk));
+  const uint64_t files = of_bytes < of_inodes ? of_bytes : of_inodes;
+  return files >= most ? most : files == 0 ? 1 : (uint32_t)files;
 }
 
 #ifdef __cplusplus

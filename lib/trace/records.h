@@ -80,7 +80,7 @@ static int create(const char *path) {
 
 static enum DiskShortage shortage; /* as of when the disk was asked last */
 
-/* It is asked for every 64th file. Under the lock. */
+/* It is asked for every 64th file, and sooner where it has room for fewer. Under the lock. */
 static int disk_has_room(unsigned long long so_many) {
   static unsigned until_next;
   struct statvfs status;
@@ -94,6 +94,7 @@ static int disk_has_room(unsigned long long so_many) {
   disk.bytes_free = status.f_bavail * disk.block_bytes;
   disk.inodes = status.f_files;
   disk.inodes_free = status.f_ffree;
+  until_next = files_until_asked(&disk, so_many, 64) - 1;
   shortage = disk_shortage(&disk, so_many, value_of(kOption_max_disk) == 0 ? UINT64_MAX : value_of(kOption_max_disk));
   return shortage == kDiskHasRoom;
 }

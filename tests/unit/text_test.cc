@@ -101,6 +101,26 @@ TEST(DiskReserve, IsASixteenthWithinBounds) {
   EXPECT_EQ(shortage(1600 * kMiB, 800 * kMiB, 1000, 16000, 999), kDiskIsShortOfInodes);
 }
 
+// Not one of the files that may be made meanwhile takes of the reserve.
+TEST(DiskReserve, IsAskedForBeforeItIsReached) {
+  for (const std::uint64_t inodes : {0, 4, 5, 40, 300, 1000, 100000}) {
+    for (std::uint64_t left = inodes, files = 0; files < inodes || files == 0;) {
+      const DiskSpace disk = {1600 * kMiB, 800 * kMiB, 4096, inodes, left};
+      const std::uint32_t more = files_until_asked(&disk, files, 64);
+      ASSERT_GE(more, 1u);
+      ASSERT_TRUE(inodes != 0 || more == 64u) << "it does not say";
+      if (inodes == 0 || disk_shortage(&disk, files, UINT64_MAX) != kDiskHasRoom) break;
+      left -= more;
+      files += more;
+      ASSERT_LE(left, inodes);
+      ASSERT_TRUE(more == 1 || shortage(1600 * kMiB, 800 * kMiB, files, inodes, left) == kDiskHasRoom) << inodes;
+    }
+  }
+  const DiskSpace tiny = {1 * kMiB, 20 * 4096, 4096, kInodes, kInodes}, large = {1600 * kMiB, 800 * kMiB, 4096, 0, 0};
+  EXPECT_EQ(files_until_asked(&tiny, 0, 64), 4u);
+  EXPECT_EQ(files_until_asked(&large, 0, 64), 64u);
+}
+
 TEST(DiskReserve, FilesHaveALimitOfTheirOwn) {
   const DiskSpace disk = {1600 * kMiB, 800 * kMiB, 4096, kInodes, kInodes};
   EXPECT_EQ(disk_shortage(&disk, 9, 40000), kDiskHasRoom);

@@ -225,6 +225,25 @@ TEST(Reloaded, LibrariesKeepTheirNamesAndCostNothing) {
   }
 }
 
+// What a library holds that was closed, and is to stay (RTLD_NODELETE), is held, as is what the loader keeps for it.
+TEST(Reloaded, LibrariesThatStayHoldWhatTheyHeld) {
+  const Scratch scratch;
+  const std::string a = std::string(kTargets) + "/reloaded_a.so", b = std::string(kTargets) + "/reloaded_b.so";
+  const Outcome outcome = run_in(scratch, target("reloads", "pie"), {"", {"6", a, b, "stay"}, {}, 60});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  std::map<std::string, Sizes> held, lost;
+  for (const Record& record : records_in(scratch / "mem")) {
+    const std::string& module = record.stack.frames.at(0).module;
+    if (module == a || module == b) {
+      (record.reach == "definitely lost" ? lost : held)[module].push_back(record.size);
+    } else {
+      EXPECT_EQ(record.reach, "still reachable") << record.file;
+    }
+  }
+  EXPECT_EQ(held, (std::map<std::string, Sizes>{{a, {5401}}, {b, {5402}}}));
+  EXPECT_EQ(lost, (std::map<std::string, Sizes>{{a, {5401, 5401}}, {b, {5402, 5402}}}));
+}
+
 // What the loader allocates is not looked at here, so nothing tells that one library lies where the other did.
 TEST(Reloaded, LibrariesOfTheSameLayoutKeepTheirNamesUnseen) {
   const Scratch scratch;

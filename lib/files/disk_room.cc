@@ -12,7 +12,7 @@
 namespace leakdir {
 namespace {
 
-constexpr std::uint32_t kMostFilesAtATime = 64;
+constexpr std::uint64_t kMostFilesAtATime = 64;
 
 std::atomic<DiskShortage> shortage{kDiskHasRoom};
 std::atomic<std::int32_t> files_until_next{0};
@@ -49,7 +49,7 @@ bool disk_has_room() { return shortage.load(std::memory_order_relaxed) == kDiskH
 void look_at_disk(RecordFolder folder, std::uint64_t files) {
   DiskSpace disk = {};
   const bool is_known = ask_disk(folder, disk);
-  const std::uint32_t until_next = is_known ? files_until_asked(&disk, files, kMostFilesAtATime) : kMostFilesAtATime;
+  const std::uint64_t until_next = is_known ? files_until_asked(&disk, files, kMostFilesAtATime) : kMostFilesAtATime;
   files_until_next.store(static_cast<std::int32_t>(until_next), std::memory_order_relaxed);
   const DiskShortage now = is_known ? disk_shortage(&disk, files, most_bytes_of_files()) : kDiskHasRoom;
   if (const std::uint64_t taken = files * disk.block_bytes; max_disk != 0)

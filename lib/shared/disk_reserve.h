@@ -56,12 +56,12 @@ LEAKDIR_TEXT enum DiskShortage disk_shortage(const struct DiskSpace* disk, uint6
 
 /* How many files may be made before the disk has to be asked again; no more than `most`. Where it is all but full that
  * is 1. */
-LEAKDIR_TEXT uint32_t files_until_asked(const struct DiskSpace* disk, uint64_t so_many, uint32_t most) {
+LEAKDIR_TEXT uint64_t files_until_asked(const struct DiskSpace* disk, uint64_t so_many, uint64_t most) {
   const uint64_t block = disk->block_bytes != 0 ? disk->block_bytes : 1;
   const uint64_t of_bytes = above_reserve(disk->bytes, disk->bytes_free, so_many * block, reserved_bytes(disk)) / block;
   const uint64_t of_inodes = above_reserve(disk->inodes, disk->inodes_free, so_many, reserved_inodes(disk));
   const uint64_t files = of_bytes < of_inodes ? of_bytes : of_inodes;
-  return files >= most ? most : files == 0 ? 1 : (uint32_t)files;
+  return files >= most ? most : files == 0 ? 1 : files;
 }
 
 #ifdef __cplusplus

@@ -82,7 +82,7 @@ static enum DiskShortage shortage; /* as of when the disk was asked last */
 
 /* It is asked for every 64th file, and sooner where it has room for fewer. Under the lock. */
 static int disk_has_room(unsigned long long so_many) {
-  static unsigned until_next;
+  static uint64_t until_next;
   struct statvfs status;
   struct DiskSpace disk;
   if (until_next-- != 0) return shortage == kDiskHasRoom;

@@ -106,7 +106,7 @@ TEST(DiskReserve, IsAskedForBeforeItIsReached) {
   for (const std::uint64_t inodes : {0, 4, 5, 40, 300, 1000, 100000}) {
     for (std::uint64_t left = inodes, files = 0; files < inodes || files == 0;) {
       const DiskSpace disk = {1600 * kMiB, 800 * kMiB, 4096, inodes, left};
-      const std::uint32_t more = files_until_asked(&disk, files, 64);
+      const std::uint64_t more = files_until_asked(&disk, files, 64);
       ASSERT_GE(more, 1u);
       ASSERT_TRUE(inodes != 0 || more == 64u) << "it does not say";
       if (inodes == 0 || disk_shortage(&disk, files, UINT64_MAX) != kDiskHasRoom) break;

@@ -60,8 +60,8 @@ LEAKDIR_TEXT uint64_t files_until_asked(const struct DiskSpace* disk, uint64_t s
   const uint64_t block = disk->block_bytes != 0 ? disk->block_bytes : 1;
   const uint64_t of_bytes = above_reserve(disk->bytes, disk->bytes_free, so_many * block, reserved_bytes(disk)) / block;
   const uint64_t of_inodes = above_reserve(disk->inodes, disk->inodes_free, so_many, reserved_inodes(disk));
-  const uint64_t files = of_bytes < of_inodes ? of_bytes : of_inodes;
-  return files >= most ? most : files == 0 ? 1 : files;
+  const uint64_t room = of_bytes < of_inodes ? of_bytes : of_inodes;
+  return room >= most ? most : room == 0 ? 1 : room;
 }
 
 #ifdef __cplusplus

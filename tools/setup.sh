@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSL-1.0
 #
-# setup.sh [build|test]: installs what is missing on Debian (12, 13, sid; 11 for the objects alone), as root or by sudo.
+# setup.sh [build|test]: installs what is missing on Debian (12, 13, sid; 11 for `build`), as root or by sudo.
 # Does nothing, and needs no network, when all of it is there.
 #
 #   build   what the objects and the tool are built with, and what tools/demo.sh runs
@@ -17,7 +17,8 @@ for_tool=(
   libdw-dev libelf-dev zlib1g-dev libiberty-dev              # debug information, names of other languages
   libzstd-dev liblz4-dev                                     # cores as systemd-coredump writes them
   libncurses-dev                                             # watch in a terminal
-  libcli11-dev libfmt-dev nlohmann-json3-dev libprotozero-dev  # command line and formats
+  libfmt-dev nlohmann-json3-dev libprotozero-dev             # formats
+  'libcli11-dev|git'                                         # command line; without it meson fetches it, by git
 )
 # One group a line, and one line a group. Of a|b, which is one package in different releases, or a part that became one of
 # its own, the first that there is; CLANG is the version of the release's clang.
@@ -115,7 +116,7 @@ if [ ${#absent[@]} -gt 0 ]; then
 fi
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" ||
   if [ -n "$updated" ]; then
-    give_up "apt-get install failed, see above. A package that is not found is not in this release: leakdir is built on Debian 12 and 13, its objects on 11"
+    give_up "apt-get install failed, see above. A package that is not found is not in this release: leakdir is built on Debian 11 and later, its tests on 12"
   else
     give_up "apt-get update failed, see above. Look at the network, and at the sources in /etc/apt, and run this again"
   fi

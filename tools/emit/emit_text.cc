@@ -60,8 +60,8 @@ class TextReport {
 
  private:
   template <class... Arguments>
-  void put(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
-    fmt::format_to(std::back_inserter(out_), format, std::forward<Arguments>(arguments)...);
+  void put(fmt::string_view format, const Arguments&... arguments) {
+    fmt::vformat_to(std::back_inserter(out_), format, fmt::make_format_args(arguments...));
   }
 
   void hand_over() {

@@ -14,6 +14,11 @@
 #include "base/error.hh"
 
 namespace leakdir::tool {
+namespace {
+
+constexpr unsigned kLoongarch = 258;  // EM_LOONGARCH: glibc 2.31's <elf.h> does not know it
+
+}  // namespace
 
 ElfProgram::ElfProgram(const std::string& path) {
   struct stat status;
@@ -45,7 +50,7 @@ std::string ElfProgram::machine() const {
   static const std::map<unsigned, const char*> kNames = {
       {EM_X86_64, "x86-64"}, {EM_386, "i386"},    {EM_AARCH64, "aarch64"},
       {EM_ARM, "arm"},       {EM_RISCV, "riscv"}, {EM_MIPS, "mips"},
-      {EM_PPC64, "ppc64"},   {EM_S390, "s390"},   {EM_LOONGARCH, "loongarch"}};
+      {EM_PPC64, "ppc64"},   {EM_S390, "s390"},   {kLoongarch, "loongarch"}};
   const auto known = kNames.find(header_.e_machine);
   std::string name = known == kNames.end() ? fmt::format("machine {}", header_.e_machine) : known->second;
   if (header_.e_machine == EM_RISCV) name += header_.e_ident[EI_CLASS] == ELFCLASS64 ? "64" : "32";

@@ -159,13 +159,17 @@ bool is_linked(Source& source, std::uint64_t word_bytes, std::uint64_t links, co
 }
 
 // Of a thread that has ended: whether nobody can ask for what it returned. `there`: what glibc keeps of it from its
-// links on. A joined thread has the number -1. A detached one points to itself, where another has who waits for it:
-// right behind a lock and a futex (the argument of its function, which may be anything, is behind a function).
+// links on. Whose stack was given back has a bit that says so. Of 32 bits that bit lies elsewhere in each glibc;
+// until 2.42 a joined thread has the number -1, and a detached one points to itself, where another has who waits for
+// it: right behind a lock and a futex (the argument of its function, which may be anything, is behind a function).
 inline bool is_joined_or_detached(std::uint64_t word_bytes, const char* there, std::uint64_t bytes,
                                   std::uint64_t thread) {
   constexpr std::uint32_t kJoined = 0xffffffff, kMostOfLock = 2;
+  constexpr std::uint32_t kTerminated = 32;         // in glibc's words: TERMINATED_BITMASK of cancelhandling
+  constexpr std::uint64_t kStateBehindNumber = 56;  // since glibc 2.4
   const auto int_at = [&](std::uint64_t at) { return static_cast<std::uint32_t>(word_at(there + at, 4)); };
   const std::uint64_t number = 2 * word_bytes;
+  if (word_bytes == 8 && (int_at(number + kStateBehindNumber) & kTerminated) != 0) return true;
   if (int_at(number) == kJoined) return true;
   for (std::uint64_t at = number + 16; at + word_bytes <= bytes; at += word_bytes) {
     // The futex is 0, 1, -1 or -2.

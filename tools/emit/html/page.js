@@ -619,7 +619,9 @@
     byId("kinds").querySelector(`[data-kind="${kind}"]`).focus();
   }
 
+  let waiting = 0;  // for who types to pause
   function setSearch(text) {
+    clearTimeout(waiting);
     term = text.trim().toLowerCase();
     foundNames.clear();
     linesOfFrame.forEach((lines, i) => {
@@ -655,7 +657,6 @@
   byId("reset").addEventListener("click", reset);
   byId("filter").addEventListener("click", reset);
   byId("more").addEventListener("click", () => { rowsShown += kRowsAtOnce; drawTable(); });
-  let waiting = 0;
   byId("search").addEventListener("input", (event) => {
     clearTimeout(waiting);
     waiting = setTimeout(() => setSearch(event.target.value), 120);

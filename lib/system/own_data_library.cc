@@ -24,7 +24,7 @@ int see_module(dl_phdr_info* info, std::size_t, void*) {
   for (unsigned i = 0; is_ours && i < info->dlpi_phnum; ++i) {
     const ElfW(Phdr)& header = info->dlpi_phdr[i];
     if (header.p_type != PT_LOAD || (header.p_flags & PF_W) == 0) continue;
-    memory_is_own(reinterpret_cast<const void*>(start_of(header)), header.p_memsz);
+    data_are_own(reinterpret_cast<const void*>(start_of(header)), header.p_memsz);
   }
   return is_ours ? 1 : 0;
 }

@@ -19,7 +19,7 @@ SECTION_OF_OURS(leakdir_large)
 namespace leakdir {
 namespace {
 
-void is_own(const char* begin, const char* end) { memory_is_own(begin, static_cast<std::size_t>(end - begin)); }
+void is_own(const char* begin, const char* end) { data_are_own(begin, static_cast<std::size_t>(end - begin)); }
 
 }  // namespace
 

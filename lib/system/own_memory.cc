@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "own_memory.hh"
 
+#include <sys/auxv.h>
+
 #include <atomic>
 
 #include "sys.hh"
@@ -53,6 +55,11 @@ bool take_one_given_back(OwnMemory* entries, std::uint64_t start, std::uint64_t 
 }  // namespace
 
 void memory_is_own(const void* at, std::size_t bytes) {
+  const std::size_t told = ::getauxval(AT_PAGESZ), page = told != 0 ? told : 4096;
+  data_are_own(at, (bytes + page - 1) & ~(page - 1));
+}
+
+void data_are_own(const void* at, std::size_t bytes) {
   OwnMemory* const entries = at == nullptr ? nullptr : make_table();
   if (entries == nullptr) return;
   const auto start = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(at));

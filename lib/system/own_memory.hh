@@ -17,7 +17,10 @@ namespace leakdir {
 using ledger::kMostOwnMemory;
 using ledger::OwnMemory;
 
+// A mapping: all of its last page is.
 void memory_is_own(const void* at, std::size_t bytes);
+// No more than these bytes.
+void data_are_own(const void* at, std::size_t bytes);
 // What begins there is larger by now.
 void own_memory_grew(const void* at, std::size_t bytes);
 // It is about to be unmapped.

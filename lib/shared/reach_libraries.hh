@@ -57,7 +57,8 @@ class OfLibraries {
 
   // What lies `offset` bytes into the block is what a library's user has of it.
   bool is_whole(std::uint64_t offset, const HeapBlock& block) {
-    if (offset % (2 * kWord) == 0 && is_gobject(block.address + offset)) return true;
+    if (offset % (2 * kWord) == 0 && (is_gobject(block.address + offset) || is_closure(offset, block))) return true;
+    if (is_counted_box(offset, block)) return true;
     return is_sds(offset, block) || is_hash_table_of_rust(offset, block);
   }
 
@@ -84,6 +85,34 @@ class OfLibraries {
     known_class_ = of_class;
     return true;
   }
+  // A closure of GLib's lies behind four words of its own: a function, data, and two functions. It begins with a count
+  // of references, of 15 bits, with flags, and the function that calls it, which may come later; then data, whom to
+  // tell, and the function that is called.
+  bool is_closure(std::uint64_t offset, const HeapBlock& block) {
+    constexpr unsigned kPrivate = 4, kAll = kPrivate + 5;
+    constexpr std::uint64_t kCount = 0x7fff, kMost = 0xffffffff;
+    std::uint64_t word[kAll] = {};
+    if (offset != kPrivate * kWord || block.bytes() < kAll * kWord) return false;
+    if (!contents_.read_words(block.address, kAll, word)) return false;
+    if ((word[kPrivate] & kCount) == 0 || word[kPrivate] > kMost) return false;
+    const auto is_function_or_0 = [&](std::uint64_t one) { return one == 0 || is_code(one); };
+    return is_function_or_0(word[0]) && is_function_or_0(word[2]) && is_function_or_0(word[3]) &&
+           is_function_or_0(word[kPrivate + 1]) && is_code(word[kPrivate + 4]);
+  }
+  bool is_code(std::uint64_t address) const {
+    const Mapping* const code = contents_.mappings().find(address);
+    return code != nullptr && code->has(Mapping::kExecute) && code->has(Mapping::kFile);
+  }
+
+  // What g_rc_box_alloc and its kin give (GRefString) lies behind its count, its size, and a number that each has.
+  bool is_counted_box(std::uint64_t offset, const HeapBlock& block) {
+    constexpr std::uint64_t kMagic = 0x44ae2bf0, kLow = 0xffffffff;
+    std::uint64_t word[3] = {};  // of four; size, what is private before, the number
+    if (offset < 4 * kWord || offset % kWord != 0 || offset > block.bytes()) return false;
+    return contents_.read_words(block.address + offset - 3 * kWord, 3, word) && (word[2] & kLow) == kMagic &&
+           word[0] <= block.bytes() - offset && word[1] == offset - 4 * kWord;
+  }
+
   bool is_writable(std::uint64_t address) const {
     const Mapping* const mapping = contents_.mapping_of_word(address);
     return mapping != nullptr && mapping->has(Mapping::kWrite);

@@ -651,11 +651,17 @@ static void shelf_init(Shelf *shelf)
 }
 static void shelf_class_init(ShelfClass *type) { (void)type; }
 static GObject *volatile held[3];
+static GClosure *volatile closure;
+static void *volatile box;
+static void told(void) {}
 static GList *volatile list;
 int main(void)
 {
   for (int i = 0; i < 3; ++i) held[i] = g_object_new(shelf_get_type(), NULL);
   for (int i = 0; i < 100; ++i) list = g_list_prepend(list, NULL);
+  g_signal_connect(held[0], "notify", G_CALLBACK(told), NULL);
+  closure = g_cclosure_new(G_CALLBACK(told), g_strdup("data"), (GClosureNotify)g_free);
+  box = g_rc_box_alloc0(1003);
   return 0;
 }
 )";

@@ -3,6 +3,7 @@
 #include "system/probe_table.hh"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <memory>
@@ -51,6 +52,21 @@ TEST(ProbeTable, BeginsSmallWithoutWhatWasInIt) {
 long levels_of_own_memory() {
   return std::count_if(own_memory(), own_memory() + kMostOwnMemory,
                        [](const OwnMemory& own) { return own.end > own.start; });
+}
+
+// The tool takes what is not own for the program's.
+TEST(OwnMemory, AMappingIsOwnToTheEndOfItsLastPage) {
+  const auto has = [](std::uint64_t start, std::uint64_t end) {
+    return std::count_if(own_memory(), own_memory() + kMostOwnMemory,
+                         [&](const OwnMemory& own) { return own.start == start && own.end == end; }) != 0;
+  };
+  const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  memory_is_own(reinterpret_cast<void*>(16 * page), 3 * page + 12);
+  EXPECT_TRUE(has(16 * page, 20 * page));
+  data_are_own(reinterpret_cast<void*>(32 * page), 12);
+  EXPECT_TRUE(has(32 * page, 32 * page + 12));
+  memory_is_given_back(reinterpret_cast<void*>(16 * page));
+  memory_is_given_back(reinterpret_cast<void*>(32 * page));
 }
 
 // As each generation of children of children does.

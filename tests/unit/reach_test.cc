@@ -280,6 +280,35 @@ TEST(Marker, ThePrivatePartBeforeAnObjectOfGlibIsHeldWithIt) {
   EXPECT_EQ(kind(kNode, kNode, 0), kPossible);
 }
 
+TEST(Marker, AClosureOfGlibIsHeldBehindWhatIsItsOwn) {
+  const Mapping code = {0x500000, 0x600000, Mapping::kRead | Mapping::kExecute | Mapping::kFile};
+  const auto kind = [&](std::uint64_t count, std::uint64_t calls, std::uint64_t called, std::uint64_t held = 0x10020) {
+    Heap heap;
+    heap.add(0x10000, 72);
+    heap.put(0x10018, 0x500100), heap.put(0x10020, count), heap.put(0x10028, calls), heap.put(0x10040, called);
+    return heap.kinds({held}, {&code, 1})[0];
+  };
+  EXPECT_EQ(kind(0x80000001, 0x500200, 0x500300), kReachable);
+  EXPECT_EQ(kind(1, 0, 0x500300), kReachable);
+  EXPECT_EQ(kind(0x8000, 0x500200, 0x500300), kPossible);  // no reference
+  EXPECT_EQ(kind(1, 0x400200, 0x500300), kPossible);
+  EXPECT_EQ(kind(1, 0x500200, 0), kPossible);
+  EXPECT_EQ(kind(1, 0x500200, 0x500300, 0x10030), kPossible);
+}
+
+TEST(Marker, ABoxOfGlibIsHeldBehindItsCount) {
+  const auto kind = [](std::uint64_t bytes, std::uint64_t before, std::uint64_t number) {
+    Heap heap;
+    heap.add(0x10000, 144);
+    heap.put(0x10008, bytes), heap.put(0x10010, before), heap.put(0x10018, number);
+    return heap.kinds({0x10020})[0];
+  };
+  EXPECT_EQ(kind(100, 0, 0x55c744ae2bf0), kReachable);
+  EXPECT_EQ(kind(100, 0, 0x44ae2bf1), kPossible);
+  EXPECT_EQ(kind(100, 8, 0x44ae2bf0), kPossible);
+  EXPECT_EQ(kind(113, 0, 0x44ae2bf0), kPossible);
+}
+
 // Rust's hash tables: elements, then a byte for each place, to which a table leads, and the first of those once more.
 TEST(Marker, TheElementsOfAHashTableOfRustAreHeldWithIt) {
   const auto kind = [](std::string places, std::uint64_t together, std::uint64_t element = 24) {

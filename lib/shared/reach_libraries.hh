@@ -29,6 +29,11 @@ class Contents {
     for (unsigned i = 0; i < count; ++i) into[i] = words[i];
     return true;
   }
+  // 0: it cannot be read, either.
+  std::uint64_t word_at(std::uint64_t address) {
+    std::uint64_t word[1] = {};
+    return read_words(address, 1, word) ? word[0] : 0;
+  }
   bool read_bytes(std::uint64_t address, std::uint64_t bytes, void* into) {
     if (const char* const at = source_.in_place(address, bytes)) {
       auto* const to = static_cast<char*>(into);
@@ -74,10 +79,12 @@ class OfLibraries {
   static constexpr unsigned kDataOfNode = 4 + kMore, kTypeOfNode = 9 + kMore, kClassOfData = 7 + kMore;
 
   bool is_gobject(std::uint64_t address) {
-    std::uint64_t of_class = 0, type = 0, node[kTypeOfNode + 1] = {}, data[kClassOfData + 1] = {};
-    if (!contents_.read_words(address, 1, &of_class) || !is_writable(of_class)) return false;
+    std::uint64_t node[kTypeOfNode + 1] = {}, data[kClassOfData + 1] = {};
+    const std::uint64_t of_class = contents_.word_at(address);
+    if (!is_writable(of_class)) return false;
     if (of_class == known_class_) return true;
-    if (!contents_.read_words(of_class, 1, &type) || !is_writable(type)) return false;
+    const std::uint64_t type = contents_.word_at(of_class);
+    if (!is_writable(type)) return false;
     if (!contents_.read_words(type, kTypeOfNode + 1, node) || node[kTypeOfNode] != type) return false;
     if (!is_writable(node[kDataOfNode]) || !contents_.read_words(node[kDataOfNode], kClassOfData + 1, data))
       return false;

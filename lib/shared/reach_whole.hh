@@ -38,9 +38,7 @@ class MeansWhole {
     if (block.has(HeapBlock::kIsException) && is_in_exception(offset)) return true;
     if (misses_ == kMostMisses) return false;
     // The second base of an object begins with the address of a table of virtual functions as well.
-    std::uint64_t inner = 0;
-    if (block.has(HeapBlock::kIsObject) && offset % kWord == 0 && contents_.read_words(pointer, 1, &inner) &&
-        is_virtual_table(inner))
+    if (block.has(HeapBlock::kIsObject) && offset % kWord == 0 && is_virtual_table(contents_.word_at(pointer)))
       return true;
     if (is_link(pointer) || is_arena(offset, block) || of_libraries_.is_whole(offset, block)) return true;
     ++misses_;
@@ -59,9 +57,9 @@ class MeansWhole {
   // ---- Arrays
 
   bool is_empty_array(const HeapBlock& block) {
-    std::uint64_t count = 1;
-    return block.bytes() >= kWord && contents_.read_words(block.address + block.bytes() - kWord, 1, &count) &&
-           count == 0;
+    std::uint64_t count[1] = {};
+    return block.bytes() >= kWord && contents_.read_words(block.address + block.bytes() - kWord, 1, count) &&
+           count[0] == 0;
   }
 
   // Elements of new[] that are aligned by more than a word: their number lies before the first, and before that nothing

@@ -192,8 +192,8 @@ static NOINLINE void hold(void) {
   size_t* const array = make("reachable", sizeof *array + 5 * 24);  // new[] of a type that has a destructor
   *array = 5;
   elements = array + 1;
-  char* const aligned_array = make("reachable", 16 + 5 * 48);  // the same, of a type that is aligned by 16
-  aligned_elements = aligned_array + 16;
+  tell("reachable", 16 + 5 * 48);  // the same, of a type that is aligned by 16
+  aligned_elements = (char*)memset(hidden(aligned_alloc(16, 16 + 5 * 48)), 0, 16 + 5 * 48) + 16;
   ((size_t*)aligned_elements)[-1] = 5;
   no_elements = (size_t*)make("reachable", sizeof(size_t)) + 1;                  // of no element: their number alone
   struct link* const link = (struct link*)((char*)make("reachable", 221) + 40);  // linked by a part in its middle

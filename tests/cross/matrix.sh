@@ -129,8 +129,8 @@ try_release() {  # RELEASE
   demo=$result
   if [ -n "$scenario" ] && [ "$demo" = works ]; then
     say "$1: scenario suite"
-    step "$root" "$roots/$1.scenario.log" "./tools/setup.sh test && meson configure build -Dtests=true &&
-      { meson test -C build --timeout-multiplier 8 --num-processes $((jobs * 2)) ${tests:---suite scenario} || :; } &&
+    step "$root" "$roots/$1.scenario.log" "./tools/setup.sh test && meson configure build -Dtests=true && ninja -C build &&
+      { meson test -C build --no-rebuild --timeout-multiplier 8 --num-processes $((jobs * 2)) ${tests:---suite scenario} || :; } &&
       python3 tests/support/count_cases.py build/meson-logs/testlog.json"
     suite=$result
     if [ "$suite" = works ]; then suite=$(tail -n 1 "$roots/$1.scenario.log"); fi

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSL-1.0
 #
-# setup.sh [build|test]: installs what is missing on Debian (12, 13, sid; 11 for `build`), as root or by sudo.
+# setup.sh [build|test]: installs what is missing on Debian (11, 12, 13, sid), as root or by sudo.
 # Does nothing, and needs no network, when all of it is there.
 #
 #   build   what the objects and the tool are built with, and what tools/demo.sh runs
@@ -10,6 +10,7 @@ set -euo pipefail
 
 to_build=(
   gcc g++ libc6-dev binutils meson ninja-build pkg-config python3 ca-certificates
+  dpkg-dev                                                   # by it meson knows Debian's folders for libraries
   libboost-stacktrace-dev                                    # the object
 )
 # Where a release has not all of it, the objects are built without the tool.
@@ -21,24 +22,26 @@ for_tool=(
   'libcli11-dev|git'                                         # command line; without it meson fetches it, by git
 )
 # One group a line, and one line a group. Of a|b, which is one package in different releases, or a part that became one of
-# its own, the first that there is; CLANG is the version of the release's clang.
+# its own, the first that there is; with a | at its end none is needed: the tests of it are skipped. CLANG is the version of
+# the release's clang.
 to_test=(
   libgtest-dev libgmock-dev                                  # GoogleTest
-  clang libclang-rt-dev llvm-CLANG-linker-tools lld mold 'binutils-gold|binutils' llvm  # every compiler and linker of the matrix
+  clang 'libclang-rt-dev|libclang-common-CLANG-dev' 'llvm-CLANG-linker-tools|llvm-CLANG-dev' llvm  # every compiler
+  lld 'mold|' 'binutils-gold|binutils'                       # and linker of the matrix
   valgrind gdb libc6-dbg                                     # oracles, and a debugger
   'libdebuginfod1t64|libdebuginfod1' strace musl-tools dietlibc-dev
   clang-tidy cppcheck clang-format shellcheck                # analyse without running
   cmake                                                      # finds the package as other projects do
-  build-essential debhelper dpkg-dev lintian                 # Debian packages, made and looked over: tools/package.sh
+  build-essential debhelper lintian                          # Debian packages, made and looked over: tools/package.sh
   g++-aarch64-linux-gnu g++-arm-linux-gnueabihf qemu-user    # programs for other processors
   libsqlite3-dev liblua5.4-dev libexpat1-dev libjansson-dev libxml2-dev libicu-dev liblzma-dev  # real programs are linked with these
-  libjemalloc2 'libtcmalloc-minimal4t64|libtcmalloc-minimal4' 'libmimalloc3|libmimalloc2.1|libmimalloc2.0'  # and upon these
+  libjemalloc2 'libtcmalloc-minimal4t64|libtcmalloc-minimal4' 'libmimalloc3|libmimalloc2.1|libmimalloc2.0|'  # and upon these
   git perl                                                   # the library is tried on programs as they are
   groff-base zsh                                             # read manual pages and completions
   python3-yaml                                               # reads the CI examples
   libxml2-utils python3-jsonschema                           # read what `leakdir check` writes, by published schemas
   python3-prometheus-client                                  # reads what `leakdir metrics` writes; so does promtool, if it is there
-  chromium-headless-shell tmux                               # opens the report's page; a terminal to watch on
+  'chromium-headless-shell|' tmux                            # opens the report's page; a terminal to watch on
   protobuf-compiler golang-github-google-pprof-dev           # reads profiles by pprof's own specification
   libdevel-nytprof-perl                                      # flamegraph.pl reads folded stacks
 )
@@ -97,26 +100,33 @@ if [ "$(id -u)" -ne 0 ]; then
   as_root=(sudo)
 fi
 
-echo "setup.sh: installing ${missing[*]}"
 # A source of somebody else's that does not answer must not matter, if Debian's does.
 updated=yes
 "${as_root[@]}" apt-get update -q || updated=
-absent=()
+absent=() not_needed=()
 for i in "${!missing[@]}"; do
+  [[ ${missing[i]} != *'|' ]] || not_needed[i]=yes
   missing[i]=$(name_here "${missing[i]}")
-  if [ -n "$updated" ] && [[ " ${for_tool[*]} " = *" ${missing[i]} "* ]] && ! is_in_release "${missing[i]}"; then
+  if [ -z "$updated" ] || is_in_release "${missing[i]}"; then
+    continue
+  elif [[ " ${for_tool[*]} " = *" ${missing[i]} "* ]]; then
     absent+=("${missing[i]}")
-    unset "missing[i]"
+  elif [ -n "${not_needed[i]:-}" ]; then
+    echo "setup.sh: this release has no ${missing[i]}: the tests of it are skipped"
+  else
+    continue
   fi
+  unset "missing[i]"
 done
 if [ ${#absent[@]} -gt 0 ]; then
   [ "${1:-test}" = build ] || give_up "the tests need the tool, which is not to be built here: this release has no ${absent[*]}"
   echo "setup.sh: this release has no ${absent[*]}: leakdir's objects are built here, and its tool is not"
-  [ ${#missing[@]} -gt 0 ] || exit 0
 fi
+[ ${#missing[@]} -gt 0 ] || exit 0
+echo "setup.sh: installing ${missing[*]}"
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" ||
   if [ -n "$updated" ]; then
-    give_up "apt-get install failed, see above. A package that is not found is not in this release: leakdir is built on Debian 11 and later, its tests on 12"
+    give_up "apt-get install failed, see above. A package that is not found is not in this release: leakdir is built and tested on Debian 11 and later"
   else
     give_up "apt-get update failed, see above. Look at the network, and at the sources in /etc/apt, and run this again"
   fi

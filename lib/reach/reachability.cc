@@ -109,8 +109,8 @@ void for_each_ended_thread(OwnProcess& process, char* room, Visit visit) {
   const std::uint64_t here = this_thread();
   const reach::Mappings& mappings = process.mappings();
   for (std::size_t i = 0; here != 0 && i < mappings.count; ++i) {
-    visit(reach::ended_thread_on(process, sizeof(void*), room, mappings.first[i],
-                                 [&](std::uint64_t thread) { return thread == here; }));
+    reach::for_each_ended_thread_on(
+        process, sizeof(void*), room, mappings.first[i], [&](std::uint64_t thread) { return thread == here; }, visit);
   }
 }
 

@@ -186,41 +186,44 @@ struct EndedThread {
   std::uint64_t kept_table;
 };
 
-// The one whose stack the mapping is. `is_in_use(thread pointer)`. `room`: kMostOfThread bytes.
-template <class Source, class InUse>
-EndedThread ended_thread_on(Source& source, std::uint64_t word_bytes, char* room, const Mapping& mapping,
-                            InUse is_in_use) {
+// On x86 what glibc keeps of a thread begins so. `there`: what lies at that address.
+inline bool begins_thread(std::uint64_t word_bytes, const char* there, std::uint64_t address) {
+  return word_at(there, word_bytes) == address && word_at(there + 2 * word_bytes, word_bytes) == address;
+}
+
+// Calls visit(EndedThread) for the threads that have ended on the stacks of glibc's at the mapping's end. That is one
+// stack, or, since glibc 2.42, all that were mapped one below the other: a guard that Linux 6.13 and later puts into a
+// stack is no mapping of its own. `is_in_use(thread pointer)`. `room`: kMostOfThread bytes.
+template <class Source, class InUse, class Visit>
+void for_each_ended_thread_on(Source& source, std::uint64_t word_bytes, char* room, const Mapping& mapping,
+                              InUse is_in_use, Visit visit) {
   constexpr std::uint32_t kNeeded = Mapping::kRead | Mapping::kWrite;
   constexpr std::uint32_t kNone =
       Mapping::kShared | Mapping::kFile | Mapping::kHeap | Mapping::kStack | Mapping::kKernel;
-  const EndedThread none = {{0, 0}, 0};
-  if ((mapping.flags & (kNeeded | kNone)) != kNeeded || mapping.end - mapping.start < kSmallestStack - kMostOfThread)
-    return none;
-  const std::uint64_t last = mapping.end - kMostOfThread, links = offset_of_links(word_bytes);
-  const Stretch used = source.next_used({last, mapping.end});
-  const Piece piece = {last, kMostOfThread};
-  if (used.start >= used.end || source.read(&piece, 1, room) != kMostOfThread) return none;
-  for (std::uint64_t at = 0; at + links + 4 * word_bytes <= kMostOfThread; at += 64) {
+  if ((mapping.flags & (kNeeded | kNone)) != kNeeded) return;
+  const std::uint64_t links = offset_of_links(word_bytes), most = kMostOfThread - links - 4 * word_bytes + 1;
+  std::uint64_t end = mapping.end;
+  while (end > mapping.start && end - mapping.start >= kSmallestStack - kMostOfThread) {
+    const std::uint64_t last = end - kMostOfThread;
+    const Stretch used = source.next_used({last, end});
+    const Piece piece = {last, kMostOfThread};
+    if (used.start >= used.end || source.read(&piece, 1, room) != kMostOfThread) return;
+    std::uint64_t at = 0;
+    while (at < most && !begins_thread(word_bytes, room + at, last + at)) at += 64;
+    if (at >= most) return;
     const std::uint64_t thread = last + at;
-    if (word_at(room + at, word_bytes) != thread || word_at(room + at + 2 * word_bytes, word_bytes) != thread) continue;
     const char* const there = room + at + links;
-    if (is_in_use(thread) || !is_linked(source, word_bytes, thread + links, there)) return none;
+    const bool has_left = !is_in_use(thread) && is_linked(source, word_bytes, thread + links, there);
     const bool is_over = is_joined_or_detached(word_bytes, there, kMostOfThread - at - links, thread);
     const bool has_ended = word_at(there + 2 * word_bytes, 4) == 0;
     // Two words into the block that it has for it.
     const std::uint64_t table = word_at(room + at + word_bytes, word_bytes) - 2 * word_bytes;
     const Stretch stack = stack_told_at(source, word_bytes, room, thread, thread, thread);
-    if (stack.start == 0 || stack.end != mapping.end || stack.start > mapping.start) return none;
-    return {{mapping.start, is_over ? mapping.end : thread}, has_ended && !is_over ? table : 0};
+    if (stack.start == 0 || stack.end != end) return;
+    const std::uint64_t start = stack.start > mapping.start ? stack.start : mapping.start;
+    if (has_left) visit(EndedThread{{start, is_over ? end : thread}, has_ended && !is_over ? table : 0});
+    end = start;
   }
-  return none;
-}
-
-// The same: what is no root of it.
-template <class Source, class InUse>
-Stretch stack_of_ended_thread(Source& source, std::uint64_t word_bytes, char* room, const Mapping& mapping,
-                              InUse is_in_use) {
-  return ended_thread_on(source, word_bytes, room, mapping, is_in_use).no_root;
 }
 
 }  // namespace leakdir::reach

@@ -15,6 +15,7 @@
 #include "shared/reach_maps.hh"
 #include "shared/reach_mark.hh"
 #include "shared/reach_roots.hh"
+#include "shared/reach_stacks.hh"
 #include "shared/reach_usable.hh"
 #include "shared/reach_work.hh"
 
@@ -559,6 +560,61 @@ TEST(EndOfChunk, IsThatOfTheBlockForPointersOfBothWays) {
   auto room = std::make_unique<MarkRoom>();
   end_blocks_with_chunks<std::uint64_t>(heap.blocks_.data(), 3, heap, *room);
   EXPECT_EQ(heap.kinds(root), (Kinds{kReachable, kReachable, kPossible}));
+}
+
+// As glibc has them, on x86-64: what it keeps of a thread is at its stack's end, and says where the stack lies.
+class EndedThreads : public testing::Test {
+ protected:
+  static constexpr std::uint64_t kStack = 64 << 10, kAbove = 0x7f0000100000, kFromEnd = 0x940;
+  static constexpr std::uint32_t kData = Mapping::kRead | Mapping::kWrite;
+
+  static std::uint64_t thread_below(std::uint64_t end) { return end - kFromEnd; }
+  // The state: 16, it has ended; 32, its stack was given back.
+  void put_thread(std::uint64_t end, std::uint64_t state) {
+    const std::uint64_t thread = thread_below(end), links = thread + 704;
+    heap_.put(thread, thread);
+    heap_.put(thread + 16, thread);
+    heap_.put(thread + 8, 0x5000 + 16);
+    heap_.put(links, links);
+    heap_.put(links + 8, links);
+    heap_.put(links + 72, state);
+    heap_.put(thread + 1680, end - kStack);
+    heap_.put(thread + 1688, kStack);
+  }
+  std::vector<EndedThread> in(std::uint64_t start, std::uint64_t end, std::uint64_t in_use = 0) {
+    std::vector<EndedThread> all;
+    const Mapping mapping = {start, end, kData};
+    const auto is_in_use = [&](std::uint64_t thread) { return thread == in_use; };
+    for_each_ended_thread_on(heap_, 8, room_, mapping, is_in_use,
+                             [&](const EndedThread& ended) { all.push_back(ended); });
+    return all;
+  }
+
+  Heap heap_;
+  char room_[kMostOfThread];
+};
+
+TEST_F(EndedThreads, AreFoundOnEachStackOfOneMapping) {
+  const std::uint64_t middle = kAbove - kStack, last = middle - kStack, below = last - kStack;
+  put_thread(kAbove, 48);
+  put_thread(middle, 0);
+  put_thread(last, 16);
+  const std::vector<EndedThread> all = in(below - 0x5000, kAbove, thread_below(middle));
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0].no_root.start, middle);
+  EXPECT_EQ(all[0].no_root.end, kAbove);
+  EXPECT_EQ(all[0].kept_table, 0u);
+  EXPECT_EQ(all[1].no_root.start, below);
+  EXPECT_EQ(all[1].no_root.end, thread_below(last));
+  EXPECT_EQ(all[1].kept_table, 0x5000u);
+}
+
+TEST_F(EndedThreads, HaveNoMoreThanTheMapping) {
+  put_thread(kAbove, 48);
+  const std::vector<EndedThread> all = in(kAbove - kStack + 4096, kAbove);
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0].no_root.start, kAbove - kStack + 4096);
+  EXPECT_TRUE(in(kAbove - kStack, kAbove + 4096).empty());
 }
 
 TEST(WorkList, HandsOutWhatIsInItByRisingNumbers) {

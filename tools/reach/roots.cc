@@ -97,8 +97,8 @@ std::vector<reach::Stretch> unused_stacks(const StillProcess& process) {
   std::vector<char> room(reach::kMostOfThread);
   const auto is_in_use = [&](std::uint64_t thread) { return in_use.count(thread) != 0; };
   for (const auto& mapping : process.mappings) {
-    const reach::Stretch stack = reach::stack_of_ended_thread(process.memory, bytes, room.data(), mapping, is_in_use);
-    if (stack.start < stack.end) stacks.push_back(stack);
+    reach::for_each_ended_thread_on(process.memory, bytes, room.data(), mapping, is_in_use,
+                                    [&](const reach::EndedThread& ended) { stacks.push_back(ended.no_root); });
   }
   return stacks;
 }

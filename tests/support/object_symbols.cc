@@ -31,21 +31,46 @@ std::string symbols_of(const std::string& object, const char* which, const std::
 
 std::string golden(const std::string& name) { return read_file(std::string(kSourceRoot) + "/tests/golden/" + name); }
 
-std::vector<std::string> needed_beside_malloc(const std::string& symbols) {
-  std::vector<std::string> lines = lines_of(symbols);
-  if (std::string(gnu_get_libc_version()) == "2.36") return lines;
+namespace {
+
+bool is_as_reviewed() { return std::string(gnu_get_libc_version()) == "2.36"; }
+
+std::string symbols_of_malloc(const char* which) {
   const Scratch scratch;
   const Outcome outcome =
       run({{"sh", "-ec", "ar x \"$(gcc -print-file-name=libc.a)\" malloc.o"}, scratch.path(), {}, "", 60});
   EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  return symbols_of(scratch / "malloc.o", which);
+}
+
+}  // namespace
+
+std::vector<std::string> needed_beside_malloc(const std::string& symbols) {
+  std::vector<std::string> lines = lines_of(symbols);
+  if (is_as_reviewed()) return lines;
   std::set<std::string> explained;
-  for (const std::string& needed :
-       {symbols_of(scratch / "malloc.o", "--undefined-only"), golden("glibc-2.36-malloc.o.undefined")}) {
+  for (const std::string& needed : {symbols_of_malloc("--undefined-only"), golden("glibc-2.36-malloc.o.undefined")}) {
     for (const std::string& line : lines_of(needed)) explained.insert(line);
   }
   lines.erase(std::remove_if(lines.begin(), lines.end(), [&](const auto& line) { return explained.count(line) != 0; }),
               lines.end());
   return lines;
+}
+
+std::string defined_beside_newer(const std::string& symbols, const std::string& reviewed) {
+  if (is_as_reviewed()) return symbols;
+  const auto names_in = [](const std::string& text) {
+    std::set<std::string> names;
+    for (const std::string& line : lines_of(text)) names.insert(line.substr(0, line.find(' ')));
+    return names;
+  };
+  const std::set<std::string> known = names_in(reviewed), newer = names_in(symbols_of_malloc("--defined-only"));
+  std::string text;
+  for (const std::string& line : lines_of(symbols)) {
+    const std::string name = line.substr(0, line.find(' '));
+    if (known.count(name) != 0 || newer.count(name) == 0) text += line + "\n";
+  }
+  return text;
 }
 
 }  // namespace leakdir_test

@@ -19,4 +19,7 @@ std::string golden(const std::string& name);
 // reviewed ones. With another release what needs a look is what that release's malloc.o does not explain.
 std::vector<std::string> needed_beside_malloc(const std::string& symbols);
 
+// What an object defines, without what is not among the reviewed ones and what that other release's malloc.o has, too.
+std::string defined_beside_newer(const std::string& symbols, const std::string& reviewed);
+
 }  // namespace leakdir_test

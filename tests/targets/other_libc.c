@@ -126,7 +126,7 @@ static void clears(void) {
   }
   errno = 0;
   volatile size_t half = SIZE_MAX / 2;
-  MUST(calloc(half, 3) == NULL && errno == ENOMEM);
+  MUST(hidden(calloc(half, 3)) == NULL && errno == ENOMEM);
 }
 
 // Each is said with its kind, as it is when the program ends or is looked at.

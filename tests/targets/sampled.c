@@ -195,8 +195,8 @@ static void call_one(struct Slot* slot, uint64_t* state) {
       errno = kPlanted;
       void* const block = realloc(slot->block, PTRDIFF_MAX);
       MUST(block == NULL && (is_plain || errno == ENOMEM));
-      MUST(malloc(huge - next_random(state)) == NULL);
-      MUST(calloc(huge, next_random(state) + (size_t)2) == NULL);
+      MUST(hidden(malloc(huge - next_random(state))) == NULL);
+      MUST(hidden(calloc(huge, next_random(state) + (size_t)2)) == NULL);
     }  // fallthrough
     default:
       must_be_filled(slot, slot->size);

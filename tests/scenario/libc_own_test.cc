@@ -69,19 +69,32 @@ Words all_calls() {
   return names;
 }
 
-bool works_without_leakdir(const std::string& call, const std::string& kind) {
+bool work_without_leakdir(const Words& calls, const std::string& kind, int seconds = 60) {
   const Scratch scratch;
   const std::string bare = kind == "static" ? "none-static" : "none";
-  return run_in(scratch, target("libc_calls", bare), {"", {"return", call}, {}, 60}).exited_with(0);
+  Words arguments = {"return"};
+  arguments.insert(arguments.end(), calls.begin(), calls.end());
+  return run_in(scratch, target("libc_calls", bare), {"", arguments, {}, seconds}).exited_with(0);
 }
 
-// Of a static program glibc loads NSS modules that may crash it (libnss_systemd).
+// Of a static program glibc loads NSS modules that may crash it (libnss_systemd). Upon glibc 2.43 what converts
+// characters does so, too, once some of the other calls were made: what the modules were given by one malloc is given
+// back by the other. So the first call that does not go together with those before it is left out, and so on.
 Words calls_that_work(const std::string& kind) {
   static std::map<std::string, Words> known;
   Words& calls = known[kind];
   if (!calls.empty()) return calls;
   for (const std::string& call : all_calls()) {
-    if (works_without_leakdir(call, kind)) calls.push_back(call);
+    if (work_without_leakdir({call}, kind)) calls.push_back(call);
+  }
+  while (!work_without_leakdir(calls, kind, 20)) {
+    std::size_t work = 0, fail = calls.size();
+    while (fail - work > 1) {
+      const std::size_t middle = work + (fail - work) / 2;
+      const Words first(calls.begin(), calls.begin() + static_cast<std::ptrdiff_t>(middle));
+      (work_without_leakdir(first, kind, 20) ? work : fail) = middle;
+    }
+    calls.erase(calls.begin() + static_cast<std::ptrdiff_t>(work));
   }
   return calls;
 }
@@ -148,7 +161,7 @@ TEST(FirstUnwind, MayBeTheProgramsOwn) {
 TEST(FirstCall, MayBeOne) {
   for (const char* const call : {"getaddrinfo_without_service", "wide_utf8", "lio_listio"}) {
     for (const std::string& kind : kKinds) {
-      if (!works_without_leakdir(call, kind)) continue;
+      if (!work_without_leakdir({call}, kind)) continue;
       for (const std::string end : {"threads", "killed"}) {
         EXPECT_EQ(phantoms_of(target("libc_calls", kind), end, {call}), "") << call << ", " << kind << ", " << end;
       }

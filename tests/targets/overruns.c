@@ -23,6 +23,7 @@ static NOINLINE void leak_deeper(void) {
 int main(int count, char** arguments) {
   void* frames[10];
   if (count == 2 && strcmp(arguments[1], "first") == 0) MUST(backtrace(frames, 10) > 1);
+  free(hidden(malloc(1)));  // upon glibc 2.43 malloc's cache of free blocks is made then: it lies before the first
   LEAK(malloc, 67, malloc(67));
   char* first = sink;
   leak_before();

@@ -44,7 +44,7 @@ static void clear_out(const char *from, const char *to) {
 static int make_dir(void) {
   char *slash = dir;
   for (;;) {
-    slash = strchr(slash + 1, '/');
+    slash = (strchr)(slash + 1, '/');
     if (slash != NULL) *slash = '\0';
     if (mkdir(dir, kRecordDirMode) == 0) { /* whatever the umask is */
       const int made = open_dir(dir);
@@ -105,7 +105,7 @@ static int claim_dir(void) {
 }
 
 static void expand_dir(void) {
-  const char *name = strrchr(program, '/');
+  const char *name = (strrchr)(program, '/');
   const char *from = option_dir;
   size_t at = 0;
   name = name != NULL ? name + 1 : program;

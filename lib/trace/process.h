@@ -64,7 +64,7 @@ static unsigned long long start_time_of(pid_t pid) {
   got = read_beginning(folder, "stat", text, sizeof text - 1);
   if (got <= 0) return 0;
   text[got] = '\0';
-  at = strrchr(text, ')');
-  for (field = 2; at != NULL && field < 22; ++field) at = strchr(at + 1, ' ');
+  at = (strrchr)(text, ')');
+  for (field = 2; at != NULL && field < 22; ++field) at = (strchr)(at + 1, ' ');
   return at != NULL ? strtoull(at, NULL, 10) : 0;
 }

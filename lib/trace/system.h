@@ -20,7 +20,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <string.h> /* glibc 2.43 has strchr as a macro of C11: (strchr) is the function */
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>

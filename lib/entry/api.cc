@@ -54,6 +54,14 @@ void place_is(const char* file, int line, int call, std::size_t factor, const vo
   place_of_next_block(file, {0, frame, factor, static_cast<std::uint32_t>(line), static_cast<std::uint32_t>(call)});
 }
 
+int lost_since(const ThreadAtExit& thread, unsigned long mark, std::size_t* blocks, std::size_t* bytes) {
+  const bool is_told = has_ledger() && is_only_thread(1) && find_lost(thread, true).outcome == ledger::ReachLook::kDone;
+  const LiveTotals totals = is_told ? count_live(mark) : LiveTotals{};
+  if (blocks != nullptr) *blocks = totals.lost_blocks;
+  if (bytes != nullptr) *bytes = totals.lost_bytes;
+  return is_told ? 1 : 0;
+}
+
 }  // namespace leakdir
 
 LEAKDIR_EXPORT void leakdir_start(void) { leakdir::switch_recording(true); }
@@ -73,13 +81,14 @@ LEAKDIR_EXPORT void leakdir_live_since(unsigned long mark, std::size_t* blocks, 
 }
 
 LEAKDIR_EXPORT int leakdir_lost_since(unsigned long mark, std::size_t* blocks, std::size_t* bytes) {
-  const bool is_told =
-      has_ledger() && leakdir::is_only_thread(1) &&
-      leakdir::find_lost(leakdir::find_thread_here(), true).outcome == leakdir::ledger::ReachLook::kDone;
-  const leakdir::LiveTotals totals = is_told ? leakdir::count_live(mark) : leakdir::LiveTotals{};
-  if (blocks != nullptr) *blocks = totals.lost_blocks;
-  if (bytes != nullptr) *bytes = totals.lost_bytes;
-  return is_told ? 1 : 0;
+  return leakdir::lost_since(leakdir::find_thread_here(0), mark, blocks, bytes);
+}
+
+// Called by leakdir/gtest.h.
+LEAKDIR_EXPORT int leakdir_lost_since_frame(unsigned long mark, const void* below, std::size_t* blocks,
+                                            std::size_t* bytes) {
+  const leakdir::ThreadAtExit thread = leakdir::find_thread_here(reinterpret_cast<std::uintptr_t>(below));
+  return leakdir::lost_since(thread, mark, blocks, bytes);
 }
 
 LEAKDIR_EXPORT void leakdir_ignore(const void* block) {

@@ -25,7 +25,9 @@ struct ThreadAtExit {
 // that libc has called.
 ThreadAtExit find_thread_at_exit(const void* ours);
 
-// The thread as it is now. What its callers' frames hold from earlier calls counts.
-ThreadAtExit find_thread_here();
+// The thread as it was when it called the function of ours that calls this. Where one of its frames up the stack has
+// called a function whose frame ends at `below` (its CFA), the thread as that frame sees it: all further in is passed
+// over. 0, or no such frame: as the caller sees it.
+ThreadAtExit find_thread_here(std::uintptr_t below);
 
 }  // namespace leakdir

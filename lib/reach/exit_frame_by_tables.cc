@@ -35,7 +35,8 @@ std::uintptr_t end_of_frame(const Frame& frame, const CfiRow& row) {
   return 0;
 }
 
-bool step(Frame& frame) {
+// To the caller; `end_of_callee` is where the frame ended that has been left.
+bool step(Frame& frame, std::uintptr_t* end_of_callee = nullptr) {
   constexpr std::uintptr_t kLargestFrame = 1 << 20;
   CfiRow row = {};
   if (read_cfi_row(frame.pc, kCalling, &row) != CfiAnswer::kRow) return false;
@@ -55,6 +56,7 @@ bool step(Frame& frame) {
     caller.kept[kept] = word_at(end, saved);
   }
   frame = caller;
+  if (end_of_callee != nullptr) *end_of_callee = end;
   return true;
 }
 
@@ -97,11 +99,16 @@ ThreadAtExit find_thread_at_exit(const void* ours) {
   return thread_of(leave_exit(here, reinterpret_cast<std::uintptr_t>(ours)));
 }
 
-// This function's own caller, so that nothing of the look itself is on its stack.
-__attribute__((noinline)) ThreadAtExit find_thread_here() {
-  const Frame here = this_frame();
-  Frame frame = here;
-  return thread_of(step(frame) ? frame : here);
+// This function and the one of ours that called it are left, so that nothing of the look itself is on the stack.
+__attribute__((noinline)) ThreadAtExit find_thread_here(std::uintptr_t below) {
+  constexpr unsigned kOurs = 2, kMostFrames = 64;
+  Frame frame = this_frame(), left = frame;
+  std::uintptr_t end = 0;
+  for (unsigned i = 0; i < kMostFrames && step(frame, &end); ++i) {
+    if (i < kOurs) left = frame;
+    if (i + 1 >= kOurs && end >= below) return thread_of(end == below ? frame : left);
+  }
+  return thread_of(left);
 }
 
 }  // namespace leakdir

@@ -6,9 +6,9 @@
 
 namespace leakdir {
 
-ThreadAtExit find_thread_at_exit(const void*) { return find_thread_here(); }
+ThreadAtExit find_thread_at_exit(const void*) { return find_thread_here(0); }
 
-__attribute__((noinline)) ThreadAtExit find_thread_here() {
+__attribute__((noinline)) ThreadAtExit find_thread_here(std::uintptr_t) {
   ThreadAtExit thread = {};
   std::uintptr_t* const registers = thread.registers;
   __asm__ volatile("stmia %0, {r4-r11}" : : "r"(registers) : "memory");

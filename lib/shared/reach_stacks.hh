@@ -51,20 +51,23 @@ Stretch stack_told_at(Source& source, std::uint64_t word_bytes, char* room, std:
 // stands in a context (ucontext_t) then, which lies in the outer stack, where the kernel has put it for a signal's
 // handler or where it is a variable of the same frame, or in data. Where it has the stack pointer and the code address
 // of what waits, or of what was begun with, is told by the processor: so many bytes behind the stack_t. 0: not known.
+// On x86 it leads to the state of the x87 unit, too, whose first word can be told: words that nobody uses any more
+// often look like the rest.
 struct ContextLayout {
-  std::uint64_t stack_pointer, code;
+  std::uint64_t stack_pointer, code, x87;
 };
+inline constexpr std::uint64_t kSmallestPart = 2048;  // less than that the kernel does not take
 inline ContextLayout context_layout(unsigned machine) {
   constexpr unsigned k386 = 3, kX86_64 = 62, kArm64 = 183;  // e_machine
   switch (machine) {
     case k386:
-      return {40, 68};
+      return {40, 68, 88};
     case kX86_64:
-      return {144, 152};
+      return {144, 152, 208};
     case kArm64:
-      return {416, 424};
+      return {416, 424, 0};
     default:
-      return {0, 0};
+      return {0, 0, 0};
   }
 }
 
@@ -102,7 +105,8 @@ struct ContextSearch {
         const std::uint64_t start = word_at(room + i, word_bytes);
         if (start - among.start >= among.end - among.start) continue;
         const std::uint64_t size = word_at(room + i + 2 * word_bytes, word_bytes);
-        if (size != 0 && size < among.end - start && is_context(at + i, among)) visit(Stretch{start, start + size});
+        if (size >= kSmallestPart && size < among.end - start && is_context(at + i, among))
+          visit(Stretch{start, start + size});
       }
       at += i;
     }
@@ -133,7 +137,16 @@ struct ContextSearch {
     const std::uint64_t pointer = word_behind(layout.stack_pointer);
     if (pointer - among.start >= among.end - among.start) return false;
     const Mapping* const code = mappings.find(word_behind(layout.code));
-    return code != nullptr && code->has(Mapping::kExecute);
+    return code != nullptr && code->has(Mapping::kExecute) && (layout.x87 == 0 || is_x87(word_behind(layout.x87)));
+  }
+
+  // Its control word: a bit that is always set, and some that never are. What cannot be read says nothing.
+  bool is_x87(std::uint64_t address) {
+    constexpr std::uint16_t kNever = 0xe000, kAlways = 0x40;
+    std::uint16_t control = kAlways;
+    const Piece piece = {address, sizeof control};
+    if (source.read(&piece, 1, &control) != sizeof control) return address != 0 && mappings.find(address) != nullptr;
+    return (control & (kNever | kAlways)) == kAlways;
   }
 };
 

@@ -2,7 +2,7 @@
 //
 // leakdir/gtest.h: a test that leaks fails and shows where, one that does not passes; and where nothing can be seen
 // that is said. The program is tests/targets/gtest_leaks.cc; with --leakdir_lost it is gtest_lost.cc, upon an object
-// that is made up.
+// that is made up, and gtest_stale.cc, upon leakdir itself.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -238,6 +238,52 @@ TEST_F(GoogleTestListenerOfLost, SaysThatAnObjectCannotTell) {
   EXPECT_THAT(failed(outcome), IsEmpty());
   EXPECT_EQ(outcome.err, "leakdir: this leakdir cannot tell what is lost: tests are NOT looked at for leaks\n");
 }
+
+// What the test's own functions have left on the stack and in registers holds nothing, however the compiler lays frames
+// out; what frames further out hold, and what any variable holds, is held.
+class GoogleTestListenerAfterATest : public GoogleTestListener {
+ protected:
+  static void SetUpTestSuite() { built_ = new Scratch(); }
+
+  void expect_lost(const std::string& compiler, const std::string& level, const std::vector<std::string>& link,
+                   const std::string& library = "") {
+    SCOPED_TRACE(compiler + " " + level);
+    std::vector<std::string> command = {compiler,
+                                        "-std=c++17",
+                                        "-Wall",
+                                        "-Wextra",
+                                        "-g",
+                                        level,
+                                        "-fPIE",
+                                        "-I" + std::string(kSourceRoot) + "/lib/include",
+                                        std::string(kSourceRoot) + "/tests/targets/gtest_stale.cc",
+                                        "-lgtest",
+                                        "-pthread",
+                                        "-o",
+                                        *built_ / "stale"};
+    command.insert(command.end(), link.begin(), link.end());
+    build(command);
+    const RunOptions options = {"", {"--leakdir_lost"}, {{"LD_PRELOAD", library}}, 120};
+    const Outcome outcome = run_tests("stale", options);
+    EXPECT_THAT(failed(outcome),
+                ElementsAre("Loses.WhatDeepRecursionHasLeft", "Loses.WhatTheBodyHasLeft", "Loses.WhatAllocaHasLeft",
+                            "Loses.WhatRegistersHaveLeft", "Loses.WhatAnExceptionHasLeft",
+                            "Loses.WhatTheProgramAsksFor", "Loses.InAPart", "LosesInAFixture.WhatItHad"))
+        << outcome.describe();
+    EXPECT_THAT(outcome.out, HasSubstr("asked: 1, 1 block, 3017 bytes\n"));
+    EXPECT_THAT(outcome.out, HasSubstr("lost: 6028 bytes in 2 blocks\n"));
+    EXPECT_THAT(outcome.err, Not(HasSubstr("NOT")));
+  }
+};
+TEST_F(GoogleTestListenerAfterATest, OfGccSeesWhatItLost) { expect_lost("g++", "-O2", {"-pie", kObject}); }
+TEST_F(GoogleTestListenerAfterATest, OfGccInAStaticProgramSeesWhatItLost) {
+  expect_lost("g++", "-O0", {"-static-pie", kStaticObject});
+}
+TEST_F(GoogleTestListenerAfterATest, OfClangSeesWhatItLost) { expect_lost("clang++", "-O0", {"-pie", kObject}); }
+TEST_F(GoogleTestListenerAfterATest, OfClangInAStaticProgramSeesWhatItLost) {
+  expect_lost("clang++", "-O2", {"-static-pie", kStaticObject});
+}
+TEST_F(GoogleTestListenerAfterATest, UnderTheLibrarySeesWhatItLost) { expect_lost("g++", "-O1", {"-pie"}, kLibrary); }
 
 TEST_F(GoogleTestListener, SaysThatNothingIsSeen) {
   const std::vector<std::string> arguments = {"--gtest_filter=Clean.*:Leaky.*"};

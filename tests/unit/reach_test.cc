@@ -505,6 +505,40 @@ TEST(Marker, ACycleIntoWhichAnotherLeadsInItsMiddleHasNoHeadOfItsOwn) {
   EXPECT_EQ(heap.kinds({}), (Kinds{kIndirect, kIndirect, kIndirect, kIndirect, kDefinite}));
 }
 
+// Where a context tells of a part of the stack, all of the stack may be in use. Words that nobody uses any more, and
+// that only look like one, must not say so.
+TEST(ContextSearch, KnowsAContextByAllThatTheProcessorSays) {
+  constexpr Stretch kStack = {0x700000, 0x780000};
+  constexpr std::uint64_t kContext = 0x740100, kCode = 0x400000, kPart = 0x741000, kX87 = 0x7401a8;
+  const Mapping mapped[] = {{kCode, kCode + 0x1000, Mapping::kRead | Mapping::kExecute | Mapping::kFile},
+                            {kStack.start, kStack.end, Mapping::kRead | Mapping::kWrite | Mapping::kStack}};
+  constexpr unsigned kX86_64 = 62, kArm64 = 183;
+  const auto found = [&](unsigned machine, std::uint64_t bytes, std::uint64_t code, std::uint64_t control) {
+    const ContextLayout layout = context_layout(machine);
+    Heap heap;
+    heap.put(kContext, kPart);
+    heap.put(kContext + 16, bytes);
+    heap.put(kContext + layout.stack_pointer, kPart + 0x300);
+    heap.put(kContext + layout.code, code);
+    if (layout.x87 != 0) heap.put(kContext + layout.x87, kX87);
+    heap.put(kX87, control);
+    std::vector<std::uint64_t> parts;
+    auto room = std::make_unique<char[]>(kMostOfThread);
+    const Mappings mappings = {mapped, 2};
+    ContextSearch<Heap> search = {heap, mappings, 8, layout, room.get()};
+    search.look(kStack, kStack, [&](Stretch part) { parts.insert(parts.end(), {part.start, part.end}); });
+    return parts;
+  };
+  const std::vector<std::uint64_t> none, part = {kPart, kPart + 0x4000};
+  EXPECT_EQ(found(kX86_64, 0x4000, kCode + 8, 0xffff037f), part);
+  EXPECT_EQ(found(kX86_64, 0x4000, kCode + 8, 0x0c7f), part);  // another rounding
+  EXPECT_EQ(found(kArm64, 0x4000, kCode + 8, 0), part);
+  EXPECT_EQ(found(kX86_64, 0x4000, kCode + 8, 0), none);
+  EXPECT_EQ(found(kX86_64, 0x4000, kCode + 8, 0x7ffd0000e07f), none);
+  EXPECT_EQ(found(kX86_64, 0x4000, kPart, 0x037f), none);
+  for (const unsigned machine : {kX86_64, kArm64}) EXPECT_EQ(found(machine, 0x3c0, kCode + 8, 0x037f), none);
+}
+
 TEST(EndOfChunk, IsTakenFromWhatIsASizeForTheBlock) {
   struct Case {
     std::uint64_t bytes, size, end;  // asked for, the word before the block, how many bytes of it are the program's

@@ -20,8 +20,10 @@
  * then what it leaves more than it found, stack by stack: to replace one block by another of the same stack is no leak.
  *
  * With --leakdir_lost, or LEAKDIR_LOST=1 in the environment, a test fails only for what it lost: blocks that nothing
- * leads to any more. What is still reachable from a registry, a singleton or a cache is no leak then. A test at whose
- * end that cannot be told is not looked at, and that is said once.
+ * leads to any more. What is still reachable from a registry, a singleton or a cache is no leak then. What the test's
+ * own functions have left on the stack does not count, but what lies in the function in which EXPECT_NO_LEAKS stands
+ * does: a variable of the statement may still be there. A test at whose end that cannot be told is not looked at, and
+ * that is said once.
  *
  * Known leaks are named in LeakSanitizer's syntax, leak:PATTERN a line: in the file that --leakdir_suppressions=FILE
  * names, or LSAN_OPTIONS=suppressions=FILE, and by the program's own __lsan_default_suppressions(). A pattern is looked
@@ -44,6 +46,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <unwind.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -64,6 +67,10 @@ extern "C" {
 __attribute__((weak)) void *_Unwind_FindEnclosingFunction(void *pc);
 extern __attribute__((weak)) char __libc_single_threaded;
 __attribute__((weak)) const char *__lsan_default_suppressions(void);
+/* leakdir_lost_since for this header alone: frames further in than the one whose callee's frame ends at `below` (its
+ * CFA) are passed over. */
+__attribute__((weak)) int leakdir_lost_since_frame(unsigned long mark, const void *below, std::size_t *blocks,
+                                                   std::size_t *bytes);
 /* testing::Test::Run(), which calls the test. */
 extern __attribute__((weak)) char leakdir_gtest_run __asm__("_ZN7testing4Test3RunEv");
 #define LEAKDIR_GTEST_KEEPERS_(KEEPER)                                                                        \
@@ -164,13 +171,43 @@ inline bool is_looked_for(const leakdir_block &block) {
   return !is_lost_only() || (block.reach != nullptr && std::strcmp(block.reach, reachable) != 0);
 }
 
-/* Finds out what is lost of all that was allocated since, where that is asked for. False: it cannot be told. A thread
- * that is about to end may stand in the way: there are some tries, unless they helped nothing before. */
-inline bool find_lost(unsigned long mark, std::size_t *blocks = nullptr) {
+/* The frames of this thread, innermost first: where each goes on, and its stack pointer. */
+class Walk {
+ public:
+  Walk() {
+    if (is_lost_only()) _Unwind_Backtrace(note, this);
+  }
+
+  /* The stack pointer of the innermost frame that is in both: what lies further in came and went in between, or is
+   * ours. Null: there is none. */
+  const void *shared_with(const Walk &then) const {
+    std::size_t now = frames_.size(), old = then.frames_.size();
+    for (; now != 0 && old != 0 && frames_[now - 1] == then.frames_[old - 1]; --now) --old;
+    const bool has_common = now != frames_.size() && now != 0 && old != 0;
+    return has_common ? reinterpret_cast<const void *>(frames_[now - 1].second) : nullptr;
+  }
+
+ private:
+  static _Unwind_Reason_Code note(struct _Unwind_Context *frame, void *walk) {
+    static_cast<Walk *>(walk)->frames_.push_back(std::make_pair(static_cast<std::uintptr_t>(_Unwind_GetIP(frame)),
+                                                                static_cast<std::uintptr_t>(_Unwind_GetCFA(frame))));
+    return _URC_NO_REASON;
+  }
+  std::vector<std::pair<std::uintptr_t, std::uintptr_t> > frames_;
+};
+
+/* Finds out what is lost of all that was allocated since, where that is asked for; `below` as in
+ * leakdir_lost_since_frame, or null. False: it cannot be told. A thread that is about to end may stand in the way:
+ * there are some tries, unless they helped nothing before. */
+inline bool find_lost(unsigned long mark, const void *below, std::size_t *blocks = nullptr) {
   static int tries = 20;
   if (!is_lost_only()) return true;
   for (int left = tries;; --left) {
-    if (leakdir_lost_since(mark, blocks, nullptr) != 0) return true;
+    if (below != nullptr && leakdir_lost_since_frame) {
+      if (leakdir_lost_since_frame(mark, below, blocks, nullptr) != 0) return true;
+    } else if (leakdir_lost_since(mark, blocks, nullptr) != 0) {
+      return true;
+    }
     if (left <= 1) break;
     const struct timespec moment = {0, 5000000};
     nanosleep(&moment, nullptr);
@@ -216,9 +253,9 @@ inline void count_block(const leakdir_block *block, void *context) {
   if (is_looked_for(*block)) ++(*static_cast<Counts *>(context))[stack_of(*block)];
 }
 
-inline Counts counts_since(unsigned long mark) {
+inline Counts counts_since(unsigned long mark, const void *below) {
   Counts counts;
-  if (find_lost(mark)) leakdir_each_since(mark, count_block, &counts);
+  if (find_lost(mark, below)) leakdir_each_since(mark, count_block, &counts);
   return counts;
 }
 
@@ -241,14 +278,14 @@ inline void keep_growth(Leaks &leaks, const Counts &before, const Counts &now) {
 
 /* What is live and was allocated after the mark; where `before` says what was live before, of all since `base`: what
  * there is more. Another thread may be about to free some of it. */
-inline Leaks leaks_since(unsigned long mark, const Counts *before, unsigned long base) {
+inline Leaks leaks_since(unsigned long mark, const Counts *before, unsigned long base, const void *below) {
   const bool is_alone = &__libc_single_threaded != nullptr && __libc_single_threaded != 0;
   for (int looks = is_alone ? 1 : 100;; --looks) {
     Leaks leaks;
     std::size_t lost = 1;
-    if (!find_lost(mark, &lost) || lost == 0) return leaks;
+    if (!find_lost(mark, below, &lost) || lost == 0) return leaks;
     leakdir_each_since(mark, note_leak, &leaks);
-    if (before != nullptr && !leaks.empty()) keep_growth(leaks, *before, counts_since(base));
+    if (before != nullptr && !leaks.empty()) keep_growth(leaks, *before, counts_since(base, below));
     if (leaks.empty() || looks == 1) return leaks;
     const struct timespec moment = {0, 5000000};
     nanosleep(&moment, nullptr);
@@ -623,15 +660,16 @@ inline bool can_see() {
 class Mark {
  public:
   Mark() : sees_(can_see()), mark_(0) {
-    if (is_compared() && sees_) counts_since(base()).swap(before_); /* now: it allocates */
+    if (is_compared() && sees_) counts_since(base(), nullptr).swap(before_); /* now: it allocates */
     mark_ = leakdir_mark();
   }
 
   /* What was allocated since, and is no known leak, as a text; empty if nothing. */
   std::string leaks() const {
     if (is_warming_up() || !sees_ || !can_see()) return std::string();
-    Leaks leaks = leaks_since(mark_, is_compared() ? &before_ : nullptr, base());
-    const Ignore ignore; /* names are kept for the next time */
+    const Ignore ignore; /* of this walk; and names are kept for the next time */
+    const void *const below = Walk().shared_with(walk_);
+    Leaks leaks = leaks_since(mark_, is_compared() ? &before_ : nullptr, base(), below);
     if (!leaks.empty()) look_at(leaks);
     return leaks.empty() ? std::string() : text_of(leaks);
   }
@@ -643,6 +681,7 @@ class Mark {
 
  private:
   bool sees_;
+  Walk walk_;
   Counts before_;
   unsigned long mark_;
 };

@@ -178,7 +178,10 @@ LostLook find_lost(const ThreadAtExit& thread, bool is_only_thread) {
   memory.add_to(holes);
   add_stack_below(thread, process, room->bytes, holes);
   if (is_only_thread && !libc::kIsMusl) {
-    for_each_ended_thread(process, room->bytes, [&](const reach::EndedThread& ended) { holes.add(ended.no_root); });
+    for_each_ended_thread(process, room->bytes, [&](const reach::EndedThread& ended) {
+      holes.add(ended.no_root);
+      reach::forget_variables(process, sizeof(void*), room->bytes, ended.table, table);
+    });
   }
 
   reach::NoObserver nobody;
@@ -196,7 +199,7 @@ void disown_blocks_of_unjoined_threads() {
   auto* const room = memory.take_array<char>(reach::kMostOfThread);
   if (room == nullptr || !process.open(memory) || !process.read_mappings(memory)) return;
   for_each_ended_thread(process, room, [](const reach::EndedThread& ended) {
-    const std::uint32_t row = ended.kept_table != 0 ? find_live_block(ended.kept_table) : 0;
+    const std::uint32_t row = ended.is_kept ? find_live_block(ended.table) : 0;
     if (row != 0) set_block_flags(row, state_word(row), 0, ledger::kFlagLibc);
   });
 }

@@ -10,6 +10,7 @@
 
 #include <cstring>
 
+#include "reach_blocks.hh"
 #include "reach_maps.hh"
 #include "reach_mark.hh"
 
@@ -194,9 +195,9 @@ inline bool is_joined_or_detached(std::uint64_t word_bytes, const char* there, s
 
 // A thread that has ended, on a stack of glibc's.
 struct EndedThread {
-  Stretch no_root;  // all of the stack, or, while the result can be asked for, what lies below what glibc keeps
-  // The block with the table of its thread-local data, where it was neither joined nor detached; else 0.
-  std::uint64_t kept_table;
+  Stretch no_root;      // all of the stack, or, while the result can be asked for, what lies below what glibc keeps
+  std::uint64_t table;  // the block with the table of its thread-local data; 0: none
+  bool is_kept;         // it was neither joined nor detached
 };
 
 // On x86 what glibc keeps of a thread begins so. `there`: what lies at that address.
@@ -234,9 +235,38 @@ void for_each_ended_thread_on(Source& source, std::uint64_t word_bytes, char* ro
     const Stretch stack = stack_told_at(source, word_bytes, room, thread, thread, thread);
     if (stack.start == 0 || stack.end != end) return;
     const std::uint64_t start = stack.start > mapping.start ? stack.start : mapping.start;
-    if (has_left) visit(EndedThread{{start, is_over ? end : thread}, has_ended && !is_over ? table : 0});
+    if (has_left) visit(EndedThread{{start, is_over ? end : thread}, table, has_ended && !is_over});
     end = start;
   }
+}
+
+// A thread's variables (TLS) of libraries that were opened lie in blocks that glibc makes at their first use, and frees
+// with the thread's stack, not with the thread: what they hold when it has ended is held no more. `table`: of
+// EndedThread; of each module two words, where its variables are and which block they lie in. `room`: kMostOfThread
+// bytes.
+template <class Source>
+void forget_variables(Source& source, std::uint64_t word_bytes, char* room, std::uint64_t table,
+                      const BlockTable& blocks) {
+  const auto block_at = [&](std::uint64_t address) {
+    const std::uint32_t i = blocks.find(address);
+    return i != kNoBlock && blocks[i].address == address ? i : kNoBlock;
+  };
+  const auto forget = [&](std::uint32_t i) {
+    if (blocks[i].has(HeapBlock::kRoot)) blocks[i].set(HeapBlock::kNoPointers);
+  };
+  const std::uint32_t of_table = table == 0 ? kNoBlock : block_at(table);
+  if (of_table == kNoBlock) return;
+  const std::uint64_t end = blocks[of_table].end(), entry = 2 * word_bytes;
+  for (std::uint64_t at = table; at + entry <= end;) {
+    const Piece piece = {at, end - at < kMostOfThread ? end - at : kMostOfThread};
+    if (source.read(&piece, 1, room) != piece.bytes) break;
+    for (std::uint64_t i = 0; i + entry <= piece.bytes; i += entry, at += entry) {
+      const std::uint64_t variables = word_at(room + i, word_bytes), start = word_at(room + i + word_bytes, word_bytes);
+      const std::uint32_t block = start == 0 ? kNoBlock : block_at(start);
+      if (block != kNoBlock && variables - start < blocks[block].end() - start) forget(block);
+    }
+  }
+  forget(of_table);
 }
 
 }  // namespace leakdir::reach

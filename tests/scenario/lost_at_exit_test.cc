@@ -8,6 +8,7 @@
 #include <set>
 
 #include "expected_kinds.hh"
+#include "paths.hh"
 #include "report_json.hh"
 #include "target.hh"
 
@@ -155,6 +156,18 @@ TEST_P(LostAtExit, AProcessWithoutItsFirstThreadLooksToo) {
   const Outcome outcome = run_in(scratch_, target("first_thread_ended", GetParam()), {"", {"exit"}, {}, 60});
   ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
   EXPECT_EQ(kinds_in(report(scratch_ / "mem")), expected_kinds(outcome.out));
+}
+
+// No static program: there a library with thread-local data cannot be opened, with leakdir or without.
+TEST_P(LostAtExit, VariablesOfALibraryEndWithTheirThread) {
+  if (GetParam().rfind("static", 0) == 0) GTEST_SKIP() << "opens no such library";
+  for (const char* how : {"joined", "left", "joined,closed", "left,closed"}) {
+    const Outcome outcome = run_in(scratch_, target("ended_thread_in_library", GetParam()),
+                                   {"", {std::string(kTargets) + "/thread_local_library.so", how, "exit"}, {}, 60});
+    ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    const Kinds kinds = kinds_in(report(scratch_ / "mem", {"--kinds", "all"}));
+    for (const auto& block : expected_kinds(outcome.out)) EXPECT_EQ(kinds.count(block), 1u) << how << block.second;
+  }
 }
 
 // Only of a program that asks how much it may use does it matter what lies behind the end of a block.

@@ -75,6 +75,21 @@ TEST_P(LostOutside, WhatAThreadHeldThatHasEndedIsLost) {
   EXPECT_EQ(kinds_in(look(scratch_ / "mem")), expected_kinds(process->output_so_far()));
 }
 
+// No static program: there a library with thread-local data cannot be opened, with leakdir or without.
+TEST_P(LostOutside, VariablesOfALibraryEndWithTheirThread) {
+  if (GetParam().rfind("static", 0) == 0) GTEST_SKIP() << "opens no such library";
+  for (const char* how : {"joined", "left", "joined,closed", "left,closed"}) {
+    Process process(command_for(scratch_, target("ended_thread_in_library", GetParam()),
+                                {"children=0", {std::string(kTargets) + "/thread_local_library.so", how}, {}, 3000}));
+    ASSERT_TRUE(process.says("ready\n"));
+    const Kinds kinds = kinds_in(look(scratch_ / "mem"));
+    for (const auto& block : expected_kinds(process.output_so_far()))
+      EXPECT_EQ(kinds.count(block), 1u) << how << block.second;
+    process.kill(SIGKILL);
+    process.wait();
+  }
+}
+
 TEST_P(LostOutside, AProcessGoesOnWithoutItsFirstThread) {
   const auto process = start("first_thread_ended");
   EXPECT_EQ(kinds_in(look(scratch_ / "mem")), expected_kinds(process->output_so_far()));

@@ -637,10 +637,11 @@ TEST_F(EndedThreads, AreFoundOnEachStackOfOneMapping) {
   ASSERT_EQ(all.size(), 2u);
   EXPECT_EQ(all[0].no_root.start, middle);
   EXPECT_EQ(all[0].no_root.end, kAbove);
-  EXPECT_EQ(all[0].kept_table, 0u);
+  EXPECT_FALSE(all[0].is_kept);
   EXPECT_EQ(all[1].no_root.start, below);
   EXPECT_EQ(all[1].no_root.end, thread_below(last));
-  EXPECT_EQ(all[1].kept_table, 0x5000u);
+  EXPECT_TRUE(all[1].is_kept);
+  EXPECT_EQ(all[1].table, 0x5000u);
 }
 
 TEST_F(EndedThreads, HaveNoMoreThanTheMapping) {

@@ -6,7 +6,6 @@
 #include <unordered_set>
 
 #include "reach_roots.hh"
-#include "reach_stacks.hh"
 
 namespace leakdir::tool {
 
@@ -83,24 +82,24 @@ std::vector<reach::Stretch> unused_parts_of_stacks(const StillProcess& process,
   return unused;
 }
 
-std::vector<reach::Stretch> unused_stacks(const StillProcess& process) {
-  std::vector<reach::Stretch> stacks;
+std::vector<reach::EndedThread> ended_threads(const StillProcess& process) {
+  std::vector<reach::EndedThread> ended;
   const unsigned bytes = process.header.pointer_bytes;
   std::unordered_set<std::uint64_t> in_use;
   const std::vector<reach::Stretch> own = own_memory_of(process);
   for (const auto& thread : process.threads) {
     // A thread of leakdir's has the thread pointer of the thread that made it, which may have ended.
     if (is_in(own, thread.registers.stack)) continue;
-    if (thread.registers.thread == 0) return stacks;  // who knows whose they are
+    if (thread.registers.thread == 0) return ended;  // who knows whose they are
     in_use.insert(thread.registers.thread);
   }
   std::vector<char> room(reach::kMostOfThread);
   const auto is_in_use = [&](std::uint64_t thread) { return in_use.count(thread) != 0; };
   for (const auto& mapping : process.mappings) {
     reach::for_each_ended_thread_on(process.memory, bytes, room.data(), mapping, is_in_use,
-                                    [&](const reach::EndedThread& ended) { stacks.push_back(ended.no_root); });
+                                    [&](const reach::EndedThread& one) { ended.push_back(one); });
   }
-  return stacks;
+  return ended;
 }
 
 }  // namespace leakdir::tool

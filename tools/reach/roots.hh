@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "reach_stacks.hh"
 #include "still_process.hh"
 
 namespace leakdir::tool {
@@ -23,7 +24,7 @@ reach::Stretch stack_of(const StillProcess& process, const Registers& registers)
 std::vector<reach::Stretch> unused_parts_of_stacks(const StillProcess& process,
                                                    const std::vector<StillThread>& threads);
 
-// Those that glibc keeps for threads to come: all that lies below what it keeps of the thread itself.
-std::vector<reach::Stretch> unused_stacks(const StillProcess& process);
+// Those that have ended, whose stacks glibc keeps for threads to come.
+std::vector<reach::EndedThread> ended_threads(const StillProcess& process);
 
 }  // namespace leakdir::tool

@@ -117,7 +117,10 @@ class Search {
       std::make_unique<reach::MuslHeap<Word, Memory>>(table_, mappings_, process_.memory, knows_all(), 0)
           ->find_holes(holes);
     } else {
-      for (const auto& stretch : unused_stacks(process_)) holes.add(stretch);
+      for (const auto& ended : ended_threads(process_)) {
+        holes.add(ended.no_root);
+        reach::forget_variables(process_.memory, sizeof(Word), room_->bytes, ended.table, table_);
+      }
       std::make_unique<reach::Heaps<Word, Memory>>(table_, mappings_, process_.memory, knows_all(), 0)
           ->find_holes(holes);
     }

@@ -60,6 +60,7 @@ class OwnProcess {
     return false;
   }
   const char* in_place(std::uint64_t address, std::uint64_t bytes);
+  static bool turns_words() { return false; }
   void read_in_place() { reads_in_place_ = true; }
 
  private:

@@ -18,14 +18,14 @@ template <class Word, class Source>
 class Contents {
  public:
   static constexpr std::uint64_t kWord = sizeof(Word), kPage = 4096;
-  static constexpr unsigned kMostWords = 20;
+  static constexpr unsigned kMostWords = 20, kMostBytes = 64;
 
   Contents(const Mappings& mappings, Source& source) : mappings_(mappings), source_(source) {}
 
   // False: not all of it can be read.
   bool read_words(std::uint64_t address, unsigned count, std::uint64_t* into) {
     Word words[kMostWords] = {};
-    if (count > kMostWords || !read_bytes(address, count * kWord, words)) return false;
+    if (count > kMostWords || !read(address, count * kWord, words)) return false;
     for (unsigned i = 0; i < count; ++i) into[i] = words[i];
     return true;
   }
@@ -34,7 +34,29 @@ class Contents {
     std::uint64_t word[1] = {};
     return read_words(address, 1, word) ? word[0] : 0;
   }
-  bool read_bytes(std::uint64_t address, std::uint64_t bytes, void* into) {
+  // As they lie there.
+  bool read_bytes(std::uint64_t address, std::uint64_t bytes, std::uint8_t* into) {
+    if (!source_.turns_words()) return read(address, bytes, into);
+    std::uint8_t words[kMostBytes + 2 * kWord] = {};
+    const std::uint64_t before = address % kWord, all = (before + bytes + kWord - 1) / kWord * kWord;
+    if (bytes > kMostBytes || !read(address - before, all, words)) return false;
+    for (std::uint64_t i = 0; i < bytes; ++i) {
+      const std::uint64_t at = before + i, in_word = at % kWord;
+      into[i] = words[at - in_word + (kWord - 1 - in_word)];
+    }
+    return true;
+  }
+  // Whether the last byte of a number is its highest.
+  bool is_little() const { return (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) != source_.turns_words(); }
+
+  // Where a word lies; null: it cannot be one.
+  const Mapping* mapping_of_word(std::uint64_t address) const {
+    return address % kWord == 0 && address >= kPage ? mappings_.find(address) : nullptr;
+  }
+  const Mappings& mappings() const { return mappings_; }
+
+ private:
+  bool read(std::uint64_t address, std::uint64_t bytes, void* into) {
     if (const char* const at = source_.in_place(address, bytes)) {
       auto* const to = static_cast<char*>(into);
       for (std::uint64_t i = 0; i < bytes; ++i) to[i] = at[i];
@@ -44,13 +66,6 @@ class Contents {
     return source_.read(&piece, 1, into) == bytes;
   }
 
-  // Where a word lies; null: it cannot be one.
-  const Mapping* mapping_of_word(std::uint64_t address) const {
-    return address % kWord == 0 && address >= kPage ? mappings_.find(address) : nullptr;
-  }
-  const Mappings& mappings() const { return mappings_; }
-
- private:
   const Mappings& mappings_;
   Source& source_;
 };
@@ -189,9 +204,10 @@ class OfLibraries {
     if (offset >= block.bytes() || !contents_.read_bytes(block.address, offset, head)) return false;
     std::uint64_t length = 0, room = 0;
     unsigned kind = 0;
-    for (std::uint64_t i = number; i-- > 0;) {
-      length = length << 8 | head[i];
-      room = room << 8 | head[number + i];
+    for (std::uint64_t i = 0; i < number; ++i) {
+      const std::uint64_t at = contents_.is_little() ? number - 1 - i : i;
+      length = length << 8 | head[at];
+      room = room << 8 | head[number + at];
     }
     while (number >> kind != 0) ++kind;
     if (offset == 1) {

@@ -11,6 +11,8 @@
 //       // one after another; returns the bytes before the first that could not be read
 //   const char* in_place(std::uint64_t address, std::uint64_t bytes);
 //       // the memory itself, where it can be read without a copy and without a fault; else null
+//   bool turns_words();
+//       // whether read() turns each word round, as it is of a machine of the other byte order
 //   bool known_pointers(std::uint32_t block, Visit visit);
 //       // visit(to, offset) for each pointer in the block to another, where they are known already; false: they are
 //       not

@@ -32,7 +32,7 @@ class Heap {
   void put(std::uint64_t address, std::uint64_t word) { words_[address] = word; }
   void put_bytes(std::uint64_t address, const std::string& bytes) {
     for (std::size_t i = 0; i < bytes.size(); ++i) {
-      const std::uint64_t at = address + i, low = at % 8 * 8;
+      const std::uint64_t at = address + i, low = (turns_words_ ? 7 - at % 8 : at % 8) * 8;
       words_[at - at % 8] |= std::uint64_t{static_cast<unsigned char>(bytes[i])} << low;
     }
   }
@@ -53,6 +53,7 @@ class Heap {
     return false;
   }
   static const char* in_place(std::uint64_t, std::uint64_t) { return nullptr; }
+  bool turns_words() const { return turns_words_; }
 
   const BlockTable& table() {
     std::sort(blocks_.begin(), blocks_.end(),
@@ -80,6 +81,7 @@ class Heap {
   }
 
   std::vector<HeapBlock> blocks_;
+  bool turns_words_ = false;  // as of a machine of the other byte order
 
  private:
   void* take(std::uint64_t bytes) {
@@ -312,14 +314,20 @@ TEST(Marker, ABoxOfGlibIsHeldBehindItsCount) {
 
 // Rust's hash tables: elements, then a byte for each place, to which a table leads, and the first of those once more.
 TEST(Marker, TheElementsOfAHashTableOfRustAreHeldWithIt) {
-  const auto kind = [](std::string places, std::uint64_t together, std::uint64_t element = 24) {
+  const auto kind_by = [](bool turns_words, std::string places, std::uint64_t together, std::uint64_t element) {
     Heap heap;
+    heap.turns_words_ = turns_words;
     const std::uint64_t offset = (places.size() * element + together - 1) / together * together;
     const std::string filled = places.size() < together ? std::string(together - places.size(), '\xff') : "";
     places += filled + places.substr(0, std::min<std::size_t>(places.size(), together));
     heap.add(0x10000, offset + places.size());
     heap.put_bytes(0x10000 + offset, places);
     return heap.kinds({0x10000 + offset})[0];
+  };
+  const auto kind = [&](const std::string& places, std::uint64_t together, std::uint64_t element = 24) {
+    const Reach in_order = kind_by(false, places, together, element);
+    EXPECT_EQ(kind_by(true, places, together, element), in_order);
+    return in_order;
   };
   const std::string some("\x05\x53\xff\x19\x28\x80\x1d\x7c", 8);
   EXPECT_EQ(kind(some, 16), kReachable);
@@ -349,6 +357,19 @@ TEST(Marker, AStringOfSdsIsHeldBehindItsLength) {
     return heap.kinds({0x10000 + head.size()})[0];
   };
   const auto zeros = [](std::size_t count) { return std::string(count, '\0'); };
+  const auto kind_turned = [](const std::string& head, std::size_t bytes) {
+    Heap heap;
+    heap.turns_words_ = true;
+    heap.add(0x10000, bytes);
+    heap.put_bytes(0x10000, head + "redis");
+    return heap.kinds({0x10000 + head.size()})[0];
+  };
+  EXPECT_EQ(kind_turned("\x28", 7), kReachable);
+  EXPECT_EQ(kind_turned("\x05\x05\x01", 9), kReachable);
+  EXPECT_EQ(kind_turned(zeros(1) + "\x05" + zeros(1) + "\x05\x02", 11), kReachable);
+  EXPECT_EQ(kind_turned(zeros(3) + "\x05" + zeros(3) + "\x05\x03", 15), kReachable);
+  EXPECT_EQ(kind_turned(zeros(7) + "\x05" + zeros(7) + "\x05\x04", 23), kReachable);
+  EXPECT_EQ(kind_turned("\x05" + zeros(1) + "\x05" + zeros(1) + "\x02", 11), kPossible);
   EXPECT_EQ(kind("\x28", 7), kReachable);
   EXPECT_EQ(kind("\x28", 8), kPossible);  // it would have asked for less
   EXPECT_EQ(kind("\x29", 7), kPossible);

@@ -34,6 +34,9 @@ class Memory {
     return number;
   }
 
+  // Whether read() turns each word of it round, so that its numbers have this machine's order.
+  virtual bool turns_words() const { return false; }
+
   // Nothing of it lies in this process.
   const char* in_place(std::uint64_t, std::uint64_t) const { return nullptr; }
 

@@ -46,6 +46,7 @@ struct Source {
   reach::Stretch next_used(reach::Stretch within) { return memory.next_used(within); }
   std::uint64_t missing_at(reach::Stretch within) { return memory.missing_at(within); }
   const char* in_place(std::uint64_t address, std::uint64_t bytes) const { return memory.in_place(address, bytes); }
+  bool turns_words() const { return memory.turns_words(); }
   template <class Visit>
   bool known_pointers(std::uint32_t block, Visit visit) const {
     return ahead.for_each(block, visit);

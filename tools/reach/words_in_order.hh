@@ -17,6 +17,7 @@ class WordsInOrder : public Memory {
 
   std::size_t read(const reach::Piece* pieces, unsigned count, void* into) override;
   reach::Stretch next_used(reach::Stretch within) override { return memory_.next_used(within); }
+  bool turns_words() const override { return true; }
   std::uint64_t missing_at(reach::Stretch within) override { return memory_.missing_at(within); }
 
  private:

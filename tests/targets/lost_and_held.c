@@ -6,6 +6,7 @@
 
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -28,6 +29,8 @@ static void* volatile aligned_elements;
 static void* volatile no_elements;
 static struct link { struct link *next, *previous; } ring = {&ring, &ring};
 static void* volatile second_base;
+static char* volatile text_of_sds;
+static unsigned char* volatile table_of_rust;
 static void** volatile in_own_mapping;
 static void** volatile in_shared_memory;
 static void** volatile sealed;
@@ -202,6 +205,17 @@ static NOINLINE void hold(void) {
   const void** const object = make("reachable", 211);  // of a class with two bases that have virtual functions
   object[0] = object[2] = virtual_functions;
   second_base = object + 2;
+  // A string of sds: length and room, in the processor's order, the kind for numbers of four bytes, characters.
+  const uint32_t length_and_room[2] = {5, 5};
+  char* const string = make("reachable", 9 + 5 + 1);
+  memcpy(string, length_and_room, 8);
+  memcpy(string + 8, "\3redis", 6);
+  text_of_sds = string + 9;
+  // A hash table of Rust's, of eight places, one of which is taken: their bytes come behind the elements.
+  unsigned char* const places = (unsigned char*)make("reachable", 8 * 24 + 8 + 16) + 8 * 24;
+  memset(places, 0xff, 8 + 16);
+  places[3] = places[16 + 3] = 0x11;
+  table_of_rust = places;
   in_own_mapping = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   in_own_mapping[100] = make("reachable", 301);
   in_shared_memory = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

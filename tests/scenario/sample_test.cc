@@ -148,9 +148,10 @@ TEST_P(SampleOfAll, HoldsInThreadsOfTheSmallestStack) {
 
 TEST_P(SampleOfAll, BehavesAsTheAllocator) {
   const bool is_static = GetParam() == "static";
-  const Outcome without = run_in(scratch_, target("behaviour", is_static ? "none-static" : "none"));
+  const std::string bare = target("behaviour", is_static ? "none-static" : "none");
+  const Outcome without = run_in(scratch_, bare, {"", {"sampled"}, {}, 60});
   for (const char* sample : {"sample=1", "sample=512k"}) {
-    const Outcome with = run_it("behaviour", sample);
+    const Outcome with = run_it("behaviour", sample, {"sampled"});
     EXPECT_TRUE(with.exited_with(0)) << with.describe();
     EXPECT_EQ(with.out, without.out) << sample;
     EXPECT_EQ(with.err, without.err) << sample;

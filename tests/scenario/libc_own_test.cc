@@ -159,7 +159,7 @@ TEST(FirstUnwind, MayBeTheProgramsOwn) {
 // Each alone: nothing has made libc do before what it does once (read where names are to be looked up, load what
 // converts characters, start its threads).
 TEST(FirstCall, MayBeOne) {
-  for (const char* const call : {"getaddrinfo_without_service", "wide_utf8", "lio_listio"}) {
+  for (const char* const call : {"getaddrinfo_without_service", "wide_utf8", "lio_listio", "wcrtomb", "mbsrtowcs"}) {
     for (const std::string& kind : kKinds) {
       if (!work_without_leakdir({call}, kind)) continue;
       for (const std::string end : {"threads", "killed"}) {

@@ -14,6 +14,8 @@
 #include "libc_calls_names.h"
 #include "libc_calls_process.h"
 #include "libc_calls_text.h"
+#include "libc_calls_threads.h"
+#include "libc_calls_wide.h"
 
 extern struct call __start_libc_calls[], __stop_libc_calls[];
 

@@ -8,6 +8,7 @@
 #include <err.h>
 #include <error.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <ftw.h>
 #include <glob.h>
 #include <locale.h>
@@ -202,3 +203,74 @@ CALL(getmntent) {
   endmntent(file);
 }
 CALL(ttyname) { (void)hidden(ttyname(0)); }
+CALL(getdelim) {
+  char* text = NULL;
+  size_t room = 0;
+  FILE* file = fopen("/proc/self/environ", "r");
+  while (getdelim(&text, &room, 0, file) > 0) {
+  }
+  free(text);
+  fclose(file);
+}
+CALL(fopen_mapped) {
+  FILE* file = fopen("/etc/passwd", "rm");
+  MUST(fgetc(file) != EOF);
+  fclose(file);
+}
+CALL(freopen_null) {
+  FILE* file = freopen(NULL, "r", scratch_file("w+"));
+  if (file != NULL) fclose(file);
+}
+CALL(popen_both_ways) {
+  FILE *to = popen("cat > /dev/null", "we"), *from = popen("true", "r");
+  fputs("x", to);
+  pclose(to);
+  pclose(from);
+}
+CALL(tempnam) { free(tempnam(NULL, "abc")); }
+static void walk(int options) {
+  char* paths[] = {(char*)"/etc/apt", NULL};
+  FTS* tree = fts_open(paths, options, NULL);
+  MUST(tree != NULL);
+  while (fts_read(tree) != NULL) {
+  }
+  fts_close(tree);
+}
+CALL(fts) { walk(FTS_PHYSICAL | FTS_NOCHDIR); }
+CALL(fts_changes_directory) { walk(FTS_LOGICAL); }
+CALL(nftw_changes_directory) {
+  const int here = open(".", O_RDONLY);
+  nftw("/etc/apt", any_file, 20, FTW_CHDIR);
+  MUST(fchdir(here) == 0);
+  close(here);
+}
+CALL(glob_more) {
+  glob_t found;
+  if (glob("/{etc,usr}/{a,b}*/*", GLOB_BRACE, NULL, &found) == 0) {
+    (void)glob("/etc/h*", GLOB_APPEND, NULL, &found);
+    globfree(&found);
+  }
+  if (glob("~root/*", GLOB_TILDE_CHECK, NULL, &found) == 0) globfree(&found);
+}
+CALL(wordexp_fails) {
+  wordexp_t words = {0};
+  MUST(wordexp("a (b", &words, 0) != 0);
+  MUST(wordexp("$UNDEFINED_NAME", &words, WRDE_UNDEF) != 0);
+  MUST(wordexp("$(true)", &words, WRDE_NOCMD) != 0);
+}
+CALL(wordexp_appends) {
+  wordexp_t words;
+  MUST(wordexp("~/x ${HOME:-a} $(echo a b)", &words, 0) == 0);
+  MUST(wordexp("c d", &words, WRDE_APPEND) == 0);
+  wordfree(&words);
+}
+CALL(error_at_line) {
+  error_at_line(0, 0, "file", 3, "said");
+  error_at_line(0, 2, "file", 3, "said");
+}
+CALL(warn_long) {
+  static char text[9000];
+  memset(text, 'x', sizeof text - 1);
+  warnx("%s", text);
+  error(0, 0, "%s", text);
+}

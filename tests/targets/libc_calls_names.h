@@ -192,3 +192,84 @@ CALL(getutxent) {
   endutxent();
 }
 CALL(utmpxname) { utmpxname("/var/run/another_utmp"); }
+CALL(sgetspent) { MUST(sgetspent("root:x:1:2:3:4:5:6:7") != NULL); }
+CALL(sgetsgent) { MUST(sgetsgent("group:x:a,b:c,d") != NULL); }
+CALL(fgetspent) {
+  FILE* file = fopen("shadow", "w+");
+  fputs("root:x:1:2:3:4:5:6:7\n", file);
+  rewind(file);
+  MUST(fgetspent(file) != NULL);
+  fclose(file);
+}
+CALL(fgetsgent) {
+  FILE* file = fopen("gshadow", "w+");
+  fputs("group:x:a:b\n", file);
+  rewind(file);
+  MUST(fgetsgent(file) != NULL);
+  fclose(file);
+}
+CALL(getutxline) {
+  struct utmpx entry = {.ut_line = "tty1"};
+  setutxent();
+  (void)hidden(getutxline(&entry));
+  (void)hidden(getutxid(&entry));
+  endutxent();
+}
+CALL(getrpcent) {
+  setrpcent(1);
+  (void)hidden(getrpcent());
+  (void)hidden(getrpcbynumber(100000));
+  endrpcent();
+}
+CALL(getservent_left_open) {
+  setservent(1);
+  (void)hidden(getservent());
+}
+CALL(getaliasent) {
+  setaliasent();
+  (void)hidden(getaliasent());
+  endaliasent();
+}
+CALL(gethostbyname_r) {
+  struct hostent entry, *found = NULL;
+  int error;
+  gethostbyname_r("localhost", &entry, room_for_names, sizeof room_for_names, &found, &error);
+  const struct in_addr loopback = {htonl(INADDR_LOOPBACK)};
+  gethostbyaddr_r(&loopback, sizeof loopback, AF_INET, &entry, room_for_names, sizeof room_for_names, &found, &error);
+}
+CALL(getnetbyaddr) { (void)hidden(getnetbyaddr(127, AF_INET)); }
+CALL(getaddrinfo_mapped) {
+  struct addrinfo *found = NULL, hints = {.ai_flags = AI_CANONNAME | AI_ADDRCONFIG | AI_V4MAPPED | AI_ALL};
+  hints.ai_family = AF_INET6;
+  if (getaddrinfo("localhost", NULL, &hints, &found) == 0) freeaddrinfo(found);
+}
+CALL(getaddrinfo_international) {
+  struct addrinfo *found = NULL, hints = {.ai_flags = AI_IDN | AI_CANONIDN | AI_CANONNAME | AI_NUMERICHOST};
+  if (getaddrinfo("b\xc3\xbc.invalid", NULL, &hints, &found) == 0) freeaddrinfo(found);
+}
+CALL(resolver_options) {
+  setenv("RES_OPTIONS", "ndots:3 timeout:1", 1);
+  setenv("LOCALDOMAIN", "a.invalid b.invalid", 1);
+  res_init();
+  (void)hidden(gethostbyname("localhost"));
+}
+CALL(host_aliases) {
+  FILE* file = fopen("aliases", "w");
+  fputs("another localhost\n", file);
+  fclose(file);
+  setenv("HOSTALIASES", "./aliases", 1);
+  (void)hidden(gethostbyname("another"));
+}
+CALL(ruserok) { (void)!ruserok("localhost", 0, "root", "root"); }
+// (A host that refuses it is asked for half a minute.)
+CALL(rcmd) {
+  char name[] = "255.255.255.255", *host = name;
+  MUST(rcmd(&host, htons(1), "root", "root", "true", NULL) < 0);
+}
+CALL(rexec) {
+  char name[] = "255.255.255.255", *host = name;
+  MUST(rexec(&host, htons(1), "root", "root", "true", NULL) < 0);
+}
+CALL(getpass) {
+  if (setsid() > 0) (void)hidden(getpass("from standard input, as there is no terminal: "));
+}

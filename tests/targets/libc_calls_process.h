@@ -11,6 +11,7 @@
 #include <execinfo.h>
 #include <fmtmsg.h>
 #include <getopt.h>
+#include <link.h>
 #include <malloc.h>
 #include <mqueue.h>
 #include <pthread.h>
@@ -19,6 +20,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
+#include <sys/gmon.h>
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
@@ -329,4 +331,79 @@ CALL(libc_malloc_keeps_addresses_busy) {
   for (int i = 0; i < 50; ++i) __libc_free(blocks[i]);
   for (int i = 0; i < 50; ++i) blocks[i] = hidden(__libc_malloc(200));
   for (int i = 0; i < 50; ++i) free(blocks[i]);
+}
+static int any_object(struct dl_phdr_info* object, size_t bytes, void* unused) {
+  (void)object, (void)bytes, (void)unused;
+  return 0;
+}
+CALL(dl_iterate_phdr) { dl_iterate_phdr(any_object, NULL); }
+CALL(dlmopen) {
+  const Lmid_t namespaces[] = {LM_ID_BASE, LM_ID_NEWLM};
+  for (int i = 0; i < 2; ++i) {
+    void* library = dlmopen(namespaces[i], "libz.so.1", RTLD_NOW);
+    if (library != NULL) dlclose(library);
+  }
+}
+CALL(dlvsym_unknown) {
+  MUST(dlvsym(RTLD_DEFAULT, "malloc", "NO_SUCH_VERSION") == NULL);
+  MUST(dlsym(RTLD_NEXT, "no_such_symbol") == NULL);
+}
+CALL(dlinfo) {
+  void* library = dlopen("libz.so.1", RTLD_LAZY);
+  if (library == NULL) return;
+  Dl_serinfo size;
+  MUST(dlinfo(library, RTLD_DI_SERINFOSIZE, &size) == 0);
+  Dl_serinfo* places = malloc(size.dls_size);
+  dlinfo(library, RTLD_DI_SERINFOSIZE, places);
+  MUST(dlinfo(library, RTLD_DI_SERINFO, places) == 0);
+  free(places);
+  dlclose(library);
+}
+CALL(dlopen_of_no_library) {
+  FILE* file = fopen("./no_library.so", "w");
+  fputs("some text", file);
+  fclose(file);
+  MUST(dlopen("./no_library.so", RTLD_NOW) == NULL);
+  MUST(dlopen("./no_library.so", RTLD_NOW) == NULL);
+}
+CALL(posix_spawn_many_actions) {
+  char* arguments[] = {(char*)"true", NULL};
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  for (int i = 50; i < 80; ++i) {
+    posix_spawn_file_actions_addopen(&actions, i, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addclose(&actions, i);
+  }
+  pid_t child;
+  MUST(posix_spawnp(&child, "true", &actions, NULL, arguments, environ) == 0);
+  waitpid(child, NULL, 0);
+  MUST(posix_spawnp(&child, "no_such_program", &actions, NULL, arguments, environ) != 0);
+  posix_spawn_file_actions_destroy(&actions);
+}
+CALL(forkpty) {
+  int terminal;
+  const pid_t child = forkpty(&terminal, NULL, NULL, NULL);
+  if (child == 0) _exit(0);
+  if (child < 0) return;
+  waitpid(child, NULL, 0);
+  close(terminal);
+}
+CALL(syslog_at_once) {
+  static char text[5000];
+  memset(text, 'x', sizeof text - 1);
+  openlog(NULL, LOG_NDELAY | LOG_PERROR | LOG_CONS, LOG_USER);
+  syslog(LOG_DEBUG, "%s %m", text);
+}
+CALL(monstartup) {  // what -pg calls before main
+  static char code[10000];
+  monstartup((u_long)code, (u_long)code + sizeof code);
+}
+CALL(argp_help) {
+  const struct argp_option options[] = {{"name", 'n', "VALUE", 0, "a name", 0}, {0, 0, 0, 0, 0, 0}};
+  const struct argp child = {options, NULL, NULL, "of the child", NULL, NULL, NULL};
+  const struct argp_child children[] = {{&child, 0, "children", 0}, {0, 0, 0, 0}};
+  const struct argp parser = {options, NULL, "A\nB", "before\vafter", children, NULL, NULL};
+  argp_help(&parser, stdout, ARGP_HELP_LONG | ARGP_HELP_DOC, (char*)"program");
+  char* arguments[] = {(char*)"program", (char*)"--no-such-option", NULL};
+  argp_parse(&parser, 2, arguments, ARGP_NO_EXIT, NULL, NULL);
 }

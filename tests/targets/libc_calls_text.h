@@ -227,3 +227,141 @@ CALL(strtod_long) {
   digits[1] = '.';
   MUST(strtod(digits, NULL) > 7);
 }
+CALL(fcvt) {
+  int point, sign;
+  MUST(fcvt(1e300, 10, &point, &sign) != NULL);
+}
+CALL(qfcvt) {
+  int point, sign;
+  MUST(qfcvt(1e300L, 10, &point, &sign) != NULL);
+}
+CALL(hcreate_twice) {
+  hdestroy();
+  for (int i = 0; i < 2; ++i) {
+    MUST(hcreate(10) != 0);
+    hdestroy();
+  }
+}
+CALL(regcomp_fails) {
+  regex_t expression;
+  MUST(regcomp(&expression, "a(b", REG_EXTENDED) != 0);
+  MUST(regcomp(&expression, "a{2,1}", REG_EXTENDED) != 0);
+}
+CALL(regexec_backwards) {
+  regex_t expression;
+  MUST(regcomp(&expression, "\\(a*\\)b*\\1", 0) == 0);
+  regmatch_t found[2];
+  MUST(regexec(&expression, "aaabbbaaa", 2, found, 0) == 0);
+  regfree(&expression);
+}
+CALL(obstack_printf) {
+  struct obstack stack;
+  obstack_init(&stack);
+  obstack_printf(&stack, "%5000d", 3);
+  obstack_free(&stack, NULL);
+}
+CALL(tzset_of_files) {
+  const char* const zones[] = {":/usr/share/zoneinfo/Asia/Tokyo", "No/Such/Zone", "EST5EDT", "Africa/Cairo"};
+  for (int i = 0; i < 20; ++i) {
+    setenv("TZ", zones[i % 4], 1);
+    tzset();
+  }
+  unsetenv("TZ");
+  tzset();
+}
+CALL(newlocale_of_another) {
+  locale_t locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+  locale = newlocale(LC_TIME_MASK, "C", locale);
+  MUST(newlocale(LC_ALL_MASK, "xx_YY", (locale_t)0) == NULL);
+  freelocale(locale);
+}
+CALL(strxfrm_l) {
+  const locale_t locale = newlocale(LC_ALL_MASK, "C.UTF-8", (locale_t)0);
+  char text[100];
+  MUST(strxfrm_l(text, "text", sizeof text, locale) > 0);
+  MUST(strcoll_l("a", "b", locale) < 0);
+  MUST(strfmon_l(text, sizeof text, locale, "%n", 1.5) > 0);
+  const struct tm parts = {.tm_year = 120};
+  MUST(strftime_l(text, sizeof text, "%c", &parts, locale) > 0);
+  freelocale(locale);
+}
+CALL(setlocale_often) {
+  for (int i = 0; i < 20; ++i) {
+    setlocale(LC_ALL, i % 2 == 0 ? "C.UTF-8" : "C");
+    setlocale(LC_NUMERIC, "C.UTF-8");
+  }
+}
+CALL(setlocale_by_environment) {
+  setenv("LC_TIME", "C.UTF-8", 1);
+  MUST(setlocale(LC_ALL, "") != NULL);
+  setenv("LC_ALL", "C.UTF-8", 1);
+  MUST(setlocale(LC_ALL, "") != NULL);
+}
+// What localedef, msgfmt and gencat make.
+CALL(locale_of_files) {
+  MUST(system("localedef -i POSIX -f ISO-8859-15 --no-archive ./ab_CD 2> /dev/null; test -d ab_CD") == 0);
+  char* here = getcwd(NULL, 0);
+  setenv("LOCPATH", here, 1);
+  free(here);
+  MUST(setlocale(LC_ALL, "ab_CD") != NULL);
+  char text[300];
+  const struct tm parts = {.tm_year = 120};
+  MUST(strftime(text, sizeof text, "%c %A %EY", &parts) > 0);
+  MUST(strxfrm(text, "\xe4z", sizeof text) > 0 && localeconv() != NULL && rpmatch("y") == 1);
+  regex_t expression;
+  MUST(regcomp(&expression, "[[=a=][.z.]-]*", REG_EXTENDED) == 0);
+  regfree(&expression);
+  const locale_t locale = newlocale(LC_ALL_MASK, "ab_CD", (locale_t)0), copy = duplocale(locale);
+  freelocale(locale);
+  freelocale(copy);
+  FILE* file = fopen("wide.txt", "w");
+  MUST(fwprintf(file, L"%ls", L"\u00e4") == 1);
+  fclose(file);
+  setlocale(LC_ALL, "C");
+  setlocale(LC_ALL, "ab_CD");
+  unsetenv("LOCPATH");
+}
+CALL(gettext_of_files) {
+  FILE* file = fopen("own.po", "w");
+  fputs("msgid \"\"\nmsgstr \"Content-Type: text/plain; charset=ISO-8859-1\\n\"\n", file);
+  fputs("\"Plural-Forms: nplurals=2; plural=n%10>=2 ? 1 : 0;\\n\"\n", file);
+  fputs("msgid \"text\"\nmsgstr \"Text\"\nmsgid \"a\"\nmsgid_plural \"b\"\nmsgstr[0] \"c\"\nmsgstr[1] \"d\"\n", file);
+  fclose(file);
+  MUST(system("mkdir -p texts/de/LC_MESSAGES; msgfmt -o texts/de/LC_MESSAGES/own.mo own.po") == 0);
+  setlocale(LC_ALL, "C.UTF-8");
+  setenv("LANGUAGE", "de:fr", 1);
+  char* path = realpath("texts", NULL);
+  bindtextdomain("own", path);
+  free(path);
+  textdomain("own");
+  MUST(strcmp(gettext("text"), "Text") == 0);
+  MUST(strcmp(ngettext("a", "b", 3), "d") == 0);
+  bind_textdomain_codeset("own", "UTF-16");
+  MUST(gettext("text") != NULL);
+  textdomain(NULL);
+}
+CALL(catgets) {
+  FILE* file = fopen("texts.msg", "w");
+  fputs("$set 1\n1 text\n", file);
+  fclose(file);
+  MUST(system("gencat texts.cat texts.msg") == 0);
+  nl_catd catalogue = catopen("./texts.cat", 0);
+  MUST(strcmp(catgets(catalogue, 1, 1, "none"), "text") == 0);
+  catclose(catalogue);
+  setenv("NLSPATH", "./%N.cat", 1);
+  catalogue = catopen("texts", NL_CAT_LOCALE);
+  MUST(catalogue != (nl_catd)-1);
+  catclose(catalogue);
+}
+CALL(iconv_many) {
+  const char* const sets[] = {"ISO-8859-2", "SJIS", "GB18030", "BIG5", "EUC-KR", "UTF-7", "CP1252", "ISO-2022-JP"};
+  for (int i = 0; i < 8; ++i) {
+    convert("UTF-8", sets[i]);
+    convert(sets[i], "UTF-16");
+  }
+}
+CALL(iconv_ignore) { convert("UTF-8", "ASCII//TRANSLIT//IGNORE"); }
+CALL(iconv_path) {
+  setenv("GCONV_PATH", "/no/such/directory", 1);
+  convert("ISO-8859-15", "UTF-16");
+}

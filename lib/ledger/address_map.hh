@@ -81,6 +81,9 @@ class AddressMap {
     });
   }
 
+  // How much memory for_each() may look through.
+  std::uint64_t bytes() const { return leaves_.load(std::memory_order_relaxed) * leaf_bytes(); }
+
   // Forgets everything. Nobody else may use the map meanwhile.
   void clear() {
     for_each_leaf([](std::uint64_t, Cell* leaf) {
@@ -143,10 +146,12 @@ class AddressMap {
     Table* table = install(root_[address >> (kTableBits + kLeafBits)], sizeof(Table));
     if (table == nullptr) return nullptr;
     Cell* leaf = install(table->leaf[address >> kLeafBits & (kTableEntries - 1)], leaf_bytes());
+    leaves_.fetch_add(1, std::memory_order_relaxed);
     return leaf == nullptr ? nullptr : leaf + cell_in_leaf(address);
   }
 
   std::atomic<Table*> root_[kTableEntries];
+  std::atomic<std::uint64_t> leaves_;  // or a few more, that two threads have made at once
 };
 
 }  // namespace leakdir

@@ -99,6 +99,24 @@ bool find_inherited_block(std::uint64_t near, std::uint32_t row, Block* into) {
          (stack == 0 || generation->has(Kind::kNodes, stack));
 }
 
+std::uint64_t bytes_of_inherited_rows() {
+  std::uint64_t bytes = 0;
+  for (unsigned i = 0; i < generation_count; ++i) {
+    const LedgerFile& file = generations[i].ledger;
+    bytes += std::uint64_t{file.used(Kind::kBlocks) - file.first(Kind::kBlocks)} * sizeof(Block);
+  }
+  return bytes;
+}
+
+void for_each_inherited_row(void (*visit)(std::uint64_t address, std::uint32_t row)) {
+  for (unsigned i = 0; i < generation_count; ++i) {
+    const LedgerFile& file = generations[i].ledger;
+    for (std::uint32_t row = file.first(Kind::kBlocks); row < file.used(Kind::kBlocks); ++row) {
+      visit(ledger::block_address(load_word(*file.block(row), 0, __ATOMIC_ACQUIRE)), row);
+    }
+  }
+}
+
 const ledger::Node* inherited_node(std::uint32_t node) {
   const Generation* const generation = generation_with(Kind::kNodes, node);
   return generation == nullptr ? nullptr : generation->ledger.node(node);

@@ -27,6 +27,11 @@ bool settle_tables();
 // to be known any more. The stack is its generation's.
 bool find_inherited_block(std::uint64_t near, std::uint32_t row, ledger::Block* into);
 
+// All rows of blocks that there are to be read from, each with the address that it has now: at the fork it may have had
+// another.
+std::uint64_t bytes_of_inherited_rows();
+void for_each_inherited_row(void (*visit)(std::uint64_t address, std::uint32_t row));
+
 // Null: the number is none of an ancestor's, or of one too far back.
 const ledger::Node* inherited_node(std::uint32_t node);
 // Where who translates an inherited node may write down which one of our own it is.

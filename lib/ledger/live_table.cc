@@ -3,6 +3,7 @@
 
 #include <atomic>
 
+#include "inheritance.hh"
 #include "ledger_file.hh"
 #include "live_hot.hh"
 #include "recent_frees.hh"
@@ -224,18 +225,36 @@ bool take_page_mark(std::uint32_t page) {
 
 void set_page_mark(std::uint32_t page) { set_page_mark_of(*ledger_file.block(page * ledger::kBlocksPerPage)); }
 
+namespace {
+
+void adopt(std::uint64_t near, AddressMap::Cell& cell) {
+  std::uint32_t row = cell.load(std::memory_order_acquire);
+  NewBlock block;
+  if (!is_inherited(row) || !describe_inherited(near, row, &block)) return;
+  const std::uint32_t own = take_row(nullptr);
+  if (own == 0) return;
+  fill_row(own, parts_of(block));
+  if (cell.compare_exchange_strong(row, own, std::memory_order_release)) return;
+  end_of_block_slow(own);  // freed meanwhile
+  reuse_row(own, nullptr);
+}
+
+// What has another address by now cannot be described any more.
+void adopt_if_it_is_there(std::uint64_t address, std::uint32_t row) {
+  AddressMap::Cell* const cell = live_index.find(address);
+  if (cell != nullptr && cell->load(std::memory_order_acquire) == row) adopt(address, *cell);
+}
+
+}  // namespace
+
+// By the rows or by the index, whichever is less to be read: of a small process the index is a leaf of 2 MiB, nearly
+// all of it pages that nobody has touched, and each costs a page fault.
 void adopt_inherited_blocks() {
-  live_index.for_each([](std::uint64_t near, AddressMap::Cell& cell) {
-    std::uint32_t row = cell.load(std::memory_order_acquire);
-    NewBlock block;
-    if (!is_inherited(row) || !describe_inherited(near, row, &block)) return;
-    const std::uint32_t own = take_row(nullptr);
-    if (own == 0) return;
-    fill_row(own, parts_of(block));
-    if (cell.compare_exchange_strong(row, own, std::memory_order_release)) return;
-    end_of_block_slow(own);  // freed meanwhile
-    reuse_row(own, nullptr);
-  });
+  if (bytes_of_inherited_rows() < live_index.bytes()) {
+    for_each_inherited_row(adopt_if_it_is_there);
+  } else {
+    live_index.for_each(adopt);
+  }
 }
 
 }  // namespace leakdir

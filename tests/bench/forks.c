@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// forks FORKS BLOCKS THREADS MIB: what a fork costs whose child allocates, frees and exits, in a process with so many
-// live blocks, busy threads and MiB of heap. Prints milliseconds of processor time for one, of the child and of the
-// thread that forks.
+// forks FORKS BLOCKS THREADS MIB [KEPT]: what a fork costs whose child allocates, frees and exits, in a process with so
+// many live blocks, busy threads and MiB of heap. The child may keep KEPT blocks of its own. Prints milliseconds of
+// processor time for one, of the child and of the thread that forks.
 
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -49,8 +49,9 @@ static double now_ms(void) {
 }
 
 int main(int argc, char** argv) {
-  if (argc != 5) return 2;
+  if (argc != 5 && argc != 6) return 2;
   const int forks = atoi(argv[1]), blocks = atoi(argv[2]), threads = atoi(argv[3]) % (kThreads + 1);
+  const int kept_by_child = argc == 6 ? atoi(argv[5]) : 0;
   const size_t heap = (size_t)atoi(argv[4]) << 20;
   void** const kept = malloc(sizeof *kept * (size_t)(blocks + 1));
   for (int i = 0; i <= blocks; ++i) kept[i] = get(i % 20);
@@ -65,6 +66,7 @@ int main(int argc, char** argv) {
     if (child == 0) {
       for (int k = 0; k < 20; ++k) free(get(k % 5));
       free(kept[0]);
+      for (int k = 0; k < kept_by_child; ++k) get(3);
       exit(0);
     }
     int status = -1;

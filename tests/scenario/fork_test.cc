@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 #include "groups.hh"
@@ -298,6 +299,33 @@ TEST(LoaderNotAsked, AChildKnowsLibrariesThatComeAndGo) {
     EXPECT_EQ(record.stack.frames[0].module, record.size == 5401 ? a : b);
   }
 }
+
+// Few rows are looked through one by one, of very many the index is: where 100 000s were live the rows are the longer
+// way. The index of a small process is 512 pages, which the child has not touched and is not to.
+class Inherits : public testing::TestWithParam<std::string> {};
+TEST_P(Inherits, TheSameByRowsAndByTheIndex) {
+  for (const std::string ever : {"100", "300000"}) {
+    SCOPED_TRACE(ever);
+    const Scratch scratch;
+    const Outcome outcome = run_in(scratch, target("inherits", GetParam()), {"write=never:reach=0", {ever}, {}, 60});
+    ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    if (ever == "100") {
+      EXPECT_LT(std::stoul(outcome.out.substr(7)), 512u);
+    }
+    std::map<std::uint64_t, std::uint64_t> blocks_of_size;
+    for (const std::string& name : names_in(scratch / "mem")) {
+      if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+      const nlohmann::json json = report(scratch / ("mem/" + name));
+      for (const auto& stack : json.at("stacks")) {
+        const std::uint64_t blocks = stack.at("blocks"), bytes = stack.at("bytes");
+        blocks_of_size[bytes / blocks] += blocks;
+      }
+    }
+    EXPECT_EQ(blocks_of_size, (std::map<std::uint64_t, std::uint64_t>{{1001, 9}, {2002, 1}}));
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Linked, Inherits, testing::Values("static", "pie"),
+                         [](const auto& info) { return info.param; });
 
 class Spawn : public testing::TestWithParam<std::tuple<std::string, std::string>> {};
 

@@ -104,12 +104,36 @@ Counts by_valgrind(const Words& program, At at) {
                        .out);
 }
 
-Command command_beside_valgrind(const Scratch& scratch, const Words& program, At at, bool is_preloaded) {
+Count in_use_by_valgrind(const Words& program) {
+  const Scratch scratch;
+  const Words valgrind =
+      joined(env_with(false), {kValgrind, "--leak-check=no", "--run-libc-freeres=no", "--run-cxx-freeres=no"});
+  std::string text = run({joined(valgrind, program), scratch.path(), {}, "", 300}).err;
+  text.erase(std::remove(text.begin(), text.end(), ','), text.end());
+  // (A forked child may say it too, and has ended before.)
+  const std::size_t last = text.rfind("in use at exit: ");
+  const Groups m = groups_in(last == text.npos ? "" : text.substr(last), R"(in use at exit: (\d+) bytes in (\d+))");
+  if (m.empty()) throw std::runtime_error("valgrind says: " + text);
+  return {std::stoull(m[2]), std::stoull(m[1])};
+}
+
+namespace {
+
+Command command_beside(const Scratch& scratch, const Words& program, bool is_preloaded, bool counts_libc) {
   const std::string library = scratch / "l.so";
   if (is_preloaded) std::filesystem::create_symlink(kLibrary, library);
-  const Words env = env_with(is_preloaded && at == At::kInput);
-  const Words variables = variables_with(env, is_preloaded ? library : "", scratch.path());
-  Command command = {joined(joined(env, variables), program), scratch.path(), {}, "", 120};
+  const Words variables = variables_with(env_with(counts_libc), is_preloaded ? library : "", scratch.path());
+  return {joined(joined(env_with(counts_libc), variables), program), scratch.path(), {}, "", 120};
+}
+
+}  // namespace
+
+Command command_with_libcs_own(const Scratch& scratch, const Words& program) {
+  return command_beside(scratch, program, true, true);
+}
+
+Command command_beside_valgrind(const Scratch& scratch, const Words& program, At at, bool is_preloaded) {
+  Command command = command_beside(scratch, program, is_preloaded, is_preloaded && at == At::kInput);
   command.waits_for_input = at == At::kInput;
   return command;
 }

@@ -42,6 +42,11 @@ Counts by_valgrind(const Words& program, At at);
 // program.
 Command command_beside_valgrind(const Scratch& scratch, const Words& program, At at, bool is_preloaded);
 
+// "In use at exit", with all that libc and the C++ library keep for themselves; and the program under libleakdir.so
+// that counts that too.
+Count in_use_by_valgrind(const Words& program);
+Command command_with_libcs_own(const Scratch& scratch, const Words& program);
+
 // By `leakdir report` with these arguments. All are zero where no block lives.
 Counts by_tool(const std::string& dir, const Words& arguments);
 

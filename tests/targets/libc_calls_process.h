@@ -377,7 +377,9 @@ CALL(posix_spawn_many_actions) {
   pid_t child;
   MUST(posix_spawnp(&child, "true", &actions, NULL, arguments, environ) == 0);
   waitpid(child, NULL, 0);
-  MUST(posix_spawnp(&child, "no_such_program", &actions, NULL, arguments, environ) != 0);
+  if (posix_spawnp(&child, "no_such_program", &actions, NULL, arguments, environ) == 0) {
+    waitpid(child, NULL, 0);  // under Valgrind
+  }
   posix_spawn_file_actions_destroy(&actions);
 }
 CALL(forkpty) {

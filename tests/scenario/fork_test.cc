@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <map>
 #include <set>
 
@@ -127,6 +128,68 @@ TEST(ReportAll, ShowsATreeAsOne) {
   const Outcome doubtful = run_tool({"check", "--all", "--baseline", scratch / "known", scratch / "mem"});
   EXPECT_TRUE(doubtful.exited_with(3)) << "what cannot be read may have leaked: " << doubtful.describe();
 }
+
+// Who becomes a daemon leaves a process behind that ended without a look. What that held lives on in the child.
+class CheckOfATree : public testing::TestWithParam<const char*> {
+ protected:
+  void run_launcher(const std::string& what) {
+    std::filesystem::remove_all(scratch_ / "mem");
+    const Outcome outcome = run_in(scratch_, target("launcher", GetParam()), {"", {what}, {}, 60});
+    ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  }
+  Outcome tool(std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--all", "--lost", "mem"});
+    return run_tool(arguments, scratch_.path());
+  }
+
+  Scratch scratch_;
+};
+
+TEST_P(CheckOfATree, TakesTheChildsWordForWhatItHasInherited) {
+  for (const std::string what : {"held", "freed"}) {
+    run_launcher(what);
+    const Outcome check = tool({"check"});
+    EXPECT_TRUE(check.exited_with(0)) << what << check.describe();
+    EXPECT_THAT(check.out, testing::StartsWith("no lost block; 3 blocks, 14157 bytes (13.8 KiB) are still reachable"));
+    EXPECT_THAT(check.err, testing::HasSubstr("ended without exit(); its 2 blocks live on in its child, process "));
+    EXPECT_THAT(tool({"metrics"}).out, testing::ContainsRegex("\nleakdir_trusted[^\n]* 1\n"));
+  }
+  run_launcher("lost");
+  const Outcome check = tool({"check"});
+  EXPECT_TRUE(check.exited_with(23)) << check.describe();
+  EXPECT_THAT(check.out, testing::StartsWith("leak: 1 lost block, 4703 bytes in 1 stack"));
+  const Outcome report = tool({"report"});
+  EXPECT_TRUE(report.exited_with(0)) << report.describe();
+  EXPECT_THAT(report.out, testing::HasSubstr("\n4703 bytes in 1 block definitely lost, "));
+}
+
+// It may have lost since the fork what its child holds.
+TEST_P(CheckOfATree, DoesNotTakeTheChildsWordForAProcessThatWentOn) {
+  run_launcher("after");
+  const Outcome check = tool({"check"});
+  EXPECT_TRUE(check.exited_with(3)) << check.describe();
+  EXPECT_THAT(check.out,
+              testing::MatchesRegex("no trustworthy data: no leak was seen, but process [0-9]+: which blocks "
+                                    "are lost is not known: it ended without exit\\(\\).*\n"));
+  // What can be told is told.
+  const Outcome report = tool({"report", "--kinds", "all"});
+  EXPECT_TRUE(report.exited_with(0)) << report.describe();
+  EXPECT_THAT(report.out, testing::HasSubstr("\nstill reachable: 1 block, 4733 bytes in 1 stack\n"));
+  EXPECT_THAT(report.out,
+              testing::ContainsRegex("\nnot known: 3 blocks, 14153 bytes [^\n]* in 3 stacks: of process [0-9]+: "
+                                     "it ended without exit"));
+  EXPECT_THAT(tool({"metrics"}).out, testing::ContainsRegex("\nleakdir_trusted[^\n]* 0\n"));
+
+  const Outcome leaks = run_in(scratch_, target("leaks", GetParam()), {"dir=mem/77:write=exit", {"3"}, {}, 60});
+  ASSERT_TRUE(leaks.exited_with(0)) << leaks.describe();
+  const Outcome leak = tool({"check"});
+  EXPECT_TRUE(leak.exited_with(23)) << leak.describe();
+  EXPECT_THAT(leak.err,
+              testing::ContainsRegex("note: there may be more: process [0-9]+: which blocks are lost is not"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Linked, CheckOfATree, testing::Values("static", "pie"),
+                         [](const auto& info) { return std::string(info.param); });
 
 // Wherever each of them was loaded.
 TEST(ReportAll, TakesSeveralDirectories) {

@@ -105,6 +105,30 @@ TEST_F(Metrics, TakeAProcessTreeAsOne) {
   EXPECT_EQ(value_of(all, "leakdir_process_pid"), value_of(parent, "leakdir_process_pid"));
 }
 
+// The first process is a launcher, which has ended.
+TEST_F(Metrics, OfATreeSayWhichProcessRunsAndTrustNoMoreThanCheckDoes) {
+  const Outcome launched = run_in(scratch_, target("launcher", "pie"), {"write=sync", {"stays"}, {}, 60});
+  ASSERT_TRUE(launched.exited_with(0)) << launched.describe();
+  std::string daemon;
+  for (int tries = 0; daemon.empty() && tries < 3000; ++tries) {
+    for (const auto& name : names_in(scratch_ / "mem"))
+      if (name.find_first_not_of("0123456789") == std::string::npos &&
+          !names_in(scratch_ / "mem/" + name, ".mem").empty())
+        daemon = name;
+    usleep(10000);
+  }
+  ASSERT_FALSE(daemon.empty());
+  const std::string text = metrics({"--all"}).out;
+  EXPECT_EQ(value_of(text, "leakdir_process_running"), "1");
+  EXPECT_EQ(value_of(text, "leakdir_process_pid"), daemon);
+  EXPECT_EQ(value_of(text, "leakdir_trusted"), "1");
+  kill(std::stoi(daemon), SIGKILL);
+
+  write_file(scratch_ / "mem/" + daemon + "/.ledger", "?");
+  EXPECT_EQ(value_of(metrics({"--all"}).out, "leakdir_trusted"), "0");
+  EXPECT_EQ(value_of(metrics({}).out, "leakdir_trusted"), "1");
+}
+
 // A stack has one id, whatever the build and wherever its lines are.
 TEST_F(Metrics, KnowAStackAgainInAnotherBuild) {
   const std::string folder = std::string(kSourceRoot) + "/tests/targets", source = read_file(folder + "/known_leaks.c");

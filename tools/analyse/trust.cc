@@ -53,6 +53,8 @@ std::string why_no_proof(const Snapshot& snapshot) {
 }
 
 std::string why_not_all(const Snapshot& snapshot) {
+  if (snapshot.children_unread != 0)
+    return fmt::format("{} of others in DIR cannot be read", count_of(snapshot.children_unread, "ledger"));
   if (snapshot.children_unrecorded == 0) return {};
   return fmt::format("{} of it could not record: DIR is closed to {}, or out of reach",
                      snapshot.children_unrecorded == 1

@@ -93,7 +93,10 @@ class CheckCommand : public Command {
                      {},
                      {}});
     if (kinds_.finds_lost) leave_lost_blocks();
-    return answer(judge(judged_, limits_));
+    const Verdict verdict = judge(judged_, limits_);
+    if (verdict.answer == Answer::kLeak && is_of_all_ && !judged_.no_proof.empty() && !judged_.is_sample)
+      note("there may be more: " + judged_.no_proof);
+    return answer(verdict);
   }
 
  private:
@@ -135,19 +138,7 @@ class CheckCommand : public Command {
     try {
       // "No leak" is said if each can be trusted.
       snapshot = load_all(
-          {directory}, is_of_all_,
-          [&](Snapshot& one) {
-            const auto of = [&](const std::string& why) {
-              return why.empty() || !is_of_all_ ? why : fmt::format("process {}: {}", one.pid, why);
-            };
-            std::string why = distrust(one);
-            if (doubt.empty() && !is_of_all_) doubt = why;
-            if (doubt.empty()) doubt = of(find_kinds_of(one));
-            if (why.empty() && is_of_all_) why = why_not_all(one);
-            judged_.is_sample |= one.sample_bytes != 0;
-            // What one process is not to be believed takes nothing from what another has leaked.
-            if (judged_.no_proof.empty()) judged_.no_proof = of(why.empty() ? why_no_proof(one) : why);
-          },
+          {directory}, is_of_all_, [&](std::vector<Snapshot>& snapshots) { doubt = look_at_each(snapshots); },
           BlocksWanted::kAll, Unreadable::kIsAnError);
     } catch (const NothingThere& error) {
       doubt = std::string(error.what()) + "; did the program run, linked with leakdir?";
@@ -184,14 +175,23 @@ class CheckCommand : public Command {
     return {};
   }
 
-  // With --lost. Why it is not known which blocks are; empty: it is known.
-  std::string find_kinds_of(Snapshot& snapshot) const {
-    try {
-      find_kinds(kinds_, snapshot);
-      return {};
-    } catch (const Error& error) {
-      return error.what();
+  // Why nothing can be said. With --all what one process is not to be believed, or does not tell, takes nothing from
+  // what another has leaked: it keeps "no leak" from being said.
+  std::string look_at_each(std::vector<Snapshot>& snapshots) {
+    std::string doubt;
+    const std::vector<std::string> without_kinds = find_kinds_of_each(kinds_, snapshots);
+    for (std::size_t i = 0; i < snapshots.size(); ++i) {
+      const Snapshot& one = snapshots[i];
+      std::string why = distrust(one);
+      if (doubt.empty() && !is_of_all_) doubt = why.empty() ? without_kinds[i] : why;
+      if (why.empty()) why = without_kinds[i];
+      if (why.empty() && is_of_all_) why = why_not_all(one);
+      if (why.empty()) why = why_no_proof(one);
+      judged_.is_sample |= one.sample_bytes != 0;
+      if (!why.empty() && is_of_all_) why = fmt::format("process {}: {}", one.pid, why);
+      if (judged_.no_proof.empty()) judged_.no_proof = why;
     }
+    return doubt;
   }
 
   void leave_lost_blocks() {

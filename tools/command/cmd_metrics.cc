@@ -61,13 +61,20 @@ class MetricsCommand : public Command {
     ProcessMetrics metrics;
     metrics.directory = directory;
     try {
-      Snapshot snapshot = load_all({directory}, is_of_all_, [this](Snapshot& one) { find_kinds_of(one); });
+      metrics.is_trusted = true;
+      Snapshot snapshot = load_all({directory}, is_of_all_, [&](std::vector<Snapshot>& snapshots) {
+        const std::vector<std::string> doubts = find_kinds_of_each(kinds_, snapshots);
+        for (std::size_t i = 0; i < snapshots.size(); ++i) {
+          const Snapshot& one = snapshots[i];
+          metrics.is_trusted &= distrust(one).empty() && doubts[i].empty() && (!is_of_all_ || why_not_all(one).empty());
+          // Where it cannot be known what is lost that is no reason to know nothing.
+          if (!doubts[i].empty()) snapshots[i].warnings.push_back(doubts[i]);
+        }
+      });
       MadeTally made = tally_of(snapshot, options_);
       for (const auto& warning : made.tally.warnings) say("warning: " + warning);
       metrics.is_up = true;
-      metrics.is_trusted = distrust(snapshot).empty() && (!is_of_all_ || why_not_all(snapshot).empty());
-      metrics.is_running = snapshot.state == State::kRunning;
-      metrics.pid = snapshot.pid;
+      set_process(metrics, snapshot);
       metrics.start_ns = snapshot.start_ns;
       metrics.sample_bytes = snapshot.sample_bytes;
       metrics.allocations = snapshot.allocations;
@@ -86,12 +93,15 @@ class MetricsCommand : public Command {
     return metrics;
   }
 
-  // Where it cannot be known that is no reason to know nothing.
-  void find_kinds_of(Snapshot& snapshot) const {
-    try {
-      find_kinds(kinds_, snapshot);
-    } catch (const Error& error) {
-      snapshot.warnings.emplace_back(error.what());
+  // Of several the first that runs: who has become a daemon has left the first of all behind.
+  static void set_process(ProcessMetrics& metrics, const Snapshot& snapshot) {
+    metrics.is_running = snapshot.state == State::kRunning;
+    metrics.pid = snapshot.pid;
+    for (const Process& process : snapshot.processes) {
+      if (process.state != State::kRunning) continue;
+      metrics.is_running = true;
+      metrics.pid = process.pid;
+      return;
     }
   }
 

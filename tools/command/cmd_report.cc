@@ -31,7 +31,12 @@ class ReportCommand : public Command {
       return print_held(directories_.front(), options_);
     }
     ReportFiles files = {read_suppression_files(options_.suppressions), nullptr};
-    const auto see = [&](Snapshot& snapshot) { find_kinds(options_.kinds, snapshot); };
+    const auto see = [&](std::vector<Snapshot>& snapshots) {
+      const std::vector<std::string> doubts = find_kinds_of_some(options_.kinds, snapshots);
+      if (options_.format == "text") return;  // it says why where it counts them
+      for (std::size_t i = 0; i < doubts.size(); ++i)
+        if (!doubts[i].empty()) snapshots[i].warnings.push_back(doubts[i]);
+    };
     return print_report(load_all(directories_, is_of_all_, see, blocks_wanted(options_.kinds)), options_,
                         std::move(files));
   }

@@ -2,6 +2,7 @@
 #include "common_options.hh"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iterator>
 
 #include "analyse/parts.hh"
@@ -41,6 +42,11 @@ CLI::Validator positive() {
 template <class Parse>
 CLI::Validator parses(Parse parse, const std::string& what) {
   return {[parse, what](std::string& text) { return parse(text) ? "" : text + " is no " + what; }, ""};
+}
+
+// Without a look of our own.
+bool asks_for_stored_kinds(const KindOptions& options) {
+  return !options.finds_lost && kinds_to_list(options, kAllKinds) != kAllKinds;
 }
 
 // CLI11's own group, where none is named.
@@ -207,9 +213,28 @@ BlocksWanted blocks_wanted(const KindOptions& options) {
 
 void find_kinds(const KindOptions& options, Snapshot& snapshot) {
   if (options.finds_lost) find_lost(snapshot, options.core);
-  const bool is_choice = kinds_to_list(options, kAllKinds) != kAllKinds;
-  if (is_choice && !options.finds_lost && !knows_kinds(snapshot) && has_listable(snapshot))
+  if (asks_for_stored_kinds(options) && !knows_kinds(snapshot) && has_listable(snapshot))
     throw Error(kinds_not_known(snapshot));
+}
+
+std::vector<std::string> find_kinds_of_each(const KindOptions& options, std::vector<Snapshot>& snapshots) {
+  if (options.finds_lost) return find_lost_in_all(snapshots, options.core);
+  std::vector<std::string> doubts;
+  for (const Snapshot& snapshot : snapshots) {
+    const bool is_missed = asks_for_stored_kinds(options) && !knows_kinds(snapshot) && has_listable(snapshot);
+    doubts.push_back(is_missed ? kinds_not_known(snapshot) : "");
+  }
+  return doubts;
+}
+
+std::vector<std::string> find_kinds_of_some(const KindOptions& options, std::vector<Snapshot>& snapshots) {
+  std::vector<std::string> doubts = find_kinds_of_each(options, snapshots);
+  bool is_some_known = false;
+  for (std::size_t i = 0; i < snapshots.size(); ++i)
+    is_some_known |= doubts[i].empty() && (has_listable(snapshots[i]) || snapshots.size() == 1);
+  const auto first = std::find_if(doubts.begin(), doubts.end(), [](const auto& doubt) { return !doubt.empty(); });
+  if (!is_some_known && first != doubts.end()) throw Error(*first);
+  return doubts;
 }
 
 KindSet kinds_to_list(const KindOptions& options, KindSet otherwise) {

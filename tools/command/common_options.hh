@@ -80,6 +80,10 @@ void add_kinds(CLI::App& app, KindOptions& options);
 BlocksWanted blocks_wanted(const KindOptions& options);
 // Finds out what is lost, where that is asked for. Throws Error where it cannot be known.
 void find_kinds(const KindOptions& options, Snapshot& snapshot);
+// The same of several. Returns for each why it cannot be known; empty: it can, or nobody asked.
+std::vector<std::string> find_kinds_of_each(const KindOptions& options, std::vector<Snapshot>& snapshots);
+// The same, and throws Error where nothing is known of any that has a block.
+std::vector<std::string> find_kinds_of_some(const KindOptions& options, std::vector<Snapshot>& snapshots);
 // What to list; `otherwise`: where the user did not say.
 KindSet kinds_to_list(const KindOptions& options, KindSet otherwise);
 

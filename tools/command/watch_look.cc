@@ -18,7 +18,7 @@ namespace leakdir::tool {
 Look Looker::look() {
   Look look;
   if (options_.is_of_all) {
-    look.snapshot = load_all({options_.directory}, true, [&](Snapshot& one) { find_kinds_of(one); });
+    look.snapshot = load_all({options_.directory}, true, [&](auto& snapshots) { find_kinds_of_all(snapshots); });
   } else {
     look.snapshot = load(options_.directory);
     find_kinds_of(look.snapshot);
@@ -38,6 +38,13 @@ void Looker::find_kinds_of(Snapshot& snapshot) const {
     if (symbols_ == nullptr) throw;
     snapshot.warnings.emplace_back(error.what());
   }
+}
+
+void Looker::find_kinds_of_all(std::vector<Snapshot>& snapshots) const {
+  const std::vector<std::string> doubts = symbols_ == nullptr ? find_kinds_of_some(options_.kinds, snapshots)
+                                                              : find_kinds_of_each(options_.kinds, snapshots);
+  for (std::size_t i = 0; i < doubts.size(); ++i)
+    if (!doubts[i].empty()) snapshots[i].warnings.push_back(doubts[i]);
 }
 
 // Measures before it names, where it may: what is left out is left out of both.

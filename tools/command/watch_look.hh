@@ -68,6 +68,7 @@ class Looker {
 
  private:
   void find_kinds_of(Snapshot& snapshot) const;
+  void find_kinds_of_all(std::vector<Snapshot>& snapshots) const;
   bool has_another(const Look& look) const;  // process
 
   const LookOptions& options_;

@@ -89,7 +89,8 @@ class Metrics {
     gauge(
         "leakdir_up", "Whether the record directory could be read.", "",
         [this](const ProcessMetrics& process) { put(label("dir", process.directory), process.is_up); }, true);
-    gauge("leakdir_trusted", "Whether leakdir saw all that the program allocated.", "",
+    gauge("leakdir_trusted",
+          "Whether leakdir saw all that the program allocated, and, with --lost, what of it is lost.", "",
           number(&ProcessMetrics::is_trusted));
     gauge("leakdir_process_running", "Whether the process runs.", "", number(&ProcessMetrics::is_running));
     gauge("leakdir_process_pid", "The process that the numbers are of.", "", number(&ProcessMetrics::pid));

@@ -143,6 +143,7 @@ void add_children(const std::string& directory, BlocksWanted wanted, Unreadable 
       if (!fs::exists(path)) continue;
       if (unreadable == Unreadable::kIsAnError) throw;
       snapshots.front().warnings.emplace_back(error.what());
+      ++snapshots.front().children_unread;
     }
   }
 }
@@ -151,14 +152,14 @@ void add_children(const std::string& directory, BlocksWanted wanted, Unreadable 
 
 Snapshot load(const std::string& directory, BlocksWanted wanted) { return load_one(directory, true, wanted); }
 
-Snapshot load_all(const std::vector<std::string>& directories, bool with_children,
-                  const std::function<void(Snapshot&)>& see, BlocksWanted wanted, Unreadable unreadable) {
+Snapshot load_all(const std::vector<std::string>& directories, bool with_children, const See& see, BlocksWanted wanted,
+                  Unreadable unreadable) {
   std::vector<Snapshot> snapshots;
   for (const auto& directory : directories) {
     snapshots.push_back(load_one(directory, !with_children, wanted));
     if (with_children && fs::is_directory(directory)) add_children(directory, wanted, unreadable, snapshots);
   }
-  for (Snapshot& snapshot : snapshots) see(snapshot);
+  see(snapshots);
   if (directories.size() == 1 && !with_children) return std::move(snapshots.front());
   return merged(std::move(snapshots));
 }

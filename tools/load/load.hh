@@ -18,11 +18,11 @@ namespace leakdir::tool {
 Snapshot load(const std::string& directory, BlocksWanted wanted = BlocksWanted::kAll);
 
 // Several as one (merge.hh). `with_children`: and all processes that have ledgers in DIR/<pid>/.
-// `see` is called with each of them before. Whose ledger is there and cannot be read is a warning of the first's, or an
+// `see` is called with all of them before. Whose ledger is there and cannot be read is a warning of the first's, or an
 // error.
 enum class Unreadable { kIsAWarning, kIsAnError };
-Snapshot load_all(const std::vector<std::string>& directories, bool with_children,
-                  const std::function<void(Snapshot&)>& see, BlocksWanted wanted = BlocksWanted::kAll,
-                  Unreadable unreadable = Unreadable::kIsAWarning);
+using See = std::function<void(std::vector<Snapshot>&)>;
+Snapshot load_all(const std::vector<std::string>& directories, bool with_children, const See& see,
+                  BlocksWanted wanted = BlocksWanted::kAll, Unreadable unreadable = Unreadable::kIsAWarning);
 
 }  // namespace leakdir::tool

@@ -73,6 +73,7 @@ class Merger {
     all_.files_behind += snapshot.files_behind;
     all_.unrecorded += snapshot.unrecorded;
     all_.children_unrecorded += snapshot.children_unrecorded;
+    all_.children_unread += snapshot.children_unread;
     all_.pauses += snapshot.pauses;
     all_.bad_frees_seen += snapshot.bad_frees_seen;
     for (const auto& damage : snapshot.damage) all_.damage.push_back(snapshot.directory + ": " + damage);
@@ -81,13 +82,18 @@ class Merger {
   }
 
   void add_blocks(const Snapshot& snapshot) {
-    Process process = {snapshot.pid, snapshot.program, snapshot.state, 0, 0};
+    Process process;
+    process.pid = snapshot.pid;
+    process.program = snapshot.program;
+    process.state = snapshot.state;
+    process.asked = {snapshot.reach_look, snapshot.state, snapshot.from_records, snapshot.saved_ns != 0};
     const bool has_parent = snapshot.parent_pid != 0 && pids_.count(snapshot.parent_pid) != 0;
     for (Block block : snapshot.blocks) {
       if (has_parent && (block.flags & ledger::kFlagInherited) != 0) continue;
       if (is_shown(snapshot, block)) {
         ++process.blocks;
         process.bytes += block.size;
+        process.without_kind += block.reach == ledger::Reach::kUnknown;
       }
       block.stack = stack_of(block.stack);
       block.thread = thread_of(block.thread);

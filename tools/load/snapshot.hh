@@ -102,12 +102,21 @@ inline std::string about_sample(std::uint64_t sample_bytes) {
          " allocated bytes on average: there are others, which were not recorded";
 }
 
+// What decides why blocks have no kind.
+struct KindsAsked {
+  ledger::ReachLook look = ledger::ReachLook::kNone;
+  State state = State::kExited;
+  bool from_records = false, is_saved = false;
+};
+
 // One of several processes that a snapshot is of (merge.hh).
 struct Process {
   std::uint32_t pid = 0;
   std::string program;
   State state = State::kExited;
   std::uint64_t blocks = 0, bytes = 0;  // live and its own, without libc's
+  std::uint64_t without_kind = 0;       // so many of these blocks have none
+  KindsAsked asked = {};                // who looked for lost ones
 };
 
 struct Snapshot {
@@ -140,6 +149,7 @@ struct Snapshot {
   std::string passed_by;  // whose calls go past the hooks, as a sentence; empty: nobody's, as far as known
   std::uint64_t dropped_blocks = 0, dropped_stacks = 0, unrecorded = 0, pauses = 0, bad_frees_seen = 0;
   std::uint64_t children_unrecorded = 0;  // forked children that could not record
+  std::uint64_t children_unread = 0;      // of several as one: whose ledgers are there and cannot be read
 
   std::vector<Block> blocks;
   std::vector<BadFree> bad_frees;

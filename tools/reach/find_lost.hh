@@ -6,6 +6,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "holders.hh"
 #include "load/snapshot.hh"
@@ -17,7 +18,11 @@ namespace leakdir::tool {
 // `core`: a core of the process; empty: none.
 void find_lost(Snapshot& snapshot, const std::string& core = "");
 
-// The same, and who holds whom: only memory can tell that, of a running process or of a core.
+// The same of several, that may be parent and child. A process that does not tell keeps nothing from the others: what
+// is returned says of each of them why it is not known what it has lost; empty: it is.
+std::vector<std::string> find_lost_in_all(std::vector<Snapshot>& snapshots, const std::string& core = "");
+
+// The same as the first, and who holds whom: only memory can tell that, of a running process or of a core.
 void find_holders(Snapshot& snapshot, const std::string& core, Holders& holders);
 
 }  // namespace leakdir::tool

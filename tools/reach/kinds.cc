@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "kinds.hh"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace leakdir::tool {
@@ -56,8 +58,10 @@ bool has_listable(const Snapshot& snapshot) {
                      [&](const Block& block) { return is_shown(snapshot, block); });
 }
 
-std::string why_no_kinds(const Snapshot& snapshot) {
-  switch (snapshot.reach_look) {
+namespace {
+
+std::string why_no_kinds(const KindsAsked& asked) {
+  switch (asked.look) {
     case ReachLook::kThreads:
       return "other threads were running when it exited, and one may have held it in a register: end the threads "
              "before, or look while it runs (report --lost)";
@@ -74,19 +78,31 @@ std::string why_no_kinds(const Snapshot& snapshot) {
     default:
       break;
   }
-  if (snapshot.from_records) return "the record files do not say it";
-  switch (snapshot.state) {
+  if (asked.from_records) return "the record files do not say it";
+  switch (asked.state) {
     case State::kRunning:
-      return snapshot.saved_ns != 0 ? "it was running, and nobody looked before it was saved"
-                                    : "it is running, and nobody has looked yet (--lost looks)";
+      return asked.is_saved ? "it was running, and nobody looked before it was saved"
+                            : "it is running, and nobody has looked yet (--lost looks)";
     case State::kKilled:
       return "it ended without exit() (by _exit, a signal or exec), and nobody looked; if there is a core, that would "
              "tell (--core FILE)";
     default:
-      if (has_only_libcs(snapshot))
-        return "only libc's own blocks were live when it exited, and those nobody looks for";
       return "nobody looked when it exited (reach=0, or an earlier leakdir)";
   }
+}
+
+}  // namespace
+
+std::string why_no_kinds(const Snapshot& snapshot) {
+  for (const Process& process : snapshot.processes)
+    if (process.without_kind != 0)
+      if (const std::string why = why_no_kinds(process.asked); !why.empty())
+        return fmt::format("of process {}: {}", process.pid, why);
+  const KindsAsked asked = {snapshot.reach_look, snapshot.state, snapshot.from_records, snapshot.saved_ns != 0};
+  const bool is_exited = asked.look == ReachLook::kNone && !asked.from_records && asked.state == State::kExited;
+  if (is_exited && has_only_libcs(snapshot))
+    return "only libc's own blocks were live when it exited, and those nobody looks for";
+  return why_no_kinds(asked);
 }
 
 std::string kinds_not_known(const Snapshot& snapshot) {

@@ -41,12 +41,15 @@ TEST(Readme, CommandsAllWork) {
   copy_project(scratch.path());
   const std::string build_root = std::string(kTool).substr(0, std::string(kTool).rfind("/tools/"));
   ASSERT_EQ(symlink(build_root.c_str(), (scratch / "build").c_str()), 0);
+  ASSERT_TRUE(run({{"sh", "-c", "git init -q . && git add -A"}, scratch.path(), {}, "", 60}).exited_with(0));
   for (const Block& block : blocks) {
     SCOPED_TRACE("README.md:" + std::to_string(block.line) + ":\n" + block.commands);
     const Outcome outcome =
         run({{"bash", "-e", "-u", "-o", "pipefail", "-c", without_suite(block.commands)}, scratch.path(), {}, "", 300});
     ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
   }
+  const Outcome left = run({{"git", "ls-files", "--others", "--exclude-standard"}, scratch.path(), {}, "", 60});
+  EXPECT_EQ(left.out, "") << "who follows the page in a clone finds these in git status";
 }
 
 std::string readme() { return read_file(std::string(kSourceRoot) + "/README.md"); }

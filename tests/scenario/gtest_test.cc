@@ -82,6 +82,17 @@ class GoogleTestListener : public testing::Test {
 };
 Scratch* GoogleTestListener::built_ = nullptr;
 
+TEST_F(GoogleTestListener, ItsFlagsStandInTheHelp) {
+  for (const char* flag : {"--help", "-h"}) {
+    const Outcome outcome = run_tests("pie", {"", {flag}, {}, 60});
+    EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    EXPECT_THAT(outcome.out, HasSubstr("--gtest_filter="));
+    for (const char* own : {"--leakdir_lost", "--leakdir_warm_up", "--leakdir_suppressions=FILE"})
+      EXPECT_THAT(outcome.out, HasSubstr(std::string("\n  ") + own + "\n"));
+  }
+  EXPECT_THAT(run_tests("pie", {"", {"--gtest_list_tests"}, {}, 60}).out, Not(HasSubstr("--leakdir")));
+}
+
 TEST_F(GoogleTestListener, FailsTheTestsThatLeakAndNoOther) {
   const Outcome outcome = run_tests("pie");
   EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();

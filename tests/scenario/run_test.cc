@@ -55,6 +55,15 @@ TEST_F(Run, ReportsWhatTheProgramLeaksAndLeavesItsOutputAlone) {
   EXPECT_EQ(names_in(scratch_ / "mem"), std::vector<std::string>{".ledger"});
 }
 
+TEST_F(Run, RecordsWhereItIsTold) {
+  for (const std::string dir : {"here", "it's:here"}) {
+    EXPECT_TRUE(run_it({"--dir", dir, "-o", "write=exit:dir=there", "--", leaks_, "3"}).exited_with(0));
+    EXPECT_EQ(records_in(scratch_ / dir).size(), 3u);
+    EXPECT_FALSE(exists(scratch_ / "there"));
+  }
+  EXPECT_FALSE(exists(scratch_ / "mem"));
+}
+
 TEST_F(Run, MakesFilesWhereSomebodyHasSaidWhen) {
   const auto files_after = [this](const std::vector<std::string>& arguments,
                                   const std::map<std::string, std::string>& env = {}) {

@@ -68,7 +68,7 @@ TEST_P(Why, EachRootIsNamed) {
 }
 
 TEST_P(Why, OfALostBlockItSaysThatNobodyHoldsIt) {
-  EXPECT_THAT(why(6001), AllOf(HasSubstr("is definitely lost\nnobody points to it\n"), Not(HasSubstr("held by"))));
+  EXPECT_THAT(why(6001), testing::EndsWith("is definitely lost\nnobody points to it\n")) << "its line once";
   EXPECT_THAT(why(1007), AllOf(HasSubstr("is indirectly lost\nheld by blocks that are lost themselves"),
                                ContainsRegex("1001 bytes.*\n.*\n.*1003 bytes.*\n.*\n.*1007 bytes")));
   EXPECT_THAT(why(203), HasSubstr("is possibly lost\nheld by into_the_middle"));
@@ -119,7 +119,7 @@ TEST_P(Why, MistakesAreToldFromAnswers) {
   EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();
   EXPECT_THAT(outcome.err, HasSubstr("no live block is at 0x1"));
   outcome = run_tool({"why", scratch_ / "mem", "here"});
-  EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();
+  EXPECT_TRUE(outcome.exited_with(2)) << outcome.describe();
   EXPECT_THAT(outcome.err, HasSubstr("here is no address"));
   process_->kill(SIGKILL);
   process_->wait();

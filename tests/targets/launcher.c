@@ -13,9 +13,9 @@
 
 static void *volatile first, *volatile second, *volatile own;
 
-int main(int argc, char** argv) {
+int main(int argc, char **argv) {
   MUST(argc == 2);
-  const char* what = argv[1];
+  const char *what = argv[1];
   first = malloc(4703);
   second = malloc(4721);
   const pid_t child = fork();

@@ -112,7 +112,8 @@ TEST_F(Html, ShowsTotalsTableGraphAndTheLargestStack) {
                                                   "#2main/home/you/app.c:101"));
   EXPECT_THAT(texts_of("#bad-frees summary"),
               ElementsAre(HasSubstr("double free at 0x733300, block 0x733300 of 30 bytes")));
-  EXPECT_THAT(texts_of("#bad-frees h3"), ElementsAre("freed here", "freed before here"));
+  EXPECT_THAT(texts_of("#bad-frees h3"),
+              ElementsAre("freed here", "freed before here (the caller is all that is kept of a free)"));
   EXPECT_EQ(browser().evaluate("document.querySelectorAll('#ages circle').length"), 3) << "by age and size";
   expect_no_trouble();
 }

@@ -89,7 +89,6 @@ Grouped group(const Snapshot& snapshot, const GroupOptions& options) {
   grouped.sort = options.sort;
   grouped.knows_kinds = knows_kinds(snapshot);
   std::unordered_map<std::uint64_t, std::size_t> group_of;
-  std::unordered_set<std::uint64_t> stacks;
   std::vector<bool> is_in_order;               // of each group: its blocks were made in this order
   std::uint64_t last_key = ~std::uint64_t{0};  // of the block before
   std::size_t last = 0;
@@ -126,7 +125,7 @@ Grouped group(const Snapshot& snapshot, const GroupOptions& options) {
       last = at->second;
       if (is_new) {
         grouped.groups.emplace_back();
-        grouped.groups.back().is_counted = !stacks.insert(std::uint64_t{content} << 8 | block.call).second;
+        grouped.groups.back().same_stack = std::uint64_t{content} << 8 | block.call;
         is_in_order.push_back(true);
         oldest.push_back(i);
       }
@@ -160,6 +159,12 @@ Grouped group(const Snapshot& snapshot, const GroupOptions& options) {
     return left != right ? left < right : first_address(a) < first_address(b);
   });
   return grouped;
+}
+
+std::size_t count_stacks(const std::vector<Group>& groups) {
+  std::unordered_set<std::uint64_t> stacks;
+  for (const auto& group : groups) stacks.insert(group.same_stack);
+  return stacks.size();
 }
 
 void keep_kinds(Grouped& grouped, KindSet kinds) {

@@ -30,10 +30,10 @@ struct Group {
   std::uint32_t stack = kNone;  // that of its oldest block
   std::uint8_t call = 0;
   ledger::Reach reach = ledger::Reach::kUnknown;
-  bool is_counted = false;    // a group of another kind has the same stack, and stands for it where stacks are counted
-  bool is_truncated = false;  // some stacks were deeper than what was kept
-  bool is_early = false;      // some blocks are from before start-up: the caller is all that is known
-  std::uint64_t inherited = 0;  // blocks that the parent allocated before fork
+  std::uint64_t same_stack = 0;  // one number for the groups of one stack, whatever their kinds
+  bool is_truncated = false;     // some stacks were deeper than what was kept
+  bool is_early = false;         // some blocks are from before start-up: the caller is all that is known
+  std::uint64_t inherited = 0;   // blocks that the parent allocated before fork
   std::uint64_t bytes = 0;
   Estimate all;                       // what its blocks stand for
   std::int64_t oldest_ns = 0;         // time of the oldest block
@@ -66,6 +66,9 @@ struct Grouped {
   KindSet kinds = kAllKinds;  // what is listed,
   KindSums hidden = {};       // and what is left out by keep_kinds()
 };
+
+// How many stacks they are: one whose blocks are of several kinds is one.
+std::size_t count_stacks(const std::vector<Group>& groups);
 
 Grouped group(const Snapshot& snapshot, const GroupOptions& options);
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <numeric>
 #include <tuple>
+#include <unordered_set>
 
 #include "base/words.hh"
 #include "function_name.hh"
@@ -144,8 +145,7 @@ void put_in_order(std::vector<TallyStack>& stacks) {
 
 TallyStack tally_stack(const Snapshot& snapshot, const Group& group, const FrameLines& lines, const Wrappers& wrappers,
                        Figures figures) {
-  TallyStack stack{ledger::kCallNames[group.call], {}, group.blocks.size(), group.bytes, {}, {},
-                   group.is_counted ? 0u : 1u};
+  TallyStack stack{ledger::kCallNames[group.call], {}, group.blocks.size(), group.bytes, {}, {}, 1};
   if (figures == Figures::kEstimated) {
     stack.blocks = group.all.whole_blocks();
     stack.bytes = group.all.whole_bytes();
@@ -169,8 +169,10 @@ Tally tally_of(const Snapshot& snapshot, const Grouped& grouped, const FrameLine
   tally.warnings = with_damage(snapshot, snapshot.warnings);
   const FrameMaker frames(snapshot, lines, wrappers);
   const Stayers stayers = stayers_of(snapshot, grouped, lines, wrappers);
+  std::unordered_set<std::uint64_t> counted;
   for (std::size_t i = 0; i < grouped.groups.size(); ++i) {
     tally.stacks.push_back(tally_stack(snapshot, grouped.groups[i], lines, wrappers, figures));
+    if (!counted.insert(grouped.groups[i].same_stack).second) tally.stacks.back().stacks = 0;
     tally.stacks.back().spread = stayers.spreads[i];
   }
   for (const auto& bad_free : snapshot.bad_frees) {

@@ -138,6 +138,7 @@ class RunCommand : public Command {
     add_text(app, "-o,--options", options_,
              "Options of the object, as in LEAKDIR_OPTIONS and over it; `write` is `never` unless it is set",
              "KEY=VALUE:...");
+    add_text(app, "--dir", dir_, "The record directory, as `-o dir=DIR` (./mem)", "DIR");
     report_.output = kStandardError;
     add_report_options(app, report_);
     add_file(app, "--output", report_.output, "Write the report to a file", "standard error");
@@ -154,6 +155,7 @@ class RunCommand : public Command {
     const bool is_linked = has_hooks_linked(program, library);
     const char* inherited = std::getenv("LEAKDIR_OPTIONS");
     const std::string before = inherited == nullptr ? "" : inherited;
+    if (!dir_.empty()) options_ += fmt::format("{}dir={}", options_.empty() ? "" : ":", tool::quoted(dir_));
     const Options expected = options_of_program(options_, before);
     // `dir` last: it holds over the others.
     const std::string options = fmt::format("{}:{}:dir={}{}", before, options_, quoted(absolute_pattern(expected.dir)),
@@ -187,7 +189,7 @@ class RunCommand : public Command {
   }
 
   std::vector<std::string> command_;
-  std::string options_;
+  std::string options_, dir_;
   ReportOptions report_;
 };
 

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
+#include <optional>
 
 #include "analyse/group.hh"
 #include "analyse/report_model.hh"
@@ -27,21 +29,32 @@ namespace leakdir::tool {
 
 namespace {
 
-std::uint64_t parse_address(const std::string& text) {
+std::optional<std::uint64_t> parse_address(const std::string& text) {
   const bool has_prefix = text.rfind("0x", 0) == 0 || text.rfind("0X", 0) == 0;
   std::uint64_t address = 0;
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data() + (has_prefix ? 2 : 0), end, address, 16);
-  if (error != std::errc() || stop != end)
-    throw Error(fmt::format("{} is no address (0x…, as in the name of a record; it comes after DIR)", text));
+  if (error != std::errc() || stop != end) return std::nullopt;
   return address;
+}
+
+// What is wrong with the usage; empty: nothing.
+std::string what_is_wrong(const std::string& directory, const std::string& address) {
+  if (parse_address(address)) return {};
+  if (parse_address(directory))
+    return fmt::format("the block's address comes after DIR: leakdir why {} {}", address, directory);
+  std::error_code error;
+  if (std::filesystem::exists(address, error))
+    return fmt::format("of which block? Its address comes after DIR, as in the name of its record: leakdir why {} 0x…",
+                       address);
+  return fmt::format("{} is no address (0x…, as in the name of a record)", address);
 }
 
 class WhyCommand : public Command {
  public:
   void describe(CLI::App& app) override {
     add_directory_and(app, "ADDRESS", directory_, address_,
-                      "The block's address, as in the name of its record; alone or after DIR");
+                      "The block's address, as in the name of its record; alone or after DIR", what_is_wrong);
     add_core(app, kinds_);
     add_alloc_fn(app, alloc_fns_);
     add_symbol_options(app, symbol_options_);
@@ -51,7 +64,7 @@ class WhyCommand : public Command {
   }
 
   int run() override {
-    const std::uint64_t address = parse_address(address_);
+    const std::uint64_t address = parse_address(address_).value_or(0);
     Snapshot snapshot = load(directory_, kinds_.core.empty() ? BlocksWanted::kNoneOfRunning : BlocksWanted::kAll);
     Holders holders;
     find_holders(snapshot, kinds_.core, holders);
@@ -97,7 +110,7 @@ class WhyCommand : public Command {
       const RootName root = RootNames(snapshot, holders, *symbols).of(location, chain.front());
       out += fmt::format("held by {}{}\n", root.name, root.offset == 0 ? "" : fmt::format(" +{}", root.offset));
     }
-    for (std::size_t i = 0; i < chain.size(); ++i) {
+    for (std::size_t i = 0; i < chain.size() && (chain.size() > 1 || !is_lost); ++i) {
       const Block& block = snapshot.blocks[chain[i]];
       out += fmt::format("  {} {}\n", i == 0 && is_lost ? "  " : "->", describe(block));
       if (i + 1 < chain.size())

@@ -49,6 +49,17 @@ bool asks_for_stored_kinds(const KindOptions& options) {
   return !options.finds_lost && kinds_to_list(options, kAllKinds) != kAllKinds;
 }
 
+// `lost` is a word of ours, and not of Valgrind's lists: the three kinds of it.
+std::optional<KindSet> parse_kinds_or_lost(const std::string& list) {
+  std::string spelt_out;
+  for (std::size_t at = 0, end; at <= list.size(); at = end + 1) {
+    end = std::min(list.find(',', at), list.size());
+    const std::string word = list.substr(at, end - at);
+    spelt_out += (at == 0 ? "" : ",") + (word == "lost" ? words_of(kLostKinds) : word);
+  }
+  return parse_kinds(spelt_out);
+}
+
 // CLI11's own group, where none is named.
 void put_into(CLI::Option* option, const std::string& group) {
   if (!group.empty()) option->group(group);
@@ -131,15 +142,20 @@ void add_directories(CLI::App& app, std::vector<std::string>& directories, const
 }
 
 void add_directory_and(CLI::App& app, const std::string& name, std::string& directory, std::string& argument,
-                       const std::string& help) {
+                       const std::string& help,
+                       std::function<std::string(const std::string& directory, const std::string& argument)> wrong) {
   app.add_option("DIR", directory, "The record directory of the program (./mem)");
   app.add_option(name, argument, help);
-  app.parse_complete_callback([&directory, &argument, name] {
-    if (!argument.empty()) return;
-    if (directory.empty()) throw CLI::RequiredError(name);
-    // What is alone is the last.
-    argument = directory;
-    directory = "./mem";
+  app.parse_complete_callback([&app, &directory, &argument, name, wrong = std::move(wrong)] {
+    if (!app.remaining().empty()) return;  // a misspelt option, which will be named
+    if (argument.empty()) {
+      if (directory.empty()) throw CLI::RequiredError(name);
+      // What is alone is the last.
+      argument = directory;
+      directory = "./mem";
+    }
+    if (const std::string sentence = wrong(directory, argument); !sentence.empty())
+      throw CLI::ValidationError(sentence);
   });
 }
 
@@ -197,12 +213,17 @@ void add_core(CLI::App& app, KindOptions& options) {
 void add_kinds(CLI::App& app, KindOptions& options) {
   const CLI::Validator is_list(
       [](std::string& text) {
-        return parse_kinds(text) ? "" : text + " is no list of definite, indirect, possible and reachable";
+        return parse_kinds_or_lost(text)
+                   ? ""
+                   : text +
+                         " is no list of definite, indirect, possible (the three: lost) and reachable, "
+                         "nor all, nor none";
       },
       "");
-  app.add_option("--kinds", options.kinds,
-                 "List these kinds, where they are known: some of definite,indirect,possible,reachable; or all, or "
-                 "none (text: the first three)")
+  app.add_option(
+         "--kinds", options.kinds,
+         "List these kinds, where they are known: some of definite,indirect,possible,reachable; lost is the first "
+         "three; or all, or none (text: lost)")
       ->type_name("LIST")
       ->check(is_list);
 }
@@ -238,7 +259,7 @@ std::vector<std::string> find_kinds_of_some(const KindOptions& options, std::vec
 }
 
 KindSet kinds_to_list(const KindOptions& options, KindSet otherwise) {
-  if (!options.kinds.empty()) return parse_kinds(options.kinds).value_or(kAllKinds);
+  if (!options.kinds.empty()) return parse_kinds_or_lost(options.kinds).value_or(kAllKinds);
   return options.finds_lost ? kLostKinds : otherwise;
 }
 

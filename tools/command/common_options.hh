@@ -57,9 +57,11 @@ void add_footer(CLI::App& app, const std::string& text);
 void add_directory(CLI::App& app, std::string& directory);
 // `several`: what becomes of several, in words.
 void add_directories(CLI::App& app, std::vector<std::string>& directories, const std::string& several);
-// The same, and before the end of the line one more thing, which must be there.
+// The same, and before the end of the line one more thing, which must be there. `wrong` says what does not hold of the
+// two, or nothing.
 void add_directory_and(CLI::App& app, const std::string& name, std::string& directory, std::string& argument,
-                       const std::string& help);
+                       const std::string& help,
+                       std::function<std::string(const std::string& directory, const std::string& argument)> wrong);
 void add_symbol_options(CLI::App& app, SymbolOptions& options);
 void add_debug_paths(CLI::App& app, SymbolOptions& options, const std::string& group = "");
 void add_min_age(CLI::App& app, double& seconds);

@@ -185,7 +185,9 @@ class Page {
     if (thread.tid != 0) facts += fmt::format(", thread {} {}", thread.tid, printable(thread.name));
     facts += ", " + utc_of(bad_free.time_ns);
     Json stacks = Json::array({{"freed here", node(bad_free.free_stack)}});
-    if (bad_free.first_free_stack != kNone) stacks.push_back({"freed before here", node(bad_free.first_free_stack)});
+    if (bad_free.first_free_stack != kNone)
+      stacks.push_back(
+          {"freed before here (the caller is all that is kept of a free)", node(bad_free.first_free_stack)});
     if (bad_free.allocation_stack != kNone) stacks.push_back({"allocated here", node(bad_free.allocation_stack)});
     return {{"kind", ledger::kBadFreeNames[bad_free.kind]}, {"facts", facts}, {"stacks", std::move(stacks)}};
   }

@@ -107,7 +107,7 @@ class TextReport {
       put("{}", bold(fmt::format("no {}s{}", what, which_are_none(report_))));
     } else {
       put("{}, {} in {}", bold(count_of(grouped_.blocks, what) + which_are_listed(report_)),
-          bold(bytes_of(grouped_.bytes)), count_of(grouped_.groups.size(), "stack"));
+          bold(bytes_of(grouped_.bytes)), count_of(count_stacks(grouped_.groups), "stack"));
     }
     if (snapshot_.bad_frees_seen != 0) put(", {}", red(count_of(snapshot_.bad_frees_seen, "bad free")));
     put("\n");
@@ -305,7 +305,7 @@ class TextReport {
     put("  freed here\n");
     put_stack(bad_free.free_stack);
     if (bad_free.first_free_stack != kNone) {
-      put("  freed before here\n");
+      put("  freed before here (the caller is all that is kept of a free)\n");
       put_stack(bad_free.first_free_stack);
     }
     if (bad_free.allocation_stack != kNone) {

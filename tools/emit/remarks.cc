@@ -17,7 +17,7 @@ constexpr std::size_t kMostStayers = 3;
 // Which kinds are listed, where that is neither all nor what is lost.
 std::string words_of_kinds(const Grouped& grouped) {
   if (!grouped.knows_kinds || grouped.kinds == kLostKinds || grouped.kinds == kAllKinds) return {};
-  return fmt::format(" ({})", words_of(grouped.kinds));
+  return grouped.kinds == 0 ? " are listed (--kinds none)" : fmt::format(" ({})", words_of(grouped.kinds));
 }
 
 }  // namespace

@@ -727,6 +727,20 @@ inline std::string option_of(const char *options, const char *name) {
   return value;
 }
 
+/* InitGoogleTest has printed GoogleTest's own, and left the argument where it was. */
+inline void print_help() {
+  std::fputs(
+      "\n"
+      "leakdir, which lets a test fail that leaks:\n"
+      "  --leakdir_lost\n"
+      "      A test fails only for what it has lost (also LEAKDIR_LOST=1).\n"
+      "  --leakdir_warm_up\n"
+      "      Run each test twice; what the second run does not leave more of is forgiven.\n"
+      "  --leakdir_suppressions=FILE\n"
+      "      Known leaks, leak:PATTERN a line.\n",
+      stdout);
+}
+
 } /* namespace gtest */
 
 /* After InitGoogleTest. Takes --leakdir_lost, --leakdir_warm_up and --leakdir_suppressions=FILE out of the arguments.
@@ -737,6 +751,8 @@ inline void install_gtest_listener(int *argc = nullptr, char **argv = nullptr) {
   gtest::is_lost_only() = lost != nullptr && *lost != '\0' && std::strcmp(lost, "0") != 0;
   bool warms_up = false;
   for (int from = 1, to = 1; argc != nullptr && from <= *argc; ++from) {
+    if (from < *argc && (std::strcmp(argv[from], "--help") == 0 || std::strcmp(argv[from], "-h") == 0))
+      gtest::print_help();
     if (from < *argc && std::strcmp(argv[from], "--leakdir_warm_up") == 0) {
       warms_up = true;
       continue;

@@ -98,7 +98,12 @@ void add_stack_below(const ThreadAtExit& thread, OwnProcess& process, char* room
   const auto look = [&](reach::Stretch told) { is_on_part |= reach::is_on_part(told, stack, thread.sp); };
   reach::ContextSearch<OwnProcess> contexts = {process, process.mappings(), sizeof(void*),
                                                reach::context_layout(ledger_file.header()->machine), room};
-  contexts.look(stack, stack, look);
+  // Not in the frames from exit() down to this function and those that it calls: what is ours there may look like one.
+  constexpr std::uint64_t kOfOurs = 4096;
+  const std::uint64_t here = reinterpret_cast<std::uintptr_t>(&contexts) - kOfOurs;
+  const bool is_here = here - stack.start < stack.end - stack.start && here < thread.sp;
+  contexts.look({stack.start, is_here ? here : stack.start}, stack, look);
+  contexts.look({is_here ? thread.sp : stack.start, stack.end}, stack, look);
   contexts.look_in_data(stack, look);
   if (!is_on_part) holes.add({stack.start, thread.sp});
 }

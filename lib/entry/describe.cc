@@ -8,6 +8,7 @@
 #include "files/record_dir.hh"
 #include "ledger/clock.hh"
 #include "ledger/ledger_file.hh"
+#include "ledger/periods.hh"
 #include "ledger/recent_frees.hh"
 #include "ledger/usable_size.hh"
 #include "option_sources.hh"
@@ -52,7 +53,6 @@ void describe_process(ledger::Header& header) {
   header.option_min_size = options.min_size;
   header.option_max_files = options.max_files;
   header.sample_bytes = options.sample;
-  if (options.sample != 0) header.version = ledger::kVersionOfSample;
 }
 
 LEAKDIR_LARGE char path[4096];
@@ -95,7 +95,7 @@ void describe_child(const ledger::Header& parent) {
   header.some_unknown = 1;  // what it inherited gets rows later, and not all of it
   inherit_bypass(parent);
   // Clock and numbers go on, so that what a block inherited says of its birth stays true.
-  header.sequence = parent.sequence;
+  continue_numbers(parent);
 }
 
 void sign_ledger(bool recording) {

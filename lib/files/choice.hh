@@ -28,11 +28,14 @@ class Choice {
   // `places` of the blocks for which is(block) holds, or all of them.
   template <class Is>
   void choose(Is is, std::uint64_t places);
-  bool has(std::uint32_t row) const { return row < rows_ && (chosen()[row / 8] & 1u << row % 8) != 0; }
+  bool has(std::uint32_t row) const { return row < rows_ && (chosen()[byte_of(row)] & bit_of(row)) != 0; }
 
  private:
   std::uint32_t* counts() const { return static_cast<std::uint32_t*>(memory_); }  // of blocks, by stack
   unsigned char* chosen() const { return reinterpret_cast<unsigned char*>(counts() + stacks_); }
+  // A row has a bit.
+  static std::uint32_t byte_of(std::uint32_t row) { return row / ledger::kBlockWords / 8; }
+  static unsigned bit_of(std::uint32_t row) { return 1u << row / ledger::kBlockWords % 8; }
   void forget_counts();
   void forget_all();
   // The first `each` of each stack have a place, and so many more of those that come next.
@@ -48,7 +51,7 @@ class Choice {
   std::uint64_t taken_by(std::uint32_t each) const;
   Share share(std::uint64_t places) const;
   std::uint32_t* count_of(const ledger::Block& block) const {
-    const std::uint32_t stack = ledger::block_stack(block.word[2], block.word[3]);
+    const std::uint32_t stack = stack_of(block);
     return counts() + (stack < stacks_ ? stack : 0);
   }
 
@@ -60,7 +63,7 @@ class Choice {
 template <class Is>
 void Choice::choose(Is is, std::uint64_t places) {
   forget_all();
-  for (std::uint32_t row = first_block_row(); row < rows_; ++row) {
+  for (std::uint32_t row = first_block_row(); row < rows_; row = ledger::block_after(row)) {
     const ledger::Block block = copy_row(row);
     if (is(block)) ++*count_of(block);
   }
@@ -72,13 +75,13 @@ void Choice::choose(Is is, std::uint64_t places) {
 
 template <class Is>
 void Choice::give(Share& left, Is is) {
-  for (std::uint32_t row = first_block_row(); row < rows_; ++row) {
+  for (std::uint32_t row = first_block_row(); row < rows_; row = ledger::block_after(row)) {
     const ledger::Block block = copy_row(row);
     if (!is(block)) continue;
     const std::uint32_t before = (*count_of(block))++;
     if (before > left.each || (before == left.each && left.more == 0)) continue;
     if (before == left.each) --left.more;
-    chosen()[row / 8] = static_cast<unsigned char>(chosen()[row / 8] | 1u << row % 8);
+    chosen()[byte_of(row)] = static_cast<unsigned char>(chosen()[byte_of(row)] | bit_of(row));
   }
 }
 

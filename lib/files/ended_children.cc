@@ -38,21 +38,25 @@ bool is_shown(std::uint64_t word0, const ledger::Header& header) {
 }
 
 bool extent_shows_something(int file, const ledger::Header& header, const ledger::Extent& extent) {
-  ledger::Block rows[16];
-  for (std::uint32_t row = 0; row < extent.count; row += 16) {
-    const auto offset = static_cast<std::int64_t>(extent.file_offset + std::uint64_t{row} * sizeof(ledger::Block));
+  ledger::Block rows[17];
+  constexpr std::uint32_t kSome = sizeof rows / sizeof *rows;
+  static_assert(ledger::kBlocksPerPage % kSome == 0);
+  for (std::uint32_t word = ledger::kPageHeadWords; word < extent.count;) {
+    const auto offset = static_cast<std::int64_t>(extent.file_offset + std::uint64_t{word} * sizeof rows->word[0]);
     const long got = sys::read_at(file, rows, sizeof rows, offset);
-    for (long i = 0; i < got / static_cast<long>(sizeof *rows); ++i) {
-      if (is_shown(rows[i].word[0], header)) return true;
-    }
     if (got < static_cast<long>(sizeof rows)) return false;
+    for (const ledger::Block& row : rows) {
+      if (is_shown(row.word[0], header)) return true;
+    }
+    word += kSome * ledger::kBlockWords;
+    if (word % ledger::kPageWords == 0) word += ledger::kPageHeadWords;
   }
   return false;
 }
 
 bool ledger_shows_something(int folder, const ledger::Header& header) {
-  if (header.bad_frees != 0 || header.dropped_blocks != 0 || header.unseen_blocks != 0 ||
-      header.file_bytes > kLargeLedger || header.extent_count > ledger::kMaxExtents)
+  if (header.version != ledger::kVersion || header.bad_frees != 0 || header.dropped_blocks != 0 ||
+      header.unseen_blocks != 0 || header.file_bytes > kLargeLedger || header.extent_count > ledger::kMaxExtents)
     return true;
   const int file = sys::open_at(folder, ledger::kFileName, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
   if (file < 0) return true;

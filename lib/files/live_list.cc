@@ -15,7 +15,7 @@ using ledger::Block;
 
 bool is_listed_since(const Block& block, std::uint64_t since_sequence) {
   return ledger::block_state(block.word[0]) == ledger::BlockState::kLive &&
-         is_listed(ledger::block_flags(block.word[0])) && ledger::low48(block.word[2]) > since_sequence;
+         is_listed(ledger::block_flags(block.word[0])) && ledger::block_sequence(block.word[2]) > since_sequence;
 }
 
 void show_block(RecordText& text, const Block& block, VisitLive* visit, void* context) {
@@ -23,11 +23,11 @@ void show_block(RecordText& text, const Block& block, VisitLive* visit, void* co
   const unsigned count = return_addresses(block, frames, kMaxFrames);
   const Rendered record = render_block(text, block);
   const_cast<char*>(record.text)[record.bytes] = '\0';
-  const std::uint32_t thread = ledger::high16(block.word[1]);
+  const std::uint32_t thread = ledger::block_thread(block);
   const ledger::Reach reach = ledger::block_reach(block.word[0]);
   const leakdir_block shown = {reinterpret_cast<const void*>(ledger::block_address(block.word[0])),
-                               static_cast<std::size_t>(ledger::low48(block.word[1])),
-                               static_cast<unsigned long>(ledger::low48(block.word[2])),
+                               static_cast<std::size_t>(size_of(block)),
+                               static_cast<unsigned long>(ledger::block_sequence(block.word[2])),
                                thread == 0 ? 0 : static_cast<long>(ledger_file.thread(thread)->tid),
                                record.text,
                                frames,
@@ -42,19 +42,20 @@ bool is_libc_listed() { return ledger_file.header()->option_libc != 0; }
 
 LiveTotals count_live(std::uint64_t since_sequence) {
   LiveTotals totals = {};
-  for (std::uint32_t row = first_block_row(); row < block_rows(); ++row) {
+  for_each_block_row([&](std::uint32_t row) {
     const Block block = copy_row(row);
-    if (!is_listed_since(block, since_sequence)) continue;
+    if (!is_listed_since(block, since_sequence)) return;
+    const std::uint64_t bytes = size_of(block);
     ++totals.blocks;
-    totals.bytes += ledger::low48(block.word[1]);
+    totals.bytes += bytes;
     if (!has_file(block)) ++totals.without_file;
     const ledger::Reach reach = ledger::block_reach(block.word[0]);
     ++totals.blocks_of_kind[static_cast<unsigned>(reach)];
-    if (!ledger::is_lost(reach)) continue;
+    if (!ledger::is_lost(reach)) return;
     ++totals.lost_blocks;
     if (!has_file(block)) ++totals.lost_without_file;
-    totals.lost_bytes += ledger::low48(block.word[1]);
-  }
+    totals.lost_bytes += bytes;
+  });
   return totals;
 }
 
@@ -70,11 +71,11 @@ void for_each_live(std::uint64_t since_sequence, std::uint64_t upto_sequence, Vi
   // Not the thread's own: what the visitor allocates may be rendered there.
   const RecordTextRoom room;
   if (room.text() == nullptr) return;
-  for (std::uint32_t row = first_block_row(); row < block_rows(); ++row) {
+  for_each_block_row([&](std::uint32_t row) {
     const Block block = copy_row(row);
-    if (!is_listed_since(block, since_sequence) || ledger::low48(block.word[2]) > upto_sequence) continue;
+    if (!is_listed_since(block, since_sequence) || ledger::block_sequence(block.word[2]) > upto_sequence) return;
     if (is_same_block(row, block)) show_block(*room.text(), block, visit, context);
-  }
+  });
 }
 
 }  // namespace leakdir

@@ -8,6 +8,7 @@
 #include "ledger/free_rows.hh"
 #include "ledger/ledger_file.hh"
 #include "ledger/live_table.hh"
+#include "ledger/periods.hh"
 #include "ledger/row.hh"
 #include "live_list.hh"
 #include "system/base.hh"
@@ -134,9 +135,9 @@ bool look_at(Pass& pass, std::uint32_t row) {
   }
   if (has_file) return false;
   // Below 0: born since the look began.
-  const auto age = static_cast<std::int64_t>(pass.now - ledger::low48(block.word[3]));
+  const auto age = static_cast<std::int64_t>(pass.now - ticks_of(block));
   if (age < static_cast<std::int64_t>(pass.min_age) && pass.min_age != 0) return true;
-  const std::uint32_t stack = ledger::block_stack(block.word[2], block.word[3]);
+  const std::uint32_t stack = stack_of(block);
   if (!may_make_file(pass, stack, age)) return true;
   const MadeFile made = make_block_file(folder, row, block, *look_text);
   if (made.outcome == FileOutcome::kFailed) file_has_failed(made.error);  // not tried again at every look
@@ -151,8 +152,8 @@ bool look_at(Pass& pass, std::uint32_t row) {
 // Returns whether a block of the page is due later.
 bool look_at_page(Pass& pass, std::uint32_t page) {
   bool later = false;
-  const std::uint32_t first = page * ledger::kBlocksPerPage;
-  for (std::uint32_t row = first + 1; row < first + ledger::kBlocksPerPage; ++row) {
+  const std::uint32_t first = page * ledger::kPageWords, end = first + ledger::kPageWords;
+  for (std::uint32_t row = first + ledger::kPageHeadWords; row < end; row += ledger::kBlockWords) {
     if (look_at(pass, row)) later = true;
   }
   if (later) set_page_mark(page);
@@ -162,8 +163,8 @@ bool look_at_page(Pass& pass, std::uint32_t page) {
 // Returns whether something is due later.
 bool look_at_pages(Pass& pass) {
   bool later = false;
-  const std::uint32_t first = first_block_row() / ledger::kBlocksPerPage;
-  const std::uint32_t end = (block_rows() + ledger::kBlocksPerPage - 1) / ledger::kBlocksPerPage;
+  const std::uint32_t first = first_block_row() / ledger::kPageWords;
+  const std::uint32_t end = (block_rows() + ledger::kPageWords - 1) / ledger::kPageWords;
   std::uint32_t page = first_page_of_next;
   if (page < first || page >= end) page = first;
   for (std::uint32_t left = end - first; left != 0; --left, page = page + 1 == end ? first : page + 1) {

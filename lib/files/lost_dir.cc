@@ -25,12 +25,12 @@ bool is_lost_dir_there = false;
 // Calls visit(row, block) for the live blocks that are listed and of which something is known.
 template <class Visit>
 void for_each_known(Visit visit) {
-  for (std::uint32_t row = first_block_row(); row < block_rows(); ++row) {
+  for_each_block_row([&](std::uint32_t row) {
     Block block = copy_row(row);
-    if (ledger::block_state(block.word[0]) != ledger::BlockState::kLive) continue;
-    if (!is_listed(ledger::block_flags(block.word[0]))) continue;
+    if (ledger::block_state(block.word[0]) != ledger::BlockState::kLive) return;
+    if (!is_listed(ledger::block_flags(block.word[0]))) return;
     if (ledger::block_reach(block.word[0]) != ledger::Reach::kUnknown) visit(row, block);
-  }
+  });
 }
 
 bool is_lost(const Block& block) { return ledger::is_lost(ledger::block_reach(block.word[0])); }

@@ -25,10 +25,10 @@ bool is_other_with_file(const Block& block) { return is_live(block) && has_file(
 
 template <class Visit>
 void for_each_row(Visit visit) {
-  for (std::uint32_t row = first_block_row(); row < block_rows(); ++row) {
+  for_each_block_row([&](std::uint32_t row) {
     Block block = copy_row(row);
     visit(row, block);
-  }
+  });
 }
 
 template <class Is>

@@ -3,6 +3,8 @@
 
 #include "ledger/clock.hh"
 #include "ledger/ledger_file.hh"
+#include "ledger/periods.hh"
+#include "ledger/row.hh"
 #include "shared/record.hh"
 #include "system/base.hh"
 
@@ -50,16 +52,16 @@ constexpr FrameChain kChain = {frame_of, nullptr};
 
 Rendered render_block(RecordText& into, const ledger::Block& block) {
   const unsigned flags = ledger::block_flags(block.word[0]);
-  const std::uint32_t stack = ledger::block_stack(block.word[2], block.word[3]);
+  const std::uint32_t stack = stack_of(block);
   // What leakdir_lost_since found while the program ran is not true any more.
   const bool is_known = ledger_file.header()->reach_look != 0;
   const ledger::Reach reach = is_known ? ledger::block_reach(block.word[0]) : ledger::Reach::kUnknown;
   const ledger::Node* const place = is_place(stack) ? ledger_file.node(stack) : nullptr;
-  const RecordView view = {origin_of(ledger::high16(block.word[1]), ledger::low48(block.word[3])),
+  const RecordView view = {origin_of(ledger::block_thread(block), ticks_of(block)),
                            ledger::block_address(block.word[0]),
-                           ledger::low48(block.word[1]),
+                           size_of(block),
                            ledger::kCallNames[ledger::block_call(block.word[0])],
-                           ledger::low48(block.word[2]),
+                           ledger::block_sequence(block.word[2]),
                            frames_of(stack),
                            place != nullptr ? ledger_file.text(static_cast<std::uint32_t>(place->pc_module)) : nullptr,
                            place != nullptr ? place->line : 0,
@@ -92,7 +94,7 @@ Rendered render_block(RecordText& into, const ledger::Block& block) {
 
 unsigned return_addresses(const ledger::Block& block, const void** into, unsigned most) {
   unsigned count = 0;
-  std::uint32_t node = frames_of(ledger::block_stack(block.word[2], block.word[3]));
+  std::uint32_t node = frames_of(stack_of(block));
   for (; node != 0 && count < most; ++count) {
     FrameView frame;
     node = frame_of(nullptr, node, &frame);

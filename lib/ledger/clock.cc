@@ -23,8 +23,6 @@ std::uint64_t tuned_ns = 0;                   // over how long it was measured
 constexpr std::uint64_t kLongEnoughNs = 10000000000;
 
 #if defined(__x86_64__)
-std::uint64_t cycles() { return __builtin_ia32_rdtsc(); }
-
 // CPUID 80000007H, EDX bit 8: the counter runs at one rate in every state of the processor.
 bool runs_evenly() {
   unsigned a = 0, b = 0, c = 0, d = 0;
@@ -45,7 +43,6 @@ bool kernel_trusts_it() {
   return is("tsc") || is("kvm-clock") || is("hyperv_clocksource_tsc_page");
 }
 #else
-std::uint64_t cycles() { return 0; }
 bool runs_evenly() { return false; }
 bool kernel_trusts_it() { return false; }
 #endif

@@ -31,10 +31,9 @@ struct CycleClock {
 };
 LEAKDIR_OURS extern CycleClock cycle_clock;
 
-// Only where it is used.
-inline std::uint64_t ticks_by_cycles() {
+inline std::uint64_t cycles() {
 #if defined(__x86_64__)
-  return (__builtin_ia32_rdtsc() - cycle_clock.start) >> CycleClock::kShift;
+  return __builtin_ia32_rdtsc();
 #else
   return 0;
 #endif
@@ -42,7 +41,8 @@ inline std::uint64_t ticks_by_cycles() {
 
 std::uint64_t now_ticks_by_system();
 inline std::uint64_t now_ticks() {
-  return LEAKDIR_LIKELY(cycle_clock.is_used) ? ticks_by_cycles() : now_ticks_by_system();
+  return LEAKDIR_LIKELY(cycle_clock.is_used) ? (cycles() - cycle_clock.start) >> CycleClock::kShift
+                                             : now_ticks_by_system();
 }
 
 // Rounded down; for spans, not for dates.

@@ -178,18 +178,20 @@ void share_half(FreeRows& own) {
 }
 
 std::uint32_t take_new_page(FreeRows* own) {
-  const std::uint32_t first = ledger_file.take(ledger::Kind::kBlocks, ledger::kBlocksPerPage);
+  const std::uint32_t first = ledger_file.take(ledger::Kind::kBlocks, ledger::kPageWords);
   if (first == 0) return 0;
-  store_word(*ledger_file.block(first - 1), 2, ledger::kPageSign, __ATOMIC_RELEASE);
+  const std::uint32_t page = first - ledger::kPageHeadWords;
+  store_word(*ledger_file.block(page), 0, ledger::kPageSign, __ATOMIC_RELEASE);
   __atomic_fetch_add(&ledger_file.header()->block_pages, 1, __ATOMIC_RELEASE);
-  const std::uint32_t end = first + ledger::kBlocksPerPage - 1;  // the page's mark is before `first`
+  const std::uint32_t second = first + ledger::kBlockWords, end = page + ledger::kPageWords;
   if (own != nullptr) {
-    own->fresh = first + 1;
+    own->fresh = second;
     own->end_of_fresh = end;
     return first;
   }
-  for (std::uint32_t i = first + 1; i + 1 < end; ++i) chain_row(i, i + 1);
-  share(first + 1, end - 1);
+  const std::uint32_t last = end - ledger::kBlockWords;
+  for (std::uint32_t row = second; row != last; row += ledger::kBlockWords) chain_row(row, row + ledger::kBlockWords);
+  share(second, last);
   return first;
 }
 

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "shared/ledger.hh"
 #include "system/base.hh"
 
 namespace leakdir {
@@ -42,7 +43,11 @@ inline std::uint32_t take_kept_row(FreeRows& own) {
     if (row == 0) __builtin_unreachable();  // so that nobody asks again whether there is one
     return row;
   }
-  if (LEAKDIR_LIKELY(own.fresh != own.end_of_fresh)) return own.fresh++;
+  if (LEAKDIR_LIKELY(own.fresh != own.end_of_fresh)) {
+    const std::uint32_t row = own.fresh;
+    own.fresh = row + ledger::kBlockWords;
+    return row;
+  }
   return 0;
 }
 inline std::uint32_t take_row(FreeRows* own) {

@@ -39,7 +39,8 @@ void copy_bytes(char* to, const char* from, std::uint64_t bytes) {
 }
 
 char* start_of(const LedgerFile& file, Kind kind) {
-  return kind == Kind::kModules ? reinterpret_cast<char*>(file.module(0)) : const_cast<char*>(file.text(0));
+  if (kind == Kind::kModules) return reinterpret_cast<char*>(file.module(0));
+  return kind == Kind::kPeriods ? reinterpret_cast<char*>(file.period(0)) : const_cast<char*>(file.text(0));
 }
 
 Generation* generation_with(Kind kind, std::uint32_t row) {
@@ -74,7 +75,7 @@ ledger::Header* parents_header() { return generations[generation_count - 1].ledg
 
 bool settle_tables() {
   const LedgerFile& parents = generations[generation_count - 1].ledger;
-  constexpr Kind kCopied[] = {Kind::kModules, Kind::kText};
+  constexpr Kind kCopied[] = {Kind::kModules, Kind::kText, Kind::kPeriods};
   for (const Kind kind : kCopied) {
     const std::uint32_t rows = parents.used(kind);
     if (rows <= 1) continue;  // the first one is never taken
@@ -89,9 +90,9 @@ bool find_inherited_block(std::uint64_t near, std::uint32_t row, Block* into) {
   const Generation* const generation = generation_with(Kind::kBlocks, row);
   if (generation == nullptr) return false;
   const Block& shared = *generation->ledger.block(row);
-  for (unsigned i = 0; i < 4; ++i) into->word[i] = load_word(shared, i, __ATOMIC_ACQUIRE);
-  const std::uint32_t thread = ledger::high16(into->word[1]);
-  const std::uint32_t stack = ledger::block_stack(into->word[2], into->word[3]);
+  for (unsigned i = 0; i < 3; ++i) into->word[i] = load_word(shared, i, __ATOMIC_ACQUIRE);
+  const std::uint32_t thread = ledger::block_thread(*into);
+  const std::uint32_t stack = ledger::block_stack(into->word[1]);
   return AddressMap::share(ledger::block_address(into->word[0]), near) &&
          load_word(shared, 0, __ATOMIC_ACQUIRE) == into->word[0] &&
          ledger::block_state(into->word[0]) != BlockState::kReserved &&
@@ -103,7 +104,7 @@ std::uint64_t bytes_of_inherited_rows() {
   std::uint64_t bytes = 0;
   for (unsigned i = 0; i < generation_count; ++i) {
     const LedgerFile& file = generations[i].ledger;
-    bytes += std::uint64_t{file.used(Kind::kBlocks) - file.first(Kind::kBlocks)} * sizeof(Block);
+    bytes += std::uint64_t{file.used(Kind::kBlocks) - file.first(Kind::kBlocks)} * sizeof(Block::word[0]);
   }
   return bytes;
 }
@@ -111,7 +112,8 @@ std::uint64_t bytes_of_inherited_rows() {
 void for_each_inherited_row(void (*visit)(std::uint64_t address, std::uint32_t row)) {
   for (unsigned i = 0; i < generation_count; ++i) {
     const LedgerFile& file = generations[i].ledger;
-    for (std::uint32_t row = file.first(Kind::kBlocks); row < file.used(Kind::kBlocks); ++row) {
+    const std::uint32_t first = file.first(Kind::kBlocks) + ledger::kPageHeadWords, end = file.used(Kind::kBlocks);
+    for (std::uint32_t row = first; row < end; row = ledger::block_after(row)) {
       visit(ledger::block_address(load_word(*file.block(row), 0, __ATOMIC_ACQUIRE)), row);
     }
   }
@@ -135,7 +137,7 @@ std::uint16_t own_thread_of(std::uint32_t block_row, std::uint32_t thread) {
   if (own == nullptr) return 0;
   if (*own != 0) return static_cast<std::uint16_t>(*own);
   const std::uint32_t index = ledger_file.take(Kind::kThreads, 1);
-  if (index == 0 || index > UINT16_MAX) return 0;
+  if (index == 0 || index >= 1u << ledger::kThreadBits) return 0;
   ledger::Thread& row = *ledger_file.thread(index);
   const ledger::Thread& was = *generation->ledger.thread(thread);
   row.tid = was.tid;

@@ -19,8 +19,8 @@ namespace leakdir {
 void keep_parents_ledger();
 ledger::Header* parents_header();  // shared with the parent
 
-// Modules and texts have the same numbers in all generations: they are copied into the child's own ledger, which is
-// new. False when there is no room.
+// Modules, texts and periods have the same numbers in all generations: they are copied into the child's own ledger,
+// which is new. False when there is no room.
 bool settle_tables();
 
 // The block that had this row at the fork. `near`: an address that shares its cell in the index. False when that is not

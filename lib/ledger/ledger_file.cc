@@ -45,15 +45,20 @@ struct Room {
 };
 constexpr bool kWide = sizeof(void*) == 8;
 constexpr std::uint64_t kNodeBytes = kWide ? std::uint64_t{1} << 30 : 32u << 20;
+static_assert(LedgerFile::kNodeBits + ledger::kStackShift == 64);
 static_assert(kNodeBytes / sizeof(ledger::Node) <= std::uint64_t{1} << LedgerFile::kNodeBits);
+// A freed row has no more bits than for a time to say which one is the next.
+constexpr std::uint64_t kBlockBytes = kWide ? std::uint64_t{2} << 30 : 64u << 20;
+static_assert(kBlockBytes / ledger::kRowBytes[static_cast<std::uint32_t>(Kind::kBlocks)] <= ledger::kMostTime + 1);
 constexpr Room kRooms[ledger::kKinds] = {
     {0, 0},
-    {kWide ? std::uint64_t{2} << 30 : 64u << 20, 32 << 10},  // blocks
-    {kNodeBytes, 16 << 10},                                  // nodes
-    {1 << 20, 4 << 10},                                      // threads
-    {512 << 10, 4 << 10},                                    // modules
-    {256 << 10, 4 << 10},                                    // bad frees
-    {4 << 20, 4 << 10},                                      // text
+    {kBlockBytes, 32 << 10},                  // blocks
+    {kNodeBytes, 16 << 10},                   // nodes
+    {1 << 20, 4 << 10},                       // threads
+    {512 << 10, 4 << 10},                     // modules
+    {256 << 10, 4 << 10},                     // bad frees
+    {4 << 20, 4 << 10},                       // text
+    {kWide ? 16u << 20 : 4u << 20, 4 << 10},  // periods
 };
 
 // An extent is as large as everything before it, within bounds: to have a page of tmpfs allocated takes a microsecond,
@@ -227,7 +232,7 @@ void LedgerFile::move_to(LedgerFile& other) {
 
 void LedgerFile::hand_over_to(LedgerFile& kept) {
   const Array& blocks = array(Kind::kBlocks);
-  const bool was_found = kWide && blocks.claimed < std::uint64_t{blocks.capacity} * sizeof(ledger::Block);
+  const bool was_found = kWide && blocks.claimed < std::uint64_t{blocks.capacity} * sizeof(ledger::Block::word[0]);
   likely_place_ = was_found ? blocks.base - static_cast<std::size_t>(kApart) : nullptr;
   move_to(kept);
   constexpr Kind kGoOn[] = {Kind::kBlocks, Kind::kNodes};
@@ -467,7 +472,7 @@ std::uint32_t LedgerFile::take(Kind kind, std::uint32_t count) {
       return 0;
     }
   } while (!array.used.compare_exchange_weak(first, start + count, std::memory_order_relaxed));
-  return kind == Kind::kBlocks ? start + 1 : start;
+  return kind == Kind::kBlocks ? start + ledger::kPageHeadWords : start;
 }
 
 std::uint32_t LedgerFile::used(Kind kind) const {
@@ -520,9 +525,9 @@ bool LedgerFile::bring_home(int file, ledger::Extent& extent) {
 }
 
 void LedgerFile::trim_pages(int file, const ledger::Extent& extent, bool (*page_is_empty)(std::uint32_t page)) {
-  const std::uint32_t first = extent.first / ledger::kBlocksPerPage;
-  const std::uint32_t pages = extent.count / ledger::kBlocksPerPage;
-  constexpr std::uint64_t kBytes = std::uint64_t{ledger::kBlocksPerPage} * sizeof(ledger::Block);
+  const std::uint32_t first = extent.first / ledger::kPageWords;
+  const std::uint32_t pages = extent.count / ledger::kPageWords;
+  constexpr std::uint64_t kBytes = std::uint64_t{ledger::kPageWords} * sizeof(std::uint64_t);
   for (std::uint32_t start = 0; start < pages; ++start) {
     std::uint32_t end = start;
     while (end < pages && page_is_empty(first + end)) ++end;

@@ -52,8 +52,9 @@ class LedgerFile {
 
   ledger::Header* header() const { return header_; }
 
+  // The block whose first word is the i-th.
   ledger::Block* block(std::uint32_t i) const {
-    return reinterpret_cast<ledger::Block*>(base(ledger::Kind::kBlocks)) + i;
+    return reinterpret_cast<ledger::Block*>(reinterpret_cast<std::uint64_t*>(base(ledger::Kind::kBlocks)) + i);
   }
   ledger::Node* node(std::uint32_t i) const { return reinterpret_cast<ledger::Node*>(base(ledger::Kind::kNodes)) + i; }
   ledger::Thread* thread(std::uint32_t i) const {
@@ -65,10 +66,13 @@ class LedgerFile {
   ledger::BadFree* bad_free(std::uint32_t i) const {
     return reinterpret_cast<ledger::BadFree*>(base(ledger::Kind::kBadFrees)) + i;
   }
+  ledger::Period* period(std::uint32_t i) const {
+    return reinterpret_cast<ledger::Period*>(base(ledger::Kind::kPeriods)) + i;
+  }
   const char* text(std::uint32_t offset) const { return base(ledger::Kind::kText) + offset; }
 
   // Takes `count` rows that follow each other and returns the index of the first; 0 when there is no room. They are
-  // zero.
+  // zero. Blocks are taken by pages: what comes back is the first block.
   std::uint32_t take(ledger::Kind kind, std::uint32_t count);
 
   // One past the last row that was taken.
@@ -78,7 +82,7 @@ class LedgerFile {
   std::uint32_t add_text(const char* text);
 
   // Gives space back to the file system: what was never used, and the pages of blocks for which `page_is_empty(page)`
-  // (of kBlocksPerPage rows). Nobody may write to such a page any more.
+  // (of kPageWords words). Nobody may write to such a page any more.
   void trim(bool (*page_is_empty)(std::uint32_t page));
 
   // How long the file may become, in bytes. It is as long as it is: what it cannot take lies in private memory.

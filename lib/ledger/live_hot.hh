@@ -24,34 +24,22 @@ AddedBlock block_not_added();  // and counted
 
 // ---- A block becomes live ----
 
-// A new block as the words of its row want it: the address aside, what else they hold is in its place already.
-struct RowParts {
-  std::uint64_t address;
-  std::uint64_t call_and_flags;  // word 0
-  std::uint64_t size_bytes;
-  std::uint64_t thread;  // word 1
-  std::uint64_t sequence;
-  std::uint64_t ticks;
-  std::uint32_t stack;
-};
-
 // `row` has just been taken, and is in no index.
-[[gnu::always_inline]] inline void fill_row(std::uint32_t row, const RowParts& block) {
+[[gnu::always_inline]] inline void fill_row(std::uint32_t row, const NewBlock& block) {
   using ledger::BlockState;
   ledger::Block& words = *ledger_file.block(row);
   const std::uint64_t word0 = block.address | block.call_and_flags;
   store_word(words, 0, word0 | ledger::state_bits(BlockState::kReserved));
-  // A reader that sees one of the next three words sees the new word 0, too (ledger.hh).
+  // A reader that sees one of the next two words sees the new word 0, too (ledger.hh).
   __atomic_thread_fence(__ATOMIC_RELEASE);
-  store_word(words, 1, block.size_bytes | block.thread);
-  store_word(words, 2, block.sequence | std::uint64_t{block.stack} << 48);
-  store_word(words, 3, (block.ticks & ledger::kMask48) | std::uint64_t{block.stack >> 16} << 48);
+  store_word(words, 1, block.word1);
+  store_word(words, 2, block.word2);
   store_word(words, 0, word0 | ledger::state_bits(BlockState::kLive), __ATOMIC_RELEASE);
   set_page_mark_of(words);
 }
 
 // `cell` is that of the address, and may be null where there is no memory.
-[[gnu::always_inline]] inline AddedBlock add_block(const RowParts& block, AddressMap::Cell* cell, FreeRows* free_rows) {
+[[gnu::always_inline]] inline AddedBlock add_block(const NewBlock& block, AddressMap::Cell* cell, FreeRows* free_rows) {
   if (LEAKDIR_UNLIKELY(cell == nullptr)) return block_not_added();
   const std::uint32_t row = take_row(free_rows);
   if (LEAKDIR_UNLIKELY(row == 0)) return block_not_added();

@@ -30,16 +30,6 @@ std::uint32_t first_own_row() { return ledger_file.first(ledger::Kind::kBlocks);
 // the block's.
 bool is_inherited(std::uint32_t row) { return row != 0 && row < first_own_row(); }
 
-RowParts parts_of(const NewBlock& block) {
-  return {block.address,
-          ledger::block_word0(0, BlockState::kEmpty, block.call, block.flags),
-          block.size_bytes & ledger::kMask48,
-          std::uint64_t{block.thread} << 48,
-          block.sequence & ledger::kMask48,
-          block.ticks,
-          block.stack};
-}
-
 }  // namespace
 
 LEAKDIR_SLOW AddedBlock block_not_added() {
@@ -50,7 +40,7 @@ LEAKDIR_SLOW AddedBlock block_not_added() {
 void open_live_table() { frees_have_barriers = !sys::can_order_all_threads(); }
 
 AddedBlock add_live_block(const NewBlock& block, FreeRows* free_rows) {
-  return add_block(parts_of(block), live_index.find_or_make(block.address), free_rows);
+  return add_block(block, live_index.find_or_make(block.address), free_rows);
 }
 
 namespace {
@@ -72,7 +62,7 @@ LEAKDIR_SLOW TakenBlock take_inherited(std::uint64_t address) {
     some_blocks_are_unknown();
     return {};
   }
-  fill_row(own, parts_of(block));
+  fill_row(own, block);
   return end_of_block_slow(own);
 }
 
@@ -80,7 +70,7 @@ LEAKDIR_SLOW TakenBlock take_inherited(std::uint64_t address) {
 [[gnu::always_inline]] inline TakenBlock end_of_block(std::uint32_t row, std::uint64_t word0) {
   Block& words = *ledger_file.block(row);
   TakenBlock taken = {row, {}};
-  for (unsigned i = 1; i < 4; ++i) taken.was.word[i] = load_word(words, i);
+  for (unsigned i = 1; i < 3; ++i) taken.was.word[i] = load_word(words, i);
   taken.was.word[0] = (word0 & ~kFlagByteBits) | std::uint64_t{mark_freed(words)} << 56;
   if (LEAKDIR_UNLIKELY((taken.was.word[0] & ledger::flag_bits(ledger::kFlagFiled)) != 0) && !take_filed_flag(row)) {
     taken.was.word[0] &= ~ledger::flag_bits(ledger::kFlagFiled);
@@ -115,9 +105,9 @@ TakenBlock take_replaced_block(std::uint32_t row) {
 
 void put_back_live_block(const TakenBlock& block) {
   Block& words = *ledger_file.block(block.row);
-  for (unsigned i = 1; i < 4; ++i) store_word(words, i, block.was.word[i]);
+  for (unsigned i = 1; i < 3; ++i) store_word(words, i, block.was.word[i]);
   store_word(words, 0, block.was.word[0], __ATOMIC_RELEASE);
-  set_page_mark(block.row / ledger::kBlocksPerPage);
+  set_page_mark_of(words);
   live_index.find(ledger::block_address(block.was.word[0]))->store(block.row, std::memory_order_release);
 }
 
@@ -174,25 +164,25 @@ bool set_block_flags(std::uint32_t row, std::uint64_t word0_seen, unsigned set, 
 }
 
 LEAKDIR_SLOW std::uint32_t find_block_around(std::uint64_t address) {
-  for (std::uint32_t i = first_block_row(); i < block_rows(); ++i) {
+  for (std::uint32_t i = first_block_row(); i < block_rows(); i = ledger::block_after(i)) {
     const Block& words = *ledger_file.block(i);
     const std::uint64_t word0 = load_word(words, 0, __ATOMIC_ACQUIRE);
     if (ledger::block_state(word0) != BlockState::kLive) continue;
     const std::uint64_t start = ledger::block_address(word0);
-    if (address > start && address - start < ledger::low48(load_word(words, 1))) return i;
+    if (address > start && address - start < size_of(copy_row(i))) return i;
   }
   return 0;
 }
 
 LEAKDIR_SLOW std::uint32_t find_freed_block(std::uint64_t address) {
-  for (std::uint32_t i = first_block_row(); i < block_rows(); ++i) {
+  for (std::uint32_t i = first_block_row(); i < block_rows(); i = ledger::block_after(i)) {
     const std::uint64_t word0 = load_word(*ledger_file.block(i), 0);
     if (ledger::block_state(word0) == BlockState::kFreed && ledger::block_address(word0) == address) return i;
   }
   return 0;
 }
 
-std::uint32_t first_block_row() { return first_own_row() + 1; }
+std::uint32_t first_block_row() { return first_own_row() + ledger::kPageHeadWords; }
 
 std::uint32_t block_rows() { return ledger_file.used(ledger::Kind::kBlocks); }
 
@@ -204,8 +194,8 @@ void give_back_free_rows() {
   ledger::Header& header = *ledger_file.header();
   __atomic_store_n(&header.block_pages, 0, __ATOMIC_SEQ_CST);
   ledger_file.trim([](std::uint32_t page) {
-    const std::uint32_t first = page * ledger::kBlocksPerPage;
-    for (std::uint32_t i = first + 1; i < first + ledger::kBlocksPerPage; ++i) {
+    const std::uint32_t first = page * ledger::kPageWords, end = first + ledger::kPageWords;
+    for (std::uint32_t i = first + ledger::kPageHeadWords; i < end; i += ledger::kBlockWords) {
       const BlockState state = ledger::block_state(state_word(i));
       if (state != BlockState::kLive && state != BlockState::kReserved) continue;
       ++kept;
@@ -217,13 +207,12 @@ void give_back_free_rows() {
 }
 
 bool take_page_mark(std::uint32_t page) {
-  // Word 0 of a mark stays 0, so that a reader passes it over; the mark is word 1.
-  std::uint64_t* mark = &ledger_file.block(page * ledger::kBlocksPerPage)->word[1];
+  std::uint64_t* const mark = &ledger_file.block(page * ledger::kPageWords)->word[kPageMarkWord];
   if (__atomic_load_n(mark, __ATOMIC_RELAXED) == 0) return false;
   return __atomic_exchange_n(mark, 0, __ATOMIC_SEQ_CST) != 0;
 }
 
-void set_page_mark(std::uint32_t page) { set_page_mark_of(*ledger_file.block(page * ledger::kBlocksPerPage)); }
+void set_page_mark(std::uint32_t page) { set_page_mark_of(*ledger_file.block(page * ledger::kPageWords)); }
 
 namespace {
 
@@ -233,7 +222,7 @@ void adopt(std::uint64_t near, AddressMap::Cell& cell) {
   if (!is_inherited(row) || !describe_inherited(near, row, &block)) return;
   const std::uint32_t own = take_row(nullptr);
   if (own == 0) return;
-  fill_row(own, parts_of(block));
+  fill_row(own, block);
   if (cell.compare_exchange_strong(row, own, std::memory_order_release)) return;
   end_of_block_slow(own);  // freed meanwhile
   reuse_row(own, nullptr);

@@ -20,17 +20,6 @@
 
 namespace leakdir {
 
-struct NewBlock {
-  std::uint64_t address;
-  std::uint64_t size_bytes;
-  std::uint64_t sequence;
-  std::uint64_t ticks;
-  std::uint32_t stack;
-  std::uint16_t thread;
-  ledger::Call call;
-  unsigned flags;
-};
-
 // A block that has just been taken out.
 struct TakenBlock {
   std::uint32_t row;  // its row; 0: the address was not live
@@ -80,15 +69,19 @@ std::uint32_t find_block_around(std::uint64_t address);
 // The row that a freed block had, as long as no other block has it: for double frees. 0 if it is not to be found.
 std::uint32_t find_freed_block(std::uint64_t address);
 
-// The first row, and one past the last. Those at multiples of kBlocksPerPage are page marks.
+// The first row, and what is beyond the last; ledger::block_after() leads from one to the next.
 std::uint32_t first_block_row();
 std::uint32_t block_rows();
+template <class Visit>
+void for_each_block_row(Visit visit) {
+  for (std::uint32_t row = first_block_row(); row < block_rows(); row = ledger::block_after(row)) visit(row);
+}
 
 // At the end: the space of rows that are not in use goes back to the file system. What becomes live later takes new
 // rows.
 void give_back_free_rows();
 
-// A page of kBlocksPerPage rows is marked when a block in it becomes live. take_page_mark clears the mark and
+// A page of rows is marked when a block in it becomes live. take_page_mark clears the mark and
 // returns whether it was set; what became live before is visible afterwards.
 bool take_page_mark(std::uint32_t page);
 void set_page_mark(std::uint32_t page);

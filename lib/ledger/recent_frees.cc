@@ -37,7 +37,7 @@ void open_recent_frees() {
 void forget_free(std::uint64_t address) {
   if (recent_frees == nullptr) return;
   RecentFree& entry = recent_free_of(recent_frees, address);
-  if (ledger::low48(load(entry.address_stack)) == address) store(entry.address_stack, 0);
+  if (load(entry.address_stack) >> 16 == address) store(entry.address_stack, 0);
 }
 
 void block_is_unknown(std::uint64_t address) {
@@ -49,9 +49,9 @@ bool was_freed(std::uint64_t address, FreedBlock* into) {
   if (recent_frees == nullptr || address == 0) return false;
   const RecentFree& entry = recent_free_of(recent_frees, address);
   const std::uint64_t address_stack = load(entry.address_stack), caller_stack = load(entry.caller_stack);
-  if (ledger::low48(address_stack) != address) return false;
-  into->stack = ledger::block_stack(address_stack, caller_stack);
-  into->freed_by = ledger::low48(caller_stack);
+  if (address_stack >> 16 != address) return false;
+  into->stack = ledger::block_stack(address_stack << 48 | (caller_stack & 0xffff) << 32);
+  into->freed_by = caller_stack >> 16;
   return true;
 }
 

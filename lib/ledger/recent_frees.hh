@@ -16,15 +16,15 @@
 namespace leakdir {
 
 struct FreedBlock {
-  std::uint32_t stack;     // of its allocation
+  std::uint32_t stack;     // of its allocation, as its row had it
   std::uint64_t freed_by;  // return address of the free
 };
 
 // Gets the table's memory; without it nothing is remembered.
 void open_recent_frees();
 
-// Three quantities in two words: address (48) | stack, bits 0 to 15; caller (48) | stack, bits 16 to 31: the stack's
-// halves lie as in words 2 and 3 of the block's row, and are taken over from there.
+// Three quantities in two words: address (48) | upper half of the stack (16); caller (48) | its lower half (16). The
+// stack is what word 1 of the block's row has in its upper 32 bits.
 // Threads whose heaps share a part may write the same entry at once: each word is one of theirs then, and the two may
 // be of different frees: mostly their address bits tell. Nothing is ordered here, and nothing waits.
 struct RecentFree {
@@ -43,16 +43,15 @@ inline RecentFree& recent_free_of(RecentFree* table, std::uint64_t address) {
   return table[part << kFreesPartBits | in_part];
 }
 
-// `word2` and `word3` are of the row that the block had.
-inline void remember_free_in(RecentFree* table, std::uint64_t address, std::uint64_t freed_by, std::uint64_t word2,
-                             std::uint64_t word3) {
+// `word1` is of the row that the block had.
+inline void remember_free_in(RecentFree* table, std::uint64_t address, std::uint64_t freed_by, std::uint64_t word1) {
   RecentFree& entry = recent_free_of(table, address);
-  entry.address_stack.store(address | (word2 & ~ledger::kMask48), std::memory_order_relaxed);
-  entry.caller_stack.store((freed_by & ledger::kMask48) | (word3 & ~ledger::kMask48), std::memory_order_relaxed);
+  entry.address_stack.store(address << 16 | word1 >> 48, std::memory_order_relaxed);
+  entry.caller_stack.store(freed_by << 16 | (word1 >> 32 & 0xffff), std::memory_order_relaxed);
 }
 
-inline void remember_free(std::uint64_t address, std::uint64_t freed_by, std::uint64_t word2, std::uint64_t word3) {
-  if (LEAKDIR_LIKELY(recent_frees != nullptr)) remember_free_in(recent_frees, address, freed_by, word2, word3);
+inline void remember_free(std::uint64_t address, std::uint64_t freed_by, std::uint64_t word1) {
+  if (LEAKDIR_LIKELY(recent_frees != nullptr)) remember_free_in(recent_frees, address, freed_by, word1);
 }
 
 // The address was handed out again unrecorded: to free it is right.

@@ -39,13 +39,16 @@ bool is_live(const ledger::Block& row) { return ledger::block_state(row.word[0])
 HeapBlock* live_blocks(WorkMemory& memory, std::uint32_t* count) {
   const std::uint32_t rows = block_rows();
   std::uint32_t live = 0;
-  for (std::uint32_t row = first_block_row(); row < rows; ++row) live += is_live(copy_row(row)) ? 1 : 0;
+  const auto after = [](std::uint32_t row) { return ledger::block_after(row); };
+  for (std::uint32_t row = first_block_row(); row < rows; row = after(row)) live += is_live(copy_row(row)) ? 1 : 0;
   auto* const blocks = memory.take_array<HeapBlock>(live);
   *count = 0;
-  for (std::uint32_t row = first_block_row(); row < rows && blocks != nullptr && *count < live; ++row) {
+  for (std::uint32_t row = first_block_row(); row < rows && blocks != nullptr && *count < live; row = after(row)) {
     const ledger::Block copy = copy_row(row);
     if (!is_live(copy)) continue;
-    blocks[(*count)++] = reach::heap_block_of(copy, row);
+    const auto call = static_cast<ledger::Call>(ledger::block_call(copy.word[0]));
+    const unsigned flags = ledger::block_flags(copy.word[0]);
+    blocks[(*count)++] = reach::heap_block_of(ledger::block_address(copy.word[0]), size_of(copy), call, flags, row);
   }
   if (blocks != nullptr) {
     std::sort(blocks, blocks + *count, [](const HeapBlock& a, const HeapBlock& b) { return a.address < b.address; });

@@ -7,14 +7,15 @@
 // after it was killed. This header is all that the two sides share. It includes nothing of ours, allocates
 // nothing and has no state.
 //
-// Layout, versions 1 and 2. All numbers are as the writer's processor stores them (Header::byte_order), all rows of one
-// kind have the same size.
+// Layout, version 4. All numbers are as the writer's processor stores them (Header::byte_order), all rows of one kind
+// have the same size. What was different in versions 1 and 2 stands with OldBlock; a reader reads those, too.
 //
 //   offset 0      Header, kHeaderBytes in all; the extent directory lies in it at kDirectoryOffset
 //   from there    extents: runs of rows of one kind, in the order in which the ledger grew
 //
 // Each kind is one long array of rows, cut into extents. An extent says which part of the array it holds (`first`,
-// `count`) and where (`file_offset`). Row 0 of each array is never used: 0 means "none" in every reference.
+// `count`) and where (`file_offset`). Row 0 of each array is never used: 0 means "none" in every reference. Blocks
+// alone are counted by words of 8 bytes: the number of a block is that of its first word.
 //
 // What a reader may rely on, at any instant, even when the writer was killed between two stores:
 //  - an extent is complete before `extent_count` includes it;
@@ -23,8 +24,8 @@
 //  - a block is live exactly when its state is kLive. The state is stored last when the block becomes live and
 //    first when it is freed, so a live block is always complete. Of the one call that was under way when the
 //    process was killed, the block may be there or not;
-//  - a block never moves. A reader of a running process that wants a steady picture of one block reads word 0,
-//    the others, and word 0 and 2 again.
+//  - a block never moves. A reader of a running process that wants a steady picture of one block reads its words, and
+//    all of them again.
 //
 // What a reader must do: check magic, version and byte order first, and refuse what it does not know with a
 // sentence; trust no offset, count, index or parent without checking it against the file's length; expect a file
@@ -39,11 +40,13 @@ namespace leakdir::ledger {
 
 inline constexpr char kFileName[] = ".ledger";
 inline constexpr char kMagic[8] = {'l', 'e', 'a', 'k', 'd', 'i', 'r', '\n'};
-inline constexpr std::uint32_t kVersion = 1;
-// Of a ledger that has a sample of the blocks (Header::sample_bytes): a reader that knows nothing of samples would take
-// it for all of them. Nothing else is different.
-inline constexpr std::uint32_t kVersionOfSample = 2;
-constexpr bool is_known_version(std::uint32_t version) { return version == kVersion || version == kVersionOfSample; }
+// There is no version 3: a single wrong bit would make one of the older versions of it, whose rows are others.
+inline constexpr std::uint32_t kVersion = 4;
+// Of older writers, and with a sample of the blocks (Header::sample_bytes), of which the first version knew nothing.
+inline constexpr std::uint32_t kOldVersion = 1, kOldVersionOfSample = 2;
+constexpr bool is_known_version(std::uint32_t version) {
+  return version == kVersion || version == kOldVersion || version == kOldVersionOfSample;
+}
 inline constexpr std::uint32_t kByteOrder = 0x01020304;
 
 inline constexpr std::uint64_t kHeaderBytes = 65536;
@@ -53,14 +56,15 @@ inline constexpr std::uint64_t kDirectoryOffset = 4096;
 
 enum class Kind : std::uint32_t {
   kNone = 0,
-  kBlocks = 1,    // Block
+  kBlocks = 1,    // words, of which pages of Blocks are made
   kNodes = 2,     // Node
   kThreads = 3,   // Thread
   kModules = 4,   // Module
   kBadFrees = 5,  // BadFree
   kText = 6,      // bytes: paths and names, each zero-terminated
+  kPeriods = 7,   // Period
 };
-inline constexpr std::uint32_t kKinds = 7;
+inline constexpr std::uint32_t kKinds = 8;
 
 // Rows first .. first + count - 1 of one kind, at file_offset; kInMemory: they were in the memory of the process and
 // nowhere else, because the file could not grow.
@@ -152,7 +156,7 @@ struct Header {
   std::uint64_t flush_done;     // … and the object copies it when the files are up to date
 
   // What happened, for the proof that leakdir looked. See also Thread::allocations and ::frees.
-  std::uint64_t sequence;          // sequence numbers handed out so far (threads take them in batches)
+  std::uint64_t sequence;          // sequence numbers handed out so far (threads take them in batches), and the Period
   std::uint64_t dropped_blocks;    // live blocks that could not be recorded: the ledger could not grow
   std::uint64_t dropped_stacks;    // blocks recorded with the caller alone, for the same reason
   std::uint64_t unrecorded;        // allocations passed on unrecorded on purpose (min_size), not those while paused
@@ -274,33 +278,44 @@ constexpr bool is_lost(Reach reach) { return reach >= Reach::kDefinite && reach 
 
 inline constexpr std::uint64_t kMask48 = (std::uint64_t{1} << 48) - 1;
 
-// One block: four 64-bit words, each a 48-bit quantity in the low bits with 16 bits of something else above it.
-// Every kBlocksPerPage-th row (index % kBlocksPerPage == 0) is not a block: its word 0 is 0 always, and its word 2
-// is kPageSign from before the first of the following kBlocksPerPage - 1 blocks is made. Where the file has fewer signs
-// than Header::block_pages says, pages were lost: the machine may have lost power.
+// One block: three 64-bit words. In a word, what is named first is in the highest bits.
 struct Block {
-  // word 0: address (48) | state (2) | call (4) | flags (10)
-  // word 1: size in bytes, as the program asked for it (48) | index of the thread (16)
-  // word 2: sequence number (48) | stack node, bits 0 to 15 (16)
-  // word 3: time in ticks (48) | stack node, bits 16 to 31 (16)
-  std::uint64_t word[4];
+  // word 0: flags (10) | call (4) | state (2) | address (48)
+  // word 1: stack node (26) | time (28) | thread, bits 4 to 13 (10)
+  // word 2: sequence number (44) | thread, bits 0 to 3 (4) | size, bits 0 to 15 (16)
+  // The size is in bytes, as the program asked for it; what it has above its 16 bits is in a node (kSizeModule). The
+  // thread is an index. The time is in ticks since its Period began.
+  std::uint64_t word[3];
 };
-static_assert(sizeof(Block) == 32);
-inline constexpr std::uint32_t kBlocksPerPage = 128;
+static_assert(sizeof(Block) == 24);
+
+// Of each kPageWords words the first two are not a block's: word 0 is kPageSign from before the first block of the page
+// is made, word 1 is the writer's. Behind them lie kBlocksPerPage blocks. Where the file has fewer signs than
+// Header::block_pages says, pages were lost: the machine may have lost power.
+inline constexpr std::uint32_t kBlockWords = sizeof(Block) / 8;
+inline constexpr std::uint32_t kPageWords = 512;
+inline constexpr std::uint32_t kPageHeadWords = 2;
+inline constexpr std::uint32_t kBlocksPerPage = (kPageWords - kPageHeadWords) / kBlockWords;
+static_assert(kPageHeadWords + kBlocksPerPage * kBlockWords == kPageWords);
 inline constexpr std::uint64_t kPageSign = 0x6567617072696461;
+// The number of the block that lies behind.
+constexpr std::uint32_t block_after(std::uint32_t block) {
+  const std::uint32_t next = block + kBlockWords;
+  return next % kPageWords == 0 ? next + kPageHeadWords : next;
+}
+
+constexpr std::uint64_t low48(std::uint64_t word) { return word & kMask48; }
+constexpr unsigned high16(std::uint64_t word) { return static_cast<unsigned>(word >> 48); }
+constexpr std::uint64_t node_word(std::uint64_t pc, std::uint64_t module) { return (pc & kMask48) | module << 48; }
 
 constexpr std::uint64_t state_bits(BlockState state) { return std::uint64_t{static_cast<std::uint8_t>(state)} << 48; }
 constexpr std::uint64_t block_word0(std::uint64_t address, BlockState state, Call call, unsigned flags) {
   return (address & kMask48) | state_bits(state) | std::uint64_t{static_cast<std::uint8_t>(call)} << 50 |
          std::uint64_t{flags} << 54;
 }
-constexpr std::uint64_t block_word(std::uint64_t low48, std::uint64_t high16) {
-  return (low48 & kMask48) | high16 << 48;
-}
-constexpr std::uint64_t low48(std::uint64_t word) { return word & kMask48; }
-constexpr unsigned high16(std::uint64_t word) { return static_cast<unsigned>(word >> 48); }
-
 constexpr std::uint64_t block_address(std::uint64_t word0) { return low48(word0); }
+// `address` is one: of 48 bits.
+constexpr bool is_block_at(std::uint64_t word0, std::uint64_t address) { return (word0 ^ address) << 16 == 0; }
 constexpr BlockState block_state(std::uint64_t word0) { return static_cast<BlockState>(word0 >> 48 & 3); }
 constexpr unsigned block_call(std::uint64_t word0) { return static_cast<unsigned>(word0 >> 50 & 15); }
 constexpr unsigned block_flags(std::uint64_t word0) { return static_cast<unsigned>(word0 >> 54); }
@@ -309,7 +324,64 @@ constexpr Reach block_reach(std::uint64_t word0) {
   return reach < kReaches ? static_cast<Reach>(reach) : Reach::kUnknown;
 }
 constexpr std::uint64_t flag_bits(unsigned flags) { return std::uint64_t{flags} << 54; }
-constexpr std::uint32_t block_stack(std::uint64_t word2, std::uint64_t word3) {
+
+inline constexpr unsigned kStackShift = 38;
+inline constexpr unsigned kTimeShift = 10, kTimeBits = 28;
+inline constexpr std::uint64_t kMostTime = (std::uint64_t{1} << kTimeBits) - 1;
+inline constexpr unsigned kThreadBits = 14, kThreadLowBits = 4, kThreadLowShift = 16;
+inline constexpr unsigned kSequenceShift = 20;
+inline constexpr unsigned kSizeBits = 16;
+// The thread as word 1 and word 2 have it.
+constexpr std::uint64_t thread_in_word1(std::uint32_t thread) { return thread >> kThreadLowBits; }
+constexpr std::uint64_t thread_in_word2(std::uint32_t thread) {
+  return std::uint64_t{thread & ((1u << kThreadLowBits) - 1)} << kThreadLowShift;
+}
+// `stack` may have anything above its bits.
+constexpr std::uint64_t block_word1(std::uint64_t stack, std::uint64_t time, std::uint32_t thread) {
+  return stack << kStackShift | time << kTimeShift | thread_in_word1(thread);
+}
+constexpr std::uint64_t block_word2(std::uint64_t sequence, std::uint32_t thread, std::uint64_t size) {
+  return sequence << kSequenceShift | thread_in_word2(thread) | size;
+}
+constexpr std::uint32_t block_stack(std::uint64_t word1) { return static_cast<std::uint32_t>(word1 >> kStackShift); }
+constexpr std::uint64_t block_time(std::uint64_t word1) { return word1 >> kTimeShift & kMostTime; }
+constexpr std::uint16_t block_thread(const Block& block) {
+  constexpr std::uint64_t kHigh = (1u << (kThreadBits - kThreadLowBits)) - 1, kLow = (1u << kThreadLowBits) - 1;
+  return static_cast<std::uint16_t>((block.word[1] & kHigh) << kThreadLowBits |
+                                    (block.word[2] >> kThreadLowShift & kLow));
+}
+constexpr std::uint64_t block_sequence(std::uint64_t word2) { return word2 >> kSequenceShift; }
+inline constexpr std::uint64_t kMostSizeInRow = (1u << kSizeBits) - 1;
+constexpr std::uint64_t block_size_in_row(std::uint64_t word2) { return word2 & kMostSizeInRow; }
+
+// A row has few bits for the time, so it counts from when the block's period began: the last of those whose numbers
+// begin below the block's. A period ends as soon as numbers are taken when time is nearly at the end of its bits; which
+// one is under way is told, by its row, in the lowest bits of Header::sequence, and the number that was handed out last
+// above them. Rows behind that one are not in force. Before the first there is one from time 0 on, without a row.
+struct Period {
+  std::uint64_t after;  // its numbers are higher
+  std::uint64_t start;  // in ticks
+};
+static_assert(sizeof(Period) == 16);
+inline constexpr unsigned kPeriodBits = 20;
+constexpr std::uint32_t current_period(std::uint64_t header_sequence) {
+  return static_cast<std::uint32_t>(header_sequence & ((1u << kPeriodBits) - 1));
+}
+constexpr std::uint64_t last_sequence(std::uint64_t header_sequence) { return header_sequence >> kPeriodBits; }
+
+// Versions 1 and 2: four words, 128 rows to a page of which the first is not a block (its word 0 is 0, its word 2
+// kPageSign). Extents of blocks count rows, there are no periods and no nodes of sizes, and Header::sequence is the
+// number alone.
+struct OldBlock {
+  // word 0: as word 0 of a Block
+  // word 1: index of the thread (16) | size (48)
+  // word 2: stack node, bits 0 to 15 (16) | sequence number (48)
+  // word 3: stack node, bits 16 to 31 (16) | time in ticks since the start (48)
+  std::uint64_t word[4];
+};
+static_assert(sizeof(OldBlock) == 32);
+inline constexpr std::uint32_t kOldRowsPerPage = 128;
+constexpr std::uint32_t old_block_stack(std::uint64_t word2, std::uint64_t word3) {
   return static_cast<std::uint32_t>(high16(word2) | high16(word3) << 16);
 }
 
@@ -319,6 +391,8 @@ constexpr std::uint32_t block_stack(std::uint64_t word2, std::uint64_t word3) {
 // at the outermost. Equal stacks mostly have equal nodes, but a reader must not count on it.
 // A node with kPlaceModule is no frame but the place that the macro hook gave: `pc` is the offset of the file's name in
 // kText, `line` the line; its parent is the innermost frame.
+// A node with kSizeModule is no frame either: `pc` is what the block's size has above the bits of its row. It is the
+// first of a stack, in front of a place.
 struct Node {
   std::uint64_t pc_module;  // return address (48) | index of the module it lies in, 0: none (16)
   std::uint32_t parent;
@@ -326,6 +400,9 @@ struct Node {
 };
 static_assert(sizeof(Node) == 16);
 inline constexpr unsigned kPlaceModule = 0xffff;
+inline constexpr unsigned kSizeModule = 0xfffe;
+constexpr bool is_size_node(const Node& node) { return high16(node.pc_module) == kSizeModule; }
+constexpr std::uint64_t size_above_row(const Node& node) { return low48(node.pc_module) << kSizeBits; }
 inline constexpr std::uint32_t kNodeNew = 2;     // the frame of operator new: never the innermost of a block's stack
 inline constexpr std::uint32_t kNodeLoader = 4;  // the frame lies in the dynamic loader
 inline constexpr std::uint32_t kNodeLibc = 1;    // what is allocated in this frame is libc's own, as far as can be told
@@ -396,6 +473,6 @@ static_assert(sizeof(BadFree) == 64);
 
 // Bytes of one row of each kind, by Kind.
 inline constexpr std::uint32_t kRowBytes[kKinds] = {
-    0, sizeof(Block), sizeof(Node), sizeof(Thread), sizeof(Module), sizeof(BadFree), 1};
+    0, 8, sizeof(Node), sizeof(Thread), sizeof(Module), sizeof(BadFree), 1, sizeof(Period)};
 
 }  // namespace leakdir::ledger

@@ -125,12 +125,6 @@ inline HeapBlock heap_block_of(std::uint64_t address, std::uint64_t bytes, ledge
   if (is_allocators_page(address, bytes, call)) block.set(HeapBlock::kAllocatorsPage);
   return block;
 }
-// The live block of a row.
-inline HeapBlock heap_block_of(const ledger::Block& row, std::uint32_t id) {
-  const auto flags = static_cast<unsigned>(ledger::block_flags(row.word[0]));
-  const auto call = static_cast<ledger::Call>(ledger::block_call(row.word[0]));
-  return heap_block_of(ledger::block_address(row.word[0]), ledger::low48(row.word[1]), call, flags, id);
-}
 
 // Finds blocks by the words that point into them. Blocks that lie close together form a run; a run has a number for
 // each of its pages, that of the first block in it. A large block is a run of its own, and needs none.

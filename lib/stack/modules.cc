@@ -7,6 +7,7 @@
 
 #include "functions.hh"
 #include "ledger/ledger_file.hh"
+#include "ledger/periods.hh"
 #include "shared/text.hh"
 #include "system/base.hh"
 #include "system/libc.hh"
@@ -229,7 +230,7 @@ bool refresh_modules(const ReentryGuard&) {
   for (std::uint32_t i = 1; i < modules_used(); ++i) {
     ledger::Module& module = *ledger_file.module(i);
     if (module.unload_sequence != 0 || is_marked(refresh, i)) continue;
-    module.unload_sequence = ledger_file.header()->sequence + 1;
+    module.unload_sequence = last_number() + 1;
     some_are_unloaded = true;
     gone = true;
   }

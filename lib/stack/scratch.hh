@@ -11,6 +11,7 @@
 
 #include "ledger/free_rows.hh"
 #include "ledger/leaf_cache.hh"
+#include "ledger/periods.hh"
 #include "walk/fast_walk.hh"
 
 namespace leakdir {
@@ -27,6 +28,7 @@ struct RecordText {
 struct ThreadScratch {
   FreeRows free_rows;  // first: the pointer to it is the one to all
   LeafCache leaves;
+  NumberBatch numbers;
   std::uint32_t generation;  // of the process (process.hh) in which it was used last
   std::uint32_t nodes_epoch;
   // Nodes that the thread has met, by parent and by run or return address: to meet one again costs a comparison.

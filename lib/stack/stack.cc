@@ -315,6 +315,12 @@ void add_place(Captured& captured, const Place& place) {
   captured.add_flags(ledger::kFlagPlace);
 }
 
+LEAKDIR_SLOW bool add_size(Captured& captured, std::size_t size) {
+  const std::uint32_t node = size_node(captured.stack(), size);
+  if (node != 0) captured.set_stack(node);
+  return node != 0;
+}
+
 namespace {
 
 // Most stacks are kept whole. Else `depth` counts from the caller of operator new on: so many frames with those of

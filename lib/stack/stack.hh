@@ -100,6 +100,10 @@ inline WalkStart walk_start(Caller caller) { return {caller.pc(), caller.sp(), c
 // The stack begins with where the call stands in the source.
 void add_place(Captured& captured, const Place& place);
 
+// … and with what the size has that its row has no room for. False: there is no room elsewhere.
+inline bool fits_in_row(std::size_t size) { return size <= ledger::kMostSizeInRow; }
+bool add_size(Captured& captured, std::size_t size);
+
 // The caller alone, with nothing asked of the unwinder or the loader.
 Captured capture_caller(std::uintptr_t caller, ledger::Call call);
 

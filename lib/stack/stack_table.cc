@@ -65,7 +65,7 @@ LEAKDIR_SLOW std::uint32_t add_frame(std::uint64_t hash, std::uint32_t parent, s
   const std::uint32_t module = module_of(pc, guard);
   const std::uint32_t known = find(hash, parent, pc & ledger::kMask48);  // of a module that is back
   if (known != 0) return known;
-  return add(hash, {ledger::block_word(pc, module), parent, frame_line(parent, pc, module, guard)});
+  return add(hash, {ledger::node_word(pc, module), parent, frame_line(parent, pc, module, guard)});
 }
 
 }  // namespace
@@ -93,7 +93,7 @@ std::uint32_t bare_stack_node(std::uint32_t parent, std::uintptr_t return_addres
   const std::uint64_t hash = hash_of(parent, pc);
   const std::uint32_t known = find(hash, parent, pc);
   if (known != 0) return known;
-  return add(hash, {ledger::block_word(pc, known_module_of(pc)), parent, 0});
+  return add(hash, {ledger::node_word(pc, known_module_of(pc)), parent, 0});
 }
 
 LEAKDIR_SLOW std::uint32_t text_of_file(const char* file) {
@@ -117,18 +117,20 @@ LEAKDIR_SLOW std::uint32_t text_of_file(const char* file) {
 }
 
 LEAKDIR_SLOW std::uint32_t place_node(std::uint32_t parent, std::uint32_t file, std::uint32_t line) {
-  const ledger::Node place = {ledger::block_word(file, ledger::kPlaceModule), parent, line};
-  const std::uint64_t hash = mix(hash_of(parent, file) ^ line);
-  const std::uint32_t known = find_equal(hash, place);
-  return known != 0 ? known : add(hash, place);
+  return node_like({ledger::node_word(file, ledger::kPlaceModule), 0, line}, parent);
+}
+
+LEAKDIR_SLOW std::uint32_t size_node(std::uint32_t parent, std::uint64_t size_bytes) {
+  return node_like({ledger::node_word(size_bytes >> ledger::kSizeBits, ledger::kSizeModule), 0, 0}, parent);
 }
 
 std::uint32_t node_like(const ledger::Node& content, std::uint32_t parent) {
   const ledger::Node wanted = {content.pc_module, parent, content.line};
-  const std::uint64_t place_or_pc = ledger::low48(content.pc_module);
-  const std::uint64_t hash = ledger::high16(content.pc_module) == ledger::kPlaceModule
-                                 ? mix(hash_of(parent, place_or_pc) ^ content.line)
-                                 : hash_of(parent, place_or_pc);
+  const std::uint64_t pc = ledger::low48(content.pc_module);
+  const unsigned module = ledger::high16(content.pc_module);
+  // What is no frame is not to be found as one.
+  std::uint64_t hash = hash_of(parent, pc);
+  if (module == ledger::kPlaceModule || module == ledger::kSizeModule) hash = mix(hash ^ content.line ^ module << 16);
   const std::uint32_t known = find_equal(hash, wanted);
   return known != 0 ? known : add(hash, wanted);
 }

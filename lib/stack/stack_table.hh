@@ -28,6 +28,9 @@ std::uint32_t text_of_file(const char* file);
 // The node of a place in the source, from the macro hook; `parent` is the innermost frame (ledger::kPlaceModule).
 std::uint32_t place_node(std::uint32_t parent, std::uint32_t file, std::uint32_t line);
 
+// The node of what a block's size has above its row's bits; `parent` is its stack (ledger::kSizeModule).
+std::uint32_t size_node(std::uint32_t parent, std::uint64_t size_bytes);
+
 // A node as another ledger has it, below `parent` in this one. Also for the helper thread.
 std::uint32_t node_like(const ledger::Node& content, std::uint32_t parent);
 

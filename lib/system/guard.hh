@@ -39,13 +39,10 @@ struct ThreadState {
   // The hooks_epoch (process.hh) in which all that the usual path of a hook takes was at hand and up to date: the rows
   // below, scratch and what is kept in it, the memory for recent frees. 0: it was not.
   std::uint32_t settled;
-  std::uint32_t generation;  // of the process (process.hh) that the rest belongs to: differs after fork
-  std::uint16_t index;       // of its Thread in the ledger; 0: none to be had
-  bool own_allocations;      // guarded: what is allocated now is leakdir's or libc's own
-  std::uint64_t next_sequence, end_sequence;  // its batch of sequence numbers
-  std::uint32_t sequence_epoch;
-  std::uint64_t row_bits;     // the same, as word 1 of a block's row has it
-  ledger::Thread* row;        // that row of the ledger; null: none
+  std::uint32_t generation;   // of the process (process.hh) that the rest belongs to: differs after fork
+  std::uint16_t index;        // of its Thread in the ledger; 0: none to be had
+  bool own_allocations;       // guarded: what is allocated now is leakdir's or libc's own
+  ledger::Thread* row;        // its Thread in the ledger; null: none
   ThreadScratch* scratch;     // null: none to be had, the caller is all that is kept
   std::uint32_t ignoring;     // depth of leakdir_ignore_begin()
   std::uint64_t sample_left;  // bytes before the one that is drawn next (track/sampling.hh)

@@ -16,7 +16,7 @@ extern "C" __attribute__((weak)) char __libc_single_threaded;
 
 namespace leakdir {
 
-Process early_process = {{static_cast<std::uint32_t>(Phase::kEarly)}, {0}, {0}, {0}, {0}, {0}, 0, 0, {0}, 0, {0}};
+Process early_process = {{static_cast<std::uint32_t>(Phase::kEarly)}, {0}, {0}, {0}, {0}, {0}, {0}, 0, 0, {0}, 0, {0}};
 Process* process = &early_process;
 Phase recording_phase = Phase::kRecording;
 std::uint32_t process_generation = 0;

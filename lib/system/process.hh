@@ -32,6 +32,7 @@ struct Process {
   std::atomic<std::uint32_t> growth_lock;
   std::atomic<std::uint32_t> modules_lock;
   std::atomic<std::uint32_t> look_lock;
+  std::atomic<std::uint32_t> period_lock;
   std::atomic<std::uint32_t> growth_hangs;  // somebody has waited for the growth under way, in vain
 
   // The helper thread; see helper.cc.

@@ -96,12 +96,12 @@ Verdict judge(std::uint64_t address, bool is_realloc, const ReentryGuard& guard)
   if (is_remembered || row != 0) {
     kind(BadFreeKind::kDoubleFree, BadFreeKind::kReallocFreed);
     verdict.block = address;
-    verdict.allocation_stack = own_stack(freed.stack);
+    verdict.allocation_stack = without_size(own_stack(freed.stack));
     verdict.freed_by = freed.freed_by;
     if (row != 0) {
-      const ledger::Block& block = *ledger_file.block(row);
-      verdict.block_bytes = ledger::low48(block.word[1]);
-      if (!is_remembered) verdict.allocation_stack = ledger::block_stack(block.word[2], block.word[3]);
+      const ledger::Block block = copy_row(row);
+      verdict.block_bytes = size_of(block);
+      if (!is_remembered) verdict.allocation_stack = stack_of(block);
     }
     return verdict;
   }
@@ -109,11 +109,11 @@ Verdict judge(std::uint64_t address, bool is_realloc, const ReentryGuard& guard)
   // What a forked child knows of an inherited block may have come after the fork: that is no proof.
   constexpr unsigned kInherited = ledger::kFlagInherited;
   if (around != 0 && (ledger::block_flags(ledger_file.block(around)->word[0]) & kInherited) == 0) {
-    const ledger::Block& block = *ledger_file.block(around);
+    const ledger::Block block = copy_row(around);
     kind(BadFreeKind::kInsideBlock, BadFreeKind::kReallocInsideBlock);
     verdict.block = ledger::block_address(block.word[0]);
-    verdict.block_bytes = ledger::low48(block.word[1]);
-    verdict.allocation_stack = ledger::block_stack(block.word[2], block.word[3]);
+    verdict.block_bytes = size_of(block);
+    verdict.allocation_stack = stack_of(block);
     return verdict;
   }
   if (misaligned || known_module_of(address) != 0 || !may_be_a_block(address)) {

@@ -5,6 +5,7 @@
 
 #include "ledger/live_table.hh"
 #include "ledger/recent_frees.hh"
+#include "new_block.hh"
 #include "stack/scratch.hh"
 #include "stack/stack.hh"
 #include "system/base.hh"
@@ -57,15 +58,13 @@ void import_early_blocks() {
     const std::uint64_t not_address = early.not_address.load(std::memory_order_acquire);
     if (not_address == 0) continue;
     count_allocation(thread);
-    const Captured captured = capture_caller(early.caller, early.call);
-    const NewBlock live = {~not_address,
-                           early.size,
-                           next_sequence(thread),
-                           0,
-                           captured.stack(),
-                           thread.index,
-                           early.call,
-                           captured.flags() | ledger::kFlagLibc};
+    Captured captured = capture_caller(early.caller, early.call);
+    captured.add_flags(ledger::kFlagLibc);
+    if (!fits_in_row(early.size) && !add_size(captured, early.size)) {
+      some_blocks_are_unknown();
+      continue;
+    }
+    const NewBlock live = new_block(~not_address, early.size, captured, next_birth(thread));
     if (add_live_block(live, free_rows_of(thread.scratch)).row == 0) some_blocks_are_unknown();
   }
 }

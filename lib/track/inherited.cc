@@ -18,23 +18,28 @@ using ledger::Block;
 
 ExchangedBool are_settled{true};
 
-constexpr unsigned kLongestChain = kMaxFrames + 2;  // with a place, and operator new
+constexpr unsigned kLongestChain = kMaxFrames + 3;  // with a size, a place, and operator new
 
 // False: no more is known of it than its address.
 bool describe(std::uint64_t address, std::uint32_t row, NewBlock* into) {
   Block block;
-  *into = {address, 0, 0, now_ticks(), 0, 0, ledger::Call::kMalloc, ledger::kFlagInherited | ledger::kFlagIgnored};
+  *into = {address, ledger::flag_bits(ledger::kFlagInherited | ledger::kFlagIgnored), 0, 0};
   if (!find_inherited_block(address, row, &block)) return false;
-  // Freed by the parent since: its row still knows all but the time, the call and the early flag.
+  const std::uint32_t inherited_stack = ledger::block_stack(block.word[1]);
+  const ledger::Node* const first = inherited_node(inherited_stack);
+  const std::uint32_t stack = own_stack(inherited_stack);
+  if (stack == 0 && first != nullptr && ledger::is_size_node(*first)) return false;
+  // Freed by the parent since: its row still knows all but the time, the call and the early flag. In whose period it
+  // was is known.
   const bool has_time = ledger::block_state(block.word[0]) == ledger::BlockState::kLive;
-  *into = {ledger::block_address(block.word[0]),
-           ledger::low48(block.word[1]),
-           ledger::low48(block.word[2]),
-           has_time ? ledger::low48(block.word[3]) : now_ticks(),
-           own_stack(ledger::block_stack(block.word[2], block.word[3])),
-           own_thread_of(row, ledger::high16(block.word[1])),
-           static_cast<ledger::Call>(ledger::block_call(block.word[0])),
-           (ledger::block_flags(block.word[0]) | ledger::kFlagInherited) & ~ledger::kFlagFiled};
+  const std::uint64_t time = has_time ? ledger::block_time(block.word[1]) : 0;
+  const std::uint16_t thread = own_thread_of(row, ledger::block_thread(block));
+  const unsigned flags = (ledger::block_flags(block.word[0]) | ledger::kFlagInherited) & ~ledger::kFlagFiled;
+  const auto call = static_cast<ledger::Call>(ledger::block_call(block.word[0]));
+  *into = {
+      ledger::block_address(block.word[0]), ledger::block_word0(0, ledger::BlockState::kEmpty, call, flags),
+      ledger::block_word1(stack, time, thread),
+      ledger::block_word2(ledger::block_sequence(block.word[2]), thread, ledger::block_size_in_row(block.word[2]))};
   return true;
 }
 

@@ -84,14 +84,12 @@ bool is_libc_to_be_asked() { return __libc_freeres != nullptr && !has_loaded_int
 
 void disown_blocks_shared_with_libc() {
   if (!is_libc_to_be_asked()) return;
-  for (std::uint32_t row = first_block_row(); row < block_rows(); ++row) {
+  for_each_block_row([](std::uint32_t row) {
     const std::uint64_t word = state_word(row);
-    if (ledger::block_state(word) != ledger::BlockState::kLive) continue;
-    if ((ledger::block_flags(word) & ledger::kFlagLibc) == 0) continue;
-    const ledger::Block block = copy_row(row);
-    if (is_shared_with_program(ledger::block_stack(block.word[2], block.word[3])))
-      set_block_flags(row, word, 0, ledger::kFlagLibc);
-  }
+    if (ledger::block_state(word) != ledger::BlockState::kLive) return;
+    if ((ledger::block_flags(word) & ledger::kFlagLibc) == 0) return;
+    if (is_shared_with_program(stack_of(copy_row(row)))) set_block_flags(row, word, 0, ledger::kFlagLibc);
+  });
 }
 
 void mark_blocks_of_libc() {

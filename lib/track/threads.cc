@@ -6,8 +6,10 @@
 #include <atomic>
 
 #include "files/helper.hh"
+#include "ledger/clock.hh"
 #include "ledger/free_rows.hh"
 #include "ledger/ledger_file.hh"
+#include "ledger/periods.hh"
 #include "ledger/recent_frees.hh"
 #include "stack/scratch.hh"
 #include "stack/stack.hh"
@@ -22,8 +24,12 @@ std::atomic<std::uint32_t> sequence_epoch{1};
 
 namespace {
 
-constexpr std::uint32_t kMostThreads = 16384;  // rows; beyond that, rows of ended threads are used again
+constexpr std::uint32_t kMostThreads = 1u << ledger::kThreadBits;  // beyond that, rows of ended threads are used again
 constexpr std::uint64_t kBatch = 64;
+
+// In a row the time of a block lies as it does in cycles: see add_at_once() in tracker.cc.
+static_assert(CycleClock::kShift == ledger::kTimeShift);
+constexpr std::uint64_t kPeriodCycles = ledger::kMostTime << CycleClock::kShift;
 
 // Scratch memory by owner. A slot is free when its owner is 0 or has ended.
 constexpr unsigned kScratchSlots = 8192;
@@ -99,9 +105,12 @@ void forget_parent(ThreadScratch& scratch) {
 }
 
 std::uint32_t take_thread_row(std::uint32_t tid, int pid) {
-  if (ledger_file.used(ledger::Kind::kThreads) < kMostThreads) return ledger_file.take(ledger::Kind::kThreads, 1);
+  if (ledger_file.used(ledger::Kind::kThreads) < kMostThreads) {
+    const std::uint32_t index = ledger_file.take(ledger::Kind::kThreads, 1);
+    if (index < kMostThreads) return index;  // else others came at once
+  }
   for (unsigned i = 0; i < kTries; ++i) {
-    const std::uint32_t index = 1 + anywhere_below(ledger_file.used(ledger::Kind::kThreads) - 1);
+    const std::uint32_t index = 1 + anywhere_below(kMostThreads - 1);
     const std::uint32_t owner = ledger_file.thread(index)->tid;
     if (owner == tid || !sys::thread_is_alive(pid, static_cast<int>(owner))) return index;
   }
@@ -116,14 +125,12 @@ LEAKDIR_SLOW void enter_thread(ThreadState& thread, const ReentryGuard&) {
   if (static_cast<std::uint32_t>(pid) != process_generation) {
     // A vfork child: its memory is the parent's, and it cannot tell which of the parent's threads are alive.
     thread.index = 0;
-    thread.row_bits = 0;
     thread.row = nullptr;
     thread.scratch = nullptr;
     return;
   }
   const auto tid = static_cast<std::uint32_t>(sys::tid());
   const std::uint32_t index = take_thread_row(tid, pid);
-  thread.next_sequence = thread.end_sequence = 0;
   thread.scratch = take_scratch(tid, pid);
   if (thread.scratch != nullptr) {
     const std::uint32_t generation = thread.scratch->generation;
@@ -137,6 +144,7 @@ LEAKDIR_SLOW void enter_thread(ThreadState& thread, const ReentryGuard&) {
       thread.scratch->generation = process_generation;
     }
     thread.scratch->leaves.prepare();
+    thread.scratch->numbers = {};
   }
   if (index != 0) {
     ledger::Thread& row = *ledger_file.thread(index);
@@ -145,7 +153,6 @@ LEAKDIR_SLOW void enter_thread(ThreadState& thread, const ReentryGuard&) {
   }
   signal_fence();  // a handler that allocates refers to a row that is there
   thread.index = static_cast<std::uint16_t>(index);
-  thread.row_bits = std::uint64_t{index} << 48;
   thread.row = index != 0 ? ledger_file.thread(index) : nullptr;
   thread.generation = process_generation;
 }
@@ -156,30 +163,58 @@ LEAKDIR_SLOW void settle_thread(ThreadState& thread, const ReentryGuard& guard) 
   if (thread.generation != process_generation) enter_thread(thread, guard);
   ThreadScratch* const scratch = thread.scratch;
   if (scratch == nullptr || thread.row == nullptr || recent_frees == nullptr) return;  // never on the usual path
-  if (thread.sequence_epoch != sequence_epoch.load(std::memory_order_relaxed)) {
-    thread.next_sequence = thread.end_sequence;
-  }
+  NumberBatch& numbers = scratch->numbers;
+  if (numbers.epoch != sequence_epoch.load(std::memory_order_relaxed)) numbers.number_word = numbers.end_number_word;
   keep_up_free_rows(scratch->free_rows);
   keep_up_known_nodes(*scratch);
   signal_fence();
   if (thread.generation == process_generation) thread.settled = epoch;
 }
 
+namespace {
+
 // Without a helper, this is where the program sees that the tool wants something: once in a batch is often enough.
-LEAKDIR_SLOW void take_batch(ThreadState& thread) {
+LEAKDIR_SLOW void take_batch(NumberBatch& batch, std::uint32_t thread) {
   const std::uint32_t epoch = sequence_epoch.load(std::memory_order_relaxed);
-  thread.next_sequence = __atomic_fetch_add(&ledger_file.header()->sequence, kBatch, __ATOMIC_RELAXED);
-  thread.end_sequence = thread.next_sequence + kBatch;
-  thread.sequence_epoch = epoch;
+  const Numbers numbers = take_numbers(kBatch, now_ticks());
+  batch.number_word = ledger::block_word2(numbers.after, thread, 0);
+  batch.end_number_word = ledger::block_word2(numbers.after + kBatch, thread, 0);
+  batch.thread_in_word1 = ledger::thread_in_word1(thread);
+  batch.period_start = numbers.start;
+  batch.period_start_cycles = cycle_clock.start + (numbers.start << CycleClock::kShift);
+  batch.period_cycles = cycle_clock.is_used ? kPeriodCycles : 0;
+  batch.epoch = epoch;
   if (tool_is_waiting()) helper_is_needed();
 }
 
-std::uint64_t single_sequence() { return __atomic_add_fetch(&ledger_file.header()->sequence, 1, __ATOMIC_RELAXED); }
+}  // namespace
+
+LEAKDIR_SLOW Birth next_birth(ThreadState& thread) {
+  if (thread.scratch == nullptr) {
+    if (tool_is_waiting()) helper_is_needed();
+    return single_birth(thread);
+  }
+  NumberBatch& batch = thread.scratch->numbers;
+  if (batch.number_word == batch.end_number_word || now_ticks() - batch.period_start > ledger::kMostTime ||
+      batch.epoch != sequence_epoch.load(std::memory_order_relaxed)) {
+    take_batch(batch, thread.index);
+  }
+  const std::uint64_t time = time_in_period(now_ticks(), batch.period_start);
+  batch.number_word = following_number(batch.number_word);
+  return {ledger::block_word1(0, time, thread.index), batch.number_word};
+}
+
+Birth single_birth(const ThreadState& thread) {
+  const std::uint64_t now = now_ticks();
+  const Numbers numbers = take_numbers(1, now);
+  return {ledger::block_word1(0, time_in_period(now, numbers.start), thread.index),
+          ledger::block_word2(numbers.after + 1, thread.index, 0)};
+}
 
 std::uint64_t mark_sequence() {
   sequence_epoch.fetch_add(1, std::memory_order_seq_cst);
   hooks_are_outdated();
-  return __atomic_load_n(&ledger_file.header()->sequence, __ATOMIC_SEQ_CST);
+  return last_number();
 }
 
 void forget_threads() {

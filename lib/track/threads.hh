@@ -32,20 +32,17 @@ inline void ensure_thread(ThreadState& thread, const ReentryGuard& guard) {
 // The next sequence number. Numbers of one thread rise; numbers of different threads are handed out in batches, so they
 // tell the order of blocks of one thread, and roughly that of all.
 LEAKDIR_OURS extern std::atomic<std::uint32_t> sequence_epoch;  // changes where all batches end
-void take_batch(ThreadState& thread);
-inline bool has_sequence(const ThreadState& thread) {  // of a thread that is settled
-  return LEAKDIR_LIKELY(thread.next_sequence != thread.end_sequence);
+inline std::uint64_t following_number(std::uint64_t number_word) {
+  return number_word + (std::uint64_t{1} << ledger::kSequenceShift);
 }
-inline std::uint64_t next_in_batch(ThreadState& thread) { return ++thread.next_sequence; }
-inline std::uint64_t next_sequence(ThreadState& thread) {
-  if (!has_sequence(thread) ||
-      LEAKDIR_UNLIKELY(thread.sequence_epoch != sequence_epoch.load(std::memory_order_relaxed))) {
-    take_batch(thread);
-  }
-  return next_in_batch(thread);
-}
-// The same without per-thread data, for nested calls.
-std::uint64_t single_sequence();
+
+// What a row says of when and by whom its block was made: all of the words 1 and 2 but stack and size.
+struct Birth {
+  std::uint64_t word1, word2;
+};
+Birth next_birth(ThreadState& thread);
+// The same without a batch, for nested calls.
+Birth single_birth(const ThreadState& thread);
 // Numbers handed out after this call are higher than what it returns: all batches that are under way end.
 std::uint64_t mark_sequence();
 

@@ -11,6 +11,7 @@
 #include "ledger/live_table.hh"
 #include "ledger/recent_frees.hh"
 #include "libc_own.hh"
+#include "new_block.hh"
 #include "next_block.hh"
 #include "other_phases.hh"
 #include "sampling.hh"
@@ -46,11 +47,12 @@ LEAKDIR_SLOW void forget_replaced(std::uint32_t row, FreeRows* free_rows) {
 // In the middle of a hook, or of something that leakdir caused: the caller is all that may be asked for.
 LEAKDIR_SLOW void record_nested(const void* block, std::size_t size, Call call, Caller caller,
                                 const ThreadState& thread) {
-  const Captured captured = capture_caller(caller.pc(), call);
-  const unsigned own = thread.own_allocations ? ledger::kFlagLibc : 0;
-  const NewBlock live = {address_of(block), size,         single_sequence(), now_ticks(),
-                         captured.stack(),  thread.index, captured.call(),   captured.flags() | own};
-  const AddedBlock added = add_live_block(live, nullptr);
+  Captured captured = capture_caller(caller.pc(), call);
+  if (thread.own_allocations) captured.add_flags(ledger::kFlagLibc);
+  const AddedBlock added =
+      fits_in_row(size) || add_size(captured, size)
+          ? add_live_block(new_block(address_of(block), size, captured, single_birth(thread)), nullptr)
+          : block_not_added();
   if (added.row == 0) return block_is_unknown(address_of(block));
   if (added.replaced != 0) forget_replaced(added.replaced, nullptr);
 }
@@ -68,11 +70,11 @@ LEAKDIR_SLOW void count_dropped_stack() {
 [[gnu::always_inline]] inline void add(std::uint64_t address, std::size_t size, Captured captured, ThreadState& thread,
                                        const ReentryGuard& guard) {
   ThreadScratch* const scratch = thread.scratch;
-  const RowParts live = {address,     captured.call_and_flags(), size, thread.row_bits, next_sequence(thread),
-                         now_ticks(), captured.stack()};
+  const bool has_room = LEAKDIR_LIKELY(fits_in_row(size)) || add_size(captured, size);
+  const NewBlock live = new_block(address, size, captured, next_birth(thread));
   AddressMap::Cell* const cell = LEAKDIR_LIKELY(scratch != nullptr) ? live_index.find_or_make(scratch->leaves, address)
                                                                     : live_index.find_or_make(address);
-  const AddedBlock added = add_block(live, cell, free_rows_of(scratch));
+  const AddedBlock added = has_room ? add_block(live, cell, free_rows_of(scratch)) : block_not_added();
   if (LEAKDIR_UNLIKELY(added.row == 0)) return block_is_unknown(address);
   if (LEAKDIR_UNLIKELY(added.replaced != 0)) forget_replaced(added.replaced, free_rows_of(scratch));
   block_became_live(added.row, captured.flags(), thread, guard);
@@ -101,8 +103,7 @@ bool is_usual(Phase now) { return is_recording(now); }
 
 // Not while paused, and not of a sample: the address may be handed out again unseen.
 void remember(std::uint64_t address, const TakenBlock& gone, Caller caller) {
-  if (LEAKDIR_LIKELY(phase() == Phase::kRecording))
-    remember_free(address, caller.pc(), gone.was.word[2], gone.was.word[3]);
+  if (LEAKDIR_LIKELY(phase() == Phase::kRecording)) remember_free(address, caller.pc(), gone.was.word[1]);
 }
 
 LEAKDIR_SLOW bool take_or_judge(void* block, Caller caller) {
@@ -222,10 +223,14 @@ namespace {
 [[gnu::always_inline]] inline void* add_at_once(void* block, std::size_t size, Captured captured, ThreadState& thread,
                                                 ThreadScratch& scratch) {
   const std::uint64_t address = address_of(block);
+  const std::uint64_t number_word = scratch.numbers.number_word;
+  const std::uint64_t time_cycles = cycles() - scratch.numbers.period_start_cycles;
   std::uint32_t row = 0;
-  if (LEAKDIR_LIKELY(AddressMap::is_known(scratch.leaves, address)) && has_sequence(thread) &&
-      LEAKDIR_LIKELY(cycle_clock.is_used)) {
-    row = take_kept_row(scratch.free_rows);
+  if (LEAKDIR_LIKELY(AddressMap::is_known(scratch.leaves, address)) &&
+      LEAKDIR_LIKELY(number_word != scratch.numbers.end_number_word)) {
+    if (LEAKDIR_LIKELY(time_cycles < scratch.numbers.period_cycles) && LEAKDIR_LIKELY(fits_in_row(size))) {
+      row = take_kept_row(scratch.free_rows);
+    }
   }
   if (LEAKDIR_UNLIKELY(row == 0)) {
     signal_fence();
@@ -233,8 +238,10 @@ namespace {
     return add_captured(block, size, captured);
   }
   ++thread.row->allocations;
-  fill_row(row, {address, captured.call_and_flags(), size, thread.row_bits, next_in_batch(thread), ticks_by_cycles(),
-                 captured.stack()});
+  const std::uint64_t time = time_cycles >> ledger::kTimeShift << ledger::kTimeShift;
+  const Birth birth = {time | scratch.numbers.thread_in_word1, following_number(number_word)};
+  scratch.numbers.number_word = birth.word2;
+  fill_row(row, new_block(address, size, captured, birth));
   AddressMap::Cell* const cell = AddressMap::find_known(scratch.leaves, address);
   const std::uint32_t replaced = cell->load(std::memory_order_relaxed);
   cell->store(row, std::memory_order_release);
@@ -324,14 +331,14 @@ void free_block(void* block, Caller caller) {
   if (LEAKDIR_LIKELY(cell != nullptr)) row = cell->load(std::memory_order_acquire);
   ledger::Block& words = *ledger_file.block(row);
   if (LEAKDIR_UNLIKELY(row == 0) ||
-      LEAKDIR_UNLIKELY(ledger::block_address(load_word(words, 0, __ATOMIC_ACQUIRE)) != address) ||
+      LEAKDIR_UNLIKELY(!ledger::is_block_at(load_word(words, 0, __ATOMIC_ACQUIRE), address)) ||
       LEAKDIR_UNLIKELY(!empty_cell(*cell, row))) {
     signal_fence();
     --thread.busy;
     return free_block_otherwise(block, caller);
   }
   ++thread.row->frees;
-  remember_free_in(recent_frees, address, caller.pc(), load_word(words, 2), load_word(words, 3));
+  remember_free_in(recent_frees, address, caller.pc(), load_word(words, 1));
   const unsigned flags = mark_freed(words);
   const bool is_kept = (flags & kFiledInFlagByte) == 0 && keep_row(row, scratch->free_rows);
   signal_fence();

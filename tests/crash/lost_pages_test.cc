@@ -54,10 +54,10 @@ class LostPages : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     const Scratch scratch;
-    run_in(scratch, target("leaks", "static"), {"summary=0:write=exit", {"700", "0", GetParam()}, {}, 60});
+    run_in(scratch, target("leaks", "static"), {"summary=0:write=exit", {"900", "0", GetParam()}, {}, 60});
     whole_ = read_file(scratch / "mem/.ledger");
     truth_ = blocks_of(load(whole_));
-    ASSERT_GE(truth_.size(), 700u);
+    ASSERT_GE(truth_.size(), 900u);
     EXPECT_EQ(distrust(load(whole_)), "");
   }
 

@@ -38,8 +38,8 @@ void check(bool holds, const char* what) {
 void let_go(std::uint64_t address, FreeRows* free_rows) {
   const TakenBlock block = take_live_block(address);
   check(block.row != 0, "a live block was not found");
-  check(ledger::low48(block.was.word[1]) == address % 4096, "a block has another's size");
-  remember_free(address, address, block.was.word[2], block.was.word[3]);
+  check(ledger::block_size_in_row(block.was.word[2]) == address % 4096, "a block has another's size");
+  remember_free(address, address, block.was.word[1]);
   reuse_row(block.row, free_rows);
   freed.fetch_add(1);
 }
@@ -50,10 +50,7 @@ void work(unsigned thread, unsigned rounds) {
   for (unsigned i = 0; i < rounds; ++i) {
     random = random * 1664525 + 1013904223;
     const std::uint64_t address = kFirst + (std::uint64_t{thread} * rounds + i) * kStep;
-    NewBlock block = {};
-    block.address = address;
-    block.size_bytes = address % 4096;
-    block.sequence = i;
+    const NewBlock block = {address, 0, ledger::block_word1(0, 0, 0), ledger::block_word2(i, 0, address % 4096)};
     check(add_live_block(block, &free_rows).row != 0, "no room");
     forget_free(address);
     made.fetch_add(1);
@@ -67,13 +64,12 @@ void work(unsigned thread, unsigned rounds) {
 // As the writer's look does: marks live blocks, and settles with whoever frees them.
 void mark() {
   while (!is_over.load()) {
-    for (std::uint32_t i = 1; i < block_rows(); ++i) {
-      if (i % ledger::kBlocksPerPage == 0) continue;
+    for_each_block_row([](std::uint32_t i) {
       const std::uint64_t word0 = __atomic_load_n(&ledger_file.block(i)->word[0], __ATOMIC_ACQUIRE);
-      if (ledger::block_state(word0) != ledger::BlockState::kLive) continue;
+      if (ledger::block_state(word0) != ledger::BlockState::kLive) return;
       if (set_block_flags(i, word0, ledger::kFlagLibc, 0)) set_block_flags(i, word0, 0, ledger::kFlagLibc);
-      take_page_mark(i / ledger::kBlocksPerPage);
-    }
+      take_page_mark(i / ledger::kPageWords);
+    });
     order_all_hooks();
     find_block_around(kFirst + 1);
   }
@@ -93,8 +89,9 @@ int main(int argc, char** argv) {
   is_over.store(true);
   marker.join();
   std::uint64_t live = 0;
-  for (std::uint32_t i = 1; i < block_rows(); ++i)
+  for_each_block_row([&](std::uint32_t i) {
     live += ledger::block_state(ledger_file.block(i)->word[0]) == ledger::BlockState::kLive;
+  });
   check(live == made.load() - freed.load(), "what is live is not what was made and not freed");
   std::printf("%llu made, %llu live\n", static_cast<unsigned long long>(made.load()),
               static_cast<unsigned long long>(live));

@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include "groups.hh"
@@ -333,6 +334,44 @@ INSTANTIATE_TEST_SUITE_P(Linked, ParentGoesOn,
                          [](const testing::TestParamInfo<ParentGoesOn::ParamType>& info) {
                            return std::get<0>(info.param) + "_" + std::get<1>(info.param);
                          });
+
+// What a row of the ledger has no room for is in the records, in the report, in what a child has from its parent, and
+// in what is said of a double free.
+class LargeBlocks : public testing::TestWithParam<std::string> {};
+
+TEST_P(LargeBlocks, HaveTheirSizesEverywhere) {
+  const Scratch scratch;
+  const Outcome outcome = run_in(scratch, target("large_blocks", GetParam()), {"", {}, {}, 60});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(said(outcome.out, "child", "status"), "0");
+  const std::string dir = scratch / "mem", childs = dir + "/" + said(outcome.out, "child", "pid");
+  using Sizes = std::vector<std::uint64_t>;
+  const Sizes all = {24, 65535, 65536, 65537, 65543, 70001, 196613, 5000011};
+  const auto records = records_in(dir);
+  EXPECT_EQ(sizes_of(records), all);
+  for (const Record& record : records) {
+    if (record.call == "malloc") EXPECT_EQ(record.stack.frames.size(), records[0].stack.frames.size());
+  }
+
+  const nlohmann::json json = report(dir);
+  EXPECT_EQ(json.at("totals").at("bytes"), std::accumulate(all.begin(), all.end(), std::uint64_t{0}));
+  EXPECT_EQ(json.at("stacks").size(), 3u) << "whatever the sizes: malloc's from two lines, and realloc's";
+  const auto bad = bad_frees_in(dir);
+  ASSERT_EQ(bad.size(), 1u);
+  EXPECT_EQ(bad[0].kind, "double free");
+  EXPECT_EQ(bad[0].allocation.frames.size(), records[0].stack.frames.size());
+  EXPECT_EQ(bad[0].block_size, 100003u);
+
+  EXPECT_EQ(sizes_of(records_in(childs)), Sizes{1000003});
+  std::uint64_t inherited = 0;
+  const nlohmann::json of_child = report(childs);
+  for (const auto& stack : of_child.at("stacks")) {
+    if (stack.contains("inherited")) inherited += stack.at("bytes").get<std::uint64_t>();
+  }
+  EXPECT_EQ(inherited, std::accumulate(all.begin(), all.end(), std::uint64_t{0}) - 70001);
+}
+
+INSTANTIATE_TEST_SUITE_P(Linked, LargeBlocks, testing::Values("static", "pie"));
 
 // At the fork a thread is in the loader, and the child finds the loader's lock taken for ever.
 class LoaderBusy : public testing::TestWithParam<std::string> {};

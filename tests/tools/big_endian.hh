@@ -35,7 +35,9 @@ inline void turn_header(ledger::Header& h) {
 }
 
 inline std::string build_of_other_order(LedgerBuilder ledger, std::uint32_t rows_per_extent = 64) {
-  for (auto& block : ledger.blocks) turn(block.word[0], block.word[1], block.word[2], block.word[3]);
+  LedgerBuilder::Layout layout = ledger.lay_out();
+  for (auto& word : layout.blocks) turn(word);
+  for (auto& period : layout.periods) turn(period.after, period.start);
   for (auto& node : ledger.nodes) turn(node.pc_module, node.parent, node.line);
   for (auto& thread : ledger.threads) turn(thread.tid, thread.allocations, thread.frees);
   for (auto& module : ledger.modules)
@@ -43,7 +45,7 @@ inline std::string build_of_other_order(LedgerBuilder ledger, std::uint32_t rows
   for (auto& bad : ledger.bad_frees)
     turn(bad.address, bad.time, bad.block, bad.block_bytes, bad.kind, bad.thread, bad.free_stack, bad.first_free_stack,
          bad.allocation_stack);
-  std::string file = ledger.build(rows_per_extent);
+  std::string file = ledger.build(layout, rows_per_extent);
   ledger::Header header;
   std::memcpy(&header, file.data(), sizeof header);
   std::vector<ledger::Extent> extents(header.extent_count);

@@ -48,7 +48,6 @@ class EmitFixture : public testing::Test {
 
   // Blocks of 1023 and 4095 bytes stand for 1.58 and 1.02 each, one of 9 for 102.9.
   void a_sample() {
-    ledger.header.version = ledger::kVersionOfSample;
     ledger.header.sample_bytes = 1024;
     ledger.header.sampling_threads = 1;
     auto first = ledger.stack({0x4009f7, 0x401b2a});

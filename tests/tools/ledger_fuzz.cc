@@ -11,6 +11,7 @@
 #include <cstring>
 #include <random>
 #include <string>
+#include <vector>
 
 #ifdef LEAKDIR_LIBFUZZER
 #include "fuzz.hh"
@@ -94,18 +95,23 @@ leakdir::tool::LedgerBuilder good_ledger() {
   std::uint32_t inner = ledger.stack({0x401234, 0x401200, 0x401100});
   std::uint32_t place = ledger.node(ledger.text("app.c"), leakdir::ledger::kPlaceModule, inner, 69);
   for (unsigned i = 0; i < 9; ++i)
-    ledger.block({0x10000 + 64 * i, 20 + i, i % 2 ? inner : place, leakdir::ledger::Call{}, i % 2 ? 0u : 64u, i, 0});
+    ledger.block({0x10000 + 64 * i, i == 8 ? 1000000 : 20 + i, i % 2 ? inner : place, leakdir::ledger::Call{},
+                  i % 2 ? 0u : 64u, i * 100'000'000ull, 0});
   ledger.double_free(0x10000, inner).first_free_stack = inner;
   return ledger;
+}
+
+std::vector<std::string> good_files() {
+  leakdir::tool::LedgerBuilder old = good_ledger();
+  old.is_of_old_version = true;
+  return {good_ledger().build(4), leakdir::tool::build_of_other_order(good_ledger(), 4), old.build(4)};
 }
 
 }  // namespace
 
 #ifdef LEAKDIR_LIBFUZZER
 
-std::vector<std::string> fuzz_seeds() {
-  return {good_ledger().build(4), leakdir::tool::build_of_other_order(good_ledger(), 4)};
-}
+std::vector<std::string> fuzz_seeds() { return good_files(); }
 
 #else
 
@@ -138,16 +144,17 @@ void change(std::string& bytes, std::mt19937_64& random) {
 
 int main(int argc, char** argv) {
   const unsigned long rounds = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 4000;
-  const std::string goods[] = {good_ledger().build(4), leakdir::tool::build_of_other_order(good_ledger(), 4)};
-  if (!leakdir::tool::try_bytes(goods[0], false) || !leakdir::tool::try_bytes(goods[1], false) ||
-      leakdir::tool::try_bytes("no ledger", false)) {
+  const std::vector<std::string> goods = good_files();
+  bool tells = !leakdir::tool::try_bytes("no ledger", false);
+  for (const std::string& good : goods) tells = tells && leakdir::tool::try_bytes(good, false);
+  if (!tells) {
     std::puts("the reader does not tell a good ledger from a bad one");
     return 1;
   }
   std::mt19937_64 random(20261123);
   unsigned long taken = 0;
   for (unsigned long i = 0; i < rounds; ++i) {
-    std::string bytes = goods[i / 2 % 2];
+    std::string bytes = goods[i / 2 % goods.size()];
     for (std::size_t changes = 1 + random() % 6; changes > 0; --changes) change(bytes, random);
     if (random() % 8 == 0) bytes.resize(random() % bytes.size());
     taken += leakdir::tool::try_bytes(bytes, i % 2 == 0);

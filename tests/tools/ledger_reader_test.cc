@@ -96,18 +96,85 @@ TEST(LoadLedger, ReadsArraysThatAreCutIntoManyExtents) {
   }
 }
 
-TEST(LoadLedger, MarksOfPagesAreNotBlocks) {
+TEST(LoadLedger, HeadsOfPagesAreCountedAndAreNotBlocks) {
   LedgerBuilder ledger = small_ledger();
-  ledger.blocks.resize(ledger::kBlocksPerPage);
-  ledger.blocks.push_back(ledger.blocks[1]);
-  EXPECT_EQ(load_built(ledger).blocks.size(), 1u);
+  for (unsigned i = 0; i < 2 * ledger::kBlocksPerPage; ++i) ledger.block({0x800000 + 16 * i, 1 + i, 0});
+  for (const bool is_old : {false, true}) {
+    ledger.is_of_old_version = is_old;
+    ledger.header.block_pages = 3;
+    EXPECT_EQ(load_built(ledger).blocks.size(), 1 + 2 * ledger::kBlocksPerPage);
+    EXPECT_FALSE(load_built(ledger).is_damaged());
+    ledger.header.block_pages = 4;
+    EXPECT_THAT(load_built(ledger).damage, Contains(HasSubstr("pages of blocks are missing")));
+  }
+}
+
+// What a row has no room for.
+TEST(LoadLedger, SizesThreadsAndTimesAreWhatTheyWereHoweverLarge) {
+  LedgerBuilder ledger = small_ledger();
+  const std::uint32_t stack = ledger.stack({0x4009f7, 0x401b2a});
+  const std::uint64_t sizes[] = {0, 1, 0xffff, 0x10000, 0x10001, 0x123456789a, ledger::kMask48};
+  const std::uint64_t times[] = {0, 1, ledger::kMostTime, ledger::kMostTime + 1, 1ull << 40, (1ull << 40) + 7, 3};
+  while (ledger.threads.size() < 0x3fff) ledger.threads.emplace_back();
+  const std::uint32_t last_thread = ledger.thread(815, "last", 1, 0);
+  ASSERT_EQ(last_thread, 0x3fffu);
+  for (unsigned i = 0; i < std::size(sizes); ++i)
+    ledger.block({0x800000 + 16 * i, sizes[i], stack, ledger::Call::kNew, 0, times[i], 1000 + i, last_thread});
+  for (const bool is_old : {false, true}) {
+    ledger.is_of_old_version = is_old;
+    const Snapshot snapshot = load_built(ledger);
+    EXPECT_FALSE(snapshot.is_damaged());
+    ASSERT_EQ(snapshot.blocks.size(), 1 + std::size(sizes));
+    for (unsigned i = 0; i < std::size(sizes); ++i) {
+      const Block& block = snapshot.blocks[1 + i];
+      EXPECT_EQ(block.size, sizes[i]);
+      EXPECT_EQ(block.time_ns, static_cast<std::int64_t>(LedgerBuilder::kStart + times[i]));
+      EXPECT_EQ(block.sequence, 1000 + i);
+      EXPECT_EQ(snapshot.threads[block.thread].tid, 815u);
+      EXPECT_EQ(block.stack, snapshot.blocks[1].stack);
+    }
+  }
+}
+
+TEST(LoadLedger, APeriodThatIsNotInForceYetIsNone) {
+  LedgerBuilder ledger = small_ledger();
+  ledger.block({0x800000, 1, 0, ledger::Call::kMalloc, 0, 1000, 5});
+  LedgerBuilder::Layout layout = ledger.lay_out();
+  layout.periods.push_back({4, 77777});
+  layout.header.sequence = 5 << ledger::kPeriodBits;
+  const auto time_in = [&] {
+    return load_bytes(ledger.build(layout, 64)).blocks.back().time_ns -
+           static_cast<std::int64_t>(LedgerBuilder::kStart);
+  };
+  EXPECT_EQ(time_in(), 1000);
+  layout.header.sequence |= 1;
+  EXPECT_EQ(time_in(), 78777);
+  EXPECT_FALSE(load_bytes(ledger.build(layout, 64)).is_damaged());
+  for (const ledger::Period lost : {ledger::Period{0, 0}, ledger::Period{4, 77777}}) {
+    layout.periods.back() = lost;
+    layout.header.sequence += lost.start == 0 ? 0 : 1;  // one more than there are
+    EXPECT_THAT(load_bytes(ledger.build(layout, 64)).damage, Contains(HasSubstr("the times of blocks are missing")));
+  }
+}
+
+TEST(LoadLedger, ASizeThatIsNotTheFirstOfAStackIsPassedOver) {
+  LedgerBuilder ledger = small_ledger();
+  const std::uint32_t size = ledger.node(1, ledger::kSizeModule, ledger.stack({0x401000}));
+  ledger.block({0x800000, 1, ledger.node(0x402000, 1, size)});
+  ledger.block({0x800010, 1, ledger.node(2, ledger::kSizeModule, size)});
+  const Snapshot snapshot = load_built(ledger);
+  ASSERT_EQ(snapshot.blocks.size(), 3u);
+  EXPECT_EQ(frames_of(snapshot, snapshot.blocks[1].stack).size(), 2u);
+  EXPECT_EQ(snapshot.blocks[1].size, 1u);
+  EXPECT_EQ(frames_of(snapshot, snapshot.blocks[2].stack).size(), 1u);
+  EXPECT_EQ(snapshot.blocks[2].size, 0x20001u);
+  EXPECT_THAT(snapshot.damage, Contains(HasSubstr("a size in the middle of a stack was passed over")));
 }
 
 TEST(LoadLedger, SaysThatItIsOfASample) {
   LedgerBuilder ledger = small_ledger();
   EXPECT_EQ(load_built(ledger).sample_bytes, 0u);
   EXPECT_THAT(load_built(ledger).notices, IsEmpty());
-  ledger.header.version = ledger::kVersionOfSample;
   ledger.header.sample_bytes = 524288;
   ledger.header.sampling_threads = 3;
   const Snapshot sample = load_built(ledger);
@@ -184,10 +251,10 @@ TEST(LoadLedger, ForeignFilesAreRefusedWithASentence) {
   EXPECT_THAT(refusal_of("leak"), HasSubstr("is not a leakdir ledger"));
   EXPECT_THAT(refusal_of(std::string(70000, '\0')), HasSubstr("has no header yet"));
   EXPECT_THAT(refusal_of(changed(good, [](auto& header) { header.byte_order = 0x04030201; })),
-              HasSubstr("has layout version 16777216"));
+              HasSubstr("has layout version 67108864"));
   EXPECT_THAT(refusal_of(changed(good, [](auto& header) { header.byte_order = 7; })), HasSubstr("damaged"));
   EXPECT_THAT(refusal_of(changed(good, [](auto& header) { header.version = 9; })),
-              HasSubstr("has layout version 9, and this leakdir reads versions 1 and 2 only"));
+              HasSubstr("has layout version 9, and this leakdir reads versions 1, 2 and 4 only"));
   EXPECT_THAT(refusal_of(changed(good, [](auto& header) { header.header_bytes = 4096; })), HasSubstr("damaged"));
 }
 
@@ -489,7 +556,7 @@ class RunningLedger : public testing::Test {
 
   ledger::Block with_size(std::uint64_t size) const {
     ledger::Block block = ledger.blocks[1];
-    block.word[1] = ledger::block_word(size, 1);
+    block.word[2] = ledger::block_word2(1, 1, size);
     return block;
   }
 

@@ -20,13 +20,32 @@ TEST(Ledger, WordZeroKeepsAddressStateCallAndFlagsApart) {
   }
 }
 
-TEST(Ledger, TheStackIsCutInTwoAndPutTogetherAgain) {
-  constexpr std::uint32_t kStack = 0x89abcdef;
-  const std::uint64_t word2 = block_word(123456789, kStack & 0xffff);
-  const std::uint64_t word3 = block_word(kMask48, kStack >> 16);
-  EXPECT_EQ(block_stack(word2, word3), kStack);
-  EXPECT_EQ(low48(word2), 123456789u);
-  EXPECT_EQ(low48(word3), kMask48);
+TEST(Ledger, TheOtherWordsKeepAllThatTheyHoldApart) {
+  constexpr std::uint64_t kStack = (1u << (64 - kStackShift)) - 1, kSequence = (std::uint64_t{1} << 44) - 1;
+  constexpr std::uint32_t kThread = (1u << kThreadBits) - 1;
+  // Each is as large as can be where all others are 0, and the other way round.
+  for (unsigned one = 0; one < 10; ++one) {
+    const auto is = [&](unsigned which) { return (one % 5 == which) == (one < 5); };
+    const std::uint64_t stack = is(0) ? kStack : 0, time = is(1) ? kMostTime : 0, sequence = is(2) ? kSequence : 0;
+    const std::uint64_t size = is(3) ? kMostSizeInRow : 0;
+    const std::uint32_t thread = is(4) ? kThread : 0;
+    const Block block = {{0, block_word1(stack, time, thread), block_word2(sequence, thread, size)}};
+    EXPECT_EQ(block_stack(block.word[1]), stack);
+    EXPECT_EQ(block_time(block.word[1]), time);
+    EXPECT_EQ(block_thread(block), thread);
+    EXPECT_EQ(block_sequence(block.word[2]), sequence);
+    EXPECT_EQ(block_size_in_row(block.word[2]), size);
+  }
+  // What stands above the stack's bits is no part of it.
+  EXPECT_EQ(block_word1(~std::uint64_t{0}, 0, 0), block_word1(kStack, 0, 0));
+}
+
+TEST(Ledger, BlocksLieBehindTheHeadOfTheirPage) {
+  std::uint32_t block = kPageHeadWords, blocks = 1;
+  for (; block_after(block) < kPageWords; block = block_after(block)) ++blocks;
+  EXPECT_EQ(blocks, kBlocksPerPage);
+  EXPECT_EQ(block + kBlockWords, kPageWords);
+  EXPECT_EQ(block_after(block), kPageWords + kPageHeadWords);
 }
 
 TEST(Ledger, TheDirectoryEndsWithTheHeader) {

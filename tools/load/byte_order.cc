@@ -18,7 +18,8 @@ struct Stretch {
 constexpr Stretch kHeader[] = {{8, 1}, {8, 4}, {1, 8}, {32, 1}, {3, 8}, {8, 4}, {2, 8}, {2, 4},
                                {2, 8}, {9, 8}, {2, 4}, {2, 8},  {2, 4}, {1, 8}, {2, 4}, {8, 8}};
 constexpr Stretch kExtent[] = {{1, 8}, {4, 4}};
-constexpr Stretch kBlock[] = {{4, 8}};
+constexpr Stretch kWord[] = {{1, 8}};  // of a block, whatever the version
+constexpr Stretch kPeriod[] = {{2, 8}};
 constexpr Stretch kNode[] = {{1, 8}, {2, 4}};
 constexpr Stretch kThread[] = {{2, 4}, {sizeof(ledger::Thread::name), 1}, {5, 8}};
 constexpr Stretch kModule[] = {{4, 8}, {2, 4}, {sizeof(ledger::Module::build_id), 1}, {6, 8}};
@@ -33,7 +34,8 @@ constexpr std::size_t bytes_of(const Stretch (&row)[N]) {
 
 static_assert(bytes_of(kHeader) == sizeof(ledger::Header));
 static_assert(bytes_of(kExtent) == sizeof(ledger::Extent));
-static_assert(bytes_of(kBlock) == sizeof(ledger::Block));
+static_assert(sizeof(ledger::Block) % bytes_of(kWord) == 0);
+static_assert(bytes_of(kPeriod) == sizeof(ledger::Period));
 static_assert(bytes_of(kNode) == sizeof(ledger::Node));
 static_assert(bytes_of(kThread) == sizeof(ledger::Thread));
 static_assert(bytes_of(kModule) == sizeof(ledger::Module));
@@ -63,7 +65,7 @@ void turn_round(ledger::Extent* extents, std::size_t count) { turn_rows(kExtent,
 void turn_round(ledger::Kind kind, void* rows, std::size_t count) {
   switch (kind) {
     case ledger::Kind::kBlocks:
-      return turn_rows(kBlock, rows, count);
+      return turn_rows(kWord, rows, count);
     case ledger::Kind::kNodes:
       return turn_rows(kNode, rows, count);
     case ledger::Kind::kThreads:
@@ -72,6 +74,8 @@ void turn_round(ledger::Kind kind, void* rows, std::size_t count) {
       return turn_rows(kModule, rows, count);
     case ledger::Kind::kBadFrees:
       return turn_rows(kBadFree, rows, count);
+    case ledger::Kind::kPeriods:
+      return turn_rows(kPeriod, rows, count);
     case ledger::Kind::kNone:
     case ledger::Kind::kText:
       break;

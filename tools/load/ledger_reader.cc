@@ -17,7 +17,7 @@ namespace leakdir::tool {
 namespace {
 
 constexpr std::uint32_t kNodesPerPage = 256;
-constexpr std::size_t kRecordsPerRead = 8192;
+constexpr std::size_t kBytesPerRead = 256 << 10;
 constexpr std::uint32_t kMaxIndex = 0xffffffff;
 
 }  // namespace
@@ -48,9 +48,9 @@ void LedgerReader::read_header() {
   if (header_.byte_order != ledger::kByteOrder) throw NoHeader(name_, "is damaged: unknown byte order");
   if (!ledger::is_known_version(header_.version))
     throw Error(fmt::format(
-        "{} has layout version {}, and this leakdir reads versions {} and {} only: use the leakdir tool that "
+        "{} has layout version {}, and this leakdir reads versions {}, {} and {} only: use the leakdir tool that "
         "was built with the program's leakdir object",
-        name_, header_.version, ledger::kVersion, ledger::kVersionOfSample));
+        name_, header_.version, ledger::kOldVersion, ledger::kOldVersionOfSample, ledger::kVersion));
   if (header_.header_bytes != ledger::kHeaderBytes)
     throw NoHeader(name_, fmt::format("is damaged: a header of {} bytes, where version {} has {}", header_.header_bytes,
                                       header_.version, ledger::kHeaderBytes));
@@ -85,7 +85,7 @@ void LedgerReader::read_directory() {
         note_damage("the ledger's file could not grow: blocks that the process kept in its memory alone are missing");
       continue;
     }
-    const std::uint32_t record = ledger::kRowBytes[extent.kind];
+    const std::uint32_t record = row_bytes(static_cast<ledger::Kind>(extent.kind));
     if (extent.file_offset < taken || extent.count > kMaxIndex - extent.first) {
       note_damage("the ledger is damaged: extents that overlap were passed over");
       continue;
@@ -133,27 +133,30 @@ std::size_t LedgerReader::read_rows(ledger::Kind kind, std::uint64_t offset, voi
 
 bool LedgerReader::read_bytes(ledger::Kind kind, std::uint32_t index, void* to, std::size_t bytes) const {
   const Run* run = index == 0 ? nullptr : find(kind, index);
-  return run != nullptr &&
-         read_rows(kind, run->file_offset + std::uint64_t{index - run->first} * bytes, to, bytes) == bytes;
+  if (run == nullptr) return false;
+  const std::uint64_t row = row_bytes(kind), before = index - run->first;  // a block of today's takes several
+  return (run->count - before) * row >= bytes && read_rows(kind, run->file_offset + before * row, to, bytes) == bytes;
 }
 
 std::size_t LedgerReader::read_rows(ledger::Kind kind, std::uint32_t first, std::size_t count, void* to) const {
-  const std::uint64_t row = ledger::kRowBytes[static_cast<std::uint32_t>(kind)];
+  const std::uint64_t row = row_bytes(kind);
   const Run* run = find(kind, first);
   if (run == nullptr) return 0;
   const std::uint64_t before = first - run->first, some = std::min<std::uint64_t>(count, run->count - before);
-  return bytes_.read(run->file_offset + before * row, to, some * row) / row;
+  return read_rows(kind, run->file_offset + before * row, to, some * row) / row;
 }
 
 void LedgerReader::for_each_run(ledger::Kind kind, const Visit& visit) const {
-  const std::uint64_t record = ledger::kRowBytes[static_cast<std::uint32_t>(kind)];
+  const std::uint64_t record = row_bytes(kind);
+  // A page of blocks is read as a whole.
+  const std::uint64_t page = kind == ledger::Kind::kBlocks && !is_of_old_version() ? ledger::kPageWords : 1;
   std::vector<char> buffer;
   for (const Run& run : runs_[static_cast<std::uint32_t>(kind)]) {
     for (std::uint64_t at = 0; at < run.count;) {
       std::uint64_t data = bytes_.next_data(run.file_offset + at * record);
-      at = std::max(at, (data - run.file_offset) / record);
+      at = std::max(at, (data - run.file_offset) / record / page * page);
       if (at >= run.count) break;
-      std::uint64_t wanted = std::min<std::uint64_t>(kRecordsPerRead, run.count - at);
+      std::uint64_t wanted = std::min<std::uint64_t>(kBytesPerRead / record, run.count - at);
       buffer.resize(wanted * record);
       std::uint64_t got = read_rows(kind, run.file_offset + at * record, buffer.data(), wanted * record) / record;
       if (got == 0) break;  // trimmed since the directory was read

@@ -36,6 +36,13 @@ class LedgerReader {
   // Whether the writer's processor stores numbers the other way round.
   bool was_turned_round() const { return is_of_other_order_; }
 
+  // Versions 1 and 2, whose rows of blocks are others.
+  bool is_of_old_version() const { return header_.version < ledger::kVersion; }
+  std::uint32_t row_bytes(ledger::Kind kind) const {
+    const bool is_old_block = kind == ledger::Kind::kBlocks && is_of_old_version();
+    return is_old_block ? sizeof(ledger::OldBlock) : ledger::kRowBytes[static_cast<std::uint32_t>(kind)];
+  }
+
   // Reads header and extent directory again: a running process may have grown its ledger.
   void refresh();
 

@@ -14,6 +14,7 @@
 
 #include "base/large_memory.hh"
 #include "base/now.hh"
+#include "block_rows.hh"
 #include "ledger_reader.hh"
 #include "process_state.hh"
 #include "stack_builder.hh"
@@ -54,6 +55,7 @@ class LedgerLoad::Loader {
     if (reads_blocks) read_blocks(is_running_ && !surroundings_.stands_still);
     read_bad_frees();
     reader_.refresh();
+    complete_blocks();
     // A program that ends meanwhile gives pages back.
     if (reads_blocks && signed_pages_ < std::min(pages, reader_.header().block_pages))
       damaged("pages of blocks are missing");
@@ -85,59 +87,57 @@ class LedgerLoad::Loader {
   }
 
   void read_blocks(bool may_change) {
-    std::vector<ledger::Block> again;  // the second reading
+    std::vector<char> again;  // the second reading
     make_room();
-    reader_.for_each_run(Kind::kBlocks, [&](std::uint32_t first, const char* records, std::size_t count) {
+    const BlockRows rows(reader_);
+    reader_.for_each_run(Kind::kBlocks, [&](std::uint32_t first, const char* at, std::size_t count) {
       if (may_change) {
-        again.resize(count);
-        again.resize(reader_.read_rows(Kind::kBlocks, first, count, again.data()));
+        again.resize(count * rows.unit_bytes());
+        again.resize(reader_.read_rows(Kind::kBlocks, first, count, again.data()) * rows.unit_bytes());
       }
-      for (std::size_t i = 0; i < count; ++i) {
-        ledger::Block record;
-        std::memcpy(&record, records + i * sizeof record, sizeof record);
-        const auto index = static_cast<std::uint32_t>(first + i);
-        if (index % ledger::kBlocksPerPage == 0) signed_pages_ += record.word[2] == ledger::kPageSign;
-        if (index % ledger::kBlocksPerPage == 0) continue;
-        if (ledger::block_state(record.word[0]) != ledger::BlockState::kLive) continue;
-        const bool is_same = i < again.size() && std::memcmp(&again[i], &record, sizeof record) == 0;
-        if (may_change && !is_same && !is_steady(index, record)) continue;
-        add_block(record);
-      }
+      signed_pages_ += rows.signed_pages(first, at, count);
+      rows.for_each(first, count, [&](std::uint32_t index, std::size_t offset) {
+        BlockRow row = rows.row_at(at + offset);
+        if (ledger::block_state(row.word[0]) != ledger::BlockState::kLive) return;
+        const bool is_same = offset + rows.bytes() <= again.size() && rows.row_at(again.data() + offset) == row;
+        if (may_change && !is_same && !is_steady(rows, index, row)) return;
+        add_block(rows.block_of(row));
+      });
     });
   }
 
   // In a running process a row is believed when two readings of it agree. If they never do, the block is being freed
   // and made all the time, and leaving it out is as right as any answer.
-  bool is_steady(std::uint32_t index, ledger::Block& record) const {
+  bool is_steady(const BlockRows& rows, std::uint32_t index, BlockRow& row) const {
     for (int i = 0; i < kSteadyTries; ++i) {
-      ledger::Block again;
-      if (!reader_.read(Kind::kBlocks, index, again)) return false;
-      if (std::memcmp(&again, &record, sizeof again) == 0) return true;
+      BlockRow again;
+      if (!rows.read(index, again)) return false;
+      if (again == row) return true;
       if (ledger::block_state(again.word[0]) != ledger::BlockState::kLive) return false;
-      record = again;
+      row = again;
     }
     return false;
   }
 
-  void add_block(const ledger::Block& record) {
-    const auto& word = record.word;
-    Block block;
-    block.address = ledger::block_address(word[0]);
-    block.size = ledger::low48(word[1]);
-    block.sequence = ledger::low48(word[2]);
-    block.time_ns = time_of(ledger::low48(word[3]));
-    block.stack = ledger::block_stack(word[2], word[3]);
-    block.thread = static_cast<std::uint16_t>(ledger::high16(word[1]));
-    block.flags = static_cast<std::uint16_t>(ledger::block_flags(word[0]) & ~ledger::kReachMask);
-    block.reach = ledger::block_reach(word[0]);
-    block.call = static_cast<std::uint8_t>(ledger::block_call(word[0]));
+  void add_block(Block block) {
     if (block.call >= ledger::kCalls) {
       damaged("blocks that came from an unknown function are shown as malloc's");
       block.call = 0;
     }
-    latest_ns_ = std::max(latest_ns_, block.time_ns);
     has_kinds_ |= block.reach != ledger::Reach::kUnknown;
     snapshot_.blocks.push_back(block);
+  }
+
+  // What the rows of blocks say is completed by nodes and periods, which are there before a block refers to them.
+  void complete_blocks() {
+    const Periods periods(reader_);
+    if (periods.has_gaps()) damaged("the times of blocks are missing");
+    SizeNodes sizes(reader_);
+    for (auto& block : snapshot_.blocks) {
+      block.time_ns = time_of(periods.ticks(block));
+      latest_ns_ = std::max(latest_ns_, block.time_ns);
+      sizes.complete(block);
+    }
   }
 
   // What a program found out for itself while it ran (leakdir_lost_since) is not true any more; nor is half a look.
@@ -263,7 +263,7 @@ class LedgerLoad::Loader {
   void read_modules() {
     const std::uint32_t program = reader_.header().program_module;
     reader_.for_each_run(Kind::kModules, [&](std::uint32_t first, const char* records, std::size_t count) {
-      for (std::size_t i = 0; i < count && first + i < ledger::kPlaceModule; ++i) {
+      for (std::size_t i = 0; i < count && first + i < ledger::kSizeModule; ++i) {
         ledger::Module record;
         std::memcpy(&record, records + i * sizeof record, sizeof record);
         const auto index = static_cast<std::uint32_t>(first + i);
@@ -353,6 +353,8 @@ class LedgerLoad::Loader {
     bool signal = false, frame_pointer = false;
   };
 
+  static bool is_no_frame(unsigned module) { return module == ledger::kPlaceModule || module == ledger::kSizeModule; }
+
   // Walks up to a node that is known already, then makes the new ones from there down: so parents come first.
   std::uint32_t node_of(std::uint32_t index) {
     struct Step {
@@ -379,7 +381,7 @@ class LedgerLoad::Loader {
         node_of_.erase(key);
         break;
       }
-      const bool is_frame = ledger::high16(step.node.pc_module) != ledger::kPlaceModule;
+      const bool is_frame = !is_no_frame(ledger::high16(step.node.pc_module));
       found_by.signal = is_frame && (step.node.line & ledger::kNodeSignalReturn) != 0;
       found_by.frame_pointer = is_frame && (step.node.line & ledger::kNodeWithoutTable) != 0;
       path.push_back(step);
@@ -394,7 +396,9 @@ class LedgerLoad::Loader {
       const bool is_innermost = std::next(step) == path.rend();
       const unsigned module = ledger::high16(step->node.pc_module);
       std::uint32_t node = parent;
-      if (module == ledger::kPlaceModule && !is_innermost) {
+      if (module == ledger::kSizeModule) {
+        damaged("a size in the middle of a stack was passed over");
+      } else if (module == ledger::kPlaceModule && !is_innermost) {
         damaged("a place in the middle of a stack was passed over");
       } else if (parent != kNone && depth_[parent] >= kMaxDepth) {
         damaged("a stack deeper than any that leakdir keeps was cut");

@@ -12,7 +12,6 @@ to_build=(
   gcc g++ libc6-dev binutils meson ninja-build pkg-config python3 ca-certificates
   dpkg-dev                                                   # by it meson knows Debian's folders for libraries
   libboost-stacktrace-dev                                    # the object
-  dpkg-dev                                                   # tells meson where Debian has libraries: CMake looks there
 )
 # Where a release has not all of it, the objects are built without the tool.
 for_tool=(

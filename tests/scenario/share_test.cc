@@ -125,8 +125,8 @@ TEST_P(Share, MaxDiskBoundsFilesAndLedger) {
 }
 
 TEST_P(Share, BeyondMaxDiskTheLedgerSaysThatItHasNotAll) {
-  constexpr std::uintmax_t kMost = 400 << 10;
-  const Outcome outcome = run_to_end("write=never:max_disk=400k");
+  constexpr std::uintmax_t kMost = 300 << 10;
+  const Outcome outcome = run_to_end("write=never:max_disk=300k");
   EXPECT_THAT(outcome.err, HasSubstr("the ledger does not grow, max_disk is reached"));
   EXPECT_THAT(outcome.err, HasSubstr(std::to_string(kBlocks) + " live blocks"));
   EXPECT_LE(bytes_in(scratch_ / "mem"), kMost);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <condition_variable>
+#include <cstring>
 #include <mutex>
 #include <thread>
 
@@ -203,6 +204,6 @@ TEST(Clean, ScopeRecordsWithin) {
 int main(int argc, char **argv) {
   testing::InitGoogleTest(&argc, argv);
   leakdir::install_gtest_listener(&argc, argv);
-  if (argc != 1) return 99;
+  if (argc != 1 && std::strcmp(argv[1], "--help") != 0) return 99;
   return RUN_ALL_TESTS();
 }

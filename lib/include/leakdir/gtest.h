@@ -751,8 +751,7 @@ inline void install_gtest_listener(int *argc = nullptr, char **argv = nullptr) {
   gtest::is_lost_only() = lost != nullptr && *lost != '\0' && std::strcmp(lost, "0") != 0;
   bool warms_up = false;
   for (int from = 1, to = 1; argc != nullptr && from <= *argc; ++from) {
-    if (from < *argc && (std::strcmp(argv[from], "--help") == 0 || std::strcmp(argv[from], "-h") == 0))
-      gtest::print_help();
+    if (from < *argc && std::strcmp(argv[from], "--help") == 0) gtest::print_help();
     if (from < *argc && std::strcmp(argv[from], "--leakdir_warm_up") == 0) {
       warms_up = true;
       continue;

@@ -174,9 +174,9 @@ LEAKDIR_SLOW void settle_thread(ThreadState& thread, const ReentryGuard& guard) 
 namespace {
 
 // Without a helper, this is where the program sees that the tool wants something: once in a batch is often enough.
-LEAKDIR_SLOW void take_batch(NumberBatch& batch, std::uint32_t thread) {
+LEAKDIR_SLOW void take_batch(NumberBatch& batch, std::uint32_t thread, std::uint64_t now) {
   const std::uint32_t epoch = sequence_epoch.load(std::memory_order_relaxed);
-  const Numbers numbers = take_numbers(kBatch, now_ticks());
+  const Numbers numbers = take_numbers(kBatch, now);
   batch.number_word = ledger::block_word2(numbers.after, thread, 0);
   batch.end_number_word = ledger::block_word2(numbers.after + kBatch, thread, 0);
   batch.thread_in_word1 = ledger::thread_in_word1(thread);
@@ -195,11 +195,12 @@ LEAKDIR_SLOW Birth next_birth(ThreadState& thread) {
     return single_birth(thread);
   }
   NumberBatch& batch = thread.scratch->numbers;
-  if (batch.number_word == batch.end_number_word || now_ticks() - batch.period_start > ledger::kMostTime ||
+  const std::uint64_t now = now_ticks();
+  if (batch.number_word == batch.end_number_word || now - batch.period_start > ledger::kMostTime ||
       batch.epoch != sequence_epoch.load(std::memory_order_relaxed)) {
-    take_batch(batch, thread.index);
+    take_batch(batch, thread.index, now);
   }
-  const std::uint64_t time = time_in_period(now_ticks(), batch.period_start);
+  const std::uint64_t time = time_in_period(now, batch.period_start);
   batch.number_word = following_number(batch.number_word);
   return {ledger::block_word1(0, time, thread.index), batch.number_word};
 }

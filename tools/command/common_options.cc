@@ -44,9 +44,10 @@ CLI::Validator parses(Parse parse, const std::string& what) {
   return {[parse, what](std::string& text) { return parse(text) ? "" : text + " is no " + what; }, ""};
 }
 
-// Without a look of our own.
-bool asks_for_stored_kinds(const KindOptions& options) {
-  return !options.finds_lost && kinds_to_list(options, kAllKinds) != kAllKinds;
+// Why the kinds that are asked for, without a look of our own, cannot be known; empty: they can, or nobody asked.
+std::string why_not_stored(const KindOptions& options, const Snapshot& snapshot) {
+  const bool is_asked = !options.finds_lost && kinds_to_list(options, kAllKinds) != kAllKinds;
+  return is_asked && !knows_kinds(snapshot) && has_listable(snapshot) ? kinds_not_known(snapshot) : "";
 }
 
 // `lost` is a word of ours, and not of Valgrind's lists: the three kinds of it.
@@ -234,17 +235,13 @@ BlocksWanted blocks_wanted(const KindOptions& options) {
 
 void find_kinds(const KindOptions& options, Snapshot& snapshot) {
   if (options.finds_lost) find_lost(snapshot, options.core);
-  if (asks_for_stored_kinds(options) && !knows_kinds(snapshot) && has_listable(snapshot))
-    throw Error(kinds_not_known(snapshot));
+  if (const std::string doubt = why_not_stored(options, snapshot); !doubt.empty()) throw Error(doubt);
 }
 
 std::vector<std::string> find_kinds_of_each(const KindOptions& options, std::vector<Snapshot>& snapshots) {
   if (options.finds_lost) return find_lost_in_all(snapshots, options.core);
   std::vector<std::string> doubts;
-  for (const Snapshot& snapshot : snapshots) {
-    const bool is_missed = asks_for_stored_kinds(options) && !knows_kinds(snapshot) && has_listable(snapshot);
-    doubts.push_back(is_missed ? kinds_not_known(snapshot) : "");
-  }
+  for (const Snapshot& snapshot : snapshots) doubts.push_back(why_not_stored(options, snapshot));
   return doubts;
 }
 

@@ -90,7 +90,7 @@ bool find_inherited_block(std::uint64_t near, std::uint32_t row, Block* into) {
   const Generation* const generation = generation_with(Kind::kBlocks, row);
   if (generation == nullptr) return false;
   const Block& shared = *generation->ledger.block(row);
-  for (unsigned i = 0; i < 3; ++i) into->word[i] = load_word(shared, i, __ATOMIC_ACQUIRE);
+  *into = copy_row(shared);
   const std::uint32_t thread = ledger::block_thread(*into);
   const std::uint32_t stack = ledger::block_stack(into->word[1]);
   return AddressMap::share(ledger::block_address(into->word[0]), near) &&

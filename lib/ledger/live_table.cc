@@ -70,7 +70,7 @@ LEAKDIR_SLOW TakenBlock take_inherited(std::uint64_t address) {
 [[gnu::always_inline]] inline TakenBlock end_of_block(std::uint32_t row, std::uint64_t word0) {
   Block& words = *ledger_file.block(row);
   TakenBlock taken = {row, {}};
-  for (unsigned i = 1; i < 3; ++i) taken.was.word[i] = load_word(words, i);
+  for (unsigned i = 1; i < ledger::kBlockWords; ++i) taken.was.word[i] = load_word(words, i);
   taken.was.word[0] = (word0 & ~kFlagByteBits) | std::uint64_t{mark_freed(words)} << 56;
   if (LEAKDIR_UNLIKELY((taken.was.word[0] & ledger::flag_bits(ledger::kFlagFiled)) != 0) && !take_filed_flag(row)) {
     taken.was.word[0] &= ~ledger::flag_bits(ledger::kFlagFiled);
@@ -105,7 +105,7 @@ TakenBlock take_replaced_block(std::uint32_t row) {
 
 void put_back_live_block(const TakenBlock& block) {
   Block& words = *ledger_file.block(block.row);
-  for (unsigned i = 1; i < 3; ++i) store_word(words, i, block.was.word[i]);
+  for (unsigned i = 1; i < ledger::kBlockWords; ++i) store_word(words, i, block.was.word[i]);
   store_word(words, 0, block.was.word[0], __ATOMIC_RELEASE);
   set_page_mark_of(words);
   live_index.find(ledger::block_address(block.was.word[0]))->store(block.row, std::memory_order_release);

@@ -58,11 +58,11 @@ inline void chain_row(std::uint32_t row, std::uint32_t next) {
 }
 
 // The row as it is now. Half of it may be another block's: is_same_block tells.
-inline ledger::Block copy_row(std::uint32_t row) {
-  ledger::Block copy;
-  for (unsigned i = 0; i < 3; ++i) copy.word[i] = load_word(*ledger_file.block(row), i, __ATOMIC_ACQUIRE);
-  return copy;
+inline ledger::Block copy_row(const ledger::Block& row) {
+  return {
+      {load_word(row, 0, __ATOMIC_ACQUIRE), load_word(row, 1, __ATOMIC_ACQUIRE), load_word(row, 2, __ATOMIC_ACQUIRE)}};
 }
+inline ledger::Block copy_row(std::uint32_t row) { return copy_row(*ledger_file.block(row)); }
 
 // Whether it has a record file, as far as the copy tells.
 inline bool has_file(const ledger::Block& copy) {

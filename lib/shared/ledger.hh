@@ -401,6 +401,7 @@ struct Node {
 static_assert(sizeof(Node) == 16);
 inline constexpr unsigned kPlaceModule = 0xffff;
 inline constexpr unsigned kSizeModule = 0xfffe;
+constexpr bool is_no_frame(unsigned module) { return module == kPlaceModule || module == kSizeModule; }
 constexpr bool is_size_node(const Node& node) { return high16(node.pc_module) == kSizeModule; }
 constexpr std::uint64_t size_above_row(const Node& node) { return low48(node.pc_module) << kSizeBits; }
 inline constexpr std::uint32_t kNodeNew = 2;     // the frame of operator new: never the innermost of a block's stack

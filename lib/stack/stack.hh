@@ -103,6 +103,9 @@ void add_place(Captured& captured, const Place& place);
 // … and with what the size has that its row has no room for. False: there is no room elsewhere.
 inline bool fits_in_row(std::size_t size) { return size <= ledger::kMostSizeInRow; }
 bool add_size(Captured& captured, std::size_t size);
+inline bool has_room_for_size(Captured& captured, std::size_t size) {
+  return LEAKDIR_LIKELY(fits_in_row(size)) || add_size(captured, size);
+}
 
 // The caller alone, with nothing asked of the unwinder or the loader.
 Captured capture_caller(std::uintptr_t caller, ledger::Call call);

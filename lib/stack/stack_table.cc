@@ -130,7 +130,7 @@ std::uint32_t node_like(const ledger::Node& content, std::uint32_t parent) {
   const unsigned module = ledger::high16(content.pc_module);
   // What is no frame is not to be found as one.
   std::uint64_t hash = hash_of(parent, pc);
-  if (module == ledger::kPlaceModule || module == ledger::kSizeModule) hash = mix(hash ^ content.line ^ module << 16);
+  if (ledger::is_no_frame(module)) hash = mix(hash ^ content.line ^ module << 16);
   const std::uint32_t known = find_equal(hash, wanted);
   return known != 0 ? known : add(hash, wanted);
 }

@@ -60,7 +60,7 @@ void import_early_blocks() {
     count_allocation(thread);
     Captured captured = capture_caller(early.caller, early.call);
     captured.add_flags(ledger::kFlagLibc);
-    if (!fits_in_row(early.size) && !add_size(captured, early.size)) {
+    if (!has_room_for_size(captured, early.size)) {
       some_blocks_are_unknown();
       continue;
     }

@@ -50,7 +50,7 @@ LEAKDIR_SLOW void record_nested(const void* block, std::size_t size, Call call, 
   Captured captured = capture_caller(caller.pc(), call);
   if (thread.own_allocations) captured.add_flags(ledger::kFlagLibc);
   const AddedBlock added =
-      fits_in_row(size) || add_size(captured, size)
+      has_room_for_size(captured, size)
           ? add_live_block(new_block(address_of(block), size, captured, single_birth(thread)), nullptr)
           : block_not_added();
   if (added.row == 0) return block_is_unknown(address_of(block));
@@ -70,7 +70,7 @@ LEAKDIR_SLOW void count_dropped_stack() {
 [[gnu::always_inline]] inline void add(std::uint64_t address, std::size_t size, Captured captured, ThreadState& thread,
                                        const ReentryGuard& guard) {
   ThreadScratch* const scratch = thread.scratch;
-  const bool has_room = LEAKDIR_LIKELY(fits_in_row(size)) || add_size(captured, size);
+  const bool has_room = has_room_for_size(captured, size);
   const NewBlock live = new_block(address, size, captured, next_birth(thread));
   AddressMap::Cell* const cell = LEAKDIR_LIKELY(scratch != nullptr) ? live_index.find_or_make(scratch->leaves, address)
                                                                     : live_index.find_or_make(address);

@@ -353,8 +353,6 @@ class LedgerLoad::Loader {
     bool signal = false, frame_pointer = false;
   };
 
-  static bool is_no_frame(unsigned module) { return module == ledger::kPlaceModule || module == ledger::kSizeModule; }
-
   // Walks up to a node that is known already, then makes the new ones from there down: so parents come first.
   std::uint32_t node_of(std::uint32_t index) {
     struct Step {
@@ -381,7 +379,7 @@ class LedgerLoad::Loader {
         node_of_.erase(key);
         break;
       }
-      const bool is_frame = !is_no_frame(ledger::high16(step.node.pc_module));
+      const bool is_frame = !ledger::is_no_frame(ledger::high16(step.node.pc_module));
       found_by.signal = is_frame && (step.node.line & ledger::kNodeSignalReturn) != 0;
       found_by.frame_pointer = is_frame && (step.node.line & ledger::kNodeWithoutTable) != 0;
       path.push_back(step);

@@ -194,17 +194,19 @@ CALL(getutxent) {
 CALL(utmpxname) { utmpxname("/var/run/another_utmp"); }
 CALL(sgetspent) { MUST(sgetspent("root:x:1:2:3:4:5:6:7") != NULL); }
 CALL(sgetsgent) { MUST(sgetsgent("group:x:a,b:c,d") != NULL); }
-CALL(fgetspent) {
-  FILE* file = fopen("shadow", "w+");
-  fputs("root:x:1:2:3:4:5:6:7\n", file);
+static FILE* file_with(const char* name, const char* line) {
+  FILE* file = fopen(name, "w+");
+  fputs(line, file);
   rewind(file);
+  return file;
+}
+CALL(fgetspent) {
+  FILE* file = file_with("shadow", "root:x:1:2:3:4:5:6:7\n");
   MUST(fgetspent(file) != NULL);
   fclose(file);
 }
 CALL(fgetsgent) {
-  FILE* file = fopen("gshadow", "w+");
-  fputs("group:x:a:b\n", file);
-  rewind(file);
+  FILE* file = file_with("gshadow", "group:x:a:b\n");
   MUST(fgetsgent(file) != NULL);
   fclose(file);
 }

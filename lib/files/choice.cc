@@ -7,9 +7,9 @@
 namespace leakdir {
 
 Choice::Choice()
-    : rows_(block_rows()),
+    : rows_(all_block_rows()),
       stacks_(ledger_file.used(ledger::Kind::kNodes) + 1),
-      bytes_(sizeof(std::uint32_t) * stacks_ + byte_of(rows_) + 1),
+      bytes_(sizeof(std::uint32_t) * stacks_ + byte_of(rows_.end) + 1),
       memory_(sys::map_private(bytes_)) {}
 
 Choice::~Choice() {
@@ -22,7 +22,7 @@ void Choice::forget_counts() {
 
 void Choice::forget_all() {
   forget_counts();
-  for (std::uint32_t i = 0; i <= byte_of(rows_); ++i) chosen()[i] = 0;
+  for (std::uint32_t i = 0; i <= byte_of(rows_.end); ++i) chosen()[i] = 0;
 }
 
 std::uint64_t Choice::taken_by(std::uint32_t each) const {

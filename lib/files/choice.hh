@@ -28,7 +28,7 @@ class Choice {
   // `places` of the blocks for which is(block) holds, or all of them.
   template <class Is>
   void choose(Is is, std::uint64_t places);
-  bool has(std::uint32_t row) const { return row < rows_ && (chosen()[byte_of(row)] & bit_of(row)) != 0; }
+  bool has(std::uint32_t row) const { return row < rows_.end && (chosen()[byte_of(row)] & bit_of(row)) != 0; }
 
  private:
   std::uint32_t* counts() const { return static_cast<std::uint32_t*>(memory_); }  // of blocks, by stack
@@ -55,7 +55,8 @@ class Choice {
     return counts() + (stack < stacks_ ? stack : 0);
   }
 
-  std::uint32_t rows_, stacks_;
+  RowRange rows_;
+  std::uint32_t stacks_;
   std::size_t bytes_;
   void* memory_;
 };
@@ -63,10 +64,10 @@ class Choice {
 template <class Is>
 void Choice::choose(Is is, std::uint64_t places) {
   forget_all();
-  for (std::uint32_t row = first_block_row(); row < rows_; row = ledger::block_after(row)) {
+  for_each_row(rows_, [&](std::uint32_t row) {
     const ledger::Block block = copy_row(row);
     if (is(block)) ++*count_of(block);
-  }
+  });
   Share left = share(places);
   forget_counts();
   give(left, [&](const ledger::Block& block) { return is(block) && is_definitely_lost(block); });
@@ -75,14 +76,14 @@ void Choice::choose(Is is, std::uint64_t places) {
 
 template <class Is>
 void Choice::give(Share& left, Is is) {
-  for (std::uint32_t row = first_block_row(); row < rows_; row = ledger::block_after(row)) {
+  for_each_row(rows_, [&](std::uint32_t row) {
     const ledger::Block block = copy_row(row);
-    if (!is(block)) continue;
+    if (!is(block)) return;
     const std::uint32_t before = (*count_of(block))++;
-    if (before > left.each || (before == left.each && left.more == 0)) continue;
+    if (before > left.each || (before == left.each && left.more == 0)) return;
     if (before == left.each) --left.more;
     chosen()[byte_of(row)] = static_cast<unsigned char>(chosen()[byte_of(row)] | bit_of(row));
-  }
+  });
 }
 
 }  // namespace leakdir

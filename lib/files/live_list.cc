@@ -42,7 +42,7 @@ bool is_libc_listed() { return ledger_file.header()->option_libc != 0; }
 
 LiveTotals count_live(std::uint64_t since_sequence) {
   LiveTotals totals = {};
-  for_each_block_row([&](std::uint32_t row) {
+  for_each_row(all_block_rows(), [&](std::uint32_t row) {
     const Block block = copy_row(row);
     if (!is_listed_since(block, since_sequence)) return;
     const std::uint64_t bytes = size_of(block);
@@ -71,7 +71,7 @@ void for_each_live(std::uint64_t since_sequence, std::uint64_t upto_sequence, Vi
   // Not the thread's own: what the visitor allocates may be rendered there.
   const RecordTextRoom room;
   if (room.text() == nullptr) return;
-  for_each_block_row([&](std::uint32_t row) {
+  for_each_row(all_block_rows(), [&](std::uint32_t row) {
     const Block block = copy_row(row);
     if (!is_listed_since(block, since_sequence) || ledger::block_sequence(block.word[2]) > upto_sequence) return;
     if (is_same_block(row, block)) show_block(*room.text(), block, visit, context);

@@ -152,10 +152,9 @@ bool look_at(Pass& pass, std::uint32_t row) {
 // Returns whether a block of the page is due later.
 bool look_at_page(Pass& pass, std::uint32_t page) {
   bool later = false;
-  const std::uint32_t first = page * ledger::kPageWords, end = first + ledger::kPageWords;
-  for (std::uint32_t row = first + ledger::kPageHeadWords; row < end; row += ledger::kBlockWords) {
+  for_each_row(rows_of_page(page), [&](std::uint32_t row) {
     if (look_at(pass, row)) later = true;
-  }
+  });
   if (later) set_page_mark(page);
   return later;
 }
@@ -163,8 +162,9 @@ bool look_at_page(Pass& pass, std::uint32_t page) {
 // Returns whether something is due later.
 bool look_at_pages(Pass& pass) {
   bool later = false;
-  const std::uint32_t first = first_block_row() / ledger::kPageWords;
-  const std::uint32_t end = (block_rows() + ledger::kPageWords - 1) / ledger::kPageWords;
+  const RowRange rows = all_block_rows();
+  const std::uint32_t first = rows.first / ledger::kPageWords;
+  const std::uint32_t end = (rows.end + ledger::kPageWords - 1) / ledger::kPageWords;
   std::uint32_t page = first_page_of_next;
   if (page < first || page >= end) page = first;
   for (std::uint32_t left = end - first; left != 0; --left, page = page + 1 == end ? first : page + 1) {

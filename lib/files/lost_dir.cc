@@ -25,7 +25,7 @@ bool is_lost_dir_there = false;
 // Calls visit(row, block) for the live blocks that are listed and of which something is known.
 template <class Visit>
 void for_each_known(Visit visit) {
-  for_each_block_row([&](std::uint32_t row) {
+  for_each_row(all_block_rows(), [&](std::uint32_t row) {
     Block block = copy_row(row);
     if (ledger::block_state(block.word[0]) != ledger::BlockState::kLive) return;
     if (!is_listed(ledger::block_flags(block.word[0]))) return;

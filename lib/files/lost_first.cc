@@ -25,7 +25,7 @@ bool is_other_with_file(const Block& block) { return is_live(block) && has_file(
 
 template <class Visit>
 void for_each_row(Visit visit) {
-  for_each_block_row([&](std::uint32_t row) {
+  for_each_row(all_block_rows(), [&](std::uint32_t row) {
     Block block = copy_row(row);
     visit(row, block);
   });

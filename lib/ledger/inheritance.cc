@@ -112,10 +112,10 @@ std::uint64_t bytes_of_inherited_rows() {
 void for_each_inherited_row(void (*visit)(std::uint64_t address, std::uint32_t row)) {
   for (unsigned i = 0; i < generation_count; ++i) {
     const LedgerFile& file = generations[i].ledger;
-    const std::uint32_t first = file.first(Kind::kBlocks) + ledger::kPageHeadWords, end = file.used(Kind::kBlocks);
-    for (std::uint32_t row = first; row < end; row = ledger::block_after(row)) {
-      visit(ledger::block_address(load_word(*file.block(row), 0, __ATOMIC_ACQUIRE)), row);
-    }
+    for_each_row({file.first(Kind::kBlocks) + ledger::kPageHeadWords, file.used(Kind::kBlocks)},
+                 [&](std::uint32_t row) {
+                   visit(ledger::block_address(load_word(*file.block(row), 0, __ATOMIC_ACQUIRE)), row);
+                 });
   }
 }
 

@@ -164,27 +164,24 @@ bool set_block_flags(std::uint32_t row, std::uint64_t word0_seen, unsigned set, 
 }
 
 LEAKDIR_SLOW std::uint32_t find_block_around(std::uint64_t address) {
-  for (std::uint32_t i = first_block_row(); i < block_rows(); i = ledger::block_after(i)) {
-    const Block& words = *ledger_file.block(i);
-    const std::uint64_t word0 = load_word(words, 0, __ATOMIC_ACQUIRE);
-    if (ledger::block_state(word0) != BlockState::kLive) continue;
+  return find_row(all_block_rows(), [address](std::uint32_t row) {
+    const std::uint64_t word0 = state_word(row);
+    if (ledger::block_state(word0) != BlockState::kLive) return false;
     const std::uint64_t start = ledger::block_address(word0);
-    if (address > start && address - start < size_of(copy_row(i))) return i;
-  }
-  return 0;
+    return address > start && address - start < size_of(copy_row(row));
+  });
 }
 
 LEAKDIR_SLOW std::uint32_t find_freed_block(std::uint64_t address) {
-  for (std::uint32_t i = first_block_row(); i < block_rows(); i = ledger::block_after(i)) {
-    const std::uint64_t word0 = load_word(*ledger_file.block(i), 0);
-    if (ledger::block_state(word0) == BlockState::kFreed && ledger::block_address(word0) == address) return i;
-  }
-  return 0;
+  return find_row(all_block_rows(), [address](std::uint32_t row) {
+    const std::uint64_t word0 = state_word(row);
+    return ledger::block_state(word0) == BlockState::kFreed && ledger::block_address(word0) == address;
+  });
 }
 
-std::uint32_t first_block_row() { return first_own_row() + ledger::kPageHeadWords; }
-
-std::uint32_t block_rows() { return ledger_file.used(ledger::Kind::kBlocks); }
+RowRange all_block_rows() {
+  return {first_own_row() + ledger::kPageHeadWords, ledger_file.used(ledger::Kind::kBlocks)};
+}
 
 void give_back_free_rows() {
   forget_free_rows();
@@ -194,14 +191,12 @@ void give_back_free_rows() {
   ledger::Header& header = *ledger_file.header();
   __atomic_store_n(&header.block_pages, 0, __ATOMIC_SEQ_CST);
   ledger_file.trim([](std::uint32_t page) {
-    const std::uint32_t first = page * ledger::kPageWords, end = first + ledger::kPageWords;
-    for (std::uint32_t i = first + ledger::kPageHeadWords; i < end; i += ledger::kBlockWords) {
-      const BlockState state = ledger::block_state(state_word(i));
-      if (state != BlockState::kLive && state != BlockState::kReserved) continue;
-      ++kept;
-      return false;
-    }
-    return true;
+    const std::uint32_t in_use = find_row(rows_of_page(page), [](std::uint32_t row) {
+      const BlockState state = ledger::block_state(state_word(row));
+      return state == BlockState::kLive || state == BlockState::kReserved;
+    });
+    if (in_use != 0) ++kept;
+    return in_use == 0;
   });
   __atomic_fetch_add(&header.block_pages, kept, __ATOMIC_SEQ_CST);
 }

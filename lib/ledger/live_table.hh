@@ -69,13 +69,8 @@ std::uint32_t find_block_around(std::uint64_t address);
 // The row that a freed block had, as long as no other block has it: for double frees. 0 if it is not to be found.
 std::uint32_t find_freed_block(std::uint64_t address);
 
-// The first row, and what is beyond the last; ledger::block_after() leads from one to the next.
-std::uint32_t first_block_row();
-std::uint32_t block_rows();
-template <class Visit>
-void for_each_block_row(Visit visit) {
-  for (std::uint32_t row = first_block_row(); row < block_rows(); row = ledger::block_after(row)) visit(row);
-}
+// All rows that there are now.
+RowRange all_block_rows();
 
 // At the end: the space of rows that are not in use goes back to the file system. What becomes live later takes new
 // rows.

@@ -84,6 +84,26 @@ inline std::uint64_t size_of(const ledger::Block& block) {
   return ledger::block_size_in_row(block.word[2]) | (size != nullptr ? ledger::size_above_row(*size) : 0);
 }
 
+// Rows that follow each other: from the first to what is beyond the last.
+struct RowRange {
+  std::uint32_t first, end;
+};
+inline RowRange rows_of_page(std::uint32_t page) {
+  return {page * ledger::kPageWords + ledger::kPageHeadWords, (page + 1) * ledger::kPageWords};
+}
+template <class Visit>
+void for_each_row(RowRange rows, Visit visit) {
+  for (std::uint32_t row = rows.first; row < rows.end; row = ledger::block_after(row)) visit(row);
+}
+// The first for which is(row) is true; 0: there is none.
+template <class Is>
+std::uint32_t find_row(RowRange rows, Is is) {
+  for (std::uint32_t row = rows.first; row < rows.end; row = ledger::block_after(row)) {
+    if (is(row)) return row;
+  }
+  return 0;
+}
+
 // Whether all words are still what `copy` says, but for the mark that the block has a file.
 inline bool is_same_block(std::uint32_t row, const ledger::Block& copy) {
   const ledger::Block now = copy_row(row);

@@ -33,26 +33,24 @@ using Heaps = std::conditional_t<libc::kIsMusl, reach::MuslHeap<std::uintptr_t, 
 
 constexpr std::size_t kMostHoles = 65536;
 
-bool is_live(const ledger::Block& row) { return ledger::block_state(row.word[0]) == ledger::BlockState::kLive; }
+bool is_live(std::uint64_t word0) { return ledger::block_state(word0) == ledger::BlockState::kLive; }
 
 // Sorted by address; how many there are comes out in `count`. Null: no memory.
 HeapBlock* live_blocks(WorkMemory& memory, std::uint32_t* count) {
-  const std::uint32_t rows = block_rows();
+  const RowRange rows = all_block_rows();
   std::uint32_t live = 0;
-  const auto after = [](std::uint32_t row) { return ledger::block_after(row); };
-  for (std::uint32_t row = first_block_row(); row < rows; row = after(row)) live += is_live(copy_row(row)) ? 1 : 0;
+  for_each_row(rows, [&](std::uint32_t row) { live += is_live(state_word(row)) ? 1 : 0; });
   auto* const blocks = memory.take_array<HeapBlock>(live);
   *count = 0;
-  for (std::uint32_t row = first_block_row(); row < rows && blocks != nullptr && *count < live; row = after(row)) {
+  if (blocks == nullptr) return nullptr;
+  for_each_row(rows, [&](std::uint32_t row) {
     const ledger::Block copy = copy_row(row);
-    if (!is_live(copy)) continue;
+    if (!is_live(copy.word[0]) || *count == live) return;
     const auto call = static_cast<ledger::Call>(ledger::block_call(copy.word[0]));
     const unsigned flags = ledger::block_flags(copy.word[0]);
     blocks[(*count)++] = reach::heap_block_of(ledger::block_address(copy.word[0]), size_of(copy), call, flags, row);
-  }
-  if (blocks != nullptr) {
-    std::sort(blocks, blocks + *count, [](const HeapBlock& a, const HeapBlock& b) { return a.address < b.address; });
-  }
+  });
+  std::sort(blocks, blocks + *count, [](const HeapBlock& a, const HeapBlock& b) { return a.address < b.address; });
   return blocks;
 }
 

@@ -84,7 +84,7 @@ bool is_libc_to_be_asked() { return __libc_freeres != nullptr && !has_loaded_int
 
 void disown_blocks_shared_with_libc() {
   if (!is_libc_to_be_asked()) return;
-  for_each_block_row([](std::uint32_t row) {
+  for_each_row(all_block_rows(), [](std::uint32_t row) {
     const std::uint64_t word = state_word(row);
     if (ledger::block_state(word) != ledger::BlockState::kLive) return;
     if ((ledger::block_flags(word) & ledger::kFlagLibc) == 0) return;

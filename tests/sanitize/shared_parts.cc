@@ -64,7 +64,7 @@ void work(unsigned thread, unsigned rounds) {
 // As the writer's look does: marks live blocks, and settles with whoever frees them.
 void mark() {
   while (!is_over.load()) {
-    for_each_block_row([](std::uint32_t i) {
+    for_each_row(all_block_rows(), [](std::uint32_t i) {
       const std::uint64_t word0 = __atomic_load_n(&ledger_file.block(i)->word[0], __ATOMIC_ACQUIRE);
       if (ledger::block_state(word0) != ledger::BlockState::kLive) return;
       if (set_block_flags(i, word0, ledger::kFlagLibc, 0)) set_block_flags(i, word0, 0, ledger::kFlagLibc);
@@ -89,7 +89,7 @@ int main(int argc, char** argv) {
   is_over.store(true);
   marker.join();
   std::uint64_t live = 0;
-  for_each_block_row([&](std::uint32_t i) {
+  for_each_row(all_block_rows(), [&](std::uint32_t i) {
     live += ledger::block_state(ledger_file.block(i)->word[0]) == ledger::BlockState::kLive;
   });
   check(live == made.load() - freed.load(), "what is live is not what was made and not freed");

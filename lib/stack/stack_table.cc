@@ -35,10 +35,24 @@ std::uint64_t hash_of(std::uint32_t parent, std::uint64_t pc) {
   return node;
 }
 
+// Whether the node behind `parent` is the frame `pc` that it calls, as it mostly is where a stack was new as a whole.
+// It lies in the line of memory that was read last; the table, and what it leads to, may lie anywhere.
+bool is_next_node(std::uint32_t parent, std::uint64_t pc) {
+  constexpr std::uint32_t kNodesPerPage = 4096 / sizeof(ledger::Node);
+  if (parent == 0 || (parent + 1) % kNodesPerPage == 0) return false;  // the next page may not be there
+  const ledger::Node& next = *ledger_file.node(parent + 1);
+  if (__atomic_load_n(&next.parent, __ATOMIC_ACQUIRE) != parent) return false;
+  const unsigned module = ledger::high16(next.pc_module);
+  return ledger::low48(next.pc_module) == pc && !ledger::is_no_frame(module) && !is_unloaded(module);
+}
+
 std::uint32_t add(std::uint64_t hash, const ledger::Node& content) {
   const std::uint32_t node = ledger_file.take(ledger::Kind::kNodes, 1);
   if (node == 0) return 0;
-  *ledger_file.node(node) = content;
+  ledger::Node& made = *ledger_file.node(node);
+  made.pc_module = content.pc_module;
+  made.line = content.line;
+  __atomic_store_n(&made.parent, content.parent, __ATOMIC_RELEASE);  // is_next_node() looks at it first
   nodes.insert(
       hash, hash >> 32 << 32 | node);  // where it has no room the node is never found again, and is right all the same
   return node;
@@ -83,6 +97,7 @@ LEAKDIR_SLOW bool stacks_are_outdated(const ReentryGuard& guard) {
 
 std::uint32_t stack_node(std::uint32_t parent, std::uintptr_t return_address, const ReentryGuard& guard) {
   const std::uint64_t pc = return_address & ledger::kMask48;
+  if (is_next_node(parent, pc)) return parent + 1;
   const std::uint64_t hash = hash_of(parent, pc);
   const std::uint32_t known = find(hash, parent, pc);
   return LEAKDIR_LIKELY(known != 0) ? known : add_frame(hash, parent, return_address, guard);

@@ -123,11 +123,11 @@ class RunStore {
   void clear() noexcept;
 
  private:
-  static constexpr unsigned kSlotBits = 11;
+  static constexpr unsigned kSlotBits = sizeof(void*) == 8 ? 12 : 11;
   static constexpr unsigned kSlots = 1 << kSlotBits;
   static constexpr unsigned kMostRuns = kSlots / 2;
   static constexpr std::size_t kUnit = 16;
-  static constexpr std::size_t kBytes = 120 << 10;
+  static constexpr std::size_t kBytes = sizeof(void*) == 8 ? 240 << 10 : 120 << 10;
   static_assert(kBytes / kUnit < 1 << 16);
 
   static unsigned slot_of(std::uintptr_t pc) {

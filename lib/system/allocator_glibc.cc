@@ -29,6 +29,8 @@ __attribute__((weak)) int leakdir_glibc_posix_memalign(void**, std::size_t, std:
 __attribute__((weak)) std::size_t leakdir_glibc_malloc_usable_size(void*);
 // libc.a has this one beside malloc_usable_size: for -static with -z muldefs.
 __attribute__((weak)) std::size_t __malloc_usable_size(void*);
+// The hook, or with -static -z muldefs libc's own.
+void* malloc(std::size_t);
 // Ours (hooks_libc_object.cc), or with -static -z muldefs libc's own.
 void* __libc_malloc(std::size_t);
 void __libc_free(void*);
@@ -68,12 +70,20 @@ int see_module(dl_phdr_info* info, std::size_t, void*) {
   return 1;
 }
 
+// Two of glibc's mallocs are in the program, and it calls the one that is not ours (-static -z muldefs, libc in front).
+// That one alone is made ready, from 2.43 on, and its free gets what calloc and others give, which are weak in libc and
+// so still ours: they must forward to the same one.
+bool is_libcs_malloc_called() {
+  void* (*volatile called)(std::size_t) = ::malloc;
+  return called == __libc_malloc;
+}
+
 LEAKDIR_SLOW void find_glibc() {
   if (has_sanitizer()) {
     set_phase(Phase::kOff);  // start.cc says so
     glibc = {__interceptor_malloc,   __interceptor_free,   __interceptor_calloc, __interceptor_realloc,
              __interceptor_memalign, __interceptor_valloc, __interceptor_pvalloc};
-  } else if (leakdir_glibc_malloc != nullptr) {
+  } else if (leakdir_glibc_malloc != nullptr && !is_libcs_malloc_called()) {
     glibc = {leakdir_glibc_malloc,   leakdir_glibc_free,   leakdir_glibc_calloc, leakdir_glibc_realloc,
              leakdir_glibc_memalign, leakdir_glibc_valloc, leakdir_glibc_pvalloc};
   } else if (loader_base() == 0) {  // -static -z muldefs
@@ -128,7 +138,8 @@ Lookup<std::size_t (*)(void*)> next_usable_size;
 // What the program was linked with, if anything.
 template <typename Function>
 Function linked(Function sanitizers, Function glibcs) {
-  return sanitizers != nullptr ? sanitizers : glibcs;
+  if (sanitizers != nullptr) return sanitizers;
+  return is_libcs_malloc_called() ? nullptr : glibcs;
 }
 
 bool is_power_of_two(std::size_t n) { return n != 0 && (n & (n - 1)) == 0; }

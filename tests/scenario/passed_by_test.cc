@@ -87,6 +87,10 @@ TEST_P(PassedByLinker, AnotherMallocThatWinsInAStaticLinkIsSeen) {
   const std::string program = linked({"-static", "-Wl,-z,muldefs", "-lc", kStaticObject, linker()});
   const Outcome outcome = run_in(scratch_, program, {"", {"keeps"}, {}, 60});
   EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  // Of libc's functions those are weak that the object has instead: they and free have to mean the same heap.
+  const Scratch beside;
+  const Outcome mixed = run_in(beside, program, {"", {"mixes"}, {}, 60});
+  EXPECT_TRUE(mixed.exited_with(0)) << mixed.describe();
   if (GetParam() == "mold") {  // it takes the object's, which is right
     EXPECT_THAT(outcome.err, StartsWith("leakdir: 20 live blocks"));
     return tool_does_not_doubt();

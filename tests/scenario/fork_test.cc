@@ -107,7 +107,7 @@ TEST(ReportAll, ShowsATreeAsOne) {
     EXPECT_EQ(process.at("program"), target("fork_with_threads", "static"));
     EXPECT_EQ(process.at("blocks"), is_parent ? 3u : 1u);
     EXPECT_EQ(process.at("bytes"), is_parent ? 12011u : 5003u);
-    states.insert(process.at("state"));
+    states.insert(process.at("state").get<std::string>());
   }
   EXPECT_EQ(states, (std::set<std::string>{"exited", "killed"}));
 

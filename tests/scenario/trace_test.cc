@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "addr2line.hh"
 #include "expected_kinds.hh"
 #include "groups.hh"

@@ -290,7 +290,11 @@ CALL(malloc_info) {
   malloc_info(0, file);
   fclose(file);
 }
+#if __GLIBC_PREREQ(2, 33)
 CALL(mallinfo) { (void)mallinfo2(); }
+#else
+CALL(mallinfo) { (void)mallinfo(); }
+#endif
 CALL(shm_open) {
   char name[30];
   snprintf(name, sizeof name, "/leakdir_shm_%d", (int)getpid());

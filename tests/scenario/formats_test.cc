@@ -98,6 +98,7 @@ TEST_P(Formats, PprofIsReadByItsSpecification) {
 
 #ifdef HAS_HTML
 TEST_P(Formats, HtmlOpensInABrowser) {
+  if (!Browser::is_installed()) GTEST_SKIP() << Browser::kWhyNot;
   static Browser browser;
   report_as("html", {"-o", "report.html"});
   browser.open(scratch_ / "report.html");
@@ -181,6 +182,7 @@ TEST_P(FirstScreen, NamesTheLeak) {
       << verdict;
 #ifdef HAS_HTML
   ASSERT_TRUE(run_tool({"report", "--format", "html", "-o", "report.html"}, scratch_.path()).exited_with(0));
+  if (!Browser::is_installed()) GTEST_SKIP() << Browser::kWhyNot;
   Browser browser;
   browser.open(scratch_ / "report.html", 1280, 800);
   // What lies within the window, and no part of a graph.
@@ -308,6 +310,7 @@ class Speedscope : public testing::Test {
  protected:
   void SetUp() override {
     if (kSpeedscope[0] == '\0') GTEST_SKIP() << "meson could not fetch speedscope";
+    if (!Browser::is_installed()) GTEST_SKIP() << Browser::kWhyNot;
   }
 
   // As speedscope's own command hands a file to its page. Each row as "bytes name", of what they have themselves.

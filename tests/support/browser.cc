@@ -11,6 +11,8 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "run_program.hh"
+
 namespace leakdir_test {
 namespace {
 
@@ -31,6 +33,10 @@ std::string from_base64(const std::string& text) {
 }
 
 }  // namespace
+
+bool Browser::is_installed() {
+  return run({{"sh", "-c", std::string("command -v ") + kProgram}, "", {}, "", 60}).exited_with(0);
+}
 
 Browser::Browser() {
   int to[2], from[2];

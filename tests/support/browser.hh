@@ -17,6 +17,9 @@ namespace leakdir_test {
 
 class Browser {
  public:
+  static constexpr char kWhyNot[] = "there is no chromium-headless-shell, which Debian has from 12 on";
+  static bool is_installed();
+
   Browser();
   ~Browser();
   Browser(const Browser&) = delete;

@@ -36,6 +36,10 @@ Browser& browser() {
 
 class Html : public EmitFixture {
  protected:
+  void SetUp() override {
+    if (!Browser::is_installed()) GTEST_SKIP() << Browser::kWhyNot;
+  }
+
   // main -> build -> make_buffer: 60 bytes in 2 blocks; main -> list: 20 bytes in 3 blocks.
   void an_app() {
     symbols.lines[0x2fff] = {{"list", "/home/you/list.c", 7, false}};

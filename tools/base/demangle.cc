@@ -28,7 +28,15 @@ std::string text_of(char* made) {
   return owned == nullptr ? std::string() : owned.get();
 }
 
-std::string rust(const std::string& name) { return text_of(rust_demangle(name.c_str(), 0)); }
+// LLVM gives what it takes out of its unit a name of its own, "….llvm.1234". libiberty before that of 2021 does not know it.
+std::string without_llvms_suffix(const std::string& name) {
+  static constexpr std::string_view kMark = ".llvm.", kDigits = "0123456789ABCDEF@";
+  const std::size_t at = name.rfind(kMark);
+  if (at == std::string::npos || name.find_first_not_of(kDigits, at + kMark.size()) != std::string::npos) return name;
+  return name.substr(0, at);
+}
+
+std::string rust(const std::string& name) { return text_of(rust_demangle(without_llvms_suffix(name).c_str(), 0)); }
 
 std::string cpp(const std::string& name) {
   int status = 0;

@@ -6,31 +6,12 @@
 #include <signal.h>
 
 #include "addr2line.hh"
+#include "bad_free_kinds.hh"
 #include "report_json.hh"
 #include "target.hh"
 
 namespace leakdir_test {
 namespace {
-
-struct Bad {
-  const char* argument;
-  const char* kind;
-  bool first_free, allocation;  // stacks that must be known
-};
-
-void PrintTo(const Bad& bad, std::ostream* out) { *out << bad.argument; }
-
-const Bad kBads[] = {
-    {"double", "double free", true, true},
-    {"inside", "free inside a block", false, true},
-    {"stack", "free of a pointer that malloc never returned", false, false},
-    {"static", "free of a pointer that malloc never returned", false, false},
-    {"wild", "free of a pointer that malloc never returned", false, false},
-    {"misaligned", "free of a pointer that malloc never returned", false, false},
-    {"realloc-freed", "realloc of a freed block", true, true},
-    {"realloc-static", "realloc of a pointer that malloc never returned", false, false},
-    {"realloc-inside", "realloc inside a block", false, true},
-};
 
 void expect_place(const BadFreeRecord& record, const Stack& stack, const std::string& function,
                   const std::string& line) {

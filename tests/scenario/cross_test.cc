@@ -8,14 +8,17 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
-#include <tuple>
 
+#include "bad_free_kinds.hh"
 #include "core_dump.hh"
 #include "expected_kinds.hh"
+#include "groups.hh"
 #include "installation.hh"
 #include "paths.hh"
 #include "report_json.hh"
+#include "survivors.hh"
 #include "target.hh"
 
 namespace leakdir_test {
@@ -32,6 +35,26 @@ bool is_there(const std::string& command) { return shell("command -v " + command
 
 std::string mkobj(const std::string& options) {
   return "sh " + build_root() + "/lib/package/leakdir-mkobj --source=" + kSourceRoot + "/lib " + options;
+}
+
+// Reported as what it is, with each stack that has to be known.
+void expect_bad_free(const std::string& dir, const Bad& bad, const Outcome& outcome) {
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_THAT(outcome.out, HasSubstr("goes on"));
+  const nlohmann::json found = report(dir).at("bad_frees");
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].at("kind"), bad.kind);
+  const std::pair<const char*, bool> stacks[] = {
+      {"free", true}, {"first_free", bad.first_free}, {"allocation", bad.allocation}};
+  const std::map<std::string, std::string> lines = {
+      {"free", "free"}, {"first_free", "first"}, {"allocation", "allocation"}};
+  for (const auto& [which, is_known] : stacks) {
+    if (!is_known) continue;
+    const nlohmann::json& frames = found[0].at("stacks").at(which);
+    ASSERT_FALSE(frames.empty()) << which;
+    EXPECT_THAT(frames[0].at("file").get<std::string>(), testing::EndsWith("/bad_free.c")) << which;
+    EXPECT_EQ(frames[0].at("line"), std::stoi(said(outcome.out, "at", lines.at(which)))) << which;
+  }
 }
 
 struct Processor {
@@ -307,16 +330,46 @@ TEST_P(Cross, KilledLosesNothing) {
   expect_recovered_after_kill(dir(), 3);
 }
 
-TEST_P(Cross, BadFreeHasItsStacks) {
-  const Outcome outcome = run_program("bad_free.c", {"double"});
+TEST_P(Cross, BadFreesHaveTheirStacksAndDoNoHarm) {
+  for (const Bad& bad : kBads) {
+    SCOPED_TRACE(bad.argument);
+    expect_bad_free(dir(), bad, run_program("bad_free.c", {bad.argument}));
+  }
+}
+
+TEST_P(Cross, ThreadsThatFreeEachOthersBlocksLeaveExactlyTheSurvivors) {
+  expect_survivors(dir(), run_program("exchange.c", {"4", "4000"}));
+}
+
+// Every third one ends by _exit.
+TEST_P(Cross, ForksOfAThreadedProgramKeepAllRecordsApart) {
+  const Outcome outcome = run_program("fork_with_threads.c", {"5"});
   ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
-  const nlohmann::json bad = report(dir()).at("bad_frees");
-  ASSERT_EQ(bad.size(), 1u);
-  EXPECT_EQ(bad[0].at("kind"), "double free");
-  for (const char* which : {"free", "first_free", "allocation"}) {
-    const nlohmann::json& frames = bad[0].at("stacks").at(which);
-    ASSERT_FALSE(frames.empty()) << which;
-    EXPECT_THAT(frames[0].at("file").get<std::string>(), testing::EndsWith("/bad_free.c")) << which;
+  expect_blocks(outcome.out, 3);
+  EXPECT_EQ(records_in(dir()).size(), 3u);
+  int children = 0;
+  for (const std::string& line : lines_of(outcome.out)) {
+    const Groups child = groups_of(line, "child (\\d+) (exit|_exit)");
+    if (child.empty()) continue;
+    ++children;
+    const std::string of_child = dir() + "/" + child[1];
+    if (child[2] == "_exit") {
+      EXPECT_EQ(report(of_child).at("state"), "killed");
+      ASSERT_TRUE(run_tool({"recover", of_child}).exited_with(0));
+    }
+    EXPECT_EQ(sizes_of(records_in(of_child)), std::vector<std::uint64_t>{5003}) << line;
+  }
+  EXPECT_EQ(children, 5);
+}
+
+// Streams, exceptions, threads and what libc and the C++ runtime keep.
+TEST_P(Cross, CleanProgramsLeaveNoRecord) {
+  for (const char* source : {"clean_c.c", "clean_cxx.cc"}) {
+    const Outcome outcome = run_program(source);
+    ASSERT_TRUE(outcome.exited_with(0)) << source << outcome.describe();
+    EXPECT_EQ(outcome.err, "") << source;
+    expect_clean(dir());
+    EXPECT_EQ(totals_of(report(dir())).blocks, 0u) << source;
   }
 }
 
@@ -334,66 +387,162 @@ INSTANTIATE_TEST_SUITE_P(To, Cross, testing::ValuesIn(kProcessors),
 
 // Upon musl: a cross compiler of gcc's with the specification of musl-dev:arm64 and the like, which setup.sh, which
 // adds no processor to a machine's packages, does not install. There is no walk through musl's own code as on x86-64.
-struct CrossMusl : testing::TestWithParam<std::tuple<const char*, const char*, const char*, const char*>> {};
+struct MuslProcessor {
+  std::string name, compiler, folder, emulator;
+};
 
-TEST_P(CrossMusl, IsTheSame) {
-  const auto [name, compiler, folder, emulator] = GetParam();
-  const std::string specs = std::string("/usr/lib/") + folder + "-linux-musl/musl-gcc.specs";
-  const std::string cc = std::string(compiler) + "-gcc";
-  const std::string for_arm = std::string("/usr/lib/") + folder + "-linux-musleabihf/musl-gcc.specs";
-  const std::string& found = exists(specs) ? specs : for_arm;
-  if (!exists(found) || !is_there(cc) || !is_there(emulator)) GTEST_SKIP() << "there is no musl for " << name;
-  const Scratch scratch;
-  const std::string with_musl = cc + " -specs " + found;
-  const Outcome made = shell(mkobj("--cc='" + with_musl + "' --output=object.o"), scratch.path());
-  ASSERT_TRUE(made.exited_with(0)) << made.describe();
-  const auto result_of = [&](const std::string& source, const std::vector<std::string>& arguments) {
-    const Outcome link = shell(with_musl + " -std=gnu11 -g -O2 -funwind-tables -static -pthread " + kSourceRoot +
-                                   "/tests/targets/" + source + " -x none object.o -o program",
-                               scratch.path());
-    EXPECT_TRUE(link.exited_with(0)) << link.describe();
-    RunOptions options = {"", {scratch / "program"}, {}, 120};
-    options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
-    return run_in(scratch, emulator, options);
-  };
-  const std::string dir = scratch / "mem";
-  const auto expect_sizes = [&](const std::string& output) {
-    std::vector<std::uint64_t> sizes;
-    for (const Expected& block : expected_by(output)) sizes.push_back(block.size);
-    std::sort(sizes.begin(), sizes.end());
-    EXPECT_EQ(sizes_of(records_in(dir)), sizes);
-  };
-  const Outcome three = result_of("other_processor.c", {});
-  ASSERT_TRUE(three.exited_with(0)) << three.describe();
-  expect_sizes(three.out);
-  for (const Expected& block : expected_by(three.out))
-    EXPECT_FALSE(stack_through(report(dir), block.function, block.line).is_null()) << block.function;
-  const Outcome killed = result_of("other_processor.c", {"killed"});
-  ASSERT_TRUE(killed.killed_by(SIGKILL)) << killed.describe();
-  expect_recovered_after_kill(dir, 3);
-  for (const char* what : {"ends", "clears", "quickly"}) {
-    const Outcome clean = result_of("other_libc.c", {what});
-    EXPECT_TRUE(clean.exited_with(0)) << what << clean.describe();
-    expect_clean(dir);
+void PrintTo(const MuslProcessor& processor, std::ostream* out) { *out << processor.name; }
+
+const MuslProcessor kMuslProcessors[] = {
+    {"aarch64", "aarch64-linux-gnu", "aarch64-linux-musl", "qemu-aarch64"},
+    {"arm", "arm-linux-gnueabihf", "arm-linux-musleabihf", "qemu-arm"},
+    {"i386", "i686-linux-gnu", "i386-linux-musl", "env"},
+    {"s390x", "s390x-linux-gnu", "s390x-linux-musl", "qemu-s390x"},
+    {"ppc64le", "powerpc64le-linux-gnu", "powerpc64le-linux-musl", "qemu-ppc64le"},
+};
+
+class CrossMusl : public testing::TestWithParam<MuslProcessor> {
+ protected:
+  void SetUp() override {
+    for (const std::string& needed : {GetParam().compiler + "-gcc", GetParam().emulator}) {
+      if (!is_there(needed)) GTEST_SKIP() << "there is no " << needed;
+    }
+    if (!exists(specs())) GTEST_SKIP() << "there is no musl for " << GetParam().name;
+    ASSERT_TRUE(exists(object())) << "the object was not made";
   }
-  const Outcome forks = result_of("other_libc.c", {"forks"});
-  ASSERT_TRUE(forks.exited_with(0)) << forks.describe();
-  EXPECT_EQ(sizes_of(records_in(dir)), std::vector<std::uint64_t>{1009});
-  EXPECT_EQ(sizes_of(records_in(dir + "/" + said(forks.out, "child", "pid"))), std::vector<std::uint64_t>{1013});
-  const Outcome bad = result_of("bad_free.c", {"double"});
-  ASSERT_TRUE(bad.exited_with(0)) << bad.describe();
-  EXPECT_EQ(report(dir).at("bad_frees").size(), 1u);
+
+  static std::string specs() { return "/usr/lib/" + GetParam().folder + "/musl-gcc.specs"; }
+  static std::string with_musl() { return GetParam().compiler + "-gcc -specs " + specs(); }
+
+  // Made once.
+  static std::string object() {
+    static const Scratch made;
+    const std::string path = made / GetParam().name;
+    if (!exists(path)) {
+      const Outcome outcome = shell(mkobj("--cc='" + with_musl() + "' --output=" + path), made.path());
+      EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    }
+    return path;
+  }
+
+  Outcome run_program(const std::string& source, const std::vector<std::string>& arguments = {},
+                      const std::string& before = " -std=gnu11", const std::string& after = "") {
+    const Outcome link = shell(with_musl() + before + " -g -O2 -funwind-tables -static -pthread " + kSourceRoot +
+                                   "/tests/targets/" + source + " -x none " + object() + after + " -o program",
+                               scratch_.path());
+    EXPECT_TRUE(link.exited_with(0)) << link.describe();
+    RunOptions options = {"", {scratch_ / "program"}, {}, 120};
+    options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
+    return run_in(scratch_, GetParam().emulator, options);
+  }
+
+  std::string dir() const { return scratch_ / "mem"; }
+
+  // Each expected block once, where it was allocated, and no other. (Through musl there is a frame or two.)
+  void expect_blocks(const std::string& output, std::size_t count) {
+    const std::vector<Expected> expected = expected_by(output);
+    ASSERT_EQ(expected.size(), count) << output;
+    EXPECT_EQ(records_in(dir()).size(), count);
+    const nlohmann::json json = report(dir());
+    EXPECT_EQ(totals_of(json).blocks, count);
+    for (const Expected& block : expected) {
+      if (block.call.rfind("libc", 0) == 0) continue;
+      const nlohmann::json stack = stack_through(json, block.function, block.line);
+      ASSERT_FALSE(stack.is_null()) << block.function << ":" << block.line << "\n" << json.dump(1);
+      EXPECT_EQ(stack.at("bytes"), block.size);
+      EXPECT_EQ(stack.at("call"), block.call);
+      EXPECT_EQ(stack.at("frames").at(0).at("function"), block.function);
+    }
+  }
+
+  // What libc makes is counted, and told by its size; getline takes what it needs.
+  void expect_sizes_of_libcs(const std::string& output) {
+    const std::vector<std::uint64_t> found = sizes_of(records_in(dir()));
+    for (const Expected& block : expected_by(output)) {
+      if (block.call.rfind("libc", 0) != 0 || block.call == "libc getline") continue;
+      EXPECT_THAT(found, testing::Contains(block.size)) << block.call;
+    }
+  }
+
+  Scratch scratch_;
+};
+
+TEST_P(CrossMusl, EachWayInCGivesOneRecord) {
+  const Outcome outcome = run_program("each_way.c");
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  expect_blocks(outcome.out, 21);
+  expect_sizes_of_libcs(outcome.out);
 }
 
-INSTANTIATE_TEST_SUITE_P(To, CrossMusl,
-                         testing::Values(std::tuple("aarch64", "aarch64-linux-gnu", "aarch64", "qemu-aarch64"),
-                                         std::tuple("arm", "arm-linux-gnueabihf", "arm", "qemu-arm"),
-                                         std::tuple("i386", "i686-linux-gnu", "i386", "env"),
-                                         std::tuple("s390x", "s390x-linux-gnu", "s390x", "qemu-s390x"),
-                                         std::tuple("ppc64le", "powerpc64le-linux-gnu", "powerpc64le", "qemu-ppc64le")),
-                         [](const auto& info) { return std::string(std::get<0>(info.param)); });
+// By gcc's C++ library, which was made for glibc and does for what needs no streams.
+TEST_P(CrossMusl, OperatorNewIsNoCallerAndExceptionsAreCaught) {
+  write_file(scratch_ / "throws.cc",
+             "#include <unistd.h>\n"
+             "static int thrown(int n) { if (n != 0) throw n; return 0; }\n"
+             "static int caught() { try { return thrown(7); } catch (int n) { return n; } }\n"
+             "static int before_main = caught() == 7 ? 0 : (_exit(9), 0);\n");
+  const std::string gcc = GetParam().compiler + "-gcc";
+  const std::string headers = "/usr/" + GetParam().compiler + "/include/c++/$(" + gcc + " -dumpversion)";
+  const Outcome outcome =
+      run_program("each_new.cc throws.cc", {},
+                  " -x c++ -nostdinc++ -isystem " + headers + " -isystem " + headers + "/" + GetParam().compiler +
+                      " '-D__GLIBC_PREREQ(a,b)=0' -std=c++17 -Wl,--eh-frame-hdr -Wl,--defsym=__isoc23_strtoul=strtoul",
+                  " -lstdc++");
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  expect_blocks(outcome.out, 10);
+}
+
+TEST_P(CrossMusl, ThreadsAndReallocAreRight) {
+  const Outcome three = run_program("other_processor.c");
+  ASSERT_TRUE(three.exited_with(0)) << three.describe();
+  expect_blocks(three.out, 3);
+  expect_survivors(dir(), run_program("exchange.c", {"4", "4000"}));
+}
+
+TEST_P(CrossMusl, KilledLosesNothing) {
+  const Outcome killed = run_program("other_processor.c", {"killed"});
+  ASSERT_TRUE(killed.killed_by(SIGKILL)) << killed.describe();
+  expect_blocks(killed.out, 3);
+  expect_recovered_after_kill(dir(), 3);
+}
+
+TEST_P(CrossMusl, CleanProgramsLeaveNoRecord) {
+  for (const char* what : {"ends", "clears", "quickly"}) {
+    const Outcome clean = run_program("other_libc.c", {what});
+    EXPECT_TRUE(clean.exited_with(0)) << what << clean.describe();
+    expect_clean(dir());
+  }
+}
+
+TEST_P(CrossMusl, SignalHandlersMayAllocate) {
+  const Outcome outcome = run_program("other_libc.c", {"signals"});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  expect_blocks(outcome.out, 1);
+}
+
+TEST_P(CrossMusl, ForkedChildHasItsOwnRecords) {
+  const Outcome forks = run_program("other_libc.c", {"forks"});
+  ASSERT_TRUE(forks.exited_with(0)) << forks.describe();
+  EXPECT_EQ(sizes_of(records_in(dir())), std::vector<std::uint64_t>{1009});
+  EXPECT_EQ(sizes_of(records_in(dir() + "/" + said(forks.out, "child", "pid"))), std::vector<std::uint64_t>{1013});
+}
+
+TEST_P(CrossMusl, BadFreesHaveTheirStacksAndDoNoHarm) {
+  for (const Bad& bad : kBads) {
+    SCOPED_TRACE(bad.argument);
+    expect_bad_free(dir(), bad, run_program("bad_free.c", {bad.argument}));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(To, CrossMusl, testing::ValuesIn(kMuslProcessors),
+                         [](const auto& info) { return info.param.name; });
 
 #endif
+
+std::string refusal_of(const std::string& cc) {
+  return "leakdir-mkobj: the processor of " + cc +
+         " is not one that leakdir was made for: x86-64, i386, arm64, arm, riscv64, s390x, ppc64le\n";
+}
 
 // What is missing is named.
 TEST(MakeObject, SaysWhatIsMissing) {
@@ -424,6 +573,46 @@ TEST(MakeObject, SaysWhatIsMissing) {
   EXPECT_TRUE(shell(mkobj("")).exited_with(2));
   EXPECT_TRUE(shell(mkobj("--what")).exited_with(2));
 }
+
+// By mkobj, and by meson.
+TEST(MakeObject, RefusesABigEndianArmInOneLine) {
+  if (!is_there("arm-linux-gnueabihf-g++")) GTEST_SKIP() << "there is no compiler for it";
+  const Scratch scratch;
+  const Outcome outcome = shell(mkobj("--cc='arm-linux-gnueabihf-gcc -mbig-endian' --output=object.o"), scratch.path());
+  EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();
+  EXPECT_EQ(outcome.err, refusal_of("arm-linux-gnueabihf-gcc -mbig-endian"));
+  EXPECT_FALSE(exists(scratch / "object.o"));
+  const Outcome meson = shell("sed s/little/big/ tests/cross/arm.ini >" + scratch / "big.ini" +
+                                  "; meson setup --cross-file " + scratch / "big.ini" + " " + scratch / "build",
+                              kSourceRoot);
+  EXPECT_TRUE(meson.exited_with(1)) << meson.describe();
+  EXPECT_THAT(meson.out, HasSubstr("ERROR: leakdir was not made for this processor, arm (big-endian)\n"));
+}
+
+#ifdef LONG_TESTS
+
+class OtherProcessor : public testing::TestWithParam<const char*> {};
+
+TEST_P(OtherProcessor, IsRefusedInOneLine) {
+  const std::string cc = std::string(GetParam()) + "-gcc";
+  if (!is_there(cc) || !is_there(std::string(GetParam()) + "-g++")) GTEST_SKIP() << "there is no compiler for it";
+  const Scratch scratch;
+  for (const std::string kind : {"", " --dynamic"}) {
+    const Outcome outcome = shell(mkobj("--cc=" + cc + " --output=object.o" + kind), scratch.path());
+    EXPECT_TRUE(outcome.exited_with(1)) << kind << outcome.describe();
+    EXPECT_EQ(outcome.err, refusal_of(cc)) << kind;
+    EXPECT_FALSE(exists(scratch / "object.o")) << kind;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, OtherProcessor,
+                         testing::Values("alpha-linux-gnu", "arc-linux-gnu", "hppa-linux-gnu", "m68k-linux-gnu",
+                                         "mips-linux-gnu", "mips64-linux-gnuabi64", "mips64el-linux-gnuabi64",
+                                         "mipsel-linux-gnu", "powerpc-linux-gnu", "powerpc64-linux-gnu",
+                                         "sh4-linux-gnu", "sparc64-linux-gnu"),
+                         [](const auto& info) { return case_name(info.param); });
+
+#endif
 
 }  // namespace
 }  // namespace leakdir_test

@@ -5,23 +5,11 @@
 #include <gtest/gtest.h>
 #include <sys/syscall.h>
 
-#include <map>
-
-#include "groups.hh"
-#include "report_json.hh"
+#include "survivors.hh"
 #include "target.hh"
 
 namespace leakdir_test {
 namespace {
-
-std::map<std::uint64_t, std::uint64_t> survivors_in(const std::string& output) {
-  std::map<std::uint64_t, std::uint64_t> result;
-  for (const std::string& line : lines_of(output)) {
-    const Groups m = groups_of(line, "live (0x[0-9a-f]+) (\\d+)");
-    if (!m.empty()) result[std::stoull(m[1], nullptr, 16)] = std::stoull(m[2]);
-  }
-  return result;
-}
 
 struct Mode {
   const char* write;
@@ -31,22 +19,11 @@ struct Mode {
 
 class Threads : public testing::TestWithParam<std::tuple<std::string, Mode>> {};
 
-void expect_survivors(const Scratch& scratch, const Outcome& outcome) {
-  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
-  const std::map<std::uint64_t, std::uint64_t> survivors = survivors_in(outcome.out);
-  EXPECT_EQ(survivors.size(), 61u);
-  std::map<std::uint64_t, std::uint64_t> recorded;
-  for (const Record& record : records_in(scratch / "mem")) recorded[record.address] = record.size;
-  EXPECT_EQ(recorded, survivors);
-  EXPECT_TRUE(names_in(scratch / "mem", ".badfree").empty());
-  EXPECT_EQ(totals_of(report(scratch / "mem")).blocks, survivors.size());
-}
-
 TEST_P(Threads, LeaveExactlyTheSurvivors) {
   const auto& [kind, mode] = GetParam();
   const Scratch scratch(mode.base);
-  expect_survivors(scratch, run_in(scratch, target("exchange", kind),
-                                   {std::string("write=") + mode.write, {"8", mode.operations}, {}, 240}));
+  expect_survivors(scratch / "mem", run_in(scratch, target("exchange", kind),
+                                           {std::string("write=") + mode.write, {"8", mode.operations}, {}, 240}));
 }
 
 // The writer and a free settle who removes a file by a barrier that the writer makes all threads pass; where the system
@@ -54,11 +31,11 @@ TEST_P(Threads, LeaveExactlyTheSurvivors) {
 TEST_P(Threads, WithoutABarrierForAllLeaveExactlyTheSurvivors) {
   const auto& [kind, mode] = GetParam();
   const Scratch scratch(mode.base);
-  expect_survivors(scratch, run_in(scratch, target("refused", "none"),
-                                   {std::string("write=") + mode.write,
-                                    {std::to_string(SYS_membarrier), target("exchange", kind), "8", "20000"},
-                                    {},
-                                    240}));
+  expect_survivors(scratch / "mem", run_in(scratch, target("refused", "none"),
+                                           {std::string("write=") + mode.write,
+                                            {std::to_string(SYS_membarrier), target("exchange", kind), "8", "20000"},
+                                            {},
+                                            240}));
 }
 
 std::string name_of(const testing::TestParamInfo<Threads::ParamType>& info) {

@@ -48,9 +48,23 @@ namespace {
 template <typename Function>
 using ForEachPhase = Function * [static_cast<unsigned>(Phase::kOff) + 1];
 
-template <typename Function>
-constexpr Function* of_phase(const ForEachPhase<Function>& functions) {
-  return functions[static_cast<unsigned>(leakdir::phase())];
+// Must be a jump: else the hook is its own caller. On ppc64 no call by a pointer is one (the caller has to get its TOC
+// back), so there each function is called by its name.
+template <const auto& functions, unsigned index = 0, typename... Arguments>
+[[gnu::always_inline]] inline auto jump(unsigned phase, Arguments... arguments) {
+#if defined(__powerpc64__)
+  if constexpr (index < static_cast<unsigned>(Phase::kOff)) {
+    if (phase != index) return jump<functions, index + 1>(phase, arguments...);
+  }
+  return functions[index](arguments...);
+#else
+  return functions[phase](arguments...);
+#endif
+}
+
+template <const auto& functions, typename... Arguments>
+[[gnu::always_inline]] inline auto of_phase(Arguments... arguments) {
+  return jump<functions>(static_cast<unsigned>(leakdir::phase()), arguments...);
 }
 
 [[gnu::noinline]] void* malloc_and_tell(std::size_t size) {
@@ -95,12 +109,12 @@ constexpr ForEachPhase<Free> frees = {free_otherwise, free_otherwise, free_other
 
 }  // namespace
 
-LEAKDIR_EXPORT void* malloc(std::size_t size) { return of_phase<Malloc>(mallocs)(size); }
+LEAKDIR_EXPORT void* malloc(std::size_t size) { return of_phase<mallocs>(size); }
 
 // The same under a name that no other definition can take (entry_object.cc).
 extern "C" __attribute__((alias("malloc"), visibility("hidden"))) void* leakdir_hook_of_malloc(std::size_t) noexcept;
 
-LEAKDIR_EXPORT void free(void* block) { of_phase<Free>(frees)(block); }
+LEAKDIR_EXPORT void free(void* block) { of_phase<frees>(block); }
 
 #if defined(LEAKDIR_LIBRARY) || (defined(__GLIBC_PREREQ) && __GLIBC_PREREQ(2, 43))
 // C23. The sizes are hints that the allocator may check; we do not need them. An allocator that libleakdir.so lies upon
@@ -112,7 +126,7 @@ LEAKDIR_EXPORT void free_aligned_sized(void* block, std::size_t, std::size_t) {
 }
 #endif
 
-LEAKDIR_EXPORT void* calloc(std::size_t count, std::size_t size) { return of_phase<Calloc>(callocs)(count, size); }
+LEAKDIR_EXPORT void* calloc(std::size_t count, std::size_t size) { return of_phase<callocs>(count, size); }
 
 LEAKDIR_EXPORT void* realloc(void* block, std::size_t size) {
   return resize(block, size, Call::kRealloc, LEAKDIR_CALLER);

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 
+#include "api.hh"
 #include "system/dynamic_section.hh"
 #include "system/find_export.hh"
 #include "system/libc.hh"
@@ -37,6 +38,7 @@ int see_program(dl_phdr_info* info, std::size_t, void* context) {
 void see_whose_malloc_is_called() {
   void* (*volatile used)(std::size_t) = malloc;
   if (reinterpret_cast<const void*>(used) != &leakdir_hook_of_malloc) {
+    switch_recording(false);  // of what some functions still allocate here, no free would be seen
     return hooks_are_bypassed_by(ledger::PassedBy::kProgram);
   }
   if (is_static_program()) return;

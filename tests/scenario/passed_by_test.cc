@@ -97,6 +97,7 @@ TEST_P(PassedByLinker, AnotherMallocThatWinsInAStaticLinkIsSeen) {
   }
   EXPECT_EQ(outcome.err, std::string("leakdir: ") + kAnothers + "\n");
   tool_says(kIsAnothers);
+  EXPECT_EQ(mixed.err, outcome.err);  // its frees are seen by nobody
 }
 
 TEST_P(PassedByLinker, NothingIsSaidOfAProgramThatIsLinkedAsItShouldBe) {

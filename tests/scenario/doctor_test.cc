@@ -197,7 +197,12 @@ struct Linking {
 };
 void PrintTo(const Linking& linking, std::ostream* out) { *out << linking.linker << " " << linking.kind; }
 
-class DoctorOnLinkings : public Doctor, public testing::WithParamInterface<Linking> {};
+class DoctorOnLinkings : public Doctor, public testing::WithParamInterface<Linking> {
+ protected:
+  void SetUp() override {
+    if (!links_with("gcc", GetParam().linker)) GTEST_SKIP() << "there is no such linker";
+  }
+};
 
 // The mark is in what each linker makes, and remains when all is taken out that can be.
 TEST_P(DoctorOnLinkings, KnowsTheHookOfAStrippedProgram) {

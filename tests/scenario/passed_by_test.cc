@@ -64,6 +64,10 @@ class PassedBy : public testing::Test {
 
 class PassedByLinker : public PassedBy, public testing::WithParamInterface<std::string> {
  protected:
+  void SetUp() override {
+    if (!links_with("gcc", GetParam())) GTEST_SKIP() << "there is no such linker";
+  }
+
   std::string linker() const { return "-fuse-ld=" + GetParam(); }
 };
 

@@ -62,6 +62,12 @@ bool libc_exits_while_a_thread_reads() {
   return run_in(scratch, target("leaks", "none"), {"", {"1", "0", "reader"}, {}, kSeconds}).exited_with(0);
 }
 
+bool links_with(const std::string& compiler, const std::string& linker) {
+  const Scratch scratch;
+  write_file(scratch / "main.c", "int main(void) { return 0; }\n");
+  return run({{compiler, "main.c", "-fuse-ld=" + linker, "-o", "main"}, scratch.path(), {}, "", 60}).exited_with(0);
+}
+
 Command command_for(const Scratch& scratch, const std::string& program, const RunOptions& options) {
   Command command = {{program}, scratch.path(), options.env, "", options.timeout_seconds};
   const std::string preload = ".preload";

@@ -39,6 +39,9 @@ struct RunOptions {
 // busy to tell, the answer is no as well.)
 bool libc_exits_while_a_thread_reads();
 
+// Whether there is a linker of that name that the compiler knows: Debian has mold from 12 on.
+bool links_with(const std::string& compiler, const std::string& linker);
+
 Command command_for(const Scratch& scratch, const std::string& program, const RunOptions& options = {});
 Outcome run_in(const Scratch& scratch, const std::string& program, const RunOptions& options = {});
 

@@ -28,7 +28,8 @@ std::string text_of(char* made) {
   return owned == nullptr ? std::string() : owned.get();
 }
 
-// LLVM gives what it takes out of its unit a name of its own, "….llvm.1234". libiberty before that of 2021 does not know it.
+// LLVM gives what it takes out of its unit a name of its own, "….llvm.1234", which libiberty of binutils 2.35 does not
+// know.
 std::string without_llvms_suffix(const std::string& name) {
   static constexpr std::string_view kMark = ".llvm.", kDigits = "0123456789ABCDEF@";
   const std::size_t at = name.rfind(kMark);

@@ -116,7 +116,8 @@ class Cross : public testing::TestWithParam<Processor> {
 
   Outcome run_program(const std::string& source, const std::vector<std::string>& arguments = {},
                       const std::string& leakdir_options = "") {
-    compile(source);
+    if (source != compiled_) compile(source);
+    compiled_ = source;
     RunOptions options = {leakdir_options, {scratch_ / "program"}, {}, 120};
     options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
     return run_in(scratch_, GetParam().emulator, options);
@@ -194,6 +195,7 @@ class Cross : public testing::TestWithParam<Processor> {
   }
 
   Scratch scratch_;
+  std::string compiled_;
 };
 
 TEST_P(Cross, EachWayInCGivesOneRecord) {
@@ -365,9 +367,11 @@ TEST_P(Cross, ForksOfAThreadedProgramKeepAllRecordsApart) {
   EXPECT_EQ(children, 5);
 }
 
-// Streams, exceptions, threads and what libc and the C++ runtime keep.
+// Streams, exceptions, threads and what libc and the C++ runtime keep. (That in C has libc load a library. Then its
+// functions alone tell what is its own, and where they have no tables nothing does.)
 TEST_P(Cross, CleanProgramsLeaveNoRecord) {
-  for (const char* source : {"clean_c.c", "clean_cxx.cc"}) {
+  for (const std::string source : {"clean_cxx.cc", "clean_c.c"}) {
+    if (source == "clean_c.c" && !libc_has_tables()) continue;
     const Outcome outcome = run_program(source);
     ASSERT_TRUE(outcome.exited_with(0)) << source << outcome.describe();
     EXPECT_EQ(outcome.err, "") << source;
@@ -590,7 +594,7 @@ TEST(MakeObject, RefusesABigEndianArmInOneLine) {
                                   "; meson setup --cross-file " + scratch / "big.ini" + " " + scratch / "build",
                               kSourceRoot);
   EXPECT_TRUE(meson.exited_with(1)) << meson.describe();
-  EXPECT_THAT(meson.out, HasSubstr("ERROR: leakdir was not made for this processor, arm (big-endian)\n"));
+  EXPECT_THAT(meson.out, HasSubstr("leakdir was not made for this processor, arm (big-endian)\n"));
 }
 
 #ifdef LONG_TESTS

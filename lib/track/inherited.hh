@@ -2,8 +2,8 @@
 //
 // The blocks that a forked child has from its parent. The index still has them, under their rows in the parent's
 // ledger (ledger/inheritance.hh). One that is freed or resized gets a row of our own at that moment; the others get
-// theirs when somebody may want to see them: at exit, if the child has anything to show, and when it has lived for a
-// while.
+// theirs when somebody may want to see them: at exit, if the child has anything to show, and when the program speaks of
+// one (leakdir_ignore).
 
 #pragma once
 

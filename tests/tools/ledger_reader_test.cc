@@ -171,6 +171,26 @@ TEST(LoadLedger, ASizeThatIsNotTheFirstOfAStackIsPassedOver) {
   EXPECT_THAT(snapshot.damage, Contains(HasSubstr("a size in the middle of a stack was passed over")));
 }
 
+// The row of the block has the lower bits alone.
+TEST(LoadLedger, ASizeWhoseNodeIsNotThereIsSaidToBeMissing) {
+  LedgerBuilder ledger = small_ledger();
+  ledger.block({0x800000, 0x1234567, ledger.stack({0x401000})});
+  EXPECT_FALSE(load_built(ledger).is_damaged());
+  ledger.nodes.pop_back();
+  const Snapshot snapshot = load_built(ledger);
+  EXPECT_EQ(snapshot.blocks.at(1).size, 0x4567u);
+  EXPECT_THAT(snapshot.damage, Contains(HasSubstr("sizes of 64 KiB and more may be missing")));
+}
+
+TEST(LoadLedger, ASizeThatNoBlockCanHaveIsPassedOver) {
+  LedgerBuilder ledger = small_ledger();
+  ledger.block({0x800000, 7, ledger.node(0x100000000, ledger::kSizeModule, ledger.stack({0x401000}))});
+  const Snapshot snapshot = load_built(ledger);
+  EXPECT_EQ(snapshot.blocks.at(1).size, 7u);
+  EXPECT_EQ(frames_of(snapshot, snapshot.blocks[1].stack).size(), 1u);
+  EXPECT_THAT(snapshot.damage, Contains(HasSubstr("sizes that no block can have")));
+}
+
 TEST(LoadLedger, SaysThatItIsOfASample) {
   LedgerBuilder ledger = small_ledger();
   EXPECT_EQ(load_built(ledger).sample_bytes, 0u);

@@ -63,11 +63,15 @@ void SizeNodes::complete(Block& block) {
   std::uint32_t& other = others_[block.stack % others_.size()];
   if (other == block.stack) return;
   ledger::Node node;
-  if (!reader_.read_node(block.stack, node) || !ledger::is_size_node(node)) {
+  const bool is_there = reader_.read_node(block.stack, node);
+  are_missing_ |= !is_there;
+  if (!is_there || !ledger::is_size_node(node)) {
     other = block.stack;
     return;
   }
-  block.size |= ledger::size_above_row(node);
+  const bool is_possible = ledger::low48(node.pc_module) <= ledger::kMask48 >> ledger::kSizeBits;
+  are_impossible_ |= !is_possible;
+  if (is_possible) block.size |= ledger::size_above_row(node);
   block.stack = node.parent;
 }
 

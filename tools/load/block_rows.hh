@@ -93,8 +93,13 @@ class SizeNodes {
  public:
   explicit SizeNodes(LedgerReader& reader) : reader_(reader), others_(1 << 16) {}
   void complete(Block& block);
+  // Some first node of a stack is not there, and nobody knows whether it was a size's.
+  bool are_missing() const { return are_missing_; }
+  // Some size is larger than all addresses, and was passed over.
+  bool are_impossible() const { return are_impossible_; }
 
  private:
+  bool are_missing_ = false, are_impossible_ = false;
   LedgerReader& reader_;
   std::vector<std::uint32_t> others_;  // stacks that begin with another node, by their lower bits: the last of each
 };

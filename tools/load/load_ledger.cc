@@ -138,6 +138,8 @@ class LedgerLoad::Loader {
       latest_ns_ = std::max(latest_ns_, block.time_ns);
       sizes.complete(block);
     }
+    if (sizes.are_missing()) damaged("sizes of 64 KiB and more may be missing, and such blocks count for less");
+    if (sizes.are_impossible()) damaged("sizes that no block can have were passed over");
   }
 
   // What a program found out for itself while it ran (leakdir_lost_since) is not true any more; nor is half a look.

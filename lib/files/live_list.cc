@@ -23,12 +23,12 @@ void show_block(RecordText& text, const Block& block, VisitLive* visit, void* co
   const unsigned count = return_addresses(block, frames, kMaxFrames);
   const Rendered record = render_block(text, block);
   const_cast<char*>(record.text)[record.bytes] = '\0';
-  const std::uint32_t thread = ledger::block_thread(block);
+  const ledger::Thread* const thread = thread_of(block);
   const ledger::Reach reach = ledger::block_reach(block.word[0]);
   const leakdir_block shown = {reinterpret_cast<const void*>(ledger::block_address(block.word[0])),
                                static_cast<std::size_t>(size_of(block)),
                                static_cast<unsigned long>(ledger::block_sequence(block.word[2])),
-                               thread == 0 ? 0 : static_cast<long>(ledger_file.thread(thread)->tid),
+                               thread == nullptr ? 0 : static_cast<long>(thread->tid),
                                record.text,
                                frames,
                                count,

@@ -34,10 +34,9 @@ bool is_place(std::uint32_t node) {
 
 std::uint32_t frames_of(std::uint32_t stack) { return is_place(stack) ? ledger_file.node(stack)->parent : stack; }
 
-RecordOrigin origin_of(std::uint32_t thread_index, std::uint64_t ticks) {
+RecordOrigin origin_of(const ledger::Thread* thread, std::uint64_t ticks) {
   const ledger::Header& header = *ledger_file.header();
   const ledger::Module* program = header.program_module != 0 ? ledger_file.module(header.program_module) : nullptr;
-  const ledger::Thread* thread = thread_index != 0 ? ledger_file.thread(thread_index) : nullptr;
   return {thread != nullptr ? thread->tid : 0,
           thread != nullptr ? thread->name : "?",
           realtime_of_ticks(ticks),
@@ -57,7 +56,7 @@ Rendered render_block(RecordText& into, const ledger::Block& block) {
   const bool is_known = ledger_file.header()->reach_look != 0;
   const ledger::Reach reach = is_known ? ledger::block_reach(block.word[0]) : ledger::Reach::kUnknown;
   const ledger::Node* const place = is_place(stack) ? ledger_file.node(stack) : nullptr;
-  const RecordView view = {origin_of(ledger::block_thread(block), ticks_of(block)),
+  const RecordView view = {origin_of(thread_of(block), ticks_of(block)),
                            ledger::block_address(block.word[0]),
                            size_of(block),
                            ledger::kCallNames[ledger::block_call(block.word[0])],
@@ -104,7 +103,7 @@ unsigned return_addresses(const ledger::Block& block, const void** into, unsigne
 }
 
 void render_bad_free(Text& out, const ledger::BadFree& bad) {
-  const BadFreeView view = {origin_of(bad.thread, bad.time),
+  const BadFreeView view = {origin_of(bad.thread != 0 ? ledger_file.thread(bad.thread) : nullptr, bad.time),
                             bad.address,
                             ledger::kBadFreeNames[bad.kind],
                             bad.block,

@@ -142,6 +142,7 @@ std::uint16_t own_thread_of(std::uint32_t block_row, std::uint32_t thread) {
   const ledger::Thread& was = *generation->ledger.thread(thread);
   row.tid = was.tid;
   for (unsigned i = 0; i < sizeof row.name; ++i) row.name[i] = was.name[i];
+  row.after = was.after;
   *own = index;
   return static_cast<std::uint16_t>(index);
 }

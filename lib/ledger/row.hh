@@ -84,6 +84,14 @@ inline std::uint64_t size_of(const ledger::Block& block) {
   return ledger::block_size_in_row(block.word[2]) | (size != nullptr ? ledger::size_above_row(*size) : 0);
 }
 
+// The thread that made it; null: not known.
+inline const ledger::Thread* thread_of(const ledger::Block& block) {
+  const std::uint32_t index = ledger::block_thread(block);
+  if (index == 0) return nullptr;
+  const ledger::Thread* const thread = ledger_file.thread(index);
+  return ledger::has_made(*thread, ledger::block_sequence(block.word[2])) ? thread : nullptr;
+}
+
 // Rows that follow each other: from the first to what is beyond the last.
 struct RowRange {
   std::uint32_t first, end;

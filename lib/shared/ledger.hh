@@ -425,9 +425,14 @@ struct Thread {
   char name[16];              // zero-terminated, as of the thread's first calls
   std::uint64_t allocations;  // calls that this row's threads made (a row is used again when its thread has ended)
   std::uint64_t frees;
-  std::uint64_t reserved2[3];
+  std::uint64_t after;  // blocks with a number that is not higher are of a thread that had this row before; 0: none had
+  std::uint64_t reserved2[2];
 };
 static_assert(sizeof(Thread) == 64);
+// Whether it made the block with that number, which refers to its row.
+constexpr bool has_made(const Thread& thread, std::uint64_t sequence) {
+  return thread.after == 0 || sequence > thread.after;
+}
 
 // A loaded executable or shared library. The address that addr2line wants is pc - bias.
 struct Module {

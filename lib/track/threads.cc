@@ -112,7 +112,9 @@ std::uint32_t take_thread_row(std::uint32_t tid, int pid) {
   for (unsigned i = 0; i < kTries; ++i) {
     const std::uint32_t index = 1 + anywhere_below(kMostThreads - 1);
     const std::uint32_t owner = ledger_file.thread(index)->tid;
-    if (owner == tid || !sys::thread_is_alive(pid, static_cast<int>(owner))) return index;
+    if (owner != tid && sys::thread_is_alive(pid, static_cast<int>(owner))) continue;
+    __atomic_store_n(&ledger_file.thread(index)->after, last_number(), __ATOMIC_RELEASE);
+    return index;
   }
   return 0;
 }

@@ -64,6 +64,24 @@ TEST_P(ThreadChurn, DoesNotGrow) {
   expect_exactly(expected_by(outcome.out), records_in(scratch / "mem"));
 }
 
+// A row that another thread has by now says nothing of a block any more: its thread is unknown, and no other's.
+TEST_P(ThreadChurn, ABlockIsNeverSaidToBeOfAThreadThatCameLater) {
+  constexpr std::size_t kThreads = 17000, kRows = (1 << 14) - 1;  // one is the first thread's
+  const Scratch scratch(in_memory());
+  const Outcome outcome =
+      run_in(scratch, target("more_threads_than_rows", GetParam()), {"write=exit:max_files=20000", {}, {}, 240});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  const std::vector<Record> records = records_in(scratch / "mem");
+  EXPECT_EQ(records.size(), kThreads);
+  std::size_t known = 0;
+  for (const Record& record : records) {
+    if (record.thread_name == "?") continue;
+    EXPECT_EQ(record.thread_name, "of " + std::to_string(record.size));
+    ++known;
+  }
+  EXPECT_EQ(known, kRows - 1);
+}
+
 INSTANTIATE_TEST_SUITE_P(Linked, ThreadChurn, testing::Values("static", "pie"));
 
 }  // namespace

@@ -191,6 +191,20 @@ TEST(LoadLedger, ASizeThatNoBlockCanHaveIsPassedOver) {
   EXPECT_THAT(snapshot.damage, Contains(HasSubstr("sizes that no block can have")));
 }
 
+TEST(LoadLedger, ABlockOfAThreadWhoseRowAnotherHasNowIsOfAnUnknownThread) {
+  LedgerBuilder ledger = small_ledger();
+  const std::uint32_t thread = ledger.thread(815, "later", 2, 0);
+  ledger.threads[thread].after = 100;
+  const std::uint64_t sequences[] = {99, 100, 101};
+  for (const std::uint64_t sequence : sequences)
+    ledger.block({0x800000 + 16 * sequence, 1, 0, ledger::Call::kMalloc, 0, 0, sequence, thread});
+  const Snapshot snapshot = load_built(ledger);
+  EXPECT_EQ(snapshot.blocks.at(1).thread, 0);
+  EXPECT_EQ(snapshot.blocks.at(2).thread, 0);
+  EXPECT_EQ(snapshot.threads[snapshot.blocks.at(3).thread].name, "later");
+  EXPECT_FALSE(snapshot.is_damaged());
+}
+
 TEST(LoadLedger, SaysThatItIsOfASample) {
   LedgerBuilder ledger = small_ledger();
   EXPECT_EQ(load_built(ledger).sample_bytes, 0u);

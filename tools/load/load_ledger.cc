@@ -257,6 +257,7 @@ class LedgerLoad::Loader {
         snapshot_.frees += record.frees;
         if (record.tid == 0) continue;
         if (snapshot_.threads.size() <= index) snapshot_.threads.resize(index + 1, {0, "?"});
+        if (record.after != 0) reused_threads_[static_cast<std::uint16_t>(index)] = record;
         snapshot_.threads[index] = {record.tid, std::string(record.name, strnlen(record.name, sizeof record.name))};
       }
     });
@@ -323,6 +324,12 @@ class LedgerLoad::Loader {
     return thread < snapshot_.threads.size() && snapshot_.threads[thread].tid != 0;
   }
 
+  bool is_of_earlier_thread(const Block& block) const {
+    if (reused_threads_.empty()) return false;
+    const auto thread = reused_threads_.find(block.thread);
+    return thread != reused_threads_.end() && !ledger::has_made(thread->second, block.sequence);
+  }
+
   // A text that is named is there, unless its page was lost.
   std::string name_at(std::uint32_t offset) {
     std::string text = reader_.text(offset);
@@ -337,7 +344,7 @@ class LedgerLoad::Loader {
       if (block.stack != stack) node = node_of(stack = block.stack);
       block.stack = node;
       if (block.thread != 0 && !has_thread(block.thread)) damaged("threads are missing");
-      if (block.thread >= snapshot_.threads.size()) block.thread = 0;
+      if (block.thread >= snapshot_.threads.size() || is_of_earlier_thread(block)) block.thread = 0;
     }
     for (auto& bad_free : snapshot_.bad_frees) {
       for (auto* stack : {&bad_free.free_stack, &bad_free.first_free_stack, &bad_free.allocation_stack})
@@ -458,7 +465,8 @@ class LedgerLoad::Loader {
   StackBuilder stacks_{snapshot_};
   std::unordered_map<std::uint64_t, std::uint32_t> node_of_;  // by index and how it was found
   std::unordered_map<std::uint32_t, std::uint32_t> module_of_;
-  std::vector<std::uint32_t> depth_;  // of each of the snapshot's nodes
+  std::unordered_map<std::uint16_t, ledger::Thread> reused_threads_;  // whose rows others had before
+  std::vector<std::uint32_t> depth_;                                  // of each of the snapshot's nodes
 };
 
 Snapshot load_ledger(const Bytes& bytes, const std::string& name, const LedgerSurroundings& surroundings) {

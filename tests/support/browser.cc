@@ -35,7 +35,9 @@ std::string from_base64(const std::string& text) {
 }  // namespace
 
 bool Browser::is_installed() {
-  return run({{"sh", "-c", std::string("command -v ") + kProgram}, "", {}, "", 60}).exited_with(0);
+  static const bool is_found =
+      run({{"sh", "-c", std::string("command -v ") + kProgram}, "", {}, "", 60}).exited_with(0);
+  return is_found;
 }
 
 Browser::Browser() {

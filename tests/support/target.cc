@@ -5,6 +5,8 @@
 
 #include <cctype>
 #include <filesystem>
+#include <map>
+#include <utility>
 
 #include "addr2line.hh"
 #include "groups.hh"
@@ -63,9 +65,15 @@ bool libc_exits_while_a_thread_reads() {
 }
 
 bool links_with(const std::string& compiler, const std::string& linker) {
-  const Scratch scratch;
-  write_file(scratch / "main.c", "int main(void) { return 0; }\n");
-  return run({{compiler, "main.c", "-fuse-ld=" + linker, "-o", "main"}, scratch.path(), {}, "", 60}).exited_with(0);
+  static std::map<std::pair<std::string, std::string>, bool> known;  // each test of a matrix asks
+  const auto [answer, is_new] = known.try_emplace({compiler, linker});
+  if (is_new) {
+    const Scratch scratch;
+    write_file(scratch / "main.c", "int main(void) { return 0; }\n");
+    const std::vector<std::string> command = {compiler, "main.c", "-fuse-ld=" + linker, "-o", "main"};
+    answer->second = run({command, scratch.path(), {}, "", 60}).exited_with(0);
+  }
+  return answer->second;
 }
 
 Command command_for(const Scratch& scratch, const std::string& program, const RunOptions& options) {

@@ -111,9 +111,11 @@ std::uint32_t take_thread_row(std::uint32_t tid, int pid) {
   }
   for (unsigned i = 0; i < kTries; ++i) {
     const std::uint32_t index = 1 + anywhere_below(kMostThreads - 1);
-    const std::uint32_t owner = ledger_file.thread(index)->tid;
+    ledger::Thread& row = *ledger_file.thread(index);
+    std::uint32_t owner = __atomic_load_n(&row.tid, __ATOMIC_RELAXED);
     if (owner != tid && sys::thread_is_alive(pid, static_cast<int>(owner))) continue;
-    __atomic_store_n(&ledger_file.thread(index)->after, last_number(), __ATOMIC_RELEASE);
+    if (!__atomic_compare_exchange_n(&row.tid, &owner, tid, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) continue;
+    __atomic_store_n(&row.after, last_number(), __ATOMIC_RELEASE);
     return index;
   }
   return 0;

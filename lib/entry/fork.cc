@@ -58,7 +58,7 @@ bool move_in(ThreadState& thread, const ReentryGuard& guard) {
   // More than one thread has allocated, or libc cannot say that there was but one.
   loader_was_forked(!is_single_threaded() || ledger_file.used(ledger::Kind::kThreads) > 2);
   is_moving = true;
-  keep_parents_ledger();
+  keep_parents_ledger(numbers_at_fork());
   forget_free_rows();
   leave_nodes_to_parent();
   if (!claim_child_dir() || !settle_tables()) return false;

@@ -15,6 +15,7 @@ using ledger::Kind;
 
 struct Generation {
   LedgerFile ledger;
+  NumbersAtFork numbers;
   // What its nodes, from its first on, and behind them its threads are called in our own ledger. Made when it is
   // needed.
   std::uint32_t* own_numbers = nullptr;
@@ -59,16 +60,21 @@ void forget_translations(Generation& generation) {
 void move_down() {
   forget_translations(generations[0]);
   generations[0].ledger.leave();
-  for (unsigned i = 1; i < kMostGenerations; ++i) generations[i].ledger.move_to(generations[i - 1].ledger);
+  for (unsigned i = 1; i < kMostGenerations; ++i) {
+    generations[i].ledger.move_to(generations[i - 1].ledger);
+    generations[i - 1].numbers = generations[i].numbers;
+  }
   --generation_count;
 }
 
 }  // namespace
 
-void keep_parents_ledger() {
+void keep_parents_ledger(const NumbersAtFork& numbers) {
   for (unsigned i = 0; i < generation_count; ++i) forget_translations(generations[i]);
   if (generation_count == kMostGenerations) move_down();
-  ledger_file.hand_over_to(generations[generation_count++].ledger);
+  Generation& parent = generations[generation_count++];
+  parent.numbers = numbers;
+  ledger_file.hand_over_to(parent.ledger);
 }
 
 ledger::Header* parents_header() { return generations[generation_count - 1].ledger.header(); }
@@ -93,7 +99,8 @@ bool find_inherited_block(std::uint64_t near, std::uint32_t row, Block* into) {
   *into = copy_row(shared);
   const std::uint32_t thread = ledger::block_thread(*into);
   const std::uint32_t stack = ledger::block_stack(into->word[1]);
-  return AddressMap::share(ledger::block_address(into->word[0]), near) &&
+  return generation->numbers.has(ledger::block_sequence(into->word[2])) &&
+         AddressMap::share(ledger::block_address(into->word[0]), near) &&
          load_word(shared, 0, __ATOMIC_ACQUIRE) == into->word[0] &&
          ledger::block_state(into->word[0]) != BlockState::kReserved &&
          (thread == 0 || thread < generation->ledger.used(Kind::kThreads)) &&

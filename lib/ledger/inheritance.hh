@@ -11,12 +11,14 @@
 
 #include <cstdint>
 
+#include "periods.hh"
 #include "shared/ledger.hh"
 
 namespace leakdir {
 
-// Empties ledger_file, for the child's own, and keeps what it was to be read from.
-void keep_parents_ledger();
+// Empties ledger_file, for the child's own, and keeps what it was to be read from. A block with a number that is none
+// of `numbers` was made since the fork, and is not inherited.
+void keep_parents_ledger(const NumbersAtFork& numbers);
 ledger::Header* parents_header();  // shared with the parent
 
 // Modules, texts and periods have the same numbers in all generations: they are copied into the child's own ledger,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "periods.hh"
 
+#include <atomic>
+
 #include "ledger_file.hh"
 #include "system/process.hh"
 
@@ -14,6 +16,15 @@ using ledger::Period;
 constexpr std::uint64_t kLongest = ledger::kMostTime / 4 * 3;
 constexpr std::uint64_t kClocksApart = std::uint64_t{1} << 20;  // a second at least
 constexpr unsigned kPatientTries = TryLock::kTriesAtOnce + 100;
+
+// In ordinary memory: a child finds it as it was at the fork.
+std::atomic<std::uint64_t> highest{0};
+
+void note_taken(std::uint64_t last) {
+  std::uint64_t known = highest.load(std::memory_order_relaxed);
+  while (known < last && !highest.compare_exchange_weak(known, last, std::memory_order_relaxed)) {
+  }
+}
 
 std::uint64_t& numbers() { return ledger_file.header()->sequence; }
 
@@ -50,10 +61,27 @@ Numbers take_numbers(unsigned count, std::uint64_t now) {
   if (LEAKDIR_UNLIKELY(is_over(period(current).start, now))) begin_period(now);
   const std::uint64_t taken =
       __atomic_fetch_add(&numbers(), std::uint64_t{count} << ledger::kPeriodBits, __ATOMIC_ACQ_REL);
+  note_taken(ledger::last_sequence(taken) + count);
   return {ledger::last_sequence(taken), period(ledger::current_period(taken)).start};
 }
 
 std::uint64_t last_number() { return ledger::last_sequence(__atomic_load_n(&numbers(), __ATOMIC_SEQ_CST)); }
+
+std::uint64_t highest_taken() { return highest.load(std::memory_order_relaxed); }
+
+void NumbersAtFork::leave_out(const NumberBatch& batch) {
+  const std::uint64_t used = ledger::block_sequence(batch.number_word);
+  const std::uint64_t end = ledger::block_sequence(batch.end_number_word);
+  if (used < end && unused_count < kMostUnused) unused[unused_count++] = {used, end};
+}
+
+bool NumbersAtFork::has(std::uint64_t number) const {
+  if (number > last) return false;
+  for (unsigned i = 0; i < unused_count; ++i) {
+    if (number > unused[i].after && number <= unused[i].last) return false;
+  }
+  return true;
+}
 
 std::uint64_t ticks_of(const ledger::Block& block) {
   const std::uint64_t sequence = ledger::block_sequence(block.word[2]);

@@ -36,6 +36,24 @@ struct NumberBatch {
 
 std::uint64_t last_number();
 
+// Which numbers were handed out before a fork, as the child's memory has it: the ledger, which is shared, goes on.
+struct NumbersAtFork {
+  std::uint64_t last;
+  // Of batches that other threads had in hand: numbers that are higher than `after`, up to `last`, were not used yet.
+  // Beyond so many threads a batch counts as used.
+  struct Unused {
+    std::uint64_t after, last;
+  };
+  static constexpr unsigned kMostUnused = 32;
+  Unused unused[kMostUnused];
+  unsigned unused_count;
+
+  void leave_out(const NumberBatch& batch);
+  bool has(std::uint64_t number) const;
+};
+// The highest number that this process or one that it was forked from has taken.
+std::uint64_t highest_taken();
+
 // How a row says `now`; where that is beyond its bits, the last that it can.
 inline std::uint64_t time_in_period(std::uint64_t now, std::uint64_t start) {
   const auto time = static_cast<std::int64_t>(now - start);

@@ -47,6 +47,12 @@ std::uint32_t anywhere_below(std::uint32_t end) {
   return static_cast<std::uint32_t>(mix(asked.fetch_add(1, std::memory_order_relaxed) + 1) % end);
 }
 
+std::uint32_t used_slots() {
+  // Threads that come at once may have counted on beyond the last.
+  const std::uint32_t counted = scratch_slots.load(std::memory_order_relaxed);
+  return counted < kScratchSlots ? counted : kScratchSlots;
+}
+
 bool take_slot(std::uint32_t slot, std::uint32_t tid, int pid) {
   std::uint32_t owner = scratch_owner[slot].load(std::memory_order_relaxed);
   if (owner == 0 || (owner != tid && sys::thread_is_alive(pid, static_cast<int>(owner)))) return false;
@@ -54,9 +60,7 @@ bool take_slot(std::uint32_t slot, std::uint32_t tid, int pid) {
 }
 
 ThreadScratch* take_scratch(std::uint32_t tid, int pid) {
-  // Threads that come at once may have counted on beyond the last.
-  const std::uint32_t counted = scratch_slots.load(std::memory_order_relaxed);
-  const std::uint32_t slots = counted < kScratchSlots ? counted : kScratchSlots;
+  const std::uint32_t slots = used_slots();
   for (unsigned i = 0; i < kTries && slots != 0; ++i) {
     const std::uint32_t slot = anywhere_below(slots);
     if (take_slot(slot, tid, pid)) return scratch_memory[slot];
@@ -222,10 +226,20 @@ std::uint64_t mark_sequence() {
   return last_number();
 }
 
+NumbersAtFork numbers_at_fork() {
+  NumbersAtFork numbers = {};
+  numbers.last = highest_taken();
+  const std::uint32_t slots = used_slots();
+  for (std::uint32_t i = 0; i < slots; ++i) {
+    const ThreadScratch* const scratch = scratch_memory[i];
+    if (scratch != nullptr && scratch->generation == process_generation) numbers.leave_out(scratch->numbers);
+  }
+  return numbers;
+}
+
 void forget_threads() {
-  const std::uint32_t slots =
-      scratch_slots.load(std::memory_order_relaxed);  // threads may have counted beyond the last
-  for (std::uint32_t i = 0; i < slots && i < kScratchSlots; ++i) scratch_owner[i].store(0, std::memory_order_relaxed);
+  const std::uint32_t slots = used_slots();
+  for (std::uint32_t i = 0; i < slots; ++i) scratch_owner[i].store(0, std::memory_order_relaxed);
   scratch_slots.store(0, std::memory_order_relaxed);
 }
 

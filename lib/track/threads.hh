@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "ledger/periods.hh"
 #include "shared/ledger.hh"
 #include "system/base.hh"
 #include "system/guard.hh"
@@ -54,6 +55,8 @@ inline void count_free(const ThreadState& thread) {
   if (LEAKDIR_LIKELY(thread.row != nullptr)) ++thread.row->frees;
 }
 
+// For a forked child, before it has taken any of its own.
+NumbersAtFork numbers_at_fork();
 // For a forked child: its one thread is the only one.
 void forget_threads();
 

@@ -335,6 +335,29 @@ INSTANTIATE_TEST_SUITE_P(Linked, ParentGoesOn,
                            return std::get<0>(info.param) + "_" + std::get<1>(info.param);
                          });
 
+// What the parent has made since the fork is not the child's, however like the block it is whose place it has.
+class ReplacedSinceFork : public testing::TestWithParam<std::tuple<std::string, std::string>> {};
+
+TEST_P(ReplacedSinceFork, IsNotInherited) {
+  const auto& [kind, by] = GetParam();
+  const Scratch scratch;
+  const Outcome outcome = run_in(scratch, target("replaced_since_fork", kind), {"", {by}, {}, 60});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  EXPECT_EQ(said(outcome.out, "child", "status"), "0");
+  const nlohmann::json of_child = report(scratch / "mem/" + said(outcome.out, "child", "pid"));
+  std::multimap<std::uint64_t, bool> inherited_by_size;
+  for (const auto& stack : of_child.at("stacks")) {
+    inherited_by_size.emplace(stack.at("bytes"), stack.contains("inherited"));
+  }
+  EXPECT_EQ(inherited_by_size, (std::multimap<std::uint64_t, bool>{{1013, false}, {1019, true}}));
+}
+
+INSTANTIATE_TEST_SUITE_P(Linked, ReplacedSinceFork,
+                         testing::Combine(testing::Values("static", "pie"), testing::Values("main", "later", "thread")),
+                         [](const testing::TestParamInfo<ReplacedSinceFork::ParamType>& info) {
+                           return std::get<0>(info.param) + "_" + std::get<1>(info.param);
+                         });
+
 // What a row of the ledger has no room for is in the records, in the report, in what a child has from its parent, and
 // in what is said of a double free.
 class LargeBlocks : public testing::TestWithParam<std::string> {};

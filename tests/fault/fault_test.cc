@@ -25,7 +25,7 @@ constexpr unsigned kErrorsEach = kErrorCount;
 constexpr long kOneByOne = 500;
 #else
 constexpr unsigned kErrorsEach = 1;  // another one for each call
-constexpr long kOneByOne = 60;
+constexpr long kOneByOne = 25;
 #endif
 constexpr long kStride = 61;  // beyond kOneByOne, where the same calls come again and again
 

@@ -151,7 +151,7 @@ constexpr int kFirstPage = 1, kLastPage = 240, kStep = 1;
 const std::vector<Way> kFullDiskWays = {{"static", "behind"}, {"static", "sync"}, {"static", "exit"},
                                         {"pie", "behind"},    {"pie", "sync"},    {"pie", "exit"}};
 #else
-constexpr int kFirstPage = 15, kLastPage = 135, kStep = 3;
+constexpr int kFirstPage = 15, kLastPage = 135, kStep = 5;
 const std::vector<Way> kFullDiskWays = {{"static", "exit"}};
 #endif
 

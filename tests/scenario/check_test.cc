@@ -3,7 +3,7 @@
 // `leakdir check`, as a job of continuous integration has it: one line and an exit status, for each of the three
 // outcomes, on programs that run, have ended or were killed.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>

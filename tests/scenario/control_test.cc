@@ -4,7 +4,7 @@
 // there at all gets one clear line. What only looks like a ledger is left alone.
 
 #include <fcntl.h>
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>

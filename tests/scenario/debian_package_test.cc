@@ -6,7 +6,7 @@
 // To compile everything once more, with Debian's flags, takes minutes: `tools/package.sh`, as a user runs it, is the
 // long form. In every run the same debian/ makes its packages from what the build under test installs.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 
 #include <memory>

@@ -3,7 +3,7 @@
 // Debug information wherever it is: compressed, split, apart from the program, in the program's MiniDebugInfo, and of
 // programs with short build-ids. What cannot be read is named with what helps, and is never called missing.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 
 #include "paths.hh"

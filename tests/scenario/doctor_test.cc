@@ -2,7 +2,7 @@
 //
 // leakdir doctor on real programs: as they should be, and with each thing missing that it looks for.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -3,7 +3,7 @@
 // Ways in which a program ends that are neither exit nor a kill: quick_exit, and exec, which goes on as another
 // program; and exit where standard error is closed on the way: the last line is said all the same.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>

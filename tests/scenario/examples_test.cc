@@ -4,7 +4,7 @@
 // page says must have come true. A unit file and CI jobs are tried as far as they can be here: by what reads them, and
 // by their commands.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>

@@ -3,7 +3,7 @@
 // Forked children: no deadlock, the parent's records untouched, the child's own in DIR/<pid>/; and children that only
 // exec leave nothing.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>

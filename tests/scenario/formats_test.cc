@@ -2,7 +2,7 @@
 //
 // Each format of the report, of a program that is running, has ended or was killed.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>

@@ -2,7 +2,7 @@
 //
 // The commands for gdb: what leakdir says of a process that gdb has stopped, and of one that has left a core.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 
 #include "paths.hh"

@@ -4,7 +4,7 @@
 // that is said. The program is tests/targets/gtest_leaks.cc; with --leakdir_lost it is gtest_lost.cc, upon an object
 // that is made up, and gtest_stale.cc, upon leakdir itself.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-more-matchers.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

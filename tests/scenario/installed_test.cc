@@ -3,7 +3,7 @@
 // What `meson install` installs is where a compiler, man and the shells look for it, works from there, and tells of
 // each command and option that there is.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-more-matchers.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -4,7 +4,7 @@
 // calls it; and Rust's names are the same when a crate gets another version. A compiler that is not here is passed
 // over.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 
 #include "installation.hh"

@@ -3,7 +3,7 @@
 // Lost or held, in a process that is dead, by the kernel's core and the ledger: each block has its kind; a core that is
 // compressed says the same; one that is cut short says less and nothing wrong; another process's is refused.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 #include <lz4frame.h>
 #include <signal.h>

@@ -3,7 +3,7 @@
 // Lost or held, in a process that is running, by the tool: each block has its kind, the process goes on unharmed
 // whatever becomes of the tool, and where the tool may not look it says why.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/ptrace.h>

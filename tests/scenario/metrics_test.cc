@@ -2,7 +2,7 @@
 //
 // `leakdir metrics`, as a timer runs it, on programs that run, have ended or were killed, or are not there.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 

@@ -3,7 +3,7 @@
 // Programs upon musl, with objects made by leakdir-mkobj --cc=musl-gcc: static, dynamic, and as a library for
 // LD_PRELOAD. The tool, which runs upon glibc, reads what they leave.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 
 #include "expected_kinds.hh"

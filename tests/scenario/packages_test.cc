@@ -3,7 +3,7 @@
 // Projects of other people find what was installed, wherever it was moved to: by pkg-config, by CMake and by meson,
 // which takes it as a subproject too. Their programs then have records that lead to the right line.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 
 #include <memory>

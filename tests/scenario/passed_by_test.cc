@@ -4,7 +4,7 @@
 // says so at its end, `report` warns, and `check` ends with 3. And of programs that are linked as they should be it is
 // never said.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 
 #include "expected_kinds.hh"

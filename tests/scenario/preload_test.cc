@@ -4,7 +4,7 @@
 // the hooks, and with the programs that a program starts. Much of what the other scenarios try they try with it too, as
 // the kind "preload".
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-more-matchers.h>
 #include <gtest/gtest.h>
 
 #include "paths.hh"

@@ -2,7 +2,7 @@
 //
 // leakdir run: a program that was not linked with leakdir runs as it would, and its report follows.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>

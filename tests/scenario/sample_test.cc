@@ -6,7 +6,7 @@
 // without the option must hold. Chance decides elsewhere: the bounds are such that a right program fails less than once
 // in 10^8 runs.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-more-matchers.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>

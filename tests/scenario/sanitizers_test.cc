@@ -3,7 +3,7 @@
 // Programs that are built with a sanitizer which has an allocator of its own: leakdir is off in them and says so, and
 // they do what they do without leakdir, their search for leaks included. -fsanitize=undefined has none.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>

@@ -3,7 +3,7 @@
 // `leakdir save`: one file takes the place of the directory, of a program that runs, has ended or was killed, and needs
 // neither the directory nor the program any more.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>

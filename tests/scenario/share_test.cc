@@ -3,7 +3,7 @@
 // Where making all files would take more than the helper's share of a core: each stack has one first, the report says
 // how many are missing, and `flush` makes them.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>

@@ -4,7 +4,7 @@
 // compiled the object, and however it was linked. `unwind=compare` ends the program where the fast walk finds other
 // frames than Boost.Stacktrace.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -3,7 +3,7 @@
 // What the objects define and need, against the reviewed lists in tests/golden/: a symbol more, and a user's link may
 // break; an undefined one more, and a heavy part has crept in.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 
 #include <set>

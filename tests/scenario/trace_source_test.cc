@@ -3,7 +3,7 @@
 // leakdir_trace.c as users take it, made of the parts in lib/trace/ and lib/shared/: every compiler is content with it,
 // what compilers and debuggers say of it leads to the part's own line, and its options are the object's.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 
 #include <set>

@@ -3,7 +3,7 @@
 // The macro hook: with the object it adds `location:` to the records of stripped programs; without, and with
 // leakdir_trace.c, there are the same records on any libc. What the macros must not break compiles, without a warning.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-more-matchers.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>

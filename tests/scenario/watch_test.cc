@@ -3,7 +3,7 @@
 // leakdir watch on a running program: on a terminal, and where there is none.
 
 #include <fcntl.h>
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>

@@ -2,7 +2,7 @@
 //
 // Who holds a block: leakdir why, and report --held, on a running program that holds blocks in every way.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 

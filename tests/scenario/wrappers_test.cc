@@ -3,7 +3,7 @@
 // A block that came through a wrapper is its caller's, in everything that the tool says; suppressions are for a stack
 // and not for all that comes through the wrapper; and blocks are added up by more than their stacks.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 
 #include "report_json.hh"

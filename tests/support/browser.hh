@@ -7,10 +7,10 @@
 
 #include <sys/types.h>
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "json.hh"
 #include "scratch_directory.hh"
 
 namespace leakdir_test {

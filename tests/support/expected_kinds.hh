@@ -5,10 +5,11 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <utility>
+
+#include "json.hh"
 
 namespace leakdir_test {
 

@@ -6,10 +6,10 @@
 
 #include <cstdint>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "json.hh"
 #include "run_program.hh"
 #include "target.hh"
 

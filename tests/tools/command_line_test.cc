@@ -3,7 +3,7 @@
 // The tool as a user runs it: exit status, messages, options. Argument: the tool.
 
 #include <fcntl.h>
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -12,9 +12,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <string>
 
+#include "json.hh"
 #include "ledger_builder.hh"
 #include "pseudo_terminal.hh"
 #include "scratch_directory.hh"

@@ -3,7 +3,7 @@
 // Cores of other processors, of either byte order, made by hand as their kernels write them, and what is lost in them.
 
 #include <elf.h>
-#include <gmock/gmock.h>
+#include <gmock/gmock-more-matchers.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -4,15 +4,14 @@
 
 #include "emit/emit_check.hh"
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
-
-#include <nlohmann/json.hpp>
 
 #include "analyse/stack_id.hh"
 #include "base/utf8.hh"
 #include "base/xml.hh"
 #include "emit/uri.hh"
+#include "json.hh"
 #include "schemas.hh"
 #include "scratch_directory.hh"
 

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "emit/emit_diff.hh"
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "analyse/stack_id.hh"
+#include "json.hh"
 
 namespace leakdir::tool {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "emit/emit_metrics.hh"
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 
 #include "analyse/stack_id.hh"

@@ -3,7 +3,7 @@
 // The formats that profilers read: folded stacks, and pprof's, which protoc decodes by pprof's own specification.
 // Argument: the directory where its profile.proto is.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 

@@ -4,12 +4,11 @@
 
 #include "emit/emit.hh"
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "emit_fixture.hh"
+#include "json.hh"
 
 namespace leakdir::tool {
 namespace {

@@ -2,7 +2,7 @@
 //
 // The page of `report --format html`, as a browser shows it and as a reader uses it.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-more-matchers.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>

@@ -3,7 +3,7 @@
 // Ledgers whole, foreign, cut short, damaged and hostile.
 
 #include <fmt/format.h>
-#include <gmock/gmock.h>
+#include <gmock/gmock-more-matchers.h>
 #include <gtest/gtest.h>
 
 #include <random>

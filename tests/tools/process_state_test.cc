@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "load/process_state.hh"
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 

@@ -2,7 +2,7 @@
 //
 // Directories without a ledger: the record files are all there is.
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-more-matchers.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 

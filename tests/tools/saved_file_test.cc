@@ -4,7 +4,7 @@
 
 #include "load/saved_file.hh"
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 
 #include <protozero/pbf_writer.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "analyse/suppressions.hh"
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-more-matchers.h>
 #include <gtest/gtest.h>
 
 #include "analyse/pattern.hh"

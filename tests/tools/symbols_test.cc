@@ -7,7 +7,7 @@
 
 #include <elfutils/libdwfl.h>
 #include <fcntl.h>
-#include <gmock/gmock.h>
+#include <gmock/gmock-more-matchers.h>
 #include <gtest/gtest.h>
 #include <link.h>
 #include <signal.h>

@@ -4,7 +4,7 @@
 
 #include "analyse/tally.hh"
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 
 #include <optional>

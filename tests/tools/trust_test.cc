@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "analyse/trust.hh"
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 
 #include "load/load_records.hh"

@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
+#include "json.hh"
 
 namespace leakdir::tool {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "analyse/verdict.hh"
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-more-matchers.h>
 #include <gtest/gtest.h>
 
 #include "analyse/largest.hh"

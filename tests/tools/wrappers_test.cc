@@ -4,7 +4,7 @@
 
 #include "analyse/wrappers.hh"
 
-#include <gmock/gmock.h>
+#include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 
 #include "analyse/function_name.hh"

@@ -13,6 +13,7 @@
 #include "scratch.hh"
 #include "stack_table.hh"
 #include "system/base.hh"
+#include "system/loader.hh"
 #include "system/messages.hh"
 #include "unwinder_in_use.hh"
 #include "walk/function_start.hh"
@@ -41,6 +42,7 @@ enum class Registered : unsigned { kNotYet, kIs, kNoMore };
 std::atomic<Registered> registered{Registered::kNotYet};
 
 LEAKDIR_SLOW bool boost_may_walk(const ReentryGuard& guard) {
+  if (!unwinder_may_be_called()) return false;
   if (!has_own_index || registered.load(std::memory_order_relaxed) == Registered::kIs) return true;
   if (registered.load(std::memory_order_relaxed) == Registered::kNoMore || !unwind_tables_ready(guard)) return false;
   registered.store(Registered::kIs, std::memory_order_relaxed);

@@ -7,24 +7,10 @@
 
 #include "fast_walk_cfi.hh"
 
-#include <dlfcn.h>
-#include <link.h>
-
 #include <cstddef>
 
 #include "find_fde.hh"
-
-extern "C" {
-#if defined(__GLIBC_PREREQ)
-#if __GLIBC_PREREQ(2, 35)
-#define LEAKDIR_HAS_DL_FIND_OBJECT 1
-// Weak, so that it pulls nothing into a static link: libgcc's search does where it needs it.
-extern decltype(_dl_find_object) _dl_find_object __attribute__((weak));
-#else
-extern decltype(dl_iterate_phdr) dl_iterate_phdr __attribute__((weak));
-#endif
-#endif
-}
+#include "system/loader.hh"
 
 namespace leakdir {
 namespace {
@@ -380,17 +366,6 @@ class Machine {
   CfiRow remembered_[kMaxDepth];
 };
 
-#ifndef LEAKDIR_HAS_DL_FIND_OBJECT
-int covers(dl_phdr_info* info, std::size_t, void* address) {
-  const auto wanted = *static_cast<const std::uintptr_t*>(address);
-  for (unsigned i = 0; i < info->dlpi_phnum; ++i) {
-    const auto& segment = info->dlpi_phdr[i];
-    if (segment.p_type == PT_LOAD && wanted - info->dlpi_addr - segment.p_vaddr < segment.p_memsz) return 1;
-  }
-  return 0;
-}
-#endif
-
 }  // namespace
 
 CfiAnswer read_cfi_row(std::uintptr_t return_address, const CfiColumns& columns, CfiRow* row) noexcept {
@@ -422,13 +397,8 @@ bool has_table(std::uintptr_t address) noexcept {
 }
 
 bool is_in_module(std::uintptr_t address) noexcept {
-#ifdef LEAKDIR_HAS_DL_FIND_OBJECT
-  // No lock, safe in signal handlers.
-  dl_find_object found;
-  return _dl_find_object != nullptr && _dl_find_object(reinterpret_cast<void*>(address), &found) == 0;
-#else
-  return dl_iterate_phdr != nullptr && dl_iterate_phdr(covers, &address) != 0;
-#endif
+  std::uintptr_t tables;
+  return find_module(address, &tables);
 }
 
 }  // namespace leakdir

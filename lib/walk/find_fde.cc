@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "find_fde.hh"
 
-#include <dlfcn.h>
-#include <link.h>
-
 #include "fde.hh"
 #include "fde_index.hh"
 #include "system/guard.hh"
+#include "system/loader.hh"
 
 extern "C" {
 // libgcc's look-up (unwind-dw2-fde.h): declared in no installed header, part of its stable interface since GCC 3.0.
@@ -16,12 +14,6 @@ struct dwarf_eh_bases {
   void* function;
 };
 const void* _Unwind_Find_FDE(void* pc, dwarf_eh_bases* bases);
-
-#if defined(__GLIBC_PREREQ) && __GLIBC_PREREQ(2, 35)
-#define LEAKDIR_HAS_DL_FIND_OBJECT 1
-// Weak, so that it pulls nothing into a static link: libgcc's search does where it needs it.
-extern decltype(_dl_find_object) _dl_find_object __attribute__((weak));
-#endif
 }
 
 namespace leakdir {
@@ -49,13 +41,12 @@ bool covers(const std::uint8_t* fde, std::uintptr_t pc, FoundFde* into) {
   return true;
 }
 
-[[maybe_unused]] Answer look_in_table(const void* header, std::uintptr_t pc, FoundFde* into) {
-  const auto& table = *static_cast<const TableHeader*>(header);
+Answer look_in_table(std::uintptr_t base, std::uintptr_t pc, FoundFde* into) {
+  const auto& table = *reinterpret_cast<const TableHeader*>(base);
   if (table.version != 1 || (table.frame_encoding & kFrameBytesMask) != kSdata4 ||
       table.count_encoding != kCountEncoding || table.table_encoding != kTableEncoding || table.count == 0) {
     return Answer::kNotKnown;
   }
-  const auto base = reinterpret_cast<std::uintptr_t>(header);
   const auto* const pairs = reinterpret_cast<const TableHeader::Pair*>(&table + 1);
   const auto absolute = [base](std::int32_t distance) {
     return base + static_cast<std::uintptr_t>(std::intptr_t{distance});
@@ -79,19 +70,14 @@ Answer look_in_modules(std::uintptr_t pc, FoundFde* into) {
     const std::uint8_t* const fde = indexed_fde(pc);
     return fde != nullptr && covers(fde, pc, into) ? Answer::kFound : Answer::kNone;
   }
-#if LEAKDIR_HAS_DL_FIND_OBJECT
-  dl_find_object object;  // no lock, safe in signal handlers
-  if (_dl_find_object != nullptr && _dl_find_object(reinterpret_cast<void*>(pc), &object) == 0 &&
-      object.dlfo_eh_frame != nullptr) {
-    return look_in_table(object.dlfo_eh_frame, pc, into);
-  }
-#endif
+  std::uintptr_t tables = 0;
+  if (find_module(pc, &tables) && tables != 0) return look_in_table(tables, pc, into);
   return Answer::kNotKnown;
 }
 
 // The first look of libgcc's may allocate.
 Answer ask_libgcc(std::uintptr_t pc, FoundFde* into) {
-  if (is_rewritten()) return Answer::kNone;
+  if (is_rewritten() || !unwinder_may_be_called()) return Answer::kNone;
   const GuardedScope guarded;
   dwarf_eh_bases bases = {};
   const void* const entry = _Unwind_Find_FDE(reinterpret_cast<void*>(pc), &bases);

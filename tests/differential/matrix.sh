@@ -64,7 +64,7 @@ esac
 # shellcheck disable=SC2086
 for part in walk/call_site_$processor walk/fast_walk walk/fast_walk_by_runs walk/fast_walk_cfi walk/fast_walk_reach \
   walk/program_entry walk/run walk/rules_$rules walk/step walk/whole_stack walk/whole_stacks walk/fde walk/fde_index \
-  walk/find_fde system/libc_glibc system/loader system/process system/sys system/sys_call; do
+  walk/find_fde system/libc_glibc system/link_maps system/loader system/process system/sys system/sys_call; do
   $compiler -O2 -std=c++17 -fno-builtin -fno-exceptions -fno-rtti -fPIC -fvisibility=hidden -ftls-model=initial-exec \
     -fno-stack-protector -I"$lib" -c "$lib/$part.cc" -o "$work/of_walk_$(basename "$part").o"
 done

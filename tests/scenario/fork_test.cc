@@ -400,11 +400,14 @@ INSTANTIATE_TEST_SUITE_P(Linked, LargeBlocks, testing::Values("static", "pie"));
 class LoaderBusy : public testing::TestWithParam<std::string> {};
 
 TEST_P(LoaderBusy, AtTheForkAndTheChildDoesNotWait) {
-  const Scratch scratch;
-  const Outcome outcome = run_in(scratch, target("loader_busy", GetParam()), {"", {"locked"}, {}, 60});
-  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
-  EXPECT_EQ(said(outcome.out, "child", "status"), "0");
-  expect_exactly(expected_by(outcome.out), records_in(scratch / ("mem/" + said(outcome.out, "child", "pid"))));
+  for (const std::string options : {"", "unwind=boost"}) {
+    SCOPED_TRACE(options);
+    const Scratch scratch;
+    const Outcome outcome = run_in(scratch, target("loader_busy", GetParam()), {options, {"locked"}, {}, 60});
+    ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    EXPECT_EQ(said(outcome.out, "child", "status"), "0");
+    expect_exactly(expected_by(outcome.out), records_in(scratch / ("mem/" + said(outcome.out, "child", "pid"))));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Linked, LoaderBusy, testing::Values("static", "pie"));

@@ -113,7 +113,8 @@ struct ContextSearch {
     }
   }
 
-  // The same for all data of modules.
+  // The same for all data of modules. What is told may begin in one mapping and end in the next: data that was in the
+  // file and data that was not.
   template <class Visit>
   void look_in_data(Stretch among, Visit visit) {
     constexpr std::uint64_t kLargestData = 64 << 20;
@@ -124,7 +125,10 @@ struct ContextSearch {
       const bool follows_file =
           i > 0 && mappings.first[i - 1].has(Mapping::kFile) && mappings.first[i - 1].end == mapping.start;
       if ((mapping.flags & (kData | kNone)) != kData || !(mapping.has(Mapping::kFile) || follows_file)) continue;
-      if (mapping.end - mapping.start <= kLargestData) look({mapping.start, mapping.end}, among, visit);
+      const bool goes_on = i + 1 < mappings.count && mapping.end == mappings.first[i + 1].start &&
+                           (mappings.first[i + 1].flags & kData) == kData;
+      const std::uint64_t end = mapping.end + (goes_on ? 2 * word_bytes : 0);
+      if (mapping.end - mapping.start <= kLargestData) look({mapping.start, end}, among, visit);
     }
   }
 

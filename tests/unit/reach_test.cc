@@ -560,6 +560,31 @@ TEST(ContextSearch, KnowsAContextByAllThatTheProcessorSays) {
   for (const unsigned machine : {kX86_64, kArm64}) EXPECT_EQ(found(machine, 0x3c0, kCode + 8, 0x037f), none);
 }
 
+// The data of a program is two mappings: what was in the file, and what was not.
+TEST(ContextSearch, KnowsAContextThatLiesInTwoMappings) {
+  constexpr Stretch kStack = {0x700000, 0x780000};
+  constexpr std::uint64_t kCode = 0x400000, kData = 0x500000, kBss = 0x502000, kPart = 0x741000;
+  constexpr std::uint32_t kOfData = Mapping::kRead | Mapping::kWrite;
+  const Mapping mapped[] = {{kCode, kCode + 0x1000, Mapping::kRead | Mapping::kExecute | Mapping::kFile},
+                            {kData, kBss, kOfData | Mapping::kFile},
+                            {kBss, kBss + 0x1000, kOfData},
+                            {kStack.start, kStack.end, kOfData | Mapping::kStack}};
+  for (std::uint64_t context = kBss - 24; context <= kBss; context += 8) {
+    const ContextLayout layout = context_layout(183);
+    Heap heap;
+    heap.put(context, kPart);
+    heap.put(context + 16, 0x4000);
+    heap.put(context + layout.stack_pointer, kPart + 0x300);
+    heap.put(context + layout.code, kCode + 8);
+    std::vector<std::uint64_t> parts;
+    auto room = std::make_unique<char[]>(kMostOfThread);
+    const Mappings mappings = {mapped, std::size(mapped)};
+    ContextSearch<Heap> search = {heap, mappings, 8, layout, room.get()};
+    search.look_in_data(kStack, [&](Stretch part) { parts.insert(parts.end(), {part.start, part.end}); });
+    EXPECT_EQ(parts, (std::vector<std::uint64_t>{kPart, kPart + 0x4000})) << kBss - context;
+  }
+}
+
 TEST(EndOfChunk, IsTakenFromWhatIsASizeForTheBlock) {
   struct Case {
     std::uint64_t bytes, size, end;  // asked for, the word before the block, how many bytes of it are the program's

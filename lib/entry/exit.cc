@@ -43,7 +43,9 @@ bool has_ended = false;
 unsigned thread_count() {
   sys::FileStatus status;
   if (sys::stat_at(AT_FDCWD, "/proc/self/task", &status, 0) != 0) return 2;  // not known: be careful
-  const unsigned threads = static_cast<unsigned>(status.links) - (stderr_is_kept() ? 3 : 2);
+  const unsigned ours =
+      (stderr_is_kept() ? 1 : 0) + (__atomic_load_n(&process->helper_alive, __ATOMIC_ACQUIRE) != 0 ? 1 : 0);
+  const unsigned threads = static_cast<unsigned>(status.links) - 2 - ours;
   return threads == 2 && first_thread_has_ended() ? 1 : threads;  // main left by pthread_exit, and is still counted
 }
 

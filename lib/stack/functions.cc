@@ -103,6 +103,11 @@ struct Range {
 };
 Range libc_range, loader_range;
 
+// Before glibc 2.34 some of its functions lie in libraries beside libc.so.
+constexpr const char* kBesideLibc[] = {"libpthread.so.0", "libdl.so.2", "librt.so.1", "libanl.so.1"};
+constexpr unsigned kMostBeside = sizeof kBesideLibc / sizeof *kBesideLibc;
+Range beside_libc[kMostBeside];
+
 bool is_in(const Range& range, std::uintptr_t address) {
   return address >= range.start.load(std::memory_order_relaxed) && address < range.end.load(std::memory_order_relaxed);
 }
@@ -113,11 +118,25 @@ void set_range(Range& range, const dl_phdr_info& module) {
   range.end.store(memory.end, std::memory_order_relaxed);
 }
 
+// The range of such a library; null: it is none.
+Range* range_beside_libc(const dl_phdr_info& module) {
+  const char* name = module.dlpi_name;
+  for (const char* c = name; c != nullptr && *c != '\0'; ++c) {
+    if (*c == '/') name = c + 1;
+  }
+  for (unsigned i = 0; name != nullptr && i < kMostBeside; ++i) {
+    // The first one: another namespace has its own.
+    const bool is_known = beside_libc[i].end.load(std::memory_order_relaxed) != 0;
+    if (is_same_text(name, kBesideLibc[i])) return is_known ? nullptr : &beside_libc[i];
+  }
+  return nullptr;
+}
+
 // Where the function jumps to that begins at `start`, instead of returning, or which one it calls first: the beginning
 // of another function. 0: no such place was found.
 std::uintptr_t jump_target(std::uintptr_t start, bool is_called) {
-  constexpr unsigned kMostBytes = 256;
-  for (unsigned i = 0; i < kMostBytes; ++i) {
+  const unsigned most_bytes = is_called ? 512 : 256;  // (fwide of glibc 2.31 has the code for a lock before its call)
+  for (unsigned i = 0; i < most_bytes; ++i) {
     const std::uintptr_t at = start + i;
     std::uintptr_t target;
 #if defined(__x86_64__)
@@ -160,7 +179,7 @@ LEAKDIR_SLOW void learn_nameless() {
       std::uintptr_t target = function == nullptr ? 0 : code_address(function);
       for (unsigned link = 0; link < jumping.links && target != 0; ++link) {
         target = jump_target(target, jumping.is_called);
-        if (target == 0 || (!kLibcFunctions[i].is_of_runtime && !is_in(libc_range, target))) break;
+        if (target == 0 || (!kLibcFunctions[i].is_of_runtime && !is_in_libc(target))) break;
         internals[count].kind.store(kLibcFunctions[i].kind, std::memory_order_relaxed);
         internals[count++].start.store(target, std::memory_order_relaxed);
       }
@@ -272,7 +291,11 @@ bool libc_has_dlopen() {
   return false;
 }
 
-bool is_in_libc(std::uintptr_t address) { return is_in(libc_range, address) || is_in(loader_range, address); }
+bool is_in_libc(std::uintptr_t address) {
+  bool is_beside = false;
+  for (const Range& range : beside_libc) is_beside |= is_in(range, address);
+  return is_beside || is_in(libc_range, address) || is_in(loader_range, address);
+}
 
 void learn_functions(const dl_phdr_info& module) {
   DynamicSection section;
@@ -287,9 +310,10 @@ void learn_functions(const dl_phdr_info& module) {
   const bool is_libc =
       !libc_is_known.load(std::memory_order_relaxed) && exported(section, "gnu_get_libc_version") != nullptr;
   learn_neighbours(section, is_loader || is_libc);
-  if (is_loader || is_libc) set_range(is_loader ? loader_range : libc_range, module);
+  Range* const range = is_loader ? &loader_range : is_libc ? &libc_range : range_beside_libc(module);
+  if (range != nullptr) set_range(*range, module);
   for (unsigned i = 0; i < kLibcFunctionCount; ++i) {
-    if (!is_loader && !is_libc && !kLibcFunctions[i].is_of_runtime) continue;
+    if (range == nullptr && !kLibcFunctions[i].is_of_runtime) continue;
     if (in_libc[i].load(std::memory_order_relaxed) != nullptr) continue;
     const void* const function = exported(section, kLibcFunctions[i].name);
     if (function != nullptr) in_libc[i].store(static_cast<const char*>(function), std::memory_order_relaxed);

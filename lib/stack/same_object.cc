@@ -5,6 +5,7 @@
 
 #include "shared/text.hh"
 #include "system/base.hh"
+#include "system/libc.hh"
 #include "walk/function_start.hh"
 
 extern "C" {
@@ -35,6 +36,7 @@ std::atomic<unsigned> runtime_count{0};
 struct Neighbour {
   const char* name;
   int distance;
+  const char* release;  // of glibc's, where it is so in this one alone; null: it is none of the others' that allocates
   FunctionKind kind;
   std::atomic<std::uintptr_t> start;
   DynamicSection module;  // empty in a static program
@@ -52,12 +54,13 @@ struct Neighbour {
   }
 };
 Neighbour neighbours[] = {
-    {"__nptl_change_stack_perm", 9, FunctionKind::kKeeper, {0}, {}},
-    {"_dl_exception_free", 11, FunctionKind::kKeeper, {0}, {}},
-    {"__idna_from_dns_encoding", 4, FunctionKind::kKeeper, {0}, {}},
-    {"setsourcefilter", 5, FunctionKind::kKeeper, {0}, {}},
-    {"_dl_debug_state", 4, FunctionKind::kKeepsItsOwn, {0}, {}},           // _dl_map_object_deps
-    {"_dl_find_dso_for_object", -1, FunctionKind::kKeepsItsOwn, {0}, {}},  // add_to_global_resize
+    {"__nptl_change_stack_perm", 9, nullptr, FunctionKind::kKeeper, {0}, {}},
+    {"_dl_exception_free", 11, nullptr, FunctionKind::kKeeper, {0}, {}},
+    {"__idna_from_dns_encoding", 4, nullptr, FunctionKind::kKeeper, {0}, {}},
+    {"setsourcefilter", 5, nullptr, FunctionKind::kKeeper, {0}, {}},
+    {"_dl_debug_state", 4, nullptr, FunctionKind::kKeepsItsOwn, {0}, {}},           // _dl_map_object_deps
+    {"_dl_debug_state", -8, "2.31", FunctionKind::kKeepsItsOwn, {0}, {}},           // the same
+    {"_dl_find_dso_for_object", -1, nullptr, FunctionKind::kKeepsItsOwn, {0}, {}},  // add_to_global_resize
 };
 
 bool is_initialiser(std::uintptr_t function, const std::uintptr_t* first, std::size_t count) {
@@ -97,7 +100,9 @@ bool makes_emergency_pool(std::uintptr_t function) {
 
 void learn_neighbours(const DynamicSection& section, bool is_libc_or_loader) {
   for (Neighbour& neighbour : neighbours) {
-    const void* const found = is_libc_or_loader ? exported(section, neighbour.name) : nullptr;
+    const bool is_asked =
+        is_libc_or_loader && (neighbour.release == nullptr || is_same_text(neighbour.release, libc::running_release()));
+    const void* const found = is_asked ? exported(section, neighbour.name) : nullptr;
     if (found == nullptr) continue;
     neighbour.module = section;
     neighbour.start.store(code_address(found), std::memory_order_release);

@@ -198,6 +198,10 @@ INSTANTIATE_TEST_SUITE_P(Linked, Stepped,
 
 // (Not in a static program: libgcc's unwinder itself, which pthread_exit needs there, holds a lock meanwhile.)
 TEST(Dying, ThreadsInTheMiddleOfAHookTakeNothingWithThem) {
+#if !__GLIBC_PREREQ(2, 35)
+  // The first stack through a place asks dl_iterate_phdr. Nothing but the callback is leakdir's there.
+  GTEST_SKIP() << "this glibc keeps the loader's lock for a thread that ends in a callback of dl_iterate_phdr";
+#endif
   const Scratch scratch;
   const Outcome outcome = run_in(scratch, target("dies_inside", "pie"), {"", {kStride}, {}, 300});
   ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();

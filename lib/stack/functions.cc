@@ -2,6 +2,7 @@
 #include "functions.hh"
 
 #include <atomic>
+#include <cstdlib>
 
 #include "musl_functions.hh"
 #include "same_object.hh"
@@ -71,24 +72,26 @@ std::atomic<bool> libc_is_known{false};
 
 struct Jumping {
   const char* name;
-  unsigned links;  // how many functions on, each of which jumps to the next
-  bool is_called;  // the one link is a call
+  unsigned links;      // how many functions on, each of which jumps to the next
+  bool is_called;      // the one link is a call
+  bool has_allocator;  // one of them, or the function itself, calls a function that calls malloc
 };
 constexpr Jumping kJumping[] = {
-#define JUMPS(name, links) {#name, links, false},
-#define CALLS(name) {#name, 1, true},
+#define JUMPS(name, links) {#name, links, false, false},
+#define CALLS(name) {#name, 1, true, false},
+#define HAS_ALLOCATOR(name, links) {#name, links, false, true},
 #include "functions.inc"
 };
 struct Internal {
   std::atomic<std::uintptr_t> start;
   std::atomic<FunctionKind> kind;
 };
-constexpr unsigned links_of_all() {
-  unsigned links = 0;
-  for (const Jumping& jumping : kJumping) links += jumping.links;
-  return links;
+constexpr unsigned internals_of_all() {
+  unsigned count = 0;
+  for (const Jumping& jumping : kJumping) count += jumping.links + (jumping.has_allocator ? 1 : 0);
+  return count;
 }
-Internal internals[links_of_all()];
+Internal internals[internals_of_all()];
 std::atomic<bool> nameless_are_known{false};
 
 // What libc.so exports goes first: the program may have a function that only has the name of libc's.
@@ -132,38 +135,93 @@ Range* range_beside_libc(const dl_phdr_info& module) {
   return nullptr;
 }
 
-// Where the function jumps to that begins at `start`, instead of returning, or which one it calls first: the beginning
-// of another function. 0: no such place was found.
-std::uintptr_t jump_target(std::uintptr_t start, bool is_called) {
-  const unsigned most_bytes = is_called ? 512 : 256;  // (fwide of glibc 2.31 has the code for a lock before its call)
-  for (unsigned i = 0; i < most_bytes; ++i) {
-    const std::uintptr_t at = start + i;
-    std::uintptr_t target;
+enum class Branch { kJump, kCall };
+
+// Whether the code at `at` is such an instruction that names an address, within a function that ends at `end`.
+bool is_branch(std::uintptr_t at, std::uintptr_t end, Branch branch, std::uintptr_t& target) {
 #if defined(__x86_64__)
-    const auto* code = reinterpret_cast<const unsigned char*>(at);
-    if (*code == (is_called ? 0xe8 : 0xe9)) {
-      std::int32_t distance;
-      __builtin_memcpy(&distance, code + 1, sizeof distance);
-      target = at + 5 + static_cast<std::uintptr_t>(std::intptr_t{distance});
-    } else if (*code == 0xeb && !is_called) {
-      target = at + 2 + static_cast<std::uintptr_t>(std::intptr_t{static_cast<signed char>(code[1])});
-    } else {
-      continue;
-    }
+  constexpr unsigned kNear = 5, kShort = 2;
+  const auto* code = reinterpret_cast<const unsigned char*>(at);
+  if (*code == (branch == Branch::kCall ? 0xe8 : 0xe9) && end - at >= kNear) {
+    std::int32_t distance;
+    __builtin_memcpy(&distance, code + 1, sizeof distance);
+    target = at + kNear + static_cast<std::uintptr_t>(std::intptr_t{distance});
+    return true;
+  }
+  if (*code != 0xeb || branch == Branch::kCall || end - at < kShort) return false;
+  target = at + kShort + static_cast<std::uintptr_t>(std::intptr_t{static_cast<signed char>(code[1])});
+  return true;
 #elif defined(__aarch64__)
-    if (i % 4 != 0) continue;
-    const auto instruction = *reinterpret_cast<const std::uint32_t*>(at);
-    if (instruction >> 26 != (is_called ? 0x25u : 5u)) continue;
-    target = at + static_cast<std::uintptr_t>(std::intptr_t{static_cast<std::int32_t>(instruction << 6) >> 4});
+  if (at % 4 != 0 || end - at < 4) return false;
+  const auto instruction = *reinterpret_cast<const std::uint32_t*>(at);
+  target = at + static_cast<std::uintptr_t>(std::intptr_t{static_cast<std::int32_t>(instruction << 6) >> 4});
+  return instruction >> 26 == (branch == Branch::kCall ? 0x25u : 5u);
 #else
-    return 0;
+  target = end;
+  return false;
 #endif
-    FunctionStart here;
-    if (!find_function_start(at, here) || here.earliest != start) return 0;
-    // (What is no jump after all leads anywhere.)
-    if (target != start && is_function_start(target)) return target;
+}
+
+// The first function that is_sought() of those that the one branches to that begins at `start`, in its first bytes.
+// 0: there is none.
+template <typename IsSought>
+std::uintptr_t branch_target(std::uintptr_t start, Branch branch, std::uintptr_t most_bytes,
+                             const IsSought& is_sought) {
+  std::uintptr_t end = find_function_end(start);
+  if (end == 0) return 0;
+  if (end - start > most_bytes) end = start + most_bytes;
+  for (std::uintptr_t at = start, target = 0; at < end; ++at) {
+    // (What is no branch after all leads anywhere.)
+    if (!is_branch(at, end, branch, target) || target == start || !is_function_start(target)) continue;
+    if (is_sought(target)) return target;
   }
   return 0;
+}
+
+std::uintptr_t next_link(std::uintptr_t start, Branch branch) {
+  // (fwide of glibc 2.31 has the code for a lock before its call.)
+  const unsigned most_bytes = branch == Branch::kCall ? 512 : 256;
+  return branch_target(start, branch, most_bytes, [](std::uintptr_t) { return true; });
+}
+
+// The function that calls malloc of those that the one at `start` calls, in the object file of `beside`: it stands
+// before it there. (What is called in another one the program may have a function of its own for.)
+std::uintptr_t called_allocator(std::uintptr_t start, std::uintptr_t beside) {
+  constexpr unsigned kMostBytes = 4096;
+  constexpr int kFunctionsBetween = 32;
+  const std::uintptr_t hook = code_address(reinterpret_cast<const void*>(&malloc));
+  const auto is_hook = [&](std::uintptr_t target) { return target == hook; };
+  return branch_target(start, Branch::kCall, kMostBytes, [&](std::uintptr_t called) {
+    return table_distance(called, beside, kFunctionsBetween) > 0 &&
+           branch_target(called, Branch::kCall, kMostBytes, is_hook) != 0;
+  });
+}
+
+struct Learning {
+  FunctionKind kind;
+  bool is_of_runtime;
+  unsigned count;  // of internals that are known
+
+  bool learn(std::uintptr_t function) {
+    if (function == 0 || (!is_of_runtime && !is_in_libc(function))) return false;
+    internals[count].kind.store(kind, std::memory_order_relaxed);
+    internals[count++].start.store(function, std::memory_order_relaxed);
+    return true;
+  }
+};
+
+// The functions that it jumps to (or calls) one after the other, and the one that allocates for one of them.
+unsigned learn_links(const Jumping& jumping, const char* function, Learning learning) {
+  const std::uintptr_t first = function == nullptr ? 0 : code_address(function);
+  std::uintptr_t here = first;
+  bool seeks_allocator = jumping.has_allocator;
+  for (unsigned link = 0; here != 0; ++link) {
+    if (seeks_allocator && learning.learn(called_allocator(here, first))) seeks_allocator = false;
+    if (link == jumping.links) break;
+    here = next_link(here, jumping.is_called ? Branch::kCall : Branch::kJump);
+    if (!learning.learn(here)) break;
+  }
+  return learning.count;
 }
 
 // Of functions without a name what leads to them: a jump, a neighbour.
@@ -175,14 +233,7 @@ LEAKDIR_SLOW void learn_nameless() {
   for (const Jumping& jumping : kJumping) {
     for (unsigned i = 0; i < kLibcFunctionCount; ++i) {
       if (!is_same_text(kLibcFunctions[i].name, jumping.name)) continue;
-      const char* const function = address_of(i);
-      std::uintptr_t target = function == nullptr ? 0 : code_address(function);
-      for (unsigned link = 0; link < jumping.links && target != 0; ++link) {
-        target = jump_target(target, jumping.is_called);
-        if (target == 0 || (!kLibcFunctions[i].is_of_runtime && !is_in_libc(target))) break;
-        internals[count].kind.store(kLibcFunctions[i].kind, std::memory_order_relaxed);
-        internals[count++].start.store(target, std::memory_order_relaxed);
-      }
+      count = learn_links(jumping, address_of(i), {kLibcFunctions[i].kind, kLibcFunctions[i].is_of_runtime, count});
     }
   }
   nameless_are_known.store(true, std::memory_order_release);

@@ -19,6 +19,9 @@ struct FunctionStart {
 // Of the function that `pc` lies in. False where it has no unwind table.
 bool find_function_start(std::uintptr_t pc, FunctionStart& start);
 
+// Where the function's code ends, by the same table; 0: it does not say.
+std::uintptr_t find_function_end(std::uintptr_t pc);
+
 // Whether a function of one of the program's modules begins there, as far as they have tables. Nothing is allocated.
 bool is_function_start(std::uintptr_t address);
 

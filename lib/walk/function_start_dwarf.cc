@@ -26,6 +26,12 @@ bool find_function_start(std::uintptr_t pc, FunctionStart& start) {
   return true;
 }
 
+std::uintptr_t find_function_end(std::uintptr_t pc) {
+  FoundFde found;
+  FdeRange range;
+  return find_fde(pc, &found) && read_fde_range(found.entry, &range) ? range.start + range.bytes : 0;
+}
+
 bool is_function_start(std::uintptr_t address) {
   FoundFde found;
   return find_fde_in_modules(address, &found) && found.function == address;

@@ -35,6 +35,26 @@ INSTANTIATE_TEST_SUITE_P(Linked, CleanProgram, testing::ValuesIn(every_linking()
 
 INSTANTIATE_TEST_SUITE_P(Preloaded, CleanProgram, testing::Values("preload"), test_name);
 
+// What the unwinder allocates is known by its functions, by the one that calls malloc too.
+class ThrowingProgram : public testing::TestWithParam<std::tuple<std::string, std::string>> {};
+
+TEST_P(ThrowingProgram, ShowsNothingWhenNobodyWasAskedAtExit) {
+  const auto& [kind, unwind] = GetParam();
+  const Scratch scratch;
+  const Outcome outcome = run_in(scratch, target("throws", kind), {"unwind=" + unwind, {}, {}, 60});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  const nlohmann::json json = report(scratch / "mem");
+  EXPECT_EQ(json.at("state"), "killed");
+  EXPECT_EQ(totals_of(json).blocks, 0u) << json.dump(1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Linked, ThrowingProgram,
+                         testing::Combine(testing::Values("static", "static-pie", "pie", "nopie", "preload"),
+                                          testing::Values("caller", "fast", "boost")),
+                         [](const testing::TestParamInfo<ThrowingProgram::ParamType>& info) {
+                           return case_name(std::get<0>(info.param) + "_" + std::get<1>(info.param));
+                         });
+
 class EmptyProgram : public testing::TestWithParam<std::string> {};
 
 TEST_P(EmptyProgram, LeavesNoRecord) {

@@ -16,6 +16,7 @@
 #include "system/loader.hh"
 #include "system/messages.hh"
 #include "unwinder_in_use.hh"
+#include "walk/frames_to_signal.hh"
 #include "walk/function_start.hh"
 
 namespace leakdir {
@@ -70,6 +71,7 @@ bool may_unwind(const ReentryGuard& guard) {
 __attribute__((noinline)) unsigned boost_frames(std::uintptr_t* into, unsigned most) {
   const GuardedScope guarded;  // what libgcc allocates in its first look is nobody's
   const UnwinderInUse in_use;
+  if constexpr (kTablesAreRightAtCallsAlone) return frames_to_signal(into, most);
   // safe_dump_to takes bytes and ends the frames with a 0 of its own.
   const std::size_t words = boost::stacktrace::safe_dump_to(into, most * sizeof *into);
   unsigned count = 0;

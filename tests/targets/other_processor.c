@@ -2,7 +2,7 @@
 //
 // For other processors than ours: a stack of known depth, through a pointer to a function and in a second thread; a
 // record that realloc replaces; blocks that come and go. `killed`: ends by SIGKILL. `pairs` N: no more than so many
-// blocks that come and go, from 30 frames further in.
+// blocks that come and go, from 30 frames further in. `signal`: a handler allocates, which came where no call is.
 
 #include <pthread.h>
 #include <signal.h>
@@ -46,7 +46,46 @@ static NOINLINE void pairs(int count, int depth) {
   say("");
 }
 
+static NOINLINE void allocate_in_handler(void) { LEAK(malloc, 1427, malloc(1427)); }
+static void handler(int signal) {
+  MUST(signal == SIGUSR1);
+  allocate_in_handler();
+  say("");
+}
+
+// On 32-bit ARM within a function whose table says that r7 leads to its frame, while r7 has another number.
+#if defined(__arm__)
+int kill_myself(int pid, int signal);
+__asm__(
+    ".syntax unified\n"
+    ".arm\n"
+    ".type kill_myself, %function\n"
+    "kill_myself:\n"
+    "  .fnstart\n"
+    "  push {r7, lr}\n"
+    "  .save {r7, lr}\n"
+    "  .setfp r7, sp\n"
+    "  mov r7, #37\n"  // SYS_kill
+    "  svc #0\n"
+    "  pop {r7, pc}\n"
+    "  .fnend\n");
+#else
+static int kill_myself(int pid, int signal) { return kill(pid, signal); }
+#endif
+
+static void allocate_where_a_signal_came(void) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = handler;
+  MUST(sigaction(SIGUSR1, &action, NULL) == 0);
+  MUST(kill_myself(getpid(), SIGUSR1) == 0);
+}
+
 int main(int argc, char** argv) {
+  if (argc > 1 && strcmp(argv[1], "signal") == 0) {
+    allocate_where_a_signal_came();
+    return 0;
+  }
   if (argc > 2 && strcmp(argv[1], "pairs") == 0) {
     pairs(atoi(argv[2]), 30);
     return 0;

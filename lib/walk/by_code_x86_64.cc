@@ -188,13 +188,16 @@ bool never_returns(std::uintptr_t function) {
          function == reinterpret_cast<std::uintptr_t>(&::exit);
 }
 
-}  // namespace
+constexpr Rule kNoRule{RuleKind::kNoTable, 0, 0};
+constexpr unsigned kNoJump = ~0u;
 
-Rule rule_by_code(std::uintptr_t pc) noexcept {
-  constexpr Rule kNoRule{RuleKind::kNoTable, 0, 0};
-  if (!can_ask()) return kNoRule;
+// Along the code from `pc` to a return. Of the conditional jumps number `taken` is one. `comes_back`: to where it was
+// before.
+Rule follow_to_return(std::uintptr_t pc, unsigned taken, bool* comes_back) {
   Frame frame;
-  std::uintptr_t at = pc, page = 0;
+  std::uintptr_t at = pc, page = 0, marked = 0;
+  unsigned jumps = 0, jumps_taken = 0;
+  *comes_back = false;
   for (unsigned i = 0; i < kMostInstructions; ++i) {
     if (at / 4096 != page) {
       if (!is_readable_code(at) || !can_read(at + 15)) return kNoRule;
@@ -208,13 +211,31 @@ Rule rule_by_code(std::uintptr_t pc) noexcept {
       at = is_jump(instruction) ? instruction.target() : jumps_by_table_to(instruction);
       if (at == 0 || !is_in_module(at)) return kNoRule;
       if (begins_with_table(at)) return frame.rule();
+      *comes_back = at == marked;
+      if (*comes_back) return kNoRule;
+      if ((++jumps_taken & (jumps_taken - 1)) == 0) marked = at;
     } else if (is_call(instruction)) {
       if (never_returns(instruction.target())) return kNoRule;
-    } else if (!is_conditional_jump(instruction) && !frame.does(instruction)) {
+    } else if (is_conditional_jump(instruction)) {
+      if (jumps++ == taken) at = instruction.target();
+    } else if (!frame.does(instruction)) {
       return kNoRule;
     }
   }
   return kNoRule;
+}
+
+}  // namespace
+
+// Where the code goes round in a loop (getdelim of musl 1.2.2), one of the jumps leads out of it.
+Rule rule_by_code(std::uintptr_t pc) noexcept {
+  constexpr unsigned kMostJumpsTaken = 16;
+  if (!can_ask()) return kNoRule;
+  bool comes_back;
+  Rule rule = follow_to_return(pc, kNoJump, &comes_back);
+  for (unsigned taken = 0; comes_back && taken < kMostJumpsTaken; ++taken)
+    rule = follow_to_return(pc, taken, &comes_back);
+  return rule;
 }
 
 namespace {

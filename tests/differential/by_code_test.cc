@@ -112,5 +112,28 @@ TEST(ByCode, SaysWhatTablesSay) {
   }
 }
 
+// Past each conditional jump the code comes back to the call, as in getdelim of musl 1.2.2.
+extern "C" const char leakdir_after_call_in_loop[];
+__asm__(R"(
+.text
+  push %rbx
+  sub $32, %rsp
+1: call 3f
+.globl leakdir_after_call_in_loop
+leakdir_after_call_in_loop:
+  test %eax, %eax
+  je 2f
+  jmp 1b
+2: add $32, %rsp
+  pop %rbx
+3: ret
+)");
+TEST(ByCode, LeavesALoop) {
+  const Rule rule = rule_by_code(reinterpret_cast<std::uintptr_t>(leakdir_after_call_in_loop));
+  ASSERT_EQ(rule.kind(), RuleKind::kByCode);
+  EXPECT_EQ(rule.offset(), 6 * kWord);
+  EXPECT_EQ(rule.bp_offset(), 0u);
+}
+
 }  // namespace
 }  // namespace leakdir

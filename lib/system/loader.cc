@@ -103,6 +103,35 @@ std::uintptr_t loader_base() {
   return told != nullptr ? told->r_ldbase : 0;
 }
 
+#if !LEAKDIR_HAS_DL_FIND_OBJECT
+namespace {
+
+struct ModulesSeen {
+  LoaderCounts counts;
+  unsigned modules;
+};
+
+int see_module(dl_phdr_info* info, std::size_t bytes, void* context) {
+  auto& seen = *static_cast<ModulesSeen*>(context);
+  static_cast<void>(read_loader_counts(*info, bytes, &seen.counts));
+  ++seen.modules;
+  return 0;
+}
+
+// The loader's counts are of all name spaces, its list is of ours.
+unsigned modules_elsewhere() {
+  ModulesSeen seen = {};
+  if (loader_is_asked() && !libc::kIsMusl) for_each_module(see_module, &seen);
+  const unsigned long long there = seen.counts.added - seen.counts.removed;
+  return there > seen.modules ? static_cast<unsigned>(there - seen.modules) : 0;
+}
+
+}  // namespace
+
+unsigned count_namespaces() { return 1 + modules_elsewhere(); }
+
+#else
+
 unsigned count_namespaces() {
   struct Extended {  // r_debug_extended, which glibc before 2.35 has not
     r_debug base;
@@ -116,6 +145,8 @@ unsigned count_namespaces() {
     at = __atomic_load_n(&at->next, __ATOMIC_ACQUIRE);
   return count;
 }
+
+#endif
 
 bool may_be_in_module(std::uintptr_t address) {
   std::uintptr_t tables;

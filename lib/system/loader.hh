@@ -42,8 +42,8 @@ bool may_be_in_module(std::uintptr_t address);
 std::uintptr_t loader_base();
 inline bool is_static_program() { return loader_base() == 0; }
 
-// How many name spaces of modules there are, or were: with each dlmopen() comes one. 1 with glibc before 2.35, and
-// where the program was linked without DT_DEBUG.
+// How many name spaces of modules there are, or were: with each dlmopen() comes one. 1 where the program was linked
+// without DT_DEBUG. Before glibc 2.35 it is a number that is higher while there are modules in another.
 unsigned count_namespaces();
 
 // In a forked child, before it asks for the first time.

@@ -218,6 +218,7 @@ TEST_P(PassedByPlugin, ThatIsGoneShowsByTheBlockThatItLeftToBeFreed) {
   ASSERT_TRUE(run({{"gcc", "-shared", "-fPIC", scratch_ / "given.c", "-o", library}, "", {}, "", 60}).exited_with(0));
   Command link = {{"gcc", scratch_ / "takes.c", "-o", program}, "", {}, "", 60};
   if (!object.empty()) link.argv.push_back(object);
+  link.argv.push_back("-ldl");
   ASSERT_TRUE(run(link).exited_with(0));
   RunOptions options = {"", {library, "deepbind"}, {}, 60};
   if (object.empty()) options.env["LD_PRELOAD"] = kLibrary;
@@ -250,6 +251,7 @@ TEST_P(PassedByPlugin, ThatFreesUnseenShowsByWhatIsHandedOutAgain) {
   } else {
     link.argv.push_back(kObject);
   }
+  link.argv.push_back("-ldl");
   ASSERT_TRUE(run(link).exited_with(0));
   const Outcome outcome = run_in(scratch_, program, options);
   EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
@@ -269,7 +271,10 @@ TEST_F(PassedBy, ThePluginOfAStaticProgramIsNamed) {
              "  void *block = ((void *(*)(size_t))dlsym(library, \"plugin_get\"))(77);\n"
              "  ((void (*)(void *))dlsym(library, \"plugin_give\"))(block);\n  return 0;\n}\n");
   const std::string plugin = std::string(kTargets) + "/plugin.so", program = scratch_ / "takes";
-  const Command link = {{"gcc", "-static", scratch_ / "takes.c", kStaticObject, "-o", program}, "", {}, "", 60};
+  const std::string bare = scratch_ / "bare";
+  ASSERT_TRUE(run({{"gcc", "-static", scratch_ / "takes.c", "-ldl", "-o", bare}, "", {}, "", 60}).exited_with(0));
+  if (!run({{bare, plugin}, "", {}, "", 60}).exited_with(0)) GTEST_SKIP() << "nor can it load it without leakdir";
+  const Command link = {{"gcc", "-static", scratch_ / "takes.c", kStaticObject, "-ldl", "-o", program}, "", {}, "", 60};
   ASSERT_TRUE(run(link).exited_with(0));
   const Outcome outcome = run_in(scratch_, program, {"", {plugin}, {}, 60});
   ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
@@ -289,7 +294,8 @@ TEST_F(PassedBy, AWrapperInFrontOfTheLibraryIsNoBypass) {
              "void *malloc(size_t n) {\n  static void *(*next)(size_t);\n"
              "  if (!next) next = (void *(*)(size_t))dlsym(RTLD_NEXT, \"malloc\");\n  return next(n);\n}\n");
   const std::string wrapper = scratch_ / "wrap.so";
-  ASSERT_TRUE(run({{"gcc", "-shared", "-fPIC", scratch_ / "wrap.c", "-o", wrapper}, "", {}, "", 60}).exited_with(0));
+  ASSERT_TRUE(
+      run({{"gcc", "-shared", "-fPIC", scratch_ / "wrap.c", "-ldl", "-o", wrapper}, "", {}, "", 60}).exited_with(0));
   const Outcome outcome =
       run_in(scratch_, target("clean_cxx", "none"), {"", {}, {{"LD_PRELOAD", wrapper + " " + kLibrary}}, 60});
   EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();

@@ -20,6 +20,9 @@ using testing::Not;
 
 class Upon : public testing::TestWithParam<std::string> {
  protected:
+  void SetUp() override {
+    if (!has_allocator(GetParam())) GTEST_SKIP() << "there is no " << GetParam();
+  }
   Outcome run_it(const std::string& name, const std::string& options, const std::vector<std::string>& arguments = {}) {
     return run_in(scratch_, target(name, "preload-" + GetParam()), {options, arguments, {}, 60});
   }

@@ -58,6 +58,13 @@ const char* allocator_beneath(const std::string& how) {
 
 }  // namespace
 
+bool has_allocator(const std::string& name) {
+  const std::string library = allocator_beneath("-" + name);
+  const Outcome outcome =
+      run({{"true"}, "", {{"LD_PRELOAD", library}}, "", 60});  // the loader says that it is not there
+  return !library.empty() && outcome.exited_with(0) && outcome.err.empty();
+}
+
 bool libc_exits_while_a_thread_reads() {
   constexpr int kSeconds = 5;
   const Scratch scratch;

@@ -35,6 +35,9 @@ struct RunOptions {
   int timeout_seconds = 60;
 };
 
+// Whether there is "jemalloc", "tcmalloc", "mimalloc".
+bool has_allocator(const std::string& name);
+
 // glibc 2.41 waits in exit() for whoever reads a stream, in a program without leakdir too. (Where the machine is too
 // busy to tell, the answer is no as well.)
 bool libc_exits_while_a_thread_reads();

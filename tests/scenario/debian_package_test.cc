@@ -48,7 +48,7 @@ built=obj-$(dpkg-architecture -qDEB_HOST_GNU_TYPE)
 mkdir "$built"
 cat >"$built/build.ninja" <<'NINJA'
 rule from_build_under_test
-  command = meson install -C "$$BUILD" --no-rebuild --quiet --destdir "$$DESTDIR.root" && $
+  command = DESTDIR="$$DESTDIR.root" meson install -C "$$BUILD" --no-rebuild --quiet && $
     mv "$$(dirname "$$(dirname "$$(find "$$DESTDIR.root" -path '*/bin/leakdir')")")" "$$DESTDIR/usr"
 build install: from_build_under_test
 NINJA

@@ -13,6 +13,7 @@
 #include "groups.hh"
 #include "paths.hh"
 #include "target.hh"
+#include "whole_libpthread.hh"
 
 namespace leakdir_test {
 namespace {
@@ -37,7 +38,7 @@ class GoogleTestListener : public testing::Test {
       build(command);
     };
     link("pie", {"-pie", kObject});
-    link("static", {"-static-pie", kStaticObject});
+    link("static", with_whole_libpthread({"-static-pie", kStaticObject}));
     link("none", {"-pie"});
     write_file(
         *built_ / "known.cc",
@@ -286,11 +287,11 @@ class GoogleTestListenerAfterATest : public GoogleTestListener {
 };
 TEST_F(GoogleTestListenerAfterATest, OfGccSeesWhatItLost) { expect_lost("g++", "-O2", {"-pie", kObject}); }
 TEST_F(GoogleTestListenerAfterATest, OfGccInAStaticProgramSeesWhatItLost) {
-  expect_lost("g++", "-O0", {"-static-pie", kStaticObject});
+  expect_lost("g++", "-O0", with_whole_libpthread({"-static-pie", kStaticObject}));
 }
 TEST_F(GoogleTestListenerAfterATest, OfClangSeesWhatItLost) { expect_lost("clang++", "-O0", {"-pie", kObject}); }
 TEST_F(GoogleTestListenerAfterATest, OfClangInAStaticProgramSeesWhatItLost) {
-  expect_lost("clang++", "-O2", {"-static-pie", kStaticObject});
+  expect_lost("clang++", "-O2", with_whole_libpthread({"-static-pie", kStaticObject}));
 }
 TEST_F(GoogleTestListenerAfterATest, UnderTheLibrarySeesWhatItLost) { expect_lost("g++", "-O1", {"-pie"}, kLibrary); }
 

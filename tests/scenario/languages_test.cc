@@ -487,8 +487,8 @@ class Runtimes : public Languages {
   }
 
   void run_program(const std::string& command) { build("rm -rf mem; " + command + " >/dev/null"); }
-  void run_under_library(const std::string& command) {
-    run_program("'" + std::string(kTool) + "' run -- " + command + " 2>said");
+  void run_under_library(const std::string& command, const std::string& options = "") {
+    run_program("LEAKDIR_OPTIONS=" + options + " '" + std::string(kTool) + "' run -- " + command + " 2>said");
   }
 };
 
@@ -679,8 +679,10 @@ int main(void)
 
 TEST_F(Runtimes, OfPython) {
   if (!is_there("/usr/bin/python3")) GTEST_SKIP() << "there is no Debian's python3";
-  run_under_library("/usr/bin/python3 -c 'print(1)'");
-  expect_of_program(0, "Python");
+  // Python 3.9 starts with deeper stacks, and makes a dictionary for itself in Py_FinalizeEx, where scripts run, too.
+  const bool is_39 = run({{"/usr/bin/python3", "--version"}, "", {}, "", 60}).out.rfind("Python 3.9.", 0) == 0;
+  run_under_library("/usr/bin/python3 -c 'print(1)'", is_39 ? "depth=128" : "");
+  expect_of_program(is_39 ? 1 : 0, "Python");
   // What the script holds at the end is the script's, though the interpreter has allocated it.
   run_under_library("/usr/bin/python3 -c 'import os; kept = bytes(100001); os._exit(0)'");
   const nlohmann::json held = report(scratch_ / "mem");

@@ -21,7 +21,7 @@ Outcome run_or_throw(const Command& command) {
 std::string build_root() { return std::string(kTool).substr(0, std::string(kTool).rfind("/tools/")); }
 
 void install_below(const std::string& root) {
-  run_or_throw({{"meson", "install", "-C", build_root(), "--no-rebuild", "--destdir", root}, "", {}, "", 120});
+  run_or_throw({{"meson", "install", "-C", build_root(), "--no-rebuild"}, "", {{"DESTDIR", root}}, "", 120});
 }
 
 Installation::Installation() {

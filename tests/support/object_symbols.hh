@@ -12,7 +12,7 @@ namespace leakdir_test {
 // "malloc T", sorted by name; weak undefined ones as "name w". `which`: of nm, --defined-only or --undefined-only.
 std::string symbols_of(const std::string& object, const char* which, const std::vector<std::string>& more = {});
 
-// Of tests/golden/.
+// Of tests/golden/, without what this release of glibc has not yet.
 std::string golden(const std::string& name);
 
 // glibc's malloc.o is in leakdir-static.o, and needs other internals in each release: those of glibc 2.36 are among the

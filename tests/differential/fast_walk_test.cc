@@ -591,6 +591,8 @@ TEST_F(FastWalk, NeedsLittleStack) {
     while (*lowest == 0x5a) ++lowest;
     return pages.end() - lowest;
   };
+  used();  // what is called for the first time here the loader looks up, on this stack; in a program that is at its
+           // start
   fast_walk_forget(1, 2);
   const auto cold = used();
   const auto hot = used();

@@ -123,7 +123,8 @@ Command command_beside(const Scratch& scratch, const Words& program, bool is_pre
   const std::string library = scratch / "l.so";
   if (is_preloaded) std::filesystem::create_symlink(kLibrary, library);
   const Words variables = variables_with(env_with(counts_libc), is_preloaded ? library : "", scratch.path());
-  return {joined(joined(env_with(counts_libc), variables), program), scratch.path(), {}, "", 120};
+  // In the same order: how large Perl's table of them is depends on it.
+  return {joined(joined({kEnv, "-i"}, variables), program), scratch.path(), {}, "", 120};
 }
 
 }  // namespace

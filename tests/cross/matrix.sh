@@ -69,6 +69,8 @@ make_root() {  # ROOT RELEASE
   [ -n "$mirror" ] || fail "this machine's apt has no mirror of Debian's: --mirror URL"
   rm -rf --one-file-system "$1"
   tied unshare --pid --fork --kill-child --mount-proc debootstrap --variant=minbase "$2" "$1" "$mirror" || return 1
+  # (debootstrap of some releases makes no hosts, and then there is no localhost.)
+  [ -s "$1/etc/hosts" ] || printf '127.0.0.1\tlocalhost\n::1\tlocalhost\n' >"$1/etc/hosts"
   # The way to the mirror, and whether its lists may be old, is as on this machine; so is, in in_root, who is trusted.
   apt-config dump | grep -e '^Acquire::Check-' -e '^Acquire::https\{0,1\}::' >"$1/etc/apt/apt.conf.d/matrix" || :
   touch "$1/made"

@@ -35,8 +35,8 @@ std::atomic<unsigned> runtime_count{0};
 // has changed, in glibc 2.41 last.
 struct Neighbour {
   const char* name;
-  int distance;
   const char* release;  // of glibc's, where it is so in this one alone; null: it is none of the others' that allocates
+  int distance;
   FunctionKind kind;
   std::atomic<std::uintptr_t> start;
   DynamicSection module;  // empty in a static program
@@ -54,13 +54,13 @@ struct Neighbour {
   }
 };
 Neighbour neighbours[] = {
-    {"__nptl_change_stack_perm", 9, nullptr, FunctionKind::kKeeper, {0}, {}},
-    {"_dl_exception_free", 11, nullptr, FunctionKind::kKeeper, {0}, {}},
-    {"__idna_from_dns_encoding", 4, nullptr, FunctionKind::kKeeper, {0}, {}},
-    {"setsourcefilter", 5, nullptr, FunctionKind::kKeeper, {0}, {}},
-    {"_dl_debug_state", 4, nullptr, FunctionKind::kKeepsItsOwn, {0}, {}},           // _dl_map_object_deps
-    {"_dl_debug_state", -8, "2.31", FunctionKind::kKeepsItsOwn, {0}, {}},           // the same
-    {"_dl_find_dso_for_object", -1, nullptr, FunctionKind::kKeepsItsOwn, {0}, {}},  // add_to_global_resize
+    {"__nptl_change_stack_perm", nullptr, 9, FunctionKind::kKeeper, {0}, {}},
+    {"_dl_exception_free", nullptr, 11, FunctionKind::kKeeper, {0}, {}},
+    {"__idna_from_dns_encoding", nullptr, 4, FunctionKind::kKeeper, {0}, {}},
+    {"setsourcefilter", nullptr, 5, FunctionKind::kKeeper, {0}, {}},
+    {"_dl_debug_state", nullptr, 4, FunctionKind::kKeepsItsOwn, {0}, {}},           // _dl_map_object_deps
+    {"_dl_debug_state", "2.31", -8, FunctionKind::kKeepsItsOwn, {0}, {}},           // the same
+    {"_dl_find_dso_for_object", nullptr, -1, FunctionKind::kKeepsItsOwn, {0}, {}},  // add_to_global_resize
 };
 
 bool is_initialiser(std::uintptr_t function, const std::uintptr_t* first, std::size_t count) {

@@ -213,7 +213,8 @@ Rule follow_to_return(std::uintptr_t pc, unsigned taken, bool* comes_back) {
       if (begins_with_table(at)) return frame.rule();
       *comes_back = at == marked;
       if (*comes_back) return kNoRule;
-      if ((++jumps_taken & (jumps_taken - 1)) == 0) marked = at;
+      ++jumps_taken;
+      if ((jumps_taken & (jumps_taken - 1)) == 0) marked = at;
     } else if (is_call(instruction)) {
       if (never_returns(instruction.target())) return kNoRule;
     } else if (is_conditional_jump(instruction)) {

@@ -66,8 +66,9 @@ inline bool parse_mapping(const char* line, const char* end, Mapping* into) {
   };
   std::uint64_t offset = 0, major = 0, minor = 0;
   if (!number('-', &into->start) || !number(' ', &into->end) || end - line < 5) return false;
+  // (qemu's user mode 5.2 writes no s, and a dash for it.)
   into->flags = (line[0] == 'r' ? Mapping::kRead : 0) | (line[1] == 'w' ? Mapping::kWrite : 0) |
-                (line[2] == 'x' ? Mapping::kExecute : 0) | (line[3] == 's' ? Mapping::kShared : 0);
+                (line[2] == 'x' ? Mapping::kExecute : 0) | (line[3] != 'p' ? Mapping::kShared : 0);
   line += 5;
   if (!number(' ', &offset) || !number(':', &major) || !number(' ', &minor)) return false;
   while (line < end && *line >= '0' && *line <= '9') ++line;  // the inode

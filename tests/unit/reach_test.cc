@@ -174,7 +174,7 @@ TEST(Roots, AreWhatTheProgramMayHaveWritten) {
   for (const char* other :
        {"r-xp 00000000 fe:00 7 /bin/sh", "---p 00000000 00:00 0", "--xp 00000000 00:00 0 [vsyscall]",
         "r-xp 00000000 00:00 0 [vdso]", "r-xp 00000000 00:00 0 [sigpage]", "r-xp 00000000 00:00 0 [uprobes]",
-        "r--s 00000000 fe:00 7 /tmp/data", "rw-s 00000000 00:05 7 /dev/dri/card0"})
+        "r--s 00000000 fe:00 7 /tmp/data", "r--- 00000000 fe:00 7 /tmp/data", "rw-s 00000000 00:05 7 /dev/dri/card0"})
     EXPECT_FALSE(is_root("7f00-8f00 " + std::string(other))) << other;
 }
 

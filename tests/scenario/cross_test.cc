@@ -13,6 +13,7 @@
 
 #include "bad_free_kinds.hh"
 #include "core_dump.hh"
+#include "debug_information.hh"
 #include "expected_kinds.hh"
 #include "groups.hh"
 #include "installation.hh"
@@ -20,6 +21,7 @@
 #include "report_json.hh"
 #include "survivors.hh"
 #include "target.hh"
+#include "whole_libpthread.hh"
 
 namespace leakdir_test {
 namespace {
@@ -108,10 +110,17 @@ class Cross : public testing::TestWithParam<Processor> {
     // (-D: without it a 32-bit program under qemu cannot read all folders.)
     const Outcome link = shell(GetParam().compiler + (is_cxx ? "-g++ -std=c++17" : "-gcc -std=gnu11") +
                                    " -g -O2 -Wall -D_FILE_OFFSET_BITS=64 " + GetParam().flags + " -static -pthread " +
-                                   kSourceRoot + "/tests/targets/" + source + " -x none " + object() + " -o program",
+                                   kSourceRoot + "/tests/targets/" + source + " -x none " + object() +
+                                   (is_cxx ? whole_libpthread() : "") + " -o program",
                                scratch_.path());
     EXPECT_TRUE(link.exited_with(0)) << link.describe();
     EXPECT_EQ(link.err, "");
+  }
+
+  static std::string whole_libpthread() {
+    std::string flags;
+    for (const std::string& flag : kWholeLibpthread) flags += " " + flag;
+    return flags;
   }
 
   Outcome run_program(const std::string& source, const std::vector<std::string>& arguments = {},
@@ -155,6 +164,15 @@ class Cross : public testing::TestWithParam<Processor> {
                      "-nm new_opa.o | grep ' t _ZN9__gnu_cxxL13aligned_alloc'",
                  Scratch().path())
         .exited_with(0);
+  }
+
+  // Whether the emulator is in this as Linux: where tests/cross/`what`.c ends with 0.
+  static bool emulator_passes(const std::string& what) {
+    const Scratch scratch;
+    const Outcome link = shell(
+        GetParam().compiler + "-gcc -static " + kSourceRoot + "/tests/cross/" + what + ".c -o asks", scratch.path());
+    EXPECT_TRUE(link.exited_with(0)) << link.describe();
+    return shell(GetParam().emulator + " ./asks", scratch.path()).exited_with(0);
   }
 
   static bool libc_has_tables() { return GetParam().name != "arm" && GetParam().name != "riscv64"; }
@@ -206,7 +224,9 @@ TEST_P(Cross, EachWayInCGivesOneRecord) {
   // The mark is in it, and tells the program's source from leakdir's, by whichever way the object was made.
   const Outcome diagnosis = run_tool({"doctor", scratch_ / "program"});
   EXPECT_THAT(diagnosis.out, HasSubstr("leakdir is in it, and there is no other malloc\n"));
-  EXPECT_THAT(diagnosis.out, HasSubstr("of 1 source file\n"));
+  // (Debian 11's libpthread.a has debug information: its files are counted, too.)
+  const bool is_alone = !has_debug_information(GetParam().compiler + "-gcc", "libpthread.a");
+  EXPECT_THAT(diagnosis.out, HasSubstr(is_alone ? "of 1 source file\n" : " source files\n"));
 }
 
 TEST_P(Cross, OperatorNewIsNoCaller) {
@@ -242,6 +262,7 @@ TEST_P(Cross, SignalHandlersMayAllocateWhereverTheSignalCame) {
 // Counted by qemu, which says each instruction. (QEMU_ONE_INSN_PER_TB is the option's name since qemu 8.1.)
 TEST_P(Cross, FastWalkTakesAFractionOfBoosts) {
   if (GetParam().name != "aarch64" && GetParam().name != "riscv64") GTEST_SKIP() << "there is no fast walk";
+  if (!emulator_passes("can_ask")) GTEST_SKIP() << "this emulator does not say what can be read";
   const Outcome outcome = run_program("other_processor.c", {"pairs", "1"});
   ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
   const auto instructions = [&](const std::string& unwind, int pairs) {
@@ -286,6 +307,8 @@ TEST_P(Cross, LostAndHeldAreToldApartOrNobodySaysSo) {
   forget_ended_thread(expected);
   forget_ended_thread(found);
   allow_what_exit_holds(found, expected);
+  // An object with virtual functions is told by their code: a pointer to its second base is one into the middle then.
+  if (!emulator_passes("tells_code") && expected.erase({"reachable", 211}) == 1) expected.insert({"possible", 211});
   EXPECT_EQ(found, expected);
 }
 

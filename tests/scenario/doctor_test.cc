@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "beyond_main.hh"
+#include "debug_information.hh"
 #include "groups.hh"
 #include "long_tests.hh"
 #include "paths.hh"
@@ -69,14 +70,8 @@ class Doctor : public testing::Test {
   std::string counted(const nlohmann::json& diagnosis, const std::string& own, bool is_static) {
     const Groups all = groups_in(finding(diagnosis, "frame pointers").at("text"), "of ([0-9]+) functions");
     if (all.empty()) return own;
-    static const bool has_debug_information =
-        run({{"sh", "-c", "readelf -SW \"$(gcc -print-file-name=libpthread.a)\" | grep -q '\\.debug_info'"},
-             "",
-             {},
-             "",
-             60})
-            .exited_with(0);
-    if (is_static && has_debug_information) {
+    static const bool is_libcs_counted = has_debug_information("gcc", "libpthread.a");
+    if (is_static && is_libcs_counted) {
       EXPECT_GT(std::stoul(all[1]), std::stoul(own));
     } else {
       EXPECT_EQ(all[1], own);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "expected_kinds.hh"
 
-#include <sys/personality.h>
-
 #include <map>
 #include <vector>
 
@@ -11,14 +9,6 @@
 #include "target.hh"
 
 namespace leakdir_test {
-namespace {
-
-constexpr unsigned long kAsItIs = 0xffffffff;
-// (Where a container forbids it, chance remains.)
-[[maybe_unused]] const int addresses_are_the_same =
-    personality(static_cast<unsigned long>(personality(kAsItIs)) | ADDR_NO_RANDOMIZE);
-
-}  // namespace
 
 Kinds expected_kinds(const std::string& output) {
   Kinds kinds;

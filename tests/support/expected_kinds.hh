@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Which kind each block is of, lost or held: as targets/lost_and_held.c says, and as the tool does.
-//
-// A test that has this starts its programs at the same addresses each time. In a static program the heap lies low, at
-// random: in one of some 500 runs a number of libc's own (the size of a cache) was the address of a lost block, and
-// held it.
 
 #pragma once
 

@@ -74,7 +74,9 @@ TEST(DebianSourcePackage, IsMadeFromTheTreeAndUnpacks) {
   const Scratch scratch;
   const std::string script = std::string("'") + kSourceRoot +
                              "/tools/package.sh' packages -us -uc -S -d >log 2>&1 || { cat log; exit 1; }\n"
-                             "lintian --allow-root --no-cfg --fail-on error,warning packages/*.changes\n"
+                             // (An older lintian does not know of the newest policy.)
+                             "lintian --allow-root --no-cfg --fail-on error,warning "
+                             "--suppress-tags=newer-standards-version packages/*.changes\n"
                              "dpkg-source --no-check --extract packages/*.dsc tree >/dev/null\n"
                              "test -x tree/debian/rules -a ! -e tree/build\n"
                              "diff -r --exclude=debian --exclude=__pycache__ tree/lib '" +
@@ -87,7 +89,18 @@ TEST(DebianSourcePackage, IsMadeFromTheTreeAndUnpacks) {
 // Made once, and installed once: not into this machine, but what they depend on has to be installed on it.
 class DebianPackage : public testing::Test {
  protected:
+  // Debian 11 has an older meson.
+  static bool can_be_made() {
+    static const bool can =
+        run({{"dpkg-checkbuilddeps", std::string(kSourceRoot) + "/lib/package/debian/control"}, "", {}, "", 60})
+            .exited_with(0);
+    return can;
+  }
+  void SetUp() override {
+    if (!can_be_made()) GTEST_SKIP() << "this release has not what the packages are made with";
+  }
   static void SetUpTestSuite() {
+    if (!can_be_made()) return;
     scratch_ = std::make_unique<Scratch>();
     make_packages(*scratch_ / "packages");
     // It knows of all that this machine has: of dependencies, and of files that would be in two packages.

@@ -128,6 +128,10 @@ struct Beside {
 
 class BesideAWrapper : public testing::TestWithParam<Beside> {
  protected:
+  // Before glibc 2.34 dlsym calls calloc: a wrapper of that which asks dlsym calls itself without end.
+  void SetUp() override {
+    if (!run_beside("each_way", "", false).exited_with(0)) GTEST_SKIP() << "nor does it come through without leakdir";
+  }
   Outcome run_beside(const std::string& program, const std::string& options, bool with_leakdir = true) {
     const std::string wrapper = std::string(kTargets) + "/lazy_wrapper_" + GetParam().wrapper + ".so";
     const std::string both = GetParam().comes_first ? wrapper + " " + kLibrary : kLibrary + (" " + wrapper);
@@ -229,6 +233,8 @@ INSTANTIATE_TEST_SUITE_P(With, AsksForAnError, testing::Values("pie", "preload")
 TEST(Preload, TakesNoSampleUponAnAllocatorThatLosesWhatAlignedBlocksHold) {
   const Scratch scratch;
   const std::string wrapper = std::string(kTargets) + "/lazy_wrapper_texts.so";
+  if (!run({{target("each_way", "none")}, scratch.path(), {{"LD_PRELOAD", wrapper}}, "", 60}).exited_with(0))
+    GTEST_SKIP() << "nor does it come through without leakdir";
   const Outcome outcome = run({{target("each_way", "none")},
                                scratch.path(),
                                {{"LD_PRELOAD", kLibrary + (" " + wrapper)}, {"LEAKDIR_OPTIONS", "sample=512k"}},

@@ -69,9 +69,9 @@ bool find_function_start(std::uintptr_t pc, FunctionStart& start) {
   return true;
 }
 
-// Sorted by address: what belongs together need not stand together.
 std::uintptr_t find_function_end(std::uintptr_t) { return 0; }
 
+// Sorted by address: what belongs together need not stand together.
 int table_distance(std::uintptr_t, std::uintptr_t, int) { return 0; }
 
 bool is_function_start(std::uintptr_t) { return false; }

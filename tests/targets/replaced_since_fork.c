@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// replaced_since_fork main|thread: after a fork the parent, or another thread of it, frees a block and makes one of
-// another size: at the same address, on the same line, with the same row of the ledger. Only then the child allocates
-// for the first time, and ends. A block of 1019 bytes stays as it was.
+// replaced_since_fork main|later|thread: after a fork the parent, or another thread of it, frees a block and makes one
+// of another size: at the same address, on the same line, with the same row of the ledger. `later`: after 200 others.
+// Only then the child allocates for the first time, and ends. A block of 1019 bytes stays as it was.
 
 #include <pthread.h>
 #include <semaphore.h>

@@ -5,16 +5,15 @@
 
 #pragma once
 
-#include <gnu/libc-version.h>
-
-#include <cstdlib>
 #include <string>
 #include <vector>
+
+#include "libc_release.hh"
 
 namespace leakdir_test {
 
 inline std::vector<std::string> libc_beyond_main() {
-  if (std::atoi(gnu_get_libc_version() + 2) < 34) return {"__libc_start_main"};
+  if (glibc_minor() < 34) return {"__libc_start_main"};
   return {"__libc_start_call_main", "__libc_start_main_impl"};
 }
 

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "object_symbols.hh"
 
-#include <gnu/libc-version.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <map>
 #include <set>
 
+#include "libc_release.hh"
 #include "paths.hh"
 #include "run_program.hh"
 #include "scratch_directory.hh"
@@ -38,7 +37,7 @@ std::string golden(const std::string& name) {
                                                     {"__libc_mallinfo2", 33},
                                                     {"__glibc_morecore", 34},
                                                     {"_dl_find_object", 35}};
-  const int here = std::atoi(gnu_get_libc_version() + 2);
+  const int here = glibc_minor();
   std::string text;
   for (const std::string& line : lines_of(read_file(std::string(kSourceRoot) + "/tests/golden/" + name))) {
     const auto since = kSince.find(line.substr(0, line.find(' ')));
@@ -49,7 +48,7 @@ std::string golden(const std::string& name) {
 
 namespace {
 
-bool is_as_reviewed() { return std::string(gnu_get_libc_version()) == "2.36"; }
+bool is_as_reviewed() { return glibc_minor() == 36; }
 
 std::string symbols_of_malloc(const char* which) {
   const Scratch scratch;

@@ -5,8 +5,8 @@
 // own.
 
 #include <stdlib.h>
-#include <sys/wait.h>
 
+#include "child.h"
 #include "expect.h"
 
 static NOINLINE void* get(size_t size) {
@@ -30,10 +30,6 @@ int main(void) {
     free(blocks[7]);
     exit(0);
   }
-  int status = -1;
-  if (waitpid(child, &status, 0) != child || hidden(fence) == NULL) return 1;
-  char text[60];
-  snprintf(text, sizeof text, "child pid=%d status=%d\n", child, status);
-  say(text);
-  return 0;
+  say_how_it_ended(child);
+  return hidden(fence) == NULL;
 }

@@ -5,8 +5,8 @@
 // before. To the child the block is live; in the first case it frees it. Its address had been freed once before.
 
 #include <stdlib.h>
-#include <sys/wait.h>
 
+#include "child.h"
 #include "expect.h"
 
 enum { kMany = 300, kDeep = 24 };
@@ -57,10 +57,6 @@ int main(int argc, char** argv) {
   }
   strcmp(argv[1], "there") == 0 ? use_again_there(block) : use_again_elsewhere(block);
   MUST(write(told[1], &word, 1) == 1);
-  int status = -1;
-  MUST(waitpid(child, &status, 0) == child);
-  char text[60];
-  snprintf(text, sizeof text, "child pid=%d status=%d\n", child, status);
-  say(text);
+  say_how_it_ended(child);
   return 0;
 }

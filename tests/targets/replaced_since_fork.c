@@ -7,8 +7,8 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 
+#include "child.h"
 #include "expect.h"
 
 static sem_t is_made, is_to_be_replaced;
@@ -71,10 +71,6 @@ int main(int argc, char** argv) {
     MUST(pthread_join(thread, NULL) == 0);
   }
   MUST(write(told[1], "", 1) == 1);
-  int status = -1;
-  MUST(waitpid(child, &status, 0) == child);
-  char text[60];
-  snprintf(text, sizeof text, "child pid=%d status=%d\n", child, status);
-  say(text);
+  say_how_it_ended(child);
   return 0;
 }

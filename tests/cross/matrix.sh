@@ -97,9 +97,10 @@ in_root() {  # ROOT COMMAND
       sh -ec "cd /checkout && $2"' - "$1" "$2" "$ccache" "$jobs"
 }
 
-# The sources of now, committed or not; what is built stays.
+# The sources of now, committed or not, and no file that is gone; what is built or fetched stays.
 copy_sources() {  # ROOT
   mkdir -p "$1/checkout"
+  find "$1/checkout" -mindepth 1 -maxdepth 1 ! -name build ! -name subprojects -exec rm -r {} +
   git ls-files -z --cached --others --exclude-standard | xargs -0 ls -d 2>/dev/null | tar -c -T - | tar -x -C "$1/checkout"
 }
 

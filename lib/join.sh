@@ -16,10 +16,12 @@ IFS='
 '
 count=0
 for archive in "$@"; do
+  is_thin=''
+  if [ "$(head -c 7 "$archive")" = '!<thin>' ]; then is_thin=yes; fi
   for member in $("$ar" t "$archive"); do
     count=$((count + 1))
     part=$work/$(printf %04d "$count").o
-    if [ "$(head -c 7 "$archive")" = '!<thin>' ]; then cp "$member" "$part"; else "$ar" p "$archive" "$member" >"$part"; fi
+    if [ -n "$is_thin" ]; then cp "$member" "$part"; else "$ar" p "$archive" "$member" >"$part"; fi
     "$objcopy" --remove-section=.group --wildcard --localize-symbol='__x86.get_pc_thunk.*' "$part"
   done
 done

@@ -75,16 +75,12 @@ bool lock_for_a_moment(int folder) {
 }
 
 void expand(const char* pattern, const char* program, Text& into) {
-  const char* name = program;
-  for (const char* c = program; *c != '\0'; ++c) {
-    if (*c == '/') name = c + 1;
-  }
   for (; *pattern != '\0'; ++pattern) {
     if (pattern[0] == '%' && pattern[1] == 'p') {
       into.dec(static_cast<std::uint64_t>(sys::pid()));
       ++pattern;
     } else if (pattern[0] == '%' && pattern[1] == 'e') {
-      into.put(name);
+      into.put(last_part(program));
       ++pattern;
     } else if (pattern[0] == '%' && pattern[1] == '%') {
       into.put('%');

@@ -42,4 +42,13 @@ class Text {
   TextBuffer out_;
 };
 
+// What is behind the last slash of a path.
+constexpr const char* last_part(const char* path) {
+  const char* part = path;
+  for (; *path != '\0'; ++path) {
+    if (*path == '/') part = path + 1;
+  }
+  return part;
+}
+
 }  // namespace leakdir

@@ -123,11 +123,9 @@ void set_range(Range& range, const dl_phdr_info& module) {
 
 // The range of such a library; null: it is none.
 Range* range_beside_libc(const dl_phdr_info& module) {
-  const char* name = module.dlpi_name;
-  for (const char* c = name; c != nullptr && *c != '\0'; ++c) {
-    if (*c == '/') name = c + 1;
-  }
-  for (unsigned i = 0; name != nullptr && i < kMostBeside; ++i) {
+  if (module.dlpi_name == nullptr) return nullptr;
+  const char* const name = last_part(module.dlpi_name);
+  for (unsigned i = 0; i < kMostBeside; ++i) {
     // The first one: another namespace has its own.
     const bool is_known = beside_libc[i].end.load(std::memory_order_relaxed) != 0;
     if (is_same_text(name, kBesideLibc[i])) return is_known ? nullptr : &beside_libc[i];

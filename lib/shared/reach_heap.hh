@@ -7,10 +7,11 @@
 // The facts (glibc 2.19 to 2.43, malloc/malloc.c and malloc/arena.c): a chunk has two words before the block, of which
 // the second is its size, three bits of flags below, and the next chunk begins where it ends. [heap] is a row of chunks
 // up to its end; where the program took from brk before malloc did (in a static program libc does, for the thread-local
-// data) it begins later. Other heaps lie at multiples of 64 MiB (1 MiB where a word has 4 bytes) and begin with the
-// words: arena, previous heap, size. An arena's table of lists has 127 pairs of words; an empty list is a pair that
-// leads to itself. It is in libc's data for the first arena, and its words lead to free chunks, by the address of the
-// chunk, which is within the last word of the block before.
+// data) it begins later. (qemu's user mode does not name it: there it lies behind the program's data, in one mapping
+// with variables, and the first arena says where it ends.) Other heaps lie at multiples of 64 MiB (1 MiB where a word
+// has 4 bytes) and begin with the words: arena, previous heap, size. An arena's table of lists has 127 pairs of words;
+// an empty list is a pair that leads to itself. It is in libc's data for the first arena, and its words lead to free
+// chunks, by the address of the chunk, which is within the last word of the block before.
 
 #pragma once
 
@@ -53,18 +54,19 @@ class Heaps {
       : table_(table), mappings_(mappings), source_(source), freed_mark_(freed_mark), knows_all_(knows_all) {}
 
   void find_holes(Holes& holes) {
+    bool is_named = false;
     for (std::size_t i = 0; i < mappings_.count; ++i) {
       const Mapping& mapping = mappings_.first[i];
       if (!is_private_data(mapping)) continue;
       if (mapping.has(Mapping::kHeap)) {
+        is_named = true;
         in_heap({mapping.start, mapping.end}, mapping.start, kMostBefore, holes);
       } else if (!mapping.has(Mapping::kFile)) {
         in_arenas(mapping, holes);
       }
-      const bool follows_file =
-          i > 0 && mappings_.first[i - 1].has(Mapping::kFile) && mappings_.first[i - 1].end == mapping.start;
-      if (mapping.has(Mapping::kFile) || follows_file) in_data_of_libc(mapping, holes);
+      if (mapping.has(Mapping::kFile) || follows_file(i)) in_data_of_libc(mapping, holes);
     }
+    if (!is_named) in_heap_without_name(holes);
   }
 
  private:
@@ -79,11 +81,17 @@ class Heaps {
   static constexpr std::uint64_t kMostOfArena = 4096;
   static constexpr unsigned kPairs = 127;
   static constexpr unsigned kBeforePairs = kWord == 8 ? 12 : 13;  // lists of small chunks, and two single chunks
+  static constexpr unsigned kTopBeforePairs = 2;  // the chunk at the heap's end that was never handed out
   static constexpr std::uint64_t kLargestData = 64 << 20;
 
   static bool is_private_data(const Mapping& mapping) {
     return mapping.has(Mapping::kRead) && mapping.has(Mapping::kWrite) && !mapping.has(Mapping::kShared) &&
            !mapping.has(Mapping::kDevice);
+  }
+
+  bool follows_file(std::size_t i) const {
+    return i > 0 && mappings_.first[i - 1].has(Mapping::kFile) &&
+           mappings_.first[i - 1].end == mappings_.first[i].start;
   }
 
   // Words of the process, of which the next ones will be asked for too.
@@ -136,6 +144,20 @@ class Heaps {
       at = chunk;
       if (chunk < heap.end) content_end = table_[block].end();
     }
+  }
+
+  // What lies before the first block may be the program's variables.
+  void in_heap_without_name(Holes& holes) {
+    const Mapping* const mapping = mappings_.find(top_);
+    if (top_ == 0 || mapping == nullptr || !is_private_data(*mapping)) return;
+    constexpr std::uint32_t kOthers = Mapping::kFile | Mapping::kStack;
+    const std::uint64_t size = size_of(top_), end = top_ + size;
+    if (mapping->has(kOthers) || !follows_file(static_cast<std::size_t>(mapping - mappings_.first))) return;
+    if (size == 0 || size > mapping->end - top_) return;
+    const std::uint32_t block = table_.first_behind(mapping->start);
+    if (block >= table_.count() || table_[block].address >= end) return;
+    const std::uint64_t first = table_[block].address - kHeader;
+    in_heap({first, end}, first, 0, holes);
   }
 
   // From the chunk of a block, or the first chunk of all, to that of the next block or the end of the heap. The block
@@ -203,6 +225,8 @@ class Heaps {
       const std::uint64_t table = table_of_lists(at, mapping);
       if (table == 0) continue;
       holes.add({table - kBeforePairs * kWord, table + kPairs * kHeader});
+      Word top = 0;
+      if (top_ == 0 && read_words(table - kTopBeforePairs * kWord, 1, &top)) top_ = top;
       at = table + kPairs * kHeader - kWord;
     }
   }
@@ -239,6 +263,7 @@ class Heaps {
   Source& source_;
   const std::uint64_t freed_mark_;
   const bool knows_all_;
+  std::uint64_t top_ = 0;  // of the first arena
   std::uint64_t window_start_ = 0, window_bytes_ = 0;
   Word table_words_[2 * kPairs + 9];
   alignas(16) char window_[4096];

@@ -51,7 +51,8 @@ class LostCore : public testing::TestWithParam<std::string> {
 
 TEST_P(LostCore, EachBlockHasItsKind) { EXPECT_EQ(kinds_by(core()), expected_); }
 
-// It has no text, not even by name.
+// It has no text, not even by name. And the process has gone on since, so what is allocated and not in the ledger may
+// be a block of then: so may what is free, and waits in its thread's cache.
 class GdbsCore : public LostCore {};
 
 TEST_P(GdbsCore, SaysTheSame) {
@@ -68,6 +69,8 @@ TEST_P(GdbsCore, SaysTheSame) {
   EXPECT_TRUE(made.exited_with(0)) << made.describe();
   process.kill(SIGKILL);
   process.wait();
+  ASSERT_EQ(expected_.erase({"definite", 6009}), 1u);
+  expected_.insert({"reachable", 6009});
   EXPECT_EQ(kinds_in(report(another / "mem", {"--kinds", "all", "--core", core})), expected_);
 }
 

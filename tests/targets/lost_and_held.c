@@ -168,6 +168,7 @@ static NOINLINE void leave_in_free_chunk(size_t size, size_t lost) {
 }
 
 static NOINLINE void leave_in_free_chunks(void) {
+  leave_in_free_chunk(1000, 6009);  // which waits in the thread's cache for one of its size
   leave_in_free_chunk(6000, 6001);
   leave_in_free_chunk(42000, 6003);
   leave_in_free_chunk(300000, 6005);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "shared/reach_blocks.hh"
+#include "shared/reach_heap.hh"
 #include "shared/reach_maps.hh"
 #include "shared/reach_mark.hh"
 #include "shared/reach_roots.hh"
@@ -583,6 +584,48 @@ TEST(ContextSearch, KnowsAContextThatLiesInTwoMappings) {
     search.look_in_data(kStack, [&](Stretch part) { parts.insert(parts.end(), {part.start, part.end}); });
     EXPECT_EQ(parts, (std::vector<std::uint64_t>{kPart, kPart + 0x4000})) << kBss - context;
   }
+}
+
+// qemu's user mode has no name for what brk gave, in one mapping with the program's variables: glibc's first arena says
+// where it ends. What lies before the first block counts, as variables do.
+TEST(HeapOfGlibc, IsFoundWhereNobodyNamesIt) {
+  constexpr std::uint64_t kData = 0x400000, kVariables = 0x402000, kHeap = 0x403000, kEnd = 0x424000;
+  constexpr std::uint64_t kLists = kData + 0x100, kTop = kHeap + 0x500;
+  const auto holes_where = [&](std::uint32_t flags_of_heap, std::uint64_t start_of_heap) {
+    Heap heap;
+    for (std::uint64_t i = 0; i < 127; ++i) {
+      for (std::uint64_t word : {0, 8}) heap.put(kLists + 16 * i + word, kLists + 16 * i - 16);
+    }
+    constexpr std::uint64_t kAfter = kLists + 127 * 16 + 16;
+    heap.put(kLists - 16, kTop), heap.put(kAfter, kLists - 0x60), heap.put(kAfter + 16, 1);
+    heap.put(kAfter + 24, 0x21000), heap.put(kAfter + 32, 0x21000);
+    // A block, a chunk that is free, a block, and what was never handed out.
+    heap.put(kHeap + 8, 0x111), heap.put(kHeap + 0x118, 0x201), heap.put(kHeap + 0x318, 0x1f1);
+    heap.put(kTop + 8, (kEnd - kTop) | 1);
+    heap.add(kHeap + 0x10, 0x100), heap.add(kHeap + 0x320, 0x1d8);
+    const Mapping mappings[] = {{kData, kVariables, Mapping::kRead | Mapping::kWrite | Mapping::kFile},
+                                {start_of_heap, kEnd + 0x1000, Mapping::kRead | Mapping::kWrite | flags_of_heap}};
+    Stretch room[8];
+    Holes holes(room, std::size(room));
+    const Mappings all = {mappings, std::size(mappings)};
+    auto heaps = std::make_unique<Heaps<std::uint64_t, Heap>>(heap.table(), all, heap, true, 0);
+    heaps->find_holes(holes);
+    const auto is_hole = [&](std::uint64_t address) {
+      return std::any_of(holes.begin(), holes.end(),
+                         [&](Stretch hole) { return hole.start <= address && address < hole.end; });
+    };
+    EXPECT_TRUE(is_hole(kLists));
+    std::vector<bool> are_holes;
+    for (const std::uint64_t address : {kHeap - 8, kHeap, kHeap + 0x120, kHeap + 0x308, kTop, kEnd - 8, kEnd})
+      are_holes.push_back(is_hole(address));
+    return are_holes;
+  };
+  const std::vector<bool> found = {false, true, true, true, true, true, false}, none(7, false);
+  EXPECT_EQ(holes_where(0, kVariables), found);
+  EXPECT_EQ(holes_where(Mapping::kShared, kVariables), none);
+  EXPECT_EQ(holes_where(Mapping::kFile, kVariables), none);
+  EXPECT_EQ(holes_where(Mapping::kStack, kVariables), none);
+  EXPECT_EQ(holes_where(0, kVariables + 0x800), none);  // something else's
 }
 
 TEST(EndOfChunk, IsTakenFromWhatIsASizeForTheBlock) {

@@ -270,6 +270,37 @@ TEST_F(Doctor, KnowsTheHookOfAProgramWithoutSections) {
   }
 }
 
+// Of a static program nothing leads to the table then, and it is found while the program runs.
+TEST_F(Doctor, KnowsTheTablesOfAProgramWithoutSections) {
+  const auto without_sections = [&](std::string program) {
+    std::fill_n(program.begin() + 0x28, 8, '\0');  // e_shoff
+    std::fill_n(program.begin() + 0x3c, 4, '\0');  // e_shnum, e_shstrndx
+    write_file(scratch_ / "app", program);
+    return examine("app");
+  };
+  const std::map<std::string, std::string> texts = {{"static", ".eh_frame without an index, which leakdir makes"},
+                                                    {"pie", ".eh_frame with its index"}};
+  for (const auto& [kind, text] : texts) {
+    const nlohmann::json diagnosis = without_sections(read_file(target("leaks", kind)));
+    expect(diagnosis, "unwind tables", "good", text);
+    EXPECT_EQ(diagnosis.at("expect"), "the stack of each block, as module+offset");
+  }
+  // What comes before the end, and the word that says so, belong to a table.
+  const std::string program = read_file(target("leaks", "static"));
+  shell("readelf -SW " + target("leaks", "static") + " | sed -n 's/.* \\.eh_frame  *PROGBITS  *//p' >where");
+  unsigned long address = 0, offset = 0, bytes = 0;
+  ASSERT_EQ(std::sscanf(read_file(scratch_ / "where").c_str(), "%lx %lx %lx", &address, &offset, &bytes), 3);
+  for (const unsigned long spoilt : {offset + bytes - 4, offset + 8}) {
+    std::string other = program;
+    std::fill_n(other.begin() + static_cast<std::ptrdiff_t>(spoilt), 4, '\x55');
+    const nlohmann::json diagnosis = without_sections(other);
+    expect(diagnosis, "unwind tables", spoilt == offset + 8 ? "good" : "missing", "");
+  }
+  std::string other = program;
+  std::fill_n(other.begin() + static_cast<std::ptrdiff_t>(offset), bytes, '\0');
+  expect(without_sections(other), "unwind tables", "missing", "there is no .eh_frame: ");
+}
+
 std::vector<Linking> every_way_to_link() {
   std::vector<Linking> all;
   for (const char* linker : {"bfd", "gold", "lld", "mold"})

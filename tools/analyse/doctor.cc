@@ -19,6 +19,7 @@
 #include "base/words.hh"
 #include "symbols/debug_files.hh"
 #include "symbols/eh_frame_index.hh"
+#include "symbols/eh_frame_search.hh"
 #include "symbols/elf_file.hh"
 #include "symbols/marks.hh"
 
@@ -271,11 +272,11 @@ class Examination {
   Finding unwind_tables() const {
     const char* flags = "compile with -fasynchronous-unwind-tables, and keep .eh_frame when stripping";
     // 32-bit ARM has tables of its own kind.
-    if (file_.header().e_machine == EM_ARM && file_.has_section(".ARM.exidx"))
+    if (file_.header().e_machine == EM_ARM && (file_.has_section(".ARM.exidx") || file_.has_segment(PT_ARM_EXIDX)))
       return {"unwind tables", Health::kGood, ".ARM.exidx", ""};
     const bool has_index = file_.has_segment(PT_GNU_EH_FRAME);
-    // Where there are no section headers the index leads to it.
-    if (!file_.has_section(".eh_frame") && (file_.has_sections() || !has_index))
+    // Where there are no section headers the index leads to it; where there is none either, it is looked for.
+    if (!file_.has_section(".eh_frame") && (file_.has_sections() || (!has_index && !has_eh_frame_table(file_))))
       return {"unwind tables", Health::kMissing, "there is no .eh_frame: stacks will have the caller alone", flags};
     std::size_t covered = 0, all = 0;
     Dwarf_CFI* tables = dwarf_getcfi_elf(file_.elf());

@@ -604,6 +604,7 @@ TEST(MakeObject, SaysWhatIsMissing) {
       {"--cc=gcc --libc=/no/libc.a", "there is no libc.a: /no/libc.a"},
       {"--cc=gcc --libc=" + scratch / "empty.a", "empty.a is not glibc's\n"},
       {"--cc=gcc --boost=/no/boost", "there is no boost/stacktrace/safe_dump_to.hpp in /no/boost\n"},
+      {"--cc=gcc --cxx='g++ -nostdinc++'", "the headers of the C++ library are missing for g++ -nostdinc++, see above"},
       {"--cc=gcc --cxx='g++ -D__GLIBC__=1 -U__GLIBC__ -nostdinc'", "does not work\n"},
       {"--cc=gcc --cxx='g++ -U__x86_64__ -I" + scratch.path() + "'", "is not one that leakdir was made for: x86-64, "},
       {"--cc=gcc --source=/no/source", "leakdir's sources are not in /no/source"},

@@ -48,9 +48,15 @@ std::string object_for(const std::string& making) {
   static const Scratch made;
   const std::string path = made / (making.empty() ? "leakdir-static.o" : "leakdir.o");
   if (exists(path)) return path;
-  const Outcome outcome = shell(mkobj("--cc=musl-gcc --output=" + path + " " + making), made.path());
+  // What the compiler leaves out is said, and not of one that does it.
+  const bool is_plain = making.empty();
+  const std::string compiler = is_plain ? "musl-gcc" : "'musl-gcc -Wl,--eh-frame-hdr'";
+  const Outcome outcome = shell(mkobj("--cc=" + compiler + " --output=" + path + " " + making), made.path());
   EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
   EXPECT_EQ(outcome.err, "");
+  EXPECT_EQ(outcome.out, is_plain ? "leakdir-mkobj: link with -Wl,--eh-frame-hdr too, as musl-gcc alone does not: "
+                                    "stacks go on beyond a signal then, and C++ can throw\n"
+                                  : "");
   return path;
 }
 

@@ -139,7 +139,7 @@ try_release() {  # RELEASE
     if [ "$suite" = works ]; then suite=$(tail -n 1 "$roots/$1.scenario.log"); fi
     if [[ $suite = "no: "*" passed, "* ]]; then suite=${suite#no: }; fi
   fi
-  echo "| $(release_name "$root" "$1") | $(version_of "$root" libc6) | $(version_of "$root" gcc) | $(version_of "$root" binutils) |" \
+  echo "| $(release_name "$root" "$1") | $(version_of "$root" libc6) | $(chroot "$root" gcc -dumpfullversion) | $(version_of "$root" binutils) |" \
     "$demo | $suite | $(date +%F) |"
 }
 

@@ -61,6 +61,10 @@ class EachCallFails : public testing::TestWithParam<std::tuple<std::string, std:
     EXPECT_EQ(outcome.out, expected_);
     EXPECT_LE(lines_of(outcome.err).size(), 2u) << outcome.err;  // of the program and of its child: one each
     EXPECT_EQ(outcome.err.find("unknown error"), std::string::npos) << outcome.err;
+    // Never silently off: whatever fails alone, there is a ledger, or a line.
+    if (!fault.goes_on && !exists(scratch / "mem/.ledger")) {
+      EXPECT_EQ(lines_of(outcome.err).size(), 1u) << outcome.err;
+    }
     return happened;
   }
 

@@ -31,8 +31,9 @@
 #include "track/libc_own.hh"
 
 extern "C" {
-// In leakdir-static.o (static_only.cc).
+// In leakdir-static.o (static_only.cc, static_only_musl.cc).
 __attribute__((weak)) extern const unsigned* const leakdir_glibc_thread_count;
+__attribute__((weak)) extern const unsigned* const leakdir_musl_other_threads;
 }
 
 namespace leakdir {
@@ -49,16 +50,18 @@ unsigned thread_count() {
   return threads == 2 && first_thread_has_ended() ? 1 : threads;  // main left by pthread_exit, and is still counted
 }
 
-// libc's own count, of glibc 2.34 and later. /proc counts also threads that are none of the program's, as those of an
-// emulator that it runs in (qemu-user).
-const unsigned* libcs_thread_count() {
+const unsigned* glibcs_thread_count() {
   if (&leakdir_glibc_thread_count != nullptr) return leakdir_glibc_thread_count;
   return static_cast<const unsigned*>(exported_anywhere("__nptl_nthreads"));
 }
 
+// By libc's own count, of glibc 2.34 and later, and of musl in a static program. /proc counts also threads that are
+// none of the program's, as those of an emulator that it runs in (qemu-user).
 unsigned count_threads() {
-  const unsigned* const libcs_count = libcs_thread_count();
-  return libcs_count != nullptr ? __atomic_load_n(libcs_count, __ATOMIC_RELAXED) : thread_count();
+  if (libc::kIsMusl && &leakdir_musl_other_threads != nullptr)
+    return 1 + __atomic_load_n(leakdir_musl_other_threads, __ATOMIC_RELAXED);
+  const unsigned* const count = glibcs_thread_count();
+  return count != nullptr ? __atomic_load_n(count, __ATOMIC_RELAXED) : thread_count();
 }
 
 }  // namespace

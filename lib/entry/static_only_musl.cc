@@ -40,6 +40,16 @@ const char* const leakdir_musl_keepers[] = {
 #undef KEEPS
 };
 
+// How many threads there are beside one, as musl keeps it (1.2.2 to 1.2.5).
+struct MuslsState {
+  char can_do_threads, threaded, secure;
+  signed char need_locks;
+  unsigned other_threads;
+};
+extern const MuslsState leakdir_musl_state __asm__("__libc");
+__attribute__((visibility("default"))) extern const unsigned* const leakdir_musl_other_threads;
+const unsigned* const leakdir_musl_other_threads = &leakdir_musl_state.other_threads;
+
 // leakdir-mkobj has read the sizes in libc.a, in the same order.
 #ifndef LEAKDIR_KEEPER_BYTES
 #define LEAKDIR_KEEPER_BYTES 0

@@ -559,6 +559,33 @@ TEST_P(CrossMusl, CleanProgramsLeaveNoRecord) {
   }
 }
 
+// Under an emulator /proc counts its threads, too: musl's own count is asked.
+TEST_P(CrossMusl, LostAndHeldAreToldApartAtExit) {
+  const Outcome outcome = run_program("other_libc.c", {"loses"});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  ASSERT_EQ(expected_kinds(outcome.out).size(), 7u);
+  const Kinds found = kinds_in(report(dir(), {"--kinds", "all"}));
+  const auto is_unknown = [](const auto& kind) { return kind.first == "unknown"; };
+  if (GetParam().name == "arm" && std::all_of(found.begin(), found.end(), is_unknown)) return;  // qemu 7: as upon glibc
+  EXPECT_EQ(found, expected_kinds(outcome.out));
+}
+
+// Without an index of the tables libgcc, which is asked where there is no fast walk, knows none upon musl.
+TEST_P(CrossMusl, StacksAreWhatDoctorExpects) {
+  for (const std::string index : {"", " -Wl,--eh-frame-hdr"}) {
+    SCOPED_TRACE(index);
+    const Outcome outcome = run_program("other_processor.c", {}, " -std=gnu11", index);
+    ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    const nlohmann::json frames = stack_through(report(dir()), "innermost", 15).at("frames");
+    const bool is_whole = GetParam().name == "aarch64" || GetParam().name == "arm" || !index.empty();
+    EXPECT_EQ(frames.size() >= 4, is_whole) << frames;
+    EXPECT_EQ(frames.size() == 1, !is_whole) << frames;
+    const Outcome diagnosis = run_tool({"doctor", scratch_ / "program"});
+    EXPECT_THAT(diagnosis.out, HasSubstr(std::string("What to expect: the ") + (is_whole ? "stack" : "caller") +
+                                         " of each block, with functions, files and lines"));
+  }
+}
+
 TEST_P(CrossMusl, SignalHandlersMayAllocate) {
   const Outcome outcome = run_program("other_libc.c", {"signals"});
   ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();

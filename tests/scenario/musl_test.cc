@@ -228,6 +228,16 @@ TEST_P(LinkedUponMusl, LostAndHeldAreToldApartAtExit) {
   EXPECT_EQ(sizes_of(records_in(dir() + "/lost")), (std::vector<std::uint64_t>{1031, 1033, 1049, 1061}));
 }
 
+// An emulator has a thread of its own, which /proc counts: musl's own count is asked.
+TEST_F(Musl, LostAndHeldAreToldApartAtExitUnderAnEmulator) {
+  if (!shell("command -v qemu-x86_64").exited_with(0)) GTEST_SKIP() << "there is no qemu-x86_64";
+  const std::string program = link("other_libc.c", "-static " + object_for(""));
+  const Outcome outcome = run_in(scratch_, "qemu-x86_64", {"", {program, "loses"}, {}, 120});
+  ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+  ASSERT_EQ(expected_kinds(outcome.out).size(), 7u);
+  EXPECT_EQ(kinds_in(report(dir(), {"--kinds", "all"})), expected_kinds(outcome.out));
+}
+
 TEST_P(LinkedUponMusl, LostAndHeldAreToldApartFromOutside) {
   const std::string program = link("other_libc.c", GetParam().flags + " " + object_for(GetParam().making));
   const Process running(command_for(scratch_, program, {"", {"looked-at"}, {}, 120}));

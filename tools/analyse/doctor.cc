@@ -295,15 +295,18 @@ class Examination {
     if (all != 0 && covered * 10 < all * 9)
       return {"unwind tables", Health::kWeak, fmt::format(".eh_frame{}: stacks end at the others", share), flags};
     if (has_index) return {"unwind tables", Health::kGood, fmt::format(".eh_frame with its index{}", share), ""};
-    if (has(kMarkOfMusl) && file_.header().e_machine == EM_X86_64)
+    const unsigned machine = file_.header().e_machine;
+    const bool has_fast_walk = machine == EM_X86_64 || machine == EM_AARCH64 || machine == EM_RISCV;
+    // Where there is a fast walk the object looks for the table of the program that it is in; elsewhere libgcc does,
+    // which knows it from the start-up code that gcc gives a plain static program of glibc's.
+    if (is_static() && file_.header().e_type == ET_EXEC && !has(kMarkOfMusl))
+      return {"unwind tables", Health::kGood,
+              fmt::format(".eh_frame without an index, which {} makes{}", has_fast_walk ? "leakdir" : "libgcc", share),
+              ""};
+    if (has_fast_walk && (is_static() || has(kMarkOfObject)))
       return {"unwind tables", Health::kGood,
               fmt::format(".eh_frame without an index{}: stacks end where a signal came, and C++ cannot throw", share),
               "link with -Wl,--eh-frame-hdr for these too"};
-    // The object looks for the table of the program that it is in; elsewhere than on x86-64 libgcc does, which knows a
-    // static program's from its start-up code.
-    if (is_static() || (has(kMarkOfObject) && file_.header().e_machine == EM_X86_64))
-      return {"unwind tables", Health::kGood, fmt::format(".eh_frame without an index, which leakdir makes{}", share),
-              ""};
     return {"unwind tables", Health::kMissing,
             ".eh_frame has no index (PT_GNU_EH_FRAME): stacks will have the caller alone",
             "link with -Wl,--eh-frame-hdr"};

@@ -13,6 +13,7 @@
 #include "scratch.hh"
 #include "stack_table.hh"
 #include "system/base.hh"
+#include "system/libc.hh"
 #include "system/loader.hh"
 #include "system/messages.hh"
 #include "unwinder_in_use.hh"
@@ -140,6 +141,16 @@ Walk frames_of(ThreadScratch& scratch) {
   return {scratch.frames, frames_of_walk(scratch.walk, scratch.frames, kFastWalkMaxFrames), scratch.walk.truncated};
 }
 
+// Whether function_kind() tells code without a table, and a program's first function from it. (On riscv64 it does not;
+// musl has no tables at all.)
+#if defined(__x86_64__)
+constexpr bool kTellsOutermost = true;
+#elif defined(__aarch64__)
+constexpr bool kTellsOutermost = !libc::kIsMusl;
+#else
+constexpr bool kTellsOutermost = false;
+#endif
+
 // Whether Boost's walk came to an end only because there is no table for the last frame.
 bool ends_without_table(const Walk& walk, const ReentryGuard& guard) {
   if (walk.is_truncated || walk.count == 0) return false;
@@ -167,8 +178,8 @@ LEAKDIR_SLOW bool go_on_from_boosts(Walk& walk, ThreadScratch& scratch, Caller c
   if (!boost_may_walk(guard)) return;
   const unsigned room = most + kMostOwnFrames < ThreadScratch::kFrames ? most + kMostOwnFrames : ThreadScratch::kFrames;
   walk_with_boost(walk, scratch.frames, room, caller.pc());
-  if (LEAKDIR_LIKELY(!ends_without_table(walk, guard)) || !kWalksWithoutTables) return;
-  if (unwind_way == Unwind::kBoost) {
+  if (!kTellsOutermost || LEAKDIR_LIKELY(!ends_without_table(walk, guard))) return;
+  if (kWalksWithoutTables && unwind_way == Unwind::kBoost) {
     if (go_on_from_boosts(walk, scratch, caller, most)) return;
     walk_with_boost(walk, scratch.frames, room, caller.pc());
   }

@@ -59,6 +59,8 @@ void expect_bad_free(const std::string& dir, const Bad& bad, const Outcome& outc
   }
 }
 
+constexpr char kNoTables[] = "-fno-asynchronous-unwind-tables -fno-unwind-tables";
+
 struct Processor {
   std::string name, compiler, flags, emulator;
   bool by_meson;
@@ -246,6 +248,27 @@ TEST_P(Cross, StacksAreWhole) {
   ASSERT_GE(functions.size(), 4u);
   EXPECT_EQ(std::vector<std::string>(functions.begin(), functions.begin() + 4),
             (std::vector<std::string>{"innermost", "middle", "outermost", "main"}));
+}
+
+// Without unwind tables it is no whole one, and does not look like one.
+TEST_P(Cross, AStackThatCannotGoOnSaysSo) {
+  if (GetParam().name != "aarch64" && GetParam().name != "riscv64") GTEST_SKIP() << "nobody looks at the code";
+  const Outcome link = shell(GetParam().compiler + "-gcc -std=gnu11 -g -O2 -static -pthread " + kNoTables + " " +
+                                 kSourceRoot + "/tests/targets/other_processor.c " + object() + " -o program",
+                             scratch_.path());
+  ASSERT_TRUE(link.exited_with(0)) << link.describe();
+  for (const std::string options : {"", "unwind=boost"}) {
+    if (GetParam().name == "riscv64" && !options.empty()) continue;  // there, libgcc alone knows of tables
+    const Outcome outcome = run_in(scratch_, GetParam().emulator, {options, {scratch_ / "program"}, {}, 120});
+    ASSERT_TRUE(outcome.exited_with(0)) << outcome.describe();
+    const nlohmann::json stack = stack_of(report(dir()), 1409);
+    EXPECT_EQ(functions_of(stack), std::vector<std::string>{"innermost"}) << options;
+    EXPECT_TRUE(stack.value("truncated", false)) << options << stack.dump(1);
+  }
+  const Outcome whole = run_program("other_processor.c");
+  ASSERT_TRUE(whole.exited_with(0)) << whole.describe();
+  const nlohmann::json found = report(dir());
+  for (const nlohmann::json& stack : found.at("stacks")) EXPECT_FALSE(stack.value("truncated", false)) << stack.dump(1);
 }
 
 // (On 32-bit ARM the table of what was interrupted would lead the unwinder astray: the stack ends where the signal

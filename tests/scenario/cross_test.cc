@@ -337,6 +337,27 @@ TEST_P(Cross, LostAndHeldAreToldApartOrNobodySaysSo) {
   EXPECT_EQ(found, expected);
 }
 
+// (qemu says of a process another start than the kernel does.) Its registers are in the emulator's memory, who knows
+// where.
+TEST_P(Cross, OneThatRunsKeepsItsDirectoryAndIsNotLookedIntoInAnEmulator) {
+  compile("lost_and_held.c");
+  const Command command = command_for(scratch_, GetParam().emulator, {"", {scratch_ / "program"}, {}, 120});
+  const Process first(command);
+  ASSERT_TRUE(first.says("ready\n"));
+  EXPECT_EQ(report(dir()).at("state"), "running");
+  const Process second(command);
+  ASSERT_TRUE(second.says("ready\n"));
+  EXPECT_FALSE(exists(dir() + "/previous"));
+  EXPECT_EQ(report(dir()).at("state"), "running");
+  if (GetParam().emulator == "env") return;
+  for (const std::vector<std::string>& look :
+       {std::vector<std::string>{"report", "--lost", dir()}, {"why", dir(), "0x1000"}}) {
+    const Outcome outcome = run_tool(look);
+    EXPECT_TRUE(outcome.exited_with(1)) << outcome.describe();
+    EXPECT_THAT(outcome.err, HasSubstr("runs in an emulator, ")) << outcome.describe();
+  }
+}
+
 // From the core that the kernel writes, where the processor runs the program itself.
 TEST_P(Cross, ACoreTellsLostFromHeld) {
   if (GetParam().emulator != "env") GTEST_SKIP() << "an emulator writes it";

@@ -6,11 +6,15 @@
 
 #include "live_process.hh"
 
+#include <elf.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 
 #include "base/error.hh"
 #include "base/now.hh"
@@ -35,6 +39,17 @@ bool is_same(const ledger::Header& one, const ledger::Header& other) {
          std::memcmp(one.image_id, other.image_id, sizeof one.image_id) == 0 && other.state == one.state;
 }
 
+// The program that runs as this process, if it is of another processor than the one that wrote the ledger.
+std::string emulator_of(pid_t pid, std::uint32_t machine) {
+  const std::string path = fmt::format("/proc/{}/exe", living_thread_of(pid));
+  std::ifstream file(path, std::ios::binary);
+  Elf64_Ehdr header{};
+  constexpr auto kBytes = static_cast<std::streamsize>(offsetof(Elf64_Ehdr, e_entry));  // as in files of 32 bits
+  if (!file.read(reinterpret_cast<char*>(&header), kBytes) || header.e_machine == machine) return "";
+  std::error_code error;
+  return std::filesystem::read_symlink(path, error).string();
+}
+
 }  // namespace
 
 void look_at_process(Snapshot& snapshot, Holders* holders) {
@@ -46,10 +61,10 @@ void look_at_process(Snapshot& snapshot, Holders* holders) {
   const unsigned pointer_bytes = header.pointer_bytes;
   if (!is_running(header)) throw Error(fmt::format("process {} has ended meanwhile", header.pid));
 
-  if (before.was_turned_round())
-    throw Error(fmt::format(
-        "cannot look for lost blocks: process {} has numbers of another byte order in its memory, in an emulator",
-        pid));
+  if (const std::string emulator = emulator_of(pid, header.machine); !emulator.empty())
+    throw Error(
+        fmt::format("cannot look for lost blocks: process {} runs in an emulator, {}, whose registers are not its own",
+                    pid, emulator));
 
   LiveMemory memory(living_thread_of(pid));
   memory.read_mappings();

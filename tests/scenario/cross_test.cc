@@ -80,6 +80,11 @@ const Processor kProcessors[] = {
 #endif
 };
 
+// What a project's own flags may be, and the object is made without.
+constexpr const char* kOddFlags =
+    "-ansi -std=c99 -Wstrict-prototypes -Wall -Wextra -Wshadow -Werror -finstrument-functions --coverage "
+    "-fsanitize=undefined";
+
 class Cross : public testing::TestWithParam<Processor> {
  protected:
   void SetUp() override {
@@ -94,15 +99,19 @@ class Cross : public testing::TestWithParam<Processor> {
     static const Scratch made;
     const std::string path = made / GetParam().name;
     if (!exists(path)) {
-      const Outcome outcome = GetParam().by_meson
-                                  ? shell("meson setup --cross-file tests/cross/" + GetParam().name + ".ini " + path +
-                                              ".build && ninja -j2 -C " + path + ".build lib/leakdir-static.o && cp " +
-                                              path + ".build/lib/leakdir-static.o " + path,
-                                          kSourceRoot)
-                                  : shell("mkdir -p 'with a space'; TMPDIR=\"$PWD/with a space\" " +
-                                              mkobj("--cc=" + GetParam().compiler + "-gcc --output=" + path),
-                                          made.path());
+      const Outcome outcome =
+          GetParam().by_meson
+              ? shell("meson setup --cross-file tests/cross/" + GetParam().name + ".ini " + path +
+                          ".build && ninja -j2 -C " + path + ".build lib/leakdir-static.o && cp " + path +
+                          ".build/lib/leakdir-static.o " + path,
+                      kSourceRoot)
+              : shell("mkdir -p 'with a space'; TMPDIR=\"$PWD/with a space\" " +
+                          mkobj("--cc='" + GetParam().compiler + "-gcc " + kOddFlags + "' --output=" + path),
+                      made.path());
       EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
+      if (!GetParam().by_meson) {
+        EXPECT_EQ(outcome.err, "");
+      }
     }
     return path;
   }
@@ -669,6 +678,10 @@ TEST(MakeObject, SaysWhatIsMissing) {
       ">'no-gcc'; chmod +x no-gcc",
       scratch.path());
   ASSERT_TRUE(links.exited_with(0)) << links.describe();
+  // As clang for a target whose binutils are missing: it names those of this machine.
+  write_file(scratch / "odd-gcc",
+             "#!/bin/sh\n[ \"$1\" != -print-prog-name=objcopy ] || exec echo false\nexec gcc \"$@\"\n");
+  ASSERT_TRUE(shell("chmod +x odd-gcc", scratch.path()).exited_with(0));
   const std::vector<std::pair<std::string, std::string>> wrong = {
       {"--cc=no-such-gcc", "there is no compiler no-such-gcc\n"},
       {"--cc=" + scratch / "lonely-gcc", "there is no C++ compiler " + scratch / "lonely-g++"},
@@ -679,9 +692,12 @@ TEST(MakeObject, SaysWhatIsMissing) {
       {"--cc=gcc --cxx='g++ -D__GLIBC__=1 -U__GLIBC__ -nostdinc'", "does not work\n"},
       {"--cc=gcc --cxx='g++ -U__x86_64__ -I" + scratch.path() + "'", "is not one that leakdir was made for: x86-64, "},
       {"--cc=gcc --source=/no/source", "leakdir's sources are not in /no/source"},
+      {"--cc=" + scratch / "odd-gcc" + " --cxx=g++", "/false does not read what " + scratch / "odd-gcc" + " compiles"},
+      {"--cc=gcc --output=" + scratch / "folder/object.o", "no file can be made in " + scratch / "folder" + "\n"},
+      {"--cc=gcc --output=" + scratch.path(), scratch.path() + " is a folder: --output=FILE\n"},
   };
   for (const auto& [options, words] : wrong) {
-    const Outcome outcome = shell(mkobj(options + " --output=" + scratch / "object.o"), scratch.path());
+    const Outcome outcome = shell(mkobj("--output=" + scratch / "object.o " + options), scratch.path());
     EXPECT_TRUE(outcome.exited_with(1)) << options << outcome.describe();
     EXPECT_THAT(outcome.err, HasSubstr("leakdir-mkobj: ")) << options;
     EXPECT_THAT(outcome.err, HasSubstr(words)) << options;

@@ -232,7 +232,7 @@ class Machine {
       case kOffset:
         return at_cfa(operand, static_cast<std::int64_t>(c->uleb()) * cie_.data_align);
       case kRestore:
-        return save(operand, {SavedHow::kUnchanged, 0});  // not the CIE's first rule, as libgcc
+        return save(operand, SavedHow::kUnchanged);  // not the CIE's first rule, as libgcc
       default:
         return extended(instruction, c);
     }
@@ -304,22 +304,22 @@ class Machine {
         return at_cfa(column, -static_cast<std::int64_t>(c->uleb()) * cie_.data_align);
       case kRestoreExtended:
       case kSameValue:
-        return save(column, {SavedHow::kUnchanged, 0});
+        return save(column, SavedHow::kUnchanged);
       case kUndefined:
-        return save(column, {SavedHow::kUndefined, 0});
+        return save(column, SavedHow::kUndefined);
       case kRegister:
       case kValOffset:
         (void)c->uleb();
-        return save(column, {SavedHow::kOther, 0});
+        return save(column, SavedHow::kOther);
       case kValOffsetSf:
         (void)c->sleb();
-        return save(column, {SavedHow::kOther, 0});
+        return save(column, SavedHow::kOther);
       case kExpression:
-        if (!read_frame_pointer_expression(c, false, &offset)) return save(column, {SavedHow::kOther, 0});
-        return save(column, {SavedHow::kAtFramePointer, offset});
+        if (!read_frame_pointer_expression(c, false, &offset)) return save(column, SavedHow::kOther);
+        return save(column, SavedHow::kAtFramePointer, offset);
       case kValExpression:
         (void)read_frame_pointer_expression(c, false, &offset);
-        return save(column, {SavedHow::kOther, 0});
+        return save(column, SavedHow::kOther);
       default:
         return false;
     }
@@ -342,9 +342,10 @@ class Machine {
     return true;
   }
 
-  bool at_cfa(std::uint64_t column, std::int64_t offset) { return save(column, {SavedHow::kAtCfa, offset}); }
+  bool at_cfa(std::uint64_t column, std::int64_t offset) { return save(column, SavedHow::kAtCfa, offset); }
 
-  bool save(std::uint64_t column, SavedRegister saved) {
+  bool save(std::uint64_t column, SavedHow how, std::int64_t offset = 0) {
+    const SavedRegister saved = SavedRegister::of(how, offset);
     if (column == columns_.stack_pointer) {
       row_.stack_pointer = saved;
     } else if (column == columns_.frame_pointer) {

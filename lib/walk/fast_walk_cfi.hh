@@ -31,7 +31,12 @@ enum class SavedHow : std::uint8_t {
 
 struct SavedRegister {
   SavedHow how;
-  std::int64_t offset;
+  std::int32_t offset;  // bytes; several rows lie on the stack of whoever allocates
+
+  static SavedRegister of(SavedHow how, std::int64_t offset) {
+    const auto short_offset = static_cast<std::int32_t>(offset);
+    return short_offset == offset ? SavedRegister{how, short_offset} : SavedRegister{SavedHow::kOther, 0};
+  }
 };
 
 enum class CfaHow : std::uint8_t {

@@ -19,13 +19,13 @@ Rule rule_of(const CfiRow& row) noexcept {
   if (!from_sp && row.cfa_column != kColumns.frame_pointer) return kCannot;
   std::int64_t bp_offset = 0;
   if (row.frame_pointer.how == SavedHow::kAtCfa) {
-    bp_offset = -row.frame_pointer.offset;
+    bp_offset = -std::int64_t{row.frame_pointer.offset};
     if (bp_offset == 0) return kCannot;
   } else if (row.frame_pointer.how != SavedHow::kUnchanged && row.frame_pointer.how != SavedHow::kUndefined) {
     return kCannot;
   }
   const Rule rule = Rule::of(from_sp ? RuleKind::kFromSp : RuleKind::kFromBp, row.cfa_offset,
-                             -row.return_address.offset, bp_offset, row.address_is_signed);
+                             -std::int64_t{row.return_address.offset}, bp_offset, row.address_is_signed);
   return rule.kind() == RuleKind::kNone ? kCannot : rule;
 }
 

@@ -43,7 +43,7 @@ Rule rule_of(const CfiRow& row) noexcept {
 
   std::uint32_t bp_words = 0;
   if (row.frame_pointer.how == SavedHow::kAtCfa) {
-    bp_words = words_in(-row.frame_pointer.offset, Rule::kMaxBpWords);
+    bp_words = words_in(-std::int64_t{row.frame_pointer.offset}, Rule::kMaxBpWords);
     if (bp_words < 2 || bp_words > Rule::kMaxBpWords) return kRuleCannot;
   } else if (row.frame_pointer.how != SavedHow::kUnchanged && row.frame_pointer.how != SavedHow::kUndefined) {
     return kRuleCannot;

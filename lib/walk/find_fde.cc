@@ -104,6 +104,16 @@ bool is_in_libgccs_search(std::uintptr_t return_address) noexcept {
          found.function == reinterpret_cast<std::uintptr_t>(&_Unwind_Find_FDE);
 }
 
+bool may_be_in_libgccs_search(std::uintptr_t sp, std::uintptr_t end) noexcept {
+  constexpr std::uintptr_t kNear = 1 << 16;  // of any function there
+  const auto function = reinterpret_cast<std::uintptr_t>(&_Unwind_Find_FDE);
+  for (; sp + sizeof sp <= end; sp += sizeof sp) {
+    const std::uintptr_t word = *reinterpret_cast<const std::uintptr_t*>(sp);
+    if (word - function < kNear && is_in_libgccs_search(word)) return true;
+  }
+  return false;
+}
+
 bool libgcc_finds_fde(std::uintptr_t pc) noexcept {
   FoundFde found;
   return ask_libgcc(pc, &found) == Answer::kFound;

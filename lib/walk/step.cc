@@ -8,6 +8,7 @@
 #include "call_site.hh"
 #include "fast_walk_cfi.hh"
 #include "fast_walk_reach.hh"
+#include "find_fde.hh"
 #include "hands_on_to_exit.hh"
 #include "processor.hh"
 
@@ -20,9 +21,19 @@ constexpr Rule kRuleEnd{RuleKind::kEnd, 0, 0};
 constexpr Rule kRuleCannot{RuleKind::kCannot, 0, 0};
 constexpr Rule kRuleNoTable{RuleKind::kNoTable, 0, 0};
 
+// libgcc, which is asked of code in no module, allocates in its first look, under its mutex: asked from there, on the
+// way to what it looks for (a signal's return, code that was made at run time), it would wait for ever.
+LEAKDIR_SLOW bool may_ask_libgcc() {
+  constexpr std::uintptr_t kHooksAndSearch = 1 << 14;  // more than the frames from here to that look's have
+  const auto sp = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) & -kWord;
+  const std::uintptr_t end = can_ask() ? readable_end_at(sp) : 0;
+  return !may_be_in_libgccs_search(sp, end < sp + kHooksAndSearch ? end : sp + kHooksAndSearch);
+}
+
 Rule learn(std::uintptr_t pc) {
   find_loader();
   if (tables_are_gone() || !RuleCache::holds(pc)) return kRuleCannot;
+  if (!is_in_module(pc - 1) && !may_ask_libgcc()) return kRuleCannot;
   CfiRow row;
   Rule rule = kRuleCannot;
   switch (read_cfi_row(pc, kColumns, &row)) {

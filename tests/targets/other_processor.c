@@ -3,6 +3,7 @@
 // For other processors than ours: a stack of known depth, through a pointer to a function and in a second thread; a
 // record that realloc replaces; blocks that come and go. `killed`: ends by SIGKILL. `pairs` N: no more than so many
 // blocks that come and go, from 30 frames further in. `signal`: a handler allocates, which came where no call is.
+// `cancel`: a thread that waits is cancelled, the first whose stack libgcc unwinds.
 
 #include <pthread.h>
 #include <signal.h>
@@ -81,7 +82,31 @@ static void allocate_where_a_signal_came(void) {
   MUST(kill_myself(getpid(), SIGUSR1) == 0);
 }
 
+static void clean_up(void* block) {
+  free(block);
+  LEAK(malloc, 1429, malloc(1429));
+}
+
+static void* wait_for_ever(void* argument) {
+  pthread_cleanup_push(clean_up, hidden(malloc(90)));
+  for (;;) pause();
+  pthread_cleanup_pop(1);
+  return argument;
+}
+
+static void cancel(void) {
+  pthread_t thread;
+  MUST(pthread_create(&thread, NULL, wait_for_ever, NULL) == 0);
+  usleep(10000);
+  MUST(pthread_cancel(thread) == 0);
+  MUST(pthread_join(thread, NULL) == 0);
+}
+
 int main(int argc, char** argv) {
+  if (argc > 1 && strcmp(argv[1], "cancel") == 0) {
+    cancel();
+    return 0;
+  }
   if (argc > 1 && strcmp(argv[1], "signal") == 0) {
     allocate_where_a_signal_came();
     return 0;

@@ -186,6 +186,27 @@ TEST_F(Packages, MesonTakesLeakdirAsASubproject) {
   expect_records_of("build/app-static", 1);
 }
 
+// As the README has it: from build/ in a clone, with no option but the compiler. (It looks for its sources before
+// that.)
+TEST(MkobjOfABuild, FindsTheSourcesOfItsClone) {
+  const Scratch scratch;
+  const auto shell = [&](const std::string& command) {
+    return run({{"sh", "-ec", command}, scratch.path(), {}, "", 60});
+  };
+  const Outcome made = shell("mkdir -p clone/build/lib/package elsewhere/build/lib/package; ln -s '" +
+                             std::string(kSourceRoot) + "/lib' clone/lib; cd '" + build_root() +
+                             "/lib/package'; for tree in clone elsewhere; do cp -p leakdir-mkobj object.conf '" +
+                             scratch.path() + "'/$tree/build/lib/package; done");
+  ASSERT_TRUE(made.exited_with(0)) << made.describe();
+  const Outcome found = shell("clone/build/lib/package/leakdir-mkobj --cc=no-such-gcc");
+  EXPECT_TRUE(found.exited_with(1)) << found.describe();
+  EXPECT_EQ(found.err, "leakdir-mkobj: there is no compiler no-such-gcc\n");
+  const Outcome lost = shell("elsewhere/build/lib/package/leakdir-mkobj --cc=no-such-gcc");
+  EXPECT_TRUE(lost.exited_with(1)) << lost.describe();
+  EXPECT_THAT(lost.err, testing::HasSubstr("leakdir's sources are not in "));
+  EXPECT_THAT(lost.err, testing::HasSubstr("--source=DIR"));
+}
+
 // They compile the objects once more; the script itself is tried by cross_test.cc.
 #ifdef LONG_TESTS
 TEST_F(Packages, MkobjMakesAnArchive) {

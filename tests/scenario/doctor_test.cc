@@ -537,7 +537,22 @@ TEST_F(Doctor, LooksAtProgramsOfOtherMachines) {
   shell("clang --target=armv7-linux-gnueabihf" + compile);
   diagnosis = examine("far", 3);
   EXPECT_EQ(diagnosis.at("machine"), "arm");
-  expect(diagnosis, "unwind tables", "good", ".ARM.exidx");
+  expect(diagnosis, "unwind tables", "good", ".ARM.exidx, for 4 of 4 functions");
+  shell("clang --target=armv7-linux-gnueabihf -g -O1 -funwind-tables -c far.c -o far.o");
+  write_file(scratch_ / "bare.c", "int bare(int n) { return n * 3; }\nint barer(int n) { return n * 5; }\n");
+  shell("clang --target=armv7-linux-gnueabihf -g -O1 -fno-unwind-tables -ffunction-sections -c bare.c -o bare.o");
+  shell("clang --target=armv7-linux-gnueabihf -nostdlib -static -fuse-ld=lld far.o bare.o -o far");
+  diagnosis = examine("far", 3);
+  expect(diagnosis, "unwind tables", "weak", ".ARM.exidx, for 4 of 6 functions: stacks end at the others",
+         "-funwind-tables");
+  shell("clang --target=armv7-linux-gnueabihf -O1 -funwind-tables -c far.c -o far.o");
+  shell("clang --target=armv7-linux-gnueabihf -nostdlib -static -fuse-ld=lld far.o bare.o -o far");
+  diagnosis = examine("far", 3);
+  expect(diagnosis, "unwind tables", "missing", ".ARM.exidx, for 0 of 2 functions: stacks will have the caller alone",
+         "-funwind-tables");
+  shell("llvm-strip --strip-debug far");
+  diagnosis = examine("far", 3);
+  expect(diagnosis, "unwind tables", "good", ".ARM.exidx; for which functions is known of a program with -g alone");
 
   // 32 bits, the other byte order, and nothing in it.
   std::string tiny(

@@ -17,6 +17,7 @@
 
 #include "base/error.hh"
 #include "base/words.hh"
+#include "symbols/arm_exidx.hh"
 #include "symbols/debug_files.hh"
 #include "symbols/eh_frame_index.hh"
 #include "symbols/eh_frame_search.hh"
@@ -271,9 +272,7 @@ class Examination {
 
   Finding unwind_tables() const {
     const char* flags = "compile with -fasynchronous-unwind-tables, and keep .eh_frame when stripping";
-    // 32-bit ARM has tables of its own kind.
-    if (file_.header().e_machine == EM_ARM && (file_.has_section(".ARM.exidx") || file_.has_segment(PT_ARM_EXIDX)))
-      return {"unwind tables", Health::kGood, ".ARM.exidx", ""};
+    if (file_.header().e_machine == EM_ARM && file_.has_segment(PT_ARM_EXIDX)) return unwind_tables_of_arm();
     const bool has_index = file_.has_segment(PT_GNU_EH_FRAME);
     // Where there are no section headers the index leads to it; where there is none either, it is looked for.
     if (!file_.has_section(".eh_frame") && (file_.has_sections() || (!has_index && !has_eh_frame_table(file_))))
@@ -310,6 +309,23 @@ class Examination {
     return {"unwind tables", Health::kMissing,
             ".eh_frame has no index (PT_GNU_EH_FRAME): stacks will have the caller alone",
             "link with -Wl,--eh-frame-hdr"};
+  }
+
+  // 32-bit ARM has tables of its own kind, and C functions have none unless they are asked for: libc's, too.
+  Finding unwind_tables_of_arm() const {
+    if (is_static() && own_functions_.empty())
+      return {"unwind tables", Health::kGood, ".ARM.exidx; for which functions is known of a program with -g alone",
+              ""};
+    const ArmExidx index(file_);
+    const std::size_t all = users_functions().size();
+    std::size_t covered = 0;
+    for (const std::uint64_t function : users_functions()) covered += index.covers(function);
+    const std::string text = ".ARM.exidx" + (all == 0 ? "" : fmt::format(", for {} of {} functions", covered, all));
+    const char* flag = "compile with -funwind-tables";
+    if (all != 0 && covered == 0)
+      return {"unwind tables", Health::kMissing, text + ": stacks will have the caller alone", flag};
+    if (covered * 10 < all * 9) return {"unwind tables", Health::kWeak, text + ": stacks end at the others", flag};
+    return {"unwind tables", Health::kGood, text, ""};
   }
 
   // Only a sign: a function may keep one and set it up later, or begin so and mean something else.

@@ -79,10 +79,15 @@ TEST(Wrappers, AreKnownByTheirNames) {
                            "int* allocate<int>(unsigned long)",
                            "Node::operator new(unsigned long)",
                            "xmalloc.constprop.0",
-                           "av_mallocz"})
+                           "av_mallocz",
+                           "xalloc",
+                           "myalloc",
+                           "my_alloc",
+                           "ckalloc"})
     EXPECT_TRUE(wrappers.is_wrapper(name)) << name;
-  for (const char* name : {"", "main", "make_buffer", "malloc_stats", "allocate_table", "callocator", "strdup_all",
-                           "buffer_alloc", "std::vector<int>::push_back(int)", "reallocate_all", "Pool<int>::grow()"})
+  for (const char* name :
+       {"", "main", "make_buffer", "malloc_stats", "allocate_table", "callocator", "strdup_all", "buffer_alloc",
+        "linealloc", "my_linealloc", "std::vector<int>::push_back(int)", "reallocate_all", "Pool<int>::grow()"})
     EXPECT_FALSE(wrappers.is_wrapper(name)) << name;
 }
 

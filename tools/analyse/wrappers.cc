@@ -44,12 +44,18 @@ std::string_view without_ending(std::string_view name) {
   return name;
 }
 
+// "alloc", or that behind two letters at most, which name no thing that would be made: "myalloc", "ckalloc".
+bool is_alloc_itself(std::string_view core) {
+  constexpr std::string_view kAlloc = "alloc";
+  return ends_with(core, kAlloc) && (core.size() <= kAlloc.size() + 2 || core == "my_alloc");
+}
+
 // By the name alone.
 bool is_known_wrapper(std::string_view function) {
   static constexpr std::string_view kEnds[] = {
-      "malloc", "mallocz",  "calloc",    "realloc",       "reallocf",       "reallocarray", "memalign",   "memdup",
-      "strdup", "strndup",  "wcsdup",    "strdup_printf", "strdup_vprintf", "asprintf",     "palloc",     "zalloc",
-      "xalloc", "allocate", "mem_alloc", "pool_alloc",    "arena_alloc",    "heap_alloc",   "slice_alloc"};
+      "malloc",   "mallocz",   "calloc",     "realloc",       "reallocf",       "reallocarray", "memalign", "memdup",
+      "strdup",   "strndup",   "wcsdup",     "strdup_printf", "strdup_vprintf", "asprintf",     "palloc",   "zalloc",
+      "allocate", "mem_alloc", "pool_alloc", "arena_alloc",   "heap_alloc",     "slice_alloc"};
   // libc's, which a static program has in it: they hand what they allocate to their caller.
   static constexpr std::string_view kLibc[] = {
       "aligned_alloc", "posix_memalign", "valloc",    "pvalloc",        "getline",  "getdelim",
@@ -64,7 +70,7 @@ bool is_known_wrapper(std::string_view function) {
   std::transform(name.begin(), name.end(), name.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   const std::string_view core = without_ending(name);
-  return core == "alloc" ||
+  return is_alloc_itself(core) ||
          std::any_of(std::begin(kEnds), std::end(kEnds), [&](std::string_view end) { return ends_with(core, end); });
 }
 

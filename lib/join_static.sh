@@ -8,7 +8,8 @@
 #
 # malloc.o uses names that are internal to one release of glibc. Where the object is linked with another release, the linker
 # says which of them it did not find, and in which source (mold does not): that is the only place for a word to the user.
-# So the name of malloc.o's source says for which release it is; where libc.a is stripped of it, ld takes the file's.
+# So the name of malloc.o's source says what it is for; where libc.a is stripped of it, ld takes the file's. Who forgets
+# -static reads it too.
 set -eu
 ld=$1 objcopy=$2 ar=$3 output=$4 object=$(realpath "$5") only=$(realpath "$6") libc=$(realpath "$7")
 work=$output.parts
@@ -16,7 +17,7 @@ rm -rf "$work"
 mkdir "$work"
 (cd "$work" && "$ar" x "$libc" malloc.o)
 release=$("$ar" p "$libc" version.o 2>/dev/null | tr -c '[:print:]' '\n' | sed -n 's/.*release version \([0-9]*\.[0-9]*\).*/\1/p' | head -n 1)
-said=this-object-was-made-for-glibc${release:+-$release}--leakdir-mkobj-makes-one-for-this-libc
+said=this-object-was-made-for-static-programs-with-glibc${release:+-$release}--leakdir-mkobj-makes-one-for-another-libc
 "$objcopy" --redefine-sym malloc.c="$said" \
   --redefine-sym __libc_malloc=leakdir_glibc_malloc \
   --redefine-sym __libc_free=leakdir_glibc_free \

@@ -200,9 +200,23 @@ TEST_P(LinkWithAnotherGlibc, NamesTheReleaseOfTheObjectAndTheRemedy) {
                               60});
   EXPECT_FALSE(linked.exited_with(0));
   const std::string release = std::to_string(__GLIBC__) + "." + std::to_string(__GLIBC_MINOR__);
-  EXPECT_NE(linked.err.find("this-object-was-made-for-glibc-" + release + "--leakdir-mkobj-makes-one-for-this-libc"),
+  EXPECT_NE(linked.err.find("this-object-was-made-for-static-programs-with-glibc-" + release +
+                            "--leakdir-mkobj-makes-one-for-another-libc"),
             std::string::npos)
       << linked.err;
+}
+
+// So they do where -static was forgotten.
+TEST_P(LinkWithAnotherGlibc, NamesStaticProgramsWhereTheProgramIsNone) {
+  const Scratch scratch;
+  const Outcome linked =
+      run({{"gcc", source("linked.c"), kStaticObject, "-pthread", "-fuse-ld=" + GetParam(), "-o", scratch / "program"},
+           "",
+           {},
+           "",
+           60});
+  EXPECT_FALSE(linked.exited_with(0));
+  EXPECT_NE(linked.err.find("this-object-was-made-for-static-programs-"), std::string::npos) << linked.err;
 }
 
 INSTANTIATE_TEST_SUITE_P(With, LinkWithAnotherGlibc, testing::Values("bfd", "gold", "lld"));

@@ -116,8 +116,9 @@ TEST_F(Examples, ProgramForArmIsReportedHere) {
     if (!is_there(needed)) GTEST_SKIP() << "there is no " << needed;
   }
   const std::string said = run_page("cross");
-  EXPECT_THAT(said, HasSubstr("00:00 21.5\n01:00 25.5\n"));
-  EXPECT_THAT(said, HasSubstr("1 live block, 32 bytes in 1 stack\n"));  // (qemu's /proc is not the program's)
+  EXPECT_THAT(said, HasSubstr("00:00 21.5\n01:00 23.5\n03:00 27.5\n"));
+  // (The /proc of an old qemu is not the program's: there it is not known to be lost.)
+  EXPECT_THAT(said, testing::ContainsRegex("\n1 (live|lost) block, 32 bytes in 1 stack\n"));
   EXPECT_THAT(said, testing::ContainsRegex("#0 take_reading [^\n]*/thermometer.c:14"));
 }
 

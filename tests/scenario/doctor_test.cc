@@ -521,6 +521,12 @@ TEST_F(Doctor, LooksAtProgramsOfOtherMachines) {
   diagnosis = examine("risc");
   EXPECT_EQ(diagnosis.at("machine"), "riscv64");
   expect(diagnosis, "frame pointers", "unknown", "not looked for on this machine");
+  const std::pair<int, const char*> others[] = {{21, "ppc64le"}, {22, "s390x"}};
+  for (const auto& [number, name] : others) {
+    program[18] = static_cast<char>(number);
+    write_file(scratch_ / "other", program);
+    EXPECT_EQ(examine("other").at("machine"), name);
+  }
 
   // Programs that were compiled for them.
   write_file(scratch_ / "far.c",

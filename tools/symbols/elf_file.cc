@@ -53,7 +53,10 @@ std::string ElfProgram::machine() const {
       {EM_PPC64, "ppc64"},   {EM_S390, "s390"},   {kLoongarch, "loongarch"}};
   const auto known = kNames.find(header_.e_machine);
   std::string name = known == kNames.end() ? fmt::format("machine {}", header_.e_machine) : known->second;
-  if (header_.e_machine == EM_RISCV) name += header_.e_ident[EI_CLASS] == ELFCLASS64 ? "64" : "32";
+  const bool is_64_bit = header_.e_ident[EI_CLASS] == ELFCLASS64;
+  if (header_.e_machine == EM_RISCV) name += is_64_bit ? "64" : "32";
+  if (header_.e_machine == EM_S390 && is_64_bit) name += "x";
+  if (header_.e_machine == EM_PPC64 && header_.e_ident[EI_DATA] == ELFDATA2LSB) name += "le";
   return name;
 }
 

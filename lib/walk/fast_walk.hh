@@ -71,6 +71,7 @@ struct FastWalkState {
   std::uint32_t followed;  // frames in all these that were followed by their rules
   // Where there are plain frames: the last frame of the walk, if there is no table for its code; else its pc is 0.
   WalkStart without_table;
+  WalkStart start;  // of the last walk that had to learn
   StackReach reach;
   std::uintptr_t generation;
   RunDraft draft;

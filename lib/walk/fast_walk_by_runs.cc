@@ -182,7 +182,7 @@ Run* learn(FastWalkState& state, Readable& readable, Registers at, unsigned want
   unsigned frames = 0;
   bool is_signed = false;
   for (;;) {
-    const Rule rule = rule_for(at.pc);
+    const Rule rule = rule_for(at.pc, &state.start);
     if (rule.kind() == RuleKind::kEnd && g_rules.find(at.pc).kind() == RuleKind::kEnd) {  // only if it is kept
       if (frames == 0) {
         begin_draft(run, Rule(RuleKind::kFromSp, 0, 0), at, at.sp);
@@ -305,7 +305,7 @@ struct Part {
   Step step;
   do {
     state.plain[count++] = frame.pc;
-    step = follow(readable, rule_for(frame.pc), &frame);
+    step = follow(readable, rule_for(frame.pc, &state.start), &frame);
   } while (step == Step::kNext && found + count != max);
   state.run_count = runs;
   state.run_frames = found;
@@ -361,6 +361,7 @@ int fast_walk(FastWalkState& state, const WalkStart& start, unsigned max) noexce
     } else {
       if (runs == 0 && is_loader(frame.pc) && are_outdated_by_loader(state)) continue;
       Registers at = frame;  // the hot path's own stays in registers
+      state.start = start;
       const Part part = other_run(state, readable, at, run, runs);
       if (part.frames == 0) return walk_plainly(state, readable, at, runs, count, max);
       run = part.run;

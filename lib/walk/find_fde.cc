@@ -104,12 +104,17 @@ bool is_in_libgccs_search(std::uintptr_t return_address) noexcept {
          found.function == reinterpret_cast<std::uintptr_t>(&_Unwind_Find_FDE);
 }
 
-bool may_be_in_libgccs_search(std::uintptr_t sp, std::uintptr_t end) noexcept {
-  constexpr std::uintptr_t kNear = 1 << 16;  // of any function there
-  const auto function = reinterpret_cast<std::uintptr_t>(&_Unwind_Find_FDE);
+bool may_be_in_libgccs_search(std::uintptr_t return_address, std::uintptr_t sp, std::uintptr_t end) noexcept {
+  const auto search = reinterpret_cast<std::uintptr_t>(&_Unwind_Find_FDE);
+  const auto is_near = [search](std::uintptr_t address) {
+    constexpr std::uintptr_t kNear = 1 << 14;  // all of that source file is
+    return address - (search - kNear) < 2 * kNear;
+  };
+  if (!is_near(return_address)) return false;
+  if (is_in_libgccs_search(return_address)) return true;
   for (; sp + sizeof sp <= end; sp += sizeof sp) {
     const std::uintptr_t word = *reinterpret_cast<const std::uintptr_t*>(sp);
-    if (word - function < kNear && is_in_libgccs_search(word)) return true;
+    if (is_near(word) && is_in_libgccs_search(word)) return true;
   }
   return false;
 }

@@ -27,8 +27,9 @@ bool find_fde_in_modules(std::uintptr_t pc, FoundFde* into) noexcept;
 // Whether the call before this return address is in libgcc's search, which holds its mutex: it must not be asked then.
 bool is_in_libgccs_search(std::uintptr_t return_address) noexcept;
 
-// Whether a word of the stack from `sp` to `end`, which can be read, looks like the return address of such a call.
-bool may_be_in_libgccs_search(std::uintptr_t sp, std::uintptr_t end) noexcept;
+// Whether who allocates, with this return address, may be in such a search: it is libgcc's code near it, and a word of
+// the stack from `sp` to `end`, which can be read, looks like the return address of a call there.
+bool may_be_in_libgccs_search(std::uintptr_t return_address, std::uintptr_t sp, std::uintptr_t end) noexcept;
 
 // Whether libgcc itself finds one, as its own unwinder must.
 bool libgcc_finds_fde(std::uintptr_t pc) noexcept;

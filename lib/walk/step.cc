@@ -23,17 +23,16 @@ constexpr Rule kRuleNoTable{RuleKind::kNoTable, 0, 0};
 
 // libgcc, which is asked of code in no module, allocates in its first look, under its mutex: asked from there, on the
 // way to what it looks for (a signal's return, code that was made at run time), it would wait for ever.
-LEAKDIR_SLOW bool may_ask_libgcc() {
-  constexpr std::uintptr_t kHooksAndSearch = 1 << 14;  // more than the frames from here to that look's have
-  const auto sp = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) & -kWord;
-  const std::uintptr_t end = can_ask() ? readable_end_at(sp) : 0;
-  return !may_be_in_libgccs_search(sp, end < sp + kHooksAndSearch ? end : sp + kHooksAndSearch);
+LEAKDIR_SLOW bool may_ask_libgcc(const WalkStart& start) {
+  constexpr std::uintptr_t kLooksFrames = 2048;  // more than those from the one that allocates to that look's
+  const std::uintptr_t end = can_ask() ? readable_end_at(start.sp) : 0;
+  return !may_be_in_libgccs_search(start.pc, start.sp, end < start.sp + kLooksFrames ? end : start.sp + kLooksFrames);
 }
 
-Rule learn(std::uintptr_t pc) {
+Rule learn(std::uintptr_t pc, const WalkStart* start) {
   find_loader();
   if (tables_are_gone() || !RuleCache::holds(pc)) return kRuleCannot;
-  if (!is_in_module(pc - 1) && !may_ask_libgcc()) return kRuleCannot;
+  if (start != nullptr && !is_in_module(pc - 1) && !may_ask_libgcc(*start)) return kRuleCannot;
   CfiRow row;
   Rule rule = kRuleCannot;
   switch (read_cfi_row(pc, kColumns, &row)) {
@@ -62,12 +61,12 @@ Rule learn(std::uintptr_t pc) {
 
 }  // namespace
 
-Rule rule_for(std::uintptr_t pc) noexcept {
+Rule rule_for(std::uintptr_t pc, const WalkStart* start) noexcept {
   if (__builtin_expect(RuleCache::holds(pc), 1)) {
     const Rule rule = g_rules.find(pc);
     if (__builtin_expect(rule.kind() != RuleKind::kNone, 1)) return rule;
   }
-  return learn(pc);
+  return learn(pc, start);
 }
 
 // ---- One frame --------------------------------------------------------------------------------------------------

@@ -40,8 +40,9 @@ struct Registers {
   std::uintptr_t bp;
 };
 
-// The rule of a return address, from the cache or from the tables.
-Rule rule_for(std::uintptr_t pc) noexcept;
+// The rule of a return address, from the cache or from the tables. `start`: of the walk that comes there, where that
+// may be on the way through libgcc's own search.
+Rule rule_for(std::uintptr_t pc, const WalkStart* start = nullptr) noexcept;
 
 // What a row of the tables comes to: rules_<how a call leaves the return address>.cc.
 [[nodiscard]] Rule rule_of(const CfiRow& row) noexcept;

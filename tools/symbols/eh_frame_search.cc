@@ -2,7 +2,6 @@
 #include "eh_frame_search.hh"
 
 #include <cstdint>
-#include <cstring>
 #include <string_view>
 
 namespace leakdir::tool {
